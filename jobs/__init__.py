@@ -1,0 +1,1 @@
+"""Verbs: each module is one command, ``python -m jobs.<verb>``."""

@@ -1,0 +1,82 @@
+"""Frame pairs a second through Ray Data against a plain PyTorch DataLoader that does the same work with as many workers.
+
+Both decode, augment, match and collate the pairs of generated rooms and hand tensors to the consumer. Timing starts at
+the first batch, so neither side's start-up counts.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from sem3d.datasets.frame_pairs import pair_samples
+from sem3d.datasets.stream import SAMPLE_STREAM, Samples, stream_batches
+from sem3d.datasets.synthetic.write import RoomsConfig, write_rooms
+from sem3d.methods.pri3d import laptop
+from sem3d.training.launch import connect
+
+BATCH, BATCHES, ROUNDS = 8, 24, 3
+
+
+class Pairs(Dataset):
+    """The samples as a map-style dataset."""
+
+    def __init__(self, samples: Samples):
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return BATCH * BATCHES
+
+    def __getitem__(self, number: int) -> dict[str, np.ndarray]:
+        row = number % self.samples.table.num_rows
+        return self.samples.load(
+            self.samples.table.slice(row, 1).to_pylist()[0], np.random.default_rng([SAMPLE_STREAM, 0, 0, row])
+        )
+
+
+def rate(batches: Iterator) -> float:
+    """Samples a second from the first batch on."""
+    next(batches)
+    start = time.perf_counter()
+    count = sum(BATCH for _ in batches)
+    return count / (time.perf_counter() - start)
+
+
+def with_ray(samples: Samples) -> float:
+    """Samples a second of sem3d's stream."""
+    return rate(
+        stream_batches(
+            samples, seed=0, batch_size=BATCH, accumulate=1, rank=0, world_size=1, first_step=0, last_step=BATCHES
+        )
+    )
+
+
+def with_data_loader(samples: Samples, workers: int) -> float:
+    """Samples a second of a DataLoader."""
+
+    def to_tensors(loaded: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+        return {name: torch.from_numpy(array) for name, array in samples.collate(loaded).items()}
+
+    return rate(iter(DataLoader(Pairs(samples), BATCH, num_workers=workers, collate_fn=to_tensors)))
+
+
+def run() -> list[tuple[str, float, float, str]]:
+    """Median rates of interleaved rounds."""
+    workers = os.cpu_count() or 1
+    connect(cpus=workers)
+    with tempfile.TemporaryDirectory() as folder:
+        rooms = Path(folder) / "rooms"
+        write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
+        config = replace(laptop().data, root=str(rooms), height=240, width=320)
+        samples = pair_samples(config, folder, 0, "train", voxels=True, depth=False)
+        with_ray(samples)
+        rounds = [(with_ray(samples), with_data_loader(samples, workers)) for _ in range(ROUNDS)]
+    ours, theirs = (statistics.median(rates) for rates in zip(*rounds, strict=True))
+    return [(f"stream of frame pairs, {workers} workers, against DataLoader", ours, theirs, "samples/s")]

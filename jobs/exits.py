@@ -1,0 +1,17 @@
+"""How every job ends: 0, or 2 with one line on stderr for what the user can mend."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from sem3d.errors import UserError
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Runs ``main`` and exits; a :class:`UserError` becomes ``error: ...`` and code 2, as wrong arguments already do."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)

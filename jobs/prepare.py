@@ -1,0 +1,78 @@
+"""Makes an index: ``python -m jobs.prepare scans <folder of RGB-D scans> [--out DIR] [--check] [--overlap.definition paper]``."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from jobs.exits import run
+from sem3d.datasets.index import Index, PrepareConfig
+from sem3d.datasets.prepare import inputs_digest, prepare
+from sem3d.datasets.quarantine import QuarantineReport
+
+SAMPLES_SHOWN = 3
+
+
+def scans(
+    root: tyro.conf.Positional[Path],
+    /,
+    config: Annotated[PrepareConfig, tyro.conf.arg(name="")] = PrepareConfig(),  # noqa: B008 -- frozen
+    *,
+    out: Path | None = None,
+    storage: Path = Path("runs"),
+    check: bool = False,
+    workers: int = 0,
+) -> None:
+    """Finds, validates and pairs the frames of ScanNet, 7-Scenes or data laid out like them.
+
+    Args:
+        root: Folder of the data, or of one scene.
+        config: How the index is made.
+        out: Folder of the index; by default one in storage that training finds by itself.
+        storage: The folder that training is given as run.storage.
+        check: Decode every colour, label and instance image too.
+        workers: Scenes prepared at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
+    """
+    start = time.monotonic()
+    if workers:
+        import ray
+
+        ray.init(
+            num_cpus=None if os.environ.get("RAY_ADDRESS") else workers, logging_level="ERROR", log_to_driver=False
+        )
+    folder = out or storage / "index" / inputs_digest(root, config)
+    index = prepare(root, folder, config, check, say=lambda line: print(line, flush=True))
+    print(summary(index, time.monotonic() - start))
+
+
+def summary(index: Index, seconds: float) -> str:
+    """What was found, in a few lines."""
+    report = QuarantineReport.read(index.folder / "quarantine.json")
+    splits = ", ".join(
+        f"{split} {count}" for split, count in sorted(Counter(index.frames["split"].to_pylist()).items())
+    )
+    lines = [
+        f"layout      {index.content['layout']}",
+        f"scenes      {index.scenes.num_rows}",
+        f"frames      {index.frames.num_rows} ({splits})",
+        f"pairs       {index.pairs.num_rows}",
+        f"quarantine  {len(report)}",
+        *(f"{count:>11} {reason}" for reason, count in report.counts().items()),
+        *(f"            {item.source}: {item.reason}" for item in report.items[:SAMPLES_SHOWN]),
+        *(f"note        {note.source}: {note.reason}" for note in report.notes[:SAMPLES_SHOWN]),
+        f"seconds     {seconds:.1f}{' (unchanged: the index was reused)' if index.reused else ''}",
+        f"index       {index.folder}",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The verbs of this job by name."""
+    tyro.extras.subcommand_cli_from_dict({"scans": scans})
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,113 @@
+"""Trains one method: ``python -m jobs.train <method> [--preset paper] [--data.root DIR] ...``.
+
+``python -m jobs.train <method> --help`` lists every setting of the method with its meaning and default.
+"""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import tyro
+
+from jobs.exits import run
+from sem3d.checkpoint import is_checkpoint, read_experiment
+from sem3d.config import Experiment, override
+from sem3d.errors import UserError
+from sem3d.evaluation.tables import format_table
+from sem3d.methods import METHODS, method_class
+
+USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]
+
+Trains a method on Ray, evaluates it and records the run in MLflow. The same command resumes an interrupted run.
+
+methods:
+{methods}
+
+examples:
+  python -m jobs.train pri3d --preset laptop --data.root scans --schedule.steps 500
+  python -m jobs.train semantic_segmentation_2d --preset laptop --data.root scans --init runs/pri3d-0123456789ab
+  python -m jobs.train pri3d --help            every setting, its meaning and default
+"""
+
+
+def describe_methods() -> str:
+    """One line a method: name, first line of its module, presets."""
+    lines = []
+    for name in METHODS:
+        method = method_class(name)
+        summary = (sys.modules[method.__module__].__doc__ or "").partition("\n")[0]
+        lines.append(f"  {name}\n      {summary}\n      presets: {', '.join(method.presets)}")
+    return "\n".join(lines)
+
+
+def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
+    """The value of ``--preset`` and the other arguments."""
+    rest = list(arguments)
+    for number, argument in enumerate(arguments):
+        if argument.startswith("--preset="):
+            return argument.partition("=")[2], rest[:number] + rest[number + 1 :]
+        if argument == "--preset":
+            if number + 1 == len(arguments):
+                raise UserError("--preset needs a name")
+            return arguments[number + 1], rest[:number] + rest[number + 2 :]
+    return "paper", rest
+
+
+def parse(name: str, arguments: list[str]) -> Experiment:
+    """The experiment that a command line describes.
+
+    Raises :class:`UserError` for an unknown method or preset; tyro itself exits with code 2 on an unknown flag.
+    """
+    method = method_class(name)
+    preset, rest = take_preset(arguments)
+    if preset not in method.presets:
+        raise UserError(f"unknown preset '{preset}' of {name}: choose one of {', '.join(method.presets)}")
+    default = method.presets[preset]()
+    kind = Experiment[method.Config, method.Data]
+    prog = f"python -m jobs.train {name} --preset {preset}"
+    experiment = tyro.cli(kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__)
+    if is_checkpoint(experiment.init):
+        experiment = tyro.cli(kind, default=with_network_of(default, experiment.init), args=rest, prog=prog)
+    if not experiment.data.root:
+        raise UserError("no data: name a folder of scans with --data.root")
+    return absolute(experiment)
+
+
+def with_network_of(default: Experiment, source: str) -> Experiment:
+    """``default`` with the 2D network's settings of the checkpoint it starts from, so that the weights fit."""
+    stored = read_experiment(source)["method"].get("unet", {})
+    known = {field.name for field in fields(default.method.unet)}
+    return override(default, {f"method.unet.{name}": value for name, value in stored.items() if name in known})
+
+
+def absolute(experiment: Experiment) -> Experiment:
+    """Paths made absolute, since workers run in other folders; a missing data folder raises :class:`UserError`."""
+    root = Path(experiment.data.root).expanduser().resolve()
+    if not root.is_dir():
+        raise UserError(f"no folder {root}: --data.root must name a folder of scans")
+    changes = {"data.root": str(root), "run.storage": str(Path(experiment.run.storage).expanduser().resolve())}
+    init = Path(experiment.init).expanduser()
+    if experiment.init not in ("scratch", "imagenet"):
+        if not init.exists():
+            raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")
+        changes["init"] = str(init.resolve())
+    return override(experiment, changes)
+
+
+def main() -> None:
+    """Parses, trains, prints the result."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print(USAGE.format(methods=describe_methods()))
+        return
+    name, arguments = sys.argv[1], sys.argv[2:]
+    experiment = parse(name, arguments)
+    from sem3d.training.launch import train
+
+    result = train(name, experiment)
+    rows = [{"metric": key, "value": value} for key, value in sorted(result.metrics.items())]
+    print(format_table(rows, ["metric", "value"], digits=4))
+    print(f"run        {result.run_folder}\ncheckpoint {result.checkpoint_best or result.checkpoint_last}")
+
+
+if __name__ == "__main__":
+    run(main)

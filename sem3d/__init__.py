@@ -1,0 +1,1 @@
+"""sem3d: distributed training of 3D-aware semantic representations on Ray."""

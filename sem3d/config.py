@@ -1,0 +1,146 @@
+"""An experiment is one frozen value: method, data, optimiser, schedule, run.
+
+The command line, Tune spaces and tests all speak dotted leaves (``optim.lr``); :func:`override` is the only way to
+derive an experiment from another, and an unknown leaf raises. :func:`flatten` gives the leaves as MLflow parameters
+and :func:`digest` identifies an experiment by content.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from sem3d.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """One optimiser's settings; a method may hold several optimisers that share them."""
+
+    kind: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum, or AdamW (momentum is then beta1)."""
+    lr: float = 0.1
+    """Peak learning rate for the global batch, whatever the number of workers."""
+    momentum: float = 0.9
+    """SGD momentum, or AdamW's beta1."""
+    dampening: float = 0.0
+    """SGD dampening; the released Pri3D uses 0.1."""
+    weight_decay: float = 0.0
+    """L2 penalty (SGD) or decoupled decay (AdamW)."""
+    clip_norm: float = 0.0
+    """Largest gradient norm; 0 leaves gradients as they are."""
+    accumulate: int = 1
+    """Micro-batches a step; run.batch_size is still what one step sees."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """How long, and how the learning rate falls."""
+
+    steps: int = 60_000
+    """Optimiser steps of the whole run."""
+    warmup: int = 0
+    """Steps of linear warm-up from 0."""
+    decay: Literal["constant", "polynomial", "exponential", "cosine"] = "exponential"
+    """polynomial: (1 - t/steps)^power. exponential: gamma^(t // gamma_every)."""
+    power: float = 0.9
+    """Exponent of polynomial decay."""
+    gamma: float = 0.99
+    """Factor of exponential decay."""
+    gamma_every: int = 1000
+    """Steps between two factors of exponential decay."""
+    batch_norm_momentum: Literal["constant", "released"] = "constant"
+    """released: 0.5, halved every 20 steps, floor 0.001 (Pri3D common/solver.py)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Where and on what it runs, and how often it saves and speaks."""
+
+    name: str = ""
+    """Name of the run and of its folder; empty: method and digest of the experiment, so the same command resumes."""
+    storage: str = "runs"
+    """Folder shared by all workers that holds runs, indexes and the default MLflow store."""
+    seed: int = 0
+    """Seed of initial weights, order of samples, augmentation and sampling."""
+    batch_size: int = 64
+    """Samples an optimiser step sees over all workers together."""
+    workers: int = 1
+    """Training processes, on any number of nodes; must divide batch_size / optim.accumulate."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto takes GPUs where the Ray cluster has one a worker."""
+    cpus_per_worker: float = 1.0
+    """CPUs that Ray reserves for a training process; Ray Data needs at least one more in the cluster."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: autocast in forward, weights and optimiser state stay float32."""
+    log_every: int = 10
+    """Steps between two progress lines and two points in MLflow."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints; one is also written at the end."""
+    keep: int = 2
+    """Checkpoints kept beside the best one."""
+    evaluate_every: int = 0
+    """Steps between two evaluations; 0 evaluates at the end only."""
+    max_failures: int = 3
+    """Worker failures after which the run gives up."""
+    max_nonfinite: int = 10
+    """Steps in a row with a non-finite loss or gradient after which the run stops; each is skipped and counted."""
+    quarantine_limit: float = 0.1
+    """Largest share of samples that may be unusable before the run stops."""
+    tracking_uri: str = ""
+    """MLflow server or store; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
+    experiment: str = "sem3d"
+    """MLflow experiment."""
+
+
+MethodConfig = TypeVar("MethodConfig")
+DataConfig = TypeVar("DataConfig")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Generic[MethodConfig, DataConfig]):
+    """Everything that decides a result."""
+
+    method: MethodConfig
+    data: DataConfig
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    init: str = "scratch"
+    """Initial weights: scratch, imagenet, a run or checkpoint folder, or a weights file (torchvision or MoCo layout)."""
+    resume: Literal["auto", "never"] = "auto"
+    """auto goes on from the newest whole checkpoint of the same run; never refuses a run that exists."""
+
+
+def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of a nested dataclass by dotted name, in field order."""
+    leaves: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        name = f"{prefix}{item.name}"
+        if dataclasses.is_dataclass(value):
+            leaves |= flatten(value, f"{name}.")
+        else:
+            leaves[name] = value
+    return leaves
+
+
+def override(config: Any, changes: dict[str, Any]) -> Any:
+    """``config`` with the leaves named in ``changes`` replaced; raises :class:`UserError` on an unknown leaf."""
+    for name, value in changes.items():
+        head, _, rest = name.partition(".")
+        known = {item.name for item in dataclasses.fields(config)}
+        if head not in known:
+            raise UserError(f"unknown setting '{name}': {type(config).__name__} has {', '.join(sorted(known))}")
+        inner = getattr(config, head)
+        if rest and not dataclasses.is_dataclass(inner):
+            raise UserError(f"unknown setting '{name}': '{head}' has no parts")
+        config = dataclasses.replace(config, **{head: override(inner, {rest: value}) if rest else value})
+    return config
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits that identify a nested dataclass or JSON value by content."""
+    plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -1,0 +1,186 @@
+"""One frame of an index as arrays: colour, depth in metres, NYU40 labels, instances; and their resizing.
+
+A locator (see :mod:`sem3d.datasets.rows`) is a path relative to the data root, or ``<file>.sens#<n>``. A 16-bit label image
+of ScanNet's category ids has the locator ``<image>#<label table>``. Everything unusable raises :class:`BadSample`.
+"""
+
+import functools
+import struct
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Shaped, UInt8, UInt16
+from PIL import Image
+
+from sem3d.datasets.labels import label_fault, nyu40_of_categories, read_label_table
+from sem3d.datasets.sens import SensFile
+from sem3d.errors import BadSample, UserError
+
+IMAGE_ERRORS = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+ASPECT_TOLERANCE = 0.02
+OPEN_SCANS = 8
+
+
+def locate(root: str | Path, locator: str) -> Path:
+    """Path of the file that ``locator`` names; raises :class:`BadSample` if it would lead out of ``root``."""
+    relative = PurePosixPath(locator.partition("#")[0])
+    if not locator or "\0" in locator or "\\" in locator or relative.is_absolute() or ".." in relative.parts:
+        raise BadSample(locator, "path escapes the data root")
+    return Path(root) / relative
+
+
+def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width 3"]:
+    """RGB image of a frame at the size of its row."""
+    path, locator = locate(root, row["color"]), row["color"]
+    if ".sens#" in locator:
+        color = open_scan(path).color(scan_frame(locator, path))
+    else:
+        color = decode(path, locator, "RGB")
+    return check_size(color, locator, (row["color_height"], row["color_width"]))
+
+
+def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, "height width"]:
+    """Depth along the optical axis in metres at the size of its row, 0 where there is none (raw 0 and 65535)."""
+    path, locator = locate(root, row["depth"]), row["depth"]
+    if ".sens#" in locator:
+        raw = open_scan(path).depth(scan_frame(locator, path))
+    else:
+        raw = decode(path, locator, "I;16")
+    check_size(raw, locator, (row["depth_height"], row["depth_width"]))
+    return np.where(raw == 65535, np.float32(0), raw / np.float32(row["depth_scale"]))
+
+
+def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width"]:
+    """NYU40 ids of a frame, 0 where unlabelled, at the size of the image file (any size of the colour image's shape).
+
+    Raises :class:`BadSample` on ids outside the table.
+    """
+    path, locator = locate(root, row["label"]), row["label"]
+    table = locator.partition("#")[2]
+    if table:
+        label = nyu40_of_categories(decode(path, locator, "I;16"), label_table(str(locate(root, table))))
+    else:
+        label = decode(path, locator, "L")
+    check_aspect(label, locator, row)
+    if fault := label_fault(label):
+        raise BadSample(locator, fault)
+    return label
+
+
+def read_instance(root: str | Path, row: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"]:
+    """Instances of a frame as label * 1000 + number; an 8-bit ``instance-filt`` image, which has numbers only, gets its labels
+    from the frame's label image."""
+    path, locator = locate(root, row["instance"]), row["instance"]
+    instance = decode(path, locator, "I;16", "L")
+    check_aspect(instance, locator, row)
+    if instance.dtype == np.uint16:
+        return instance
+    label = resize_label(read_label(root, row), instance.shape)
+    return np.where(instance > 0, label.astype(np.uint16) * 1000 + instance, 0).astype(np.uint16)
+
+
+def resize_depth(
+    depth: Float32[np.ndarray, "height width"], size: tuple[int, int]
+) -> Float32[np.ndarray, "new_height new_width"]:
+    """Depth at (height, width) ``size``: the value of the pixel that holds each new pixel's centre, never a mixture."""
+    return nearest(depth, size)
+
+
+def resize_label(
+    label: Shaped[np.ndarray, "height width"], size: tuple[int, int]
+) -> Shaped[np.ndarray, "new_height new_width"]:
+    """Labels at (height, width) ``size`` by the same rule as :func:`resize_depth`."""
+    return nearest(label, size)
+
+
+def resize_color(
+    image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "new_height new_width 3"]:
+    """Image at (height, width) ``size``, bilinear between pixel centres, averaged over what a new pixel covers."""
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def nearest(
+    image: Shaped[np.ndarray, "height width"], size: tuple[int, int]
+) -> Shaped[np.ndarray, "new_height new_width"]:
+    """Nearest pixel: new index i lies at (i + 0.5) * old / new - 0.5, which belongs to old pixel floor((i + 0.5) * old / new)."""
+    rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(image.shape, size, strict=True))
+    return image[rows[:, None], columns]
+
+
+def image_size(path: Path) -> tuple[int, int, str]:
+    """Height, width and PIL mode from an image's header; raises :class:`BadSample` where there is no such image."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            return image.height, image.width, image.mode
+    except FileNotFoundError as error:
+        raise BadSample(str(path), "missing file") from error
+    except IMAGE_ERRORS as error:
+        reason = "empty file" if path.stat().st_size == 0 else f"undecodable image: {error}"
+        raise BadSample(str(path), reason) from error
+
+
+def decode(path: Path, locator: str, *modes: str) -> Shaped[np.ndarray, "..."]:
+    """Pixels of an image file of one of ``modes``: "RGB" converts, "L" and "I;16" must be what the file holds."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            if modes == ("RGB",):
+                return np.asarray(image.convert("RGB"))
+            if image.mode not in modes and not (image.mode == "P" and "L" in modes):
+                raise BadSample(locator, f"wrong kind of image: {image.mode}, not {' or '.join(modes)}")
+            return np.asarray(image)
+    except FileNotFoundError as error:
+        raise BadSample(locator, "missing file") from error
+    except IMAGE_ERRORS as error:
+        raise BadSample(locator, f"undecodable image: {error}") from error
+
+
+def check_size(image: Shaped[np.ndarray, "..."], locator: str, size: tuple[int, int]) -> Shaped[np.ndarray, "..."]:
+    """``image``, or :class:`BadSample` if it is not of (height, width) ``size``."""
+    if image.shape[:2] != size:
+        (height, width), (row_height, row_width) = image.shape[:2], size
+        raise BadSample(locator, f"size differs from the index: {width}x{height}, not {row_width}x{row_height}")
+    return image
+
+
+def check_aspect(image: Shaped[np.ndarray, "height width"], locator: str, row: Mapping[str, Any]) -> None:
+    """Raises :class:`BadSample` if ``image`` cannot cover the same view as the colour image of ``row``."""
+    aspect, expected = image.shape[1] / image.shape[0], row["color_width"] / row["color_height"]
+    if abs(aspect / expected - 1) > ASPECT_TOLERANCE:
+        raise BadSample(locator, f"shape differs from the colour image: {image.shape[1]}x{image.shape[0]}")
+
+
+def scan_frame(locator: str, path: Path) -> int:
+    """Frame number of a ``.sens`` locator, checked against the file."""
+    number = locator.partition("#")[2]
+    if not number.isdecimal() or int(number) >= len(open_scan(path)):
+        raise BadSample(locator, f"no such frame: the file holds {len(open_scan(path))}")
+    return int(number)
+
+
+def open_scan(path: Path) -> SensFile:
+    """The scan at ``path``, from the few that this process keeps open; a file that changed is opened anew."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise BadSample(str(path), "missing file") from error
+    return opened_scan(str(path), state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=OPEN_SCANS)
+def opened_scan(path: str, modified: int, size: int) -> SensFile:
+    """One cached :class:`SensFile`; ``modified`` and ``size`` tell versions of the file apart."""
+    return SensFile(path)
+
+
+@functools.lru_cache(maxsize=4)
+def label_table(path: str) -> UInt8[np.ndarray, "category"]:
+    """The label table at ``path``, kept; a table that cannot be used is one more reason for a sample to be unusable."""
+    try:
+        return read_label_table(path)
+    except UserError as error:
+        raise BadSample(path, str(error)) from error

@@ -1,0 +1,145 @@
+"""A prepared index: loading it, checking it, and making it where there is none."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sem3d.datasets.rows import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.errors import UserError
+from sem3d.geometry.overlap import OverlapConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareConfig:
+    """How an index is made from data on disk; part of what identifies it."""
+
+    layout: str = "auto"
+    """Name in sem3d.datasets.layouts.LAYOUTS, or auto."""
+    stride: int = 0
+    """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
+    splits: str = ""
+    """Folder of scannetv2_{train,val,test}.txt; empty: those in the data root if there are any, else a seeded split."""
+    val_fraction: float = 0.1
+    """Share of rooms held out where there are no lists; of a single room, the last share of each scene's frames."""
+    seed: int = 0
+    """Seed of the split of rooms."""
+    overlap: OverlapConfig = field(default_factory=OverlapConfig)
+    """What counts as an overlapping pair."""
+    pair_window: int = 0
+    """Largest distance of two frames of a pair, counted in usable frames of the scene; 0: any."""
+    surface_voxel: float = 0.01
+    """Metres between points of a surface fused from depth; scenes with a mesh use its vertices instead."""
+    surface_stride: int = 2
+    """Every n-th depth pixel in rows and columns is fused."""
+    min_valid_depth: float = 0.01
+    """Least share of pixels with depth; a frame with less is blank."""
+    quarantine_limit: float = 0.5
+    """Largest share of items that may be unusable before preparation stops."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`UserError` for a value without meaning."""
+        wrong = {
+            "stride": self.stride < 0,
+            "val_fraction": not 0 <= self.val_fraction < 1,
+            "pair_window": self.pair_window < 0,
+            "surface_voxel": not self.surface_voxel > 0,
+            "surface_stride": self.surface_stride < 1,
+            "min_valid_depth": not 0 <= self.min_valid_depth <= 1,
+            "quarantine_limit": not 0 <= self.quarantine_limit <= 1,
+            "overlap.pixel_stride": self.overlap.pixel_stride < 1,
+            "overlap.minimum": not 0 <= self.overlap.minimum <= 1,
+        }
+        for name, bad in wrong.items():
+            if bad:
+                raise UserError(f"{name} of the preparation has a value that makes no sense; see --help")
+
+
+@dataclass(frozen=True)
+class Index:
+    """The tables of one index folder; schemas are those of :mod:`sem3d.datasets.rows`."""
+
+    folder: Path
+    root: Path
+    """Data root that locators are relative to."""
+    frames: pa.Table
+    pairs: pa.Table
+    scenes: pa.Table
+    config: dict[str, Any]
+    """The :class:`PrepareConfig` it was made with, as plain values."""
+    digest: str
+    """Twelve hexadecimal digits of the tables' content, whatever the data root."""
+    content: dict[str, Any]
+    """``index.json`` whole."""
+    reused: bool = False
+    """Whether preparation found this index already made from the same data and settings."""
+
+    def surface_path(self, scene: str) -> Path | None:
+        """File of a scene's surface, see :func:`sem3d.datasets.surface.read_surface`; None if the scene has none."""
+        scenes = self.scenes["scene"].to_pylist()
+        name = self.scenes["surface"][scenes.index(scene)].as_py() if scene in scenes else ""
+        return self.folder / "surface" / name if name else None
+
+
+def load_index(folder: str | Path) -> Index:
+    """The index in ``folder``.
+
+    Raises :class:`UserError` if there is none, if it is of another format version, or if its data root is gone.
+    """
+    folder = Path(folder)
+    content = read_index_json(folder)
+    if content is None:
+        raise UserError(
+            f"{folder} is no index: it has no index.json. Make one with python -m jobs.prepare scans <data>"
+        )
+    if content.get("format") != FORMAT_VERSION:
+        raise UserError(f"{folder} has index format {content.get('format')}, not {FORMAT_VERSION}: prepare it again")
+    root = Path(content["root"])
+    if not root.is_dir():
+        raise UserError(f"the data of index {folder} are no longer at {root}: prepare them again where they are now")
+    frames = read_rows(folder / "frames.parquet", FRAME_SCHEMA)
+    pairs = read_rows(folder / "pairs.parquet", PAIR_SCHEMA)
+    scenes = read_rows(folder / "scenes.parquet", SCENE_SCHEMA)
+    names = scenes["surface"].to_pylist()
+    if any("/" in name or "\\" in name or name.startswith("..") for name in names):
+        raise UserError(f"{folder} names a surface outside its folder: prepare it again")
+    return Index(folder, root, frames, pairs, scenes, content["config"], content["digest"], content)
+
+
+def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -> Index:
+    """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
+    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once.
+
+    Raises :class:`UserError` as :func:`sem3d.datasets.prepare.prepare` does.
+    """
+    # Preparing needs the types of this file, so it is imported where it is called.
+    from sem3d.datasets.prepare import inputs_digest, prepare
+
+    if read_index_json(Path(root)) is not None:
+        return load_index(root)
+    return prepare(root, Path(storage) / "index" / inputs_digest(Path(root), config), config, check=False)
+
+
+def read_index_json(folder: Path) -> dict[str, Any] | None:
+    """Content of ``index.json``, or None where there is no such file or it is not an index's."""
+    try:
+        content = json.loads((folder / "index.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise UserError(f"{folder / 'index.json'} is no JSON: {error}") from error
+    return content if isinstance(content, dict) and {"format", "root", "digest"} <= content.keys() else None
+
+
+def read_rows(path: Path, schema: pa.Schema) -> pa.Table:
+    """A Parquet file with exactly the columns of ``schema``; raises :class:`UserError` otherwise."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"cannot read {path}: {error}. Prepare the index again") from error
+    if not table.schema.equals(schema):
+        raise UserError(f"{path} has other columns than this version writes: prepare the index again")
+    return table

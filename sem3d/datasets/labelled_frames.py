@@ -1,0 +1,107 @@
+"""Labelled single frames under a label budget: what 2D segmentation is fine-tuned and evaluated on."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sem3d.config import digest
+from sem3d.datasets.augment import ColorAugmentation, augment_color
+from sem3d.datasets.budgets import label_budget, official_budget, scene_budget
+from sem3d.datasets.frames import read_color, read_label, resize_color, resize_label
+from sem3d.datasets.index import Index, PrepareConfig, ensure_index
+from sem3d.datasets.labels import train_ids
+from sem3d.datasets.stream import Samples
+from sem3d.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledFrames:
+    """Which labelled frames, at which size, and how many of them may be learnt from."""
+
+    root: str = ""
+    """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    """How the index is made where there is none yet."""
+    height: int = 240
+    """Image and label height, pixels; scores are taken at this size (methods.md 1.9)."""
+    width: int = 320
+    """Image and label width, pixels."""
+    budget: float = 1.0
+    """Share of the labelled training frames (or scenes) in use; a smaller budget is part of a larger one."""
+    budget_unit: Literal["frame", "scene"] = "frame"
+    """What the budget counts."""
+    budget_seed: int = 0
+    """Decides which frames or scenes a budget holds, apart from run.seed."""
+    budget_list: str = ""
+    """File of scene names, such as ScanNet's data-efficient lists, instead of budget and budget_unit."""
+    mirror_probability: float = 0.0
+    """Share of training images mirrored left to right; neither paper nor released code does."""
+    augment_color: bool = False
+    """Pri3D's colour augmentation on training images; neither paper nor released code does."""
+
+
+@dataclass(frozen=True)
+class LoadLabelled:
+    """Row of ``frames.parquet`` to an image and its training labels."""
+
+    index: Index
+    config: LabelledFrames
+    augment: bool
+
+    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """``image`` uint8 (3, height, width) and ``label`` uint8 (height, width), 0 where ignored."""
+        size = (self.config.height, self.config.width)
+        image = resize_color(read_color(self.index.root, row), size)
+        label = train_ids(resize_label(read_label(self.index.root, row), size))
+        if self.augment and rng.random() < self.config.mirror_probability:
+            image, label = image[:, ::-1], label[:, ::-1]
+        if self.augment and self.config.augment_color:
+            image = augment_color(np.ascontiguousarray(image), ColorAugmentation(), rng)
+        return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), "label": np.ascontiguousarray(label)}
+
+
+@dataclass(frozen=True)
+class CollateLabelled:
+    """Loaded frames to the columns of a batch; one that could not be used becomes black with every pixel ignored."""
+
+    height: int
+    width: int
+
+    def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
+        """Stacked ``image`` and ``label``."""
+        size = (self.height, self.width)
+        empty = {"image": np.zeros((3, *size), np.uint8), "label": np.zeros(size, np.uint8)}
+        return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
+
+
+def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
+    """Mask of the frames that the budget holds."""
+    scenes = frames["scene"].to_pylist()
+    if config.budget_list:
+        return official_budget(config.budget_list, scenes)
+    if config.budget_unit == "scene":
+        return scene_budget(scenes, config.budget, config.budget_seed)
+    names = [f"{scene}/{frame}" for scene, frame in zip(scenes, frames["frame"].to_pylist(), strict=True)]
+    return label_budget(names, config.budget, config.budget_seed)
+
+
+def labelled_samples(config: LabelledFrames, storage: str, split: Literal["train", "val"]) -> Samples:
+    """Samples of the labelled frames of a split, the training frames under the budget.
+
+    Raises :class:`UserError` where the training split holds no labelled frame.
+    """
+    index = ensure_index(config.root, storage, config.prepare)
+    frames = index.frames
+    labelled = frames.filter(pc.and_(pc.equal(frames["split"], split), pc.not_equal(frames["label"], "")))
+    if split == "train":
+        if not labelled.num_rows:
+            raise UserError(
+                f"no labelled training frames in {config.root}: segmentation needs a layout with label images"
+            )
+        labelled = labelled.filter(pa.array(within_budget(labelled, config)))
+    load = LoadLabelled(index, config, augment=split == "train")
+    identity = digest([index.digest, split, labelled["scene"].to_pylist(), labelled["frame"].to_pylist()])
+    return Samples(labelled, load, CollateLabelled(config.height, config.width), identity)

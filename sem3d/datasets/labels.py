@@ -1,0 +1,107 @@
+"""ScanNet's label numbers: raw categories -> NYU40 ids -> the 20 classes of the benchmark.
+
+An official ``label-filt`` PNG is 16 bit and holds category ids of ``scannetv2-labels.combined.tsv``; the 8-bit PNGs of
+scannet_frames_25k and the ``label`` of a ``.labels.ply`` hold NYU40 ids (ScanNet/ScanNet, BenchmarkScripts).
+"""
+
+import colorsys
+import csv
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped, UInt8, UInt16
+
+from sem3d.errors import BadSample, UserError
+
+LABEL_TABLE = "scannetv2-labels.combined.tsv"
+LARGEST_NYU40 = 40
+OUTSIDE = 255  # stands for a category that the table does not hold
+
+NYU40_IDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
+"""NYU40 id of each train id; 0 is ignored (Pri3D, downstream/semseg: 21 outputs, class 0 without weight)."""
+
+CLASS_NAMES = (
+    "ignored",
+    "wall",
+    "floor",
+    "cabinet",
+    "bed",
+    "chair",
+    "sofa",
+    "table",
+    "door",
+    "window",
+    "bookshelf",
+    "picture",
+    "counter",
+    "desk",
+    "curtain",
+    "refrigerator",
+    "shower curtain",
+    "toilet",
+    "sink",
+    "bathtub",
+    "otherfurniture",
+)
+"""Name of each train id."""
+
+TRAIN_ID_OF_NYU40 = np.zeros(LARGEST_NYU40 + 1, np.uint8)
+TRAIN_ID_OF_NYU40[list(NYU40_IDS)] = np.arange(21)
+
+
+def class_palette() -> UInt8[np.ndarray, "21 3"]:
+    """A colour for each train id: black for what is ignored, then hues a golden angle apart in three strengths."""
+    strengths = ((0.75, 0.95), (0.45, 0.85), (0.9, 0.6))
+    hues = [(0.07 + 0.381966 * step) % 1.0 for step in range(20)]
+    colors = [(0.0, 0.0, 0.0)] + [colorsys.hsv_to_rgb(hue, *strengths[step % 3]) for step, hue in enumerate(hues)]
+    return np.rint(np.array(colors) * 255).astype(np.uint8)
+
+
+def label_fault(nyu40: Shaped[np.ndarray, "..."]) -> str | None:
+    """What is wrong with an image of NYU40 ids: None, or how many pixels hold ids outside 0..40 and which."""
+    outside = nyu40[nyu40 > LARGEST_NYU40]
+    if not outside.size:
+        return None
+    ids = ", ".join(map(str, np.unique(outside)[:5]))
+    return f"label ids outside the table: {outside.size} pixels, ids {ids}"
+
+
+def train_ids(nyu40: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
+    """Train ids 0..20 of NYU40 ids; 0 where a class is not one of the 20. Raises :class:`BadSample` on an id above 40."""
+    if fault := label_fault(nyu40):
+        raise BadSample("label image", fault)
+    return TRAIN_ID_OF_NYU40[nyu40]
+
+
+def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
+    """NYU40 id by ScanNet category id; 255 where the table has no such category.
+
+    Columns are found by name, since revisions of the table differ in their order. Raises :class:`UserError` for a missing
+    file, column, or an id that is not a number.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            missing = {"id", "nyu40id"} - set(reader.fieldnames or ())
+            if missing:
+                raise UserError(f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing")
+            ids = [(int(row["id"]), int(row["nyu40id"] or 0)) for row in reader]
+    except FileNotFoundError as error:
+        raise UserError(f"no label table {path}: 16-bit label images need ScanNet's {LABEL_TABLE}") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no ScanNet label table: {error}") from error
+    if not ids or not all(0 <= category < 65536 and 0 <= nyu40 <= LARGEST_NYU40 for category, nyu40 in ids):
+        raise UserError(f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows")
+    table = np.full(max(category for category, _ in ids) + 1, OUTSIDE, np.uint8)
+    for category, nyu40 in ids:
+        table[category] = nyu40
+    table[0] = 0
+    return table
+
+
+def nyu40_of_categories(
+    categories: UInt16[np.ndarray, "*axes"], table: UInt8[np.ndarray, "category"]
+) -> UInt8[np.ndarray, "*axes"]:
+    """NYU40 ids of ScanNet category ids; 255 for a category outside ``table``, which :func:`label_fault` then counts."""
+    inside = categories < len(table)
+    return np.where(inside, table[np.where(inside, categories, 0)], np.uint8(OUTSIDE))

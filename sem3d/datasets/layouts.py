@@ -1,0 +1,156 @@
+"""The register of disk layouts, and what a layout gives: frames as records, found from headers alone."""
+
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+from sem3d.datasets.frames import image_size
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.errors import BadSample, UserError
+
+LAYOUTS = {
+    "seven_scenes": "sem3d.datasets.seven_scenes:SevenScenes",
+    "scannet_sens": "sem3d.datasets.scannet:ScanNetSens",
+    "scannet_export": "sem3d.datasets.scannet:ScanNetExport",
+    "scannet_frames_25k": "sem3d.datasets.scannet:ScanNetFrames25k",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameRecord:
+    """One RGB-D frame as a layout found it, not yet validated; fields are those of ``FRAME_SCHEMA``."""
+
+    scene: str
+    frame: int
+    split: str = ""
+    """Empty where the layout has no opinion."""
+    color: str
+    depth: str
+    label: str = ""
+    instance: str = ""
+    world_from_camera: Float[np.ndarray, "4 4"]
+    intrinsics_color: Float[np.ndarray, "3 3"]
+    intrinsics_depth: Float[np.ndarray, "3 3"]
+    color_size: tuple[int, int]
+    """(height, width)."""
+    depth_size: tuple[int, int]
+    """(height, width)."""
+    depth_scale: float = 1000.0
+    mesh: str = ""
+    """Locator of the scene's reconstructed mesh, if the data set has one."""
+    note: str = ""
+    """A remark on a frame that is used all the same."""
+
+    def row(self) -> dict[str, Any]:
+        """The frame as a row of ``frames.parquet``."""
+        return {
+            "scene": self.scene,
+            "frame": self.frame,
+            "split": self.split,
+            "color": self.color,
+            "depth": self.depth,
+            "label": self.label,
+            "instance": self.instance,
+            "world_from_camera": self.world_from_camera.ravel().tolist(),
+            "intrinsics_color": self.intrinsics_color.ravel().tolist(),
+            "intrinsics_depth": self.intrinsics_depth.ravel().tolist(),
+            "color_height": self.color_size[0],
+            "color_width": self.color_size[1],
+            "depth_height": self.depth_size[0],
+            "depth_width": self.depth_size[1],
+            "depth_scale": self.depth_scale,
+        }
+
+
+@runtime_checkable
+class Layout(Protocol):
+    """How one data set lies on disk."""
+
+    looked_for: str
+    """The files that tell the layout, for messages."""
+    stride: int
+    """Least distance of frame numbers that are taken unless the user says otherwise."""
+
+    def detect(self, root: Path) -> bool:
+        """Whether ``root`` has this layout."""
+        ...
+
+    def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
+        """Frames in order of scene and number, from headers and small text files only."""
+        ...
+
+
+def load_layout(name: str) -> Layout:
+    """The layout registered as ``name``; raises :class:`UserError` for another name."""
+    if name not in LAYOUTS:
+        raise UserError(f"unknown layout '{name}': there are {', '.join(LAYOUTS)}")
+    module, _, attribute = LAYOUTS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)()
+
+
+def detect_layout(root: Path) -> str:
+    """Name of the one layout that ``root`` has; raises :class:`UserError` if there is none or more than one."""
+    layouts = {name: load_layout(name) for name in LAYOUTS}
+    found = [name for name, layout in layouts.items() if layout.detect(root)]
+    if len(found) == 1:
+        return found[0]
+    looked_for = "; ".join(f"{name}: {layout.looked_for}" for name, layout in layouts.items())
+    if found:
+        raise UserError(f"{root} matches {' and '.join(found)}: choose one with --layout. Looked for {looked_for}")
+    raise UserError(f"{root} has no known layout. Looked for {looked_for}")
+
+
+def every(numbers: Iterable[int], stride: int) -> Iterator[int]:
+    """The numbers, ascending, that lie at least ``stride`` after the one taken before; exports thinned already stay whole."""
+    last: int | None = None
+    for number in sorted(numbers):
+        if last is None or number - last >= stride:
+            last = number
+            yield number
+
+
+def scene_folders(root: Path, depth: int) -> Iterator[Path]:
+    """``root`` and the folders inside it down to ``depth`` levels, sorted, hidden ones left out."""
+    yield root
+    if depth:
+        for child in sorted(root.iterdir()):
+            if child.is_dir() and not child.name.startswith("."):
+                yield from scene_folders(child, depth - 1)
+
+
+def scene_name(root: Path, folder: Path) -> str:
+    """Name of a scene that is also fit as a file name: its path below ``root``, or the root's own name."""
+    parts = folder.relative_to(root).parts
+    if parts and parts[0] in ("scans", "scans_test"):
+        parts = parts[1:]
+    return "-".join(parts) or root.resolve().name
+
+
+def read_matrix(path: Path, side: int) -> Float[np.ndarray, "side side"]:
+    """Upper left ``side`` x ``side`` of a square matrix in a text file; infinite and NaN entries are kept.
+
+    Raises :class:`BadSample` if the file is missing or holds no matrix of that side or of 4.
+    """
+    try:
+        values = [float(word) for word in path.read_text().split()]
+    except FileNotFoundError as error:
+        raise BadSample(str(path), "missing file") from error
+    except ValueError as error:
+        raise BadSample(str(path), f"unreadable matrix: {error}") from error
+    if len(values) not in (side * side, 16):
+        raise BadSample(str(path), f"unreadable matrix: {len(values)} numbers, not {side}x{side}")
+    return np.array(values).reshape((4, 4) if len(values) == 16 else (side, side))[:side, :side]
+
+
+def color_and_depth_size(color: Path, depth: Path) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) of both images from their headers; raises :class:`BadSample` where one is no such image."""
+    color_height, color_width, _ = image_size(color)
+    depth_height, depth_width, mode = image_size(depth)
+    if mode != "I;16":
+        raise BadSample(str(depth), f"wrong kind of image: depth is {mode}, not 16 bit")
+    return (color_height, color_width), (depth_height, depth_width)

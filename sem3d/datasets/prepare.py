@@ -1,0 +1,220 @@
+"""From a folder of RGB-D scans to an index: find frames, validate, fuse surfaces, pair frames, and say what was left out.
+
+Scenes are independent (:mod:`sem3d.datasets.prepare_scene`): they run as Ray tasks where Ray is initialised, else one after
+the other here.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sem3d.config import digest
+from sem3d.datasets.index import Index, PrepareConfig, load_index, read_index_json
+from sem3d.datasets.layouts import FrameRecord, detect_layout, load_layout
+from sem3d.datasets.prepare_scene import PreparedScene, prepare_scene
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.rows import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.datasets.splits import assign_splits, by_scene, read_split_lists
+from sem3d.datasets.surface import write_surface
+from sem3d.errors import UserError
+
+DEEPEST = 6  # levels of folders below the root whose files identify the data
+
+
+def prepare(
+    root: str | Path,
+    out: str | Path,
+    config: PrepareConfig,
+    check: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Index:
+    """Makes the index of the data at ``root`` in the folder ``out``, whole or not at all, and loads it.
+
+    ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
+    reused (``Index.reused``). ``say`` receives a line of progress a scene. Raises :class:`UserError` for a missing or unknown
+    folder, if no frame is usable, or if more than ``config.quarantine_limit`` of the items are not.
+    """
+    root, out = Path(root).resolve(), Path(out).resolve()
+    if not root.is_dir():
+        raise UserError(f"no data folder {root}")
+    if out.is_relative_to(root):
+        raise UserError(f"the index {out} would lie inside the data {root}: choose another --out")
+    inputs = inputs_digest(root, config)
+    if answers(out, inputs, check):
+        return dataclasses.replace(load_index(out), reused=True)
+    if read_index_json(out) is None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} exists and is no index: choose another --out")
+    layout = config.layout if config.layout != "auto" else detect_layout(root)
+    records, report = scan(root, layout, config)
+    check_limit(report, len(records) + len(report), config.quarantine_limit)
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "surface").mkdir(parents=True)
+    try:
+        content = write_index(unfinished, root, records, report, config, check, say)
+        content |= {"layout": layout, "inputs": inputs}
+        (unfinished / "index.json").write_text(json.dumps(content, indent=1) + "\n")
+        publish(unfinished, out, inputs, check)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return load_index(out)
+
+
+def answers(out: Path, inputs: str, check: bool) -> bool:
+    """Whether ``out`` is an index of these inputs, and a checked one if ``check``."""
+    content = read_index_json(out)
+    return content is not None and content.get("inputs") == inputs and bool(content.get("checked") or not check)
+
+
+def publish(unfinished: Path, out: Path, inputs: str, check: bool) -> None:
+    """Puts a finished index at ``out``; one that another process has put there meanwhile from the same inputs stays."""
+    if answers(out, inputs, check):
+        return
+    replaced = unfinished.with_name(f"{unfinished.name}.old")
+    if out.exists():
+        os.replace(out, replaced)
+    try:
+        os.replace(unfinished, out)
+    except OSError:
+        if not answers(out, inputs, check):
+            raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameRecord], QuarantineReport]:
+    """All frames of the layout with their splits, and what could not even be found whole."""
+    found = load_layout(layout)
+    items = list(found.scan(root, config.stride or found.stride))
+    records = [item for item in items if isinstance(item, FrameRecord)]
+    report = QuarantineReport([item for item in items if isinstance(item, Quarantined)])
+    records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
+    report.items += unlisted
+    report.notes += [
+        Quarantined(scene[0].color, scene[0].scene, scene[0].note) for scene in by_scene(records) if scene[0].note
+    ]
+    return records, report
+
+
+def write_index(
+    folder: Path,
+    root: Path,
+    records: list[FrameRecord],
+    report: QuarantineReport,
+    config: PrepareConfig,
+    check: bool,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Prepares all scenes and writes tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them."""
+    frames: list[dict[str, Any]] = []
+    scenes: list[dict[str, Any]] = []
+    pairs: list[pa.Table] = []
+    identity = hashlib.sha256()
+    groups = by_scene(records)
+    for number, scene in enumerate(each_scene(root, groups, config, check), start=1):
+        report.items += scene.quarantined
+        say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
+        if not scene.records:
+            continue
+        name = scene.records[0].scene
+        surface = f"{name}.parquet" if len(scene.points) else ""
+        if surface:
+            write_surface(folder / "surface" / surface, scene.points, scene.colors)
+            identity.update(scene.points.tobytes() + scene.colors.tobytes())
+        pairs.append(pair_table(name, scene, len(frames)))
+        frames += [record.row() for record in scene.records]
+        splits = ",".join(sorted({record.split for record in scene.records}))
+        scenes.append({"scene": name, "split": splits, "frames": len(scene.records), "surface": surface})
+    check_limit(report, len(frames) + len(report), config.quarantine_limit)
+    if not frames:
+        raise UserError(f"no usable frame in {root}: {len(report)} items in quarantine")
+    tables = {
+        "frames": pa.Table.from_pylist(frames, FRAME_SCHEMA),
+        "pairs": pa.concat_tables(pairs),
+        "scenes": pa.Table.from_pylist(scenes, SCENE_SCHEMA),
+    }
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+        identity.update(table_bytes(table))
+    report.write(folder / "quarantine.json")
+    return {
+        "format": FORMAT_VERSION,
+        "root": str(root),
+        "digest": identity.hexdigest()[:12],
+        "checked": check,
+        "counts": {name: table.num_rows for name, table in tables.items()} | {"quarantined": len(report)},
+        "quarantine": report.counts(),
+        "config": dataclasses.asdict(config),
+    }
+
+
+def each_scene(
+    root: Path, groups: Sequence[list[FrameRecord]], config: PrepareConfig, check: bool
+) -> Iterator[PreparedScene]:
+    """Prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
+    import ray
+
+    if not ray.is_initialized():
+        yield from (prepare_scene(root, group, config, check) for group in groups)
+        return
+    task = ray.remote(num_cpus=1)(prepare_scene)
+    most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+    running: deque[Any] = deque()
+    for group in groups:
+        running.append(task.remote(root, group, config, check))
+        if len(running) >= most:
+            yield ray.get(running.popleft())
+    while running:
+        yield ray.get(running.popleft())
+
+
+def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
+    """Pairs of one scene with row numbers of ``frames.parquet``, where the scene starts at ``first_row``."""
+    columns = [
+        pa.array([scene] * len(prepared.anchor), pa.string()),
+        pa.array((prepared.anchor + first_row).astype(np.int32)),
+        pa.array((prepared.positive + first_row).astype(np.int32)),
+        pa.array(prepared.overlap.astype(np.float32)),
+    ]
+    return pa.table(columns, schema=PAIR_SCHEMA)
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """The table's content as Arrow's stream of one batch, the same however it was put together."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    return sink.getvalue().to_pybytes()
+
+
+def inputs_digest(root: Path, config: PrepareConfig) -> str:
+    """Twelve hexadecimal digits of the place, names, sizes and times of the data files and split lists, and the settings."""
+    root = root.resolve()
+    if not root.is_dir():
+        raise UserError(f"no data folder {root}")
+    places = [root, Path(config.splits).resolve()] if config.splits else [root]
+    files = [entry for place in places for entry in file_states(place)]
+    return digest([FORMAT_VERSION, str(root), files, dataclasses.asdict(config)])
+
+
+def file_states(folder: Path) -> list[tuple[str, int, int]]:
+    """Relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
+    states: list[tuple[str, int, int]] = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        relative = os.path.relpath(place, folder)
+        deep = relative.count(os.sep) + 1 >= DEEPEST
+        folders[:] = [] if deep else sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.join(place, name)
+            state = os.stat(path) if os.path.exists(path) else os.lstat(path)
+            states.append((os.path.join(relative, name), state.st_size, state.st_mtime_ns))
+    return states

@@ -1,0 +1,158 @@
+"""One scene of an index: validate its frames, pair them, find its surface.
+
+Each frame's depth is decoded once; it yields the blank-depth check, the cloud for overlap and, where the data set has no mesh,
+the surface.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, UInt8
+
+from sem3d.datasets.frames import locate, read_color, read_depth, read_instance, read_label
+from sem3d.datasets.index import PrepareConfig
+from sem3d.datasets.layouts import FrameRecord
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
+from sem3d.errors import BadSample
+from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault
+from sem3d.geometry.overlap import OverlapConfig, overlapping_pairs
+from sem3d.geometry.projection import transform, unproject_valid
+from sem3d.geometry.voxels import mean_per_voxel
+
+FARTHEST_CAMERA = 1000.0  # metres from the origin; beyond it a pose is rubbish, and fine voxels would overflow
+
+
+@dataclass(frozen=True)
+class PreparedScene:
+    """What one scene's task hands back; pairs count within ``records``."""
+
+    records: list[FrameRecord]
+    quarantined: list[Quarantined]
+    anchor: Int[np.ndarray, "pair"]
+    positive: Int[np.ndarray, "pair"]
+    overlap: Float[np.ndarray, "pair"]
+    points: Float32[np.ndarray, "point 3"]
+    colors: UInt8[np.ndarray, "point 3"]
+
+
+def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool) -> PreparedScene:
+    """Validates one scene's frames, pairs them inside their split and finds the scene's surface.
+
+    Poses become exactly rigid on the way: real rotations are orthonormal to 1e-4 only.
+    """
+    quarantined: list[Quarantined] = []
+    kept: list[FrameRecord] = []
+    mesh = read_mesh(root, records[0], quarantined)
+    fusion = None if mesh else SurfaceFusion(config.surface_voxel)
+
+    clouds: list[Float[np.ndarray, "point 3"]] = []
+    cell = cloud_cell(config.overlap)
+    for record in records:
+        try:
+            depth, color = read_valid_frame(root, record, config, check or fusion is not None)
+            if check:
+                read_annotations(root, record)
+        except BadSample as error:
+            quarantined.append(Quarantined.of(error, record.scene))
+            continue
+        record = dataclasses.replace(record, world_from_camera=orthonormalise(record.world_from_camera))
+        kept.append(record)
+        if fusion and color is not None:
+            fusion.add(*frame_surface(record, depth, color, config.surface_stride))
+        cloud = world_points(record, depth)[:: config.overlap.pixel_stride]
+        clouds.append(mean_per_voxel(cloud, cell) if cell else cloud.astype(np.float32))
+    thinned_already = dataclasses.replace(config.overlap, pixel_stride=1, voxel_size=0.0)
+    anchor, positive, overlap = overlapping_pairs(clouds, thinned_already)
+    split = np.array([record.split for record in kept])
+    usable = split[anchor] == split[positive] if len(anchor) else np.zeros(0, bool)
+    if config.pair_window:
+        usable &= positive - anchor <= config.pair_window
+    points, colors = mesh or (fusion or SurfaceFusion(config.surface_voxel)).surface()
+    return PreparedScene(kept, quarantined, anchor[usable], positive[usable], overlap[usable], points, colors)
+
+
+def cloud_cell(overlap: OverlapConfig) -> float:
+    """Edge of the grid that clouds are thinned on for overlap, metres; 0: not at all.
+
+    Thinning each cloud as it is read, not all of them later, keeps a scene of 300 frames at some MB instead of 2 GB.
+    """
+    if overlap.voxel_size is not None:
+        return overlap.voxel_size
+    return 0.05 if overlap.definition == "released" else 0.0
+
+
+def read_valid_frame(
+    root: Path, record: FrameRecord, config: PrepareConfig, with_color: bool
+) -> tuple[Float32[np.ndarray, "height width"], UInt8[np.ndarray, "color_height color_width 3"] | None]:
+    """Depth, and colour if asked for, of a frame; raises :class:`BadSample` with the first thing wrong with it."""
+    if fault := pose_fault(record.world_from_camera):
+        raise BadSample(record.color, f"bad pose: {fault}")
+    if np.abs(record.world_from_camera[:3, 3]).max() > FARTHEST_CAMERA:
+        raise BadSample(record.color, f"bad pose: camera is more than {FARTHEST_CAMERA:.0f} m from the origin")
+    for kind, intrinsics, size in (
+        ("colour", record.intrinsics_color, record.color_size),
+        ("depth", record.intrinsics_depth, record.depth_size),
+    ):
+        if fault := intrinsics_fault(intrinsics, size):
+            raise BadSample(record.color, f"bad {kind} intrinsics: {fault}")
+    row = record.row()
+    depth = read_depth(root, row)
+    valid = np.count_nonzero(depth) / depth.size
+    if valid < config.min_valid_depth:
+        raise BadSample(record.depth, f"blank depth: {valid:.2%} of the pixels are valid")
+    return depth, read_color(root, row) if with_color else None
+
+
+def read_annotations(root: Path, record: FrameRecord) -> None:
+    """Decodes label and instance images, if the frame has them; raises :class:`BadSample` if they cannot be used."""
+    if record.label:
+        read_label(root, record.row())
+    if record.instance:
+        read_instance(root, record.row())
+
+
+def read_mesh(
+    root: Path, record: FrameRecord, quarantined: list[Quarantined]
+) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]] | None:
+    """Vertices and colours of the scene's mesh; None if it has none or if it went into ``quarantined``."""
+    if not record.mesh:
+        return None
+    try:
+        points, colors, _, _ = read_scene_mesh(locate(root, record.mesh))
+    except BadSample as error:
+        quarantined.append(Quarantined.of(error, record.scene))
+        return None
+    return points, colors
+
+
+def thinned(depth: Float32[np.ndarray, "height width"], stride: int) -> Float32[np.ndarray, "height width"]:
+    """``depth`` at every ``stride``-th row and column and 0 elsewhere, so that intrinsics stay as they are."""
+    if stride == 1:
+        return depth
+    sparse = np.zeros_like(depth)
+    sparse[::stride, ::stride] = depth[::stride, ::stride]
+    return sparse
+
+
+def world_points(record: FrameRecord, depth: Float32[np.ndarray, "height width"]) -> Float[np.ndarray, "point 3"]:
+    """World points of all pixels with depth."""
+    points, _ = unproject_valid(depth, record.intrinsics_depth)
+    return transform(record.world_from_camera, points)
+
+
+def frame_surface(
+    record: FrameRecord,
+    depth: Float32[np.ndarray, "height width"],
+    color: UInt8[np.ndarray, "color_height color_width 3"],
+    stride: int,
+) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
+    """World points of a frame's thinned depth pixels and their colours."""
+    depth = thinned(depth, stride)
+    colors, pixels = colors_at_depth_pixels(color, depth, record.intrinsics_color, record.intrinsics_depth)
+    seen = np.zeros_like(depth)
+    seen[pixels[:, 0], pixels[:, 1]] = depth[pixels[:, 0], pixels[:, 1]]
+    return world_points(record, seen), colors

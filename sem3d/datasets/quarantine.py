@@ -1,0 +1,78 @@
+"""What was left out and why: one report type for preparation, training and evaluation."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sem3d.errors import BadSample, UserError
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One item that is not used: the file or row, its scene ("" if it has none), and what is wrong with it."""
+
+    source: str
+    scene: str
+    reason: str
+
+    @classmethod
+    def of(cls, error: BadSample, scene: str = "") -> "Quarantined":
+        """The item that ``error`` names."""
+        return cls(error.source, scene, error.reason)
+
+
+@dataclass
+class QuarantineReport:
+    """Items left out, in the order found, and remarks on items that are used all the same."""
+
+    items: list[Quarantined] = field(default_factory=list)
+    notes: list[Quarantined] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def counts(self) -> dict[str, int]:
+        """Items by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
+        kinds = Counter(reason_kind(item.reason) for item in self.items)
+        return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def merge(self, other: "QuarantineReport") -> "QuarantineReport":
+        """Both reports in one."""
+        return QuarantineReport(self.items + other.items, self.notes + other.notes)
+
+    def write(self, path: Path) -> None:
+        """JSON with ``counts``, ``items`` and ``notes``."""
+        content = {
+            "counts": self.counts(),
+            "items": [asdict(item) for item in self.items],
+            "notes": [asdict(note) for note in self.notes],
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "QuarantineReport":
+        """The report that :meth:`write` left at ``path``."""
+        content = json.loads(path.read_text())
+        return cls(
+            [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
+        )
+
+
+def reason_kind(reason: str) -> str:
+    """``reason`` up to its first colon, numbers taken out: what items with the same trouble share."""
+    return re.sub(r"\s+", " ", re.sub(r"-?\d[\d.x]*", "", reason.partition(":")[0])).strip()
+
+
+def check_limit(bad: Iterable[Quarantined] | QuarantineReport, total: int, limit: float) -> None:
+    """Raises :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad."""
+    items = bad.items if isinstance(bad, QuarantineReport) else list(bad)
+    if len(items) <= limit * total:
+        return
+    first = "; ".join(f"{item.source}: {item.reason}" for item in items[:3])
+    raise UserError(
+        f"{len(items)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
+        "Mend the data, or raise quarantine_limit"
+    )

@@ -1,0 +1,188 @@
+"""ScanNet on disk in its three official forms: ``.sens`` scans, SensReader exports, and scannet_frames_25k.
+
+Poses are camera-to-world of the depth camera, metres, and the released readers take colour as registered to depth: an
+``extrinsic`` of colour or depth that is not the identity is used so too, and noted in the report.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from sem3d.datasets.frames import image_size
+from sem3d.datasets.labels import LABEL_TABLE
+from sem3d.datasets.layouts import FrameRecord, color_and_depth_size, every, read_matrix, scene_folders, scene_name
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.sens import SensFile
+from sem3d.errors import BadSample, UserError
+
+SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>
+
+
+class ScanNetSens:
+    """``scans/<scene>/<scene>.sens`` with ``<scene>_vh_clean_2.ply``, ``label-filt/<n>.png``, ``instance-filt/<n>.png``."""
+
+    looked_for = "[scans/]<scene>/<scene>.sens"
+    stride = 25
+
+    def detect(self, root: Path) -> bool:
+        """Whether a ``.sens`` file is there."""
+        return any(True for folder in scene_folders(root, SCENE_DEPTH) for _ in folder.glob("*.sens"))
+
+    def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
+        """Every ``stride``-th frame of every scan, by one pass over its frame headers."""
+        for folder in scene_folders(root, SCENE_DEPTH):
+            for path in sorted(folder.glob("*.sens")):
+                scene = path.stem
+                try:
+                    with SensFile(path) as scan:
+                        if scan.fault:
+                            yield Quarantined(path.relative_to(root).as_posix(), scene, scan.fault)
+                        yield from scan_frames(root, path, scan, stride)
+                except BadSample as error:
+                    yield Quarantined.of(error, scene)
+
+
+def scan_frames(root: Path, path: Path, scan: SensFile, stride: int) -> Iterator[FrameRecord | Quarantined]:
+    """Records of a scan's frames; a label or instance image that is no image puts only its own frame in quarantine."""
+    locator, header = path.relative_to(root).as_posix(), scan.header
+    mesh, note = find_mesh(root, path.parent), extrinsics_note(header.extrinsics_color, header.extrinsics_depth)
+    for number in range(0, len(scan), stride):
+        try:
+            yield FrameRecord(
+                scene=path.stem,
+                frame=number,
+                color=f"{locator}#{number}",
+                depth=f"{locator}#{number}",
+                label=find_label(root, path.parent / "label-filt" / f"{number}.png"),
+                instance=existing(root, path.parent / "instance-filt" / f"{number}.png"),
+                world_from_camera=scan.pose(number),
+                intrinsics_color=header.intrinsics_color,
+                intrinsics_depth=header.intrinsics_depth,
+                color_size=header.color_size,
+                depth_size=header.depth_size,
+                depth_scale=header.depth_scale,
+                mesh=mesh,
+                note=note,
+            )
+        except BadSample as error:
+            yield Quarantined.of(error, path.stem)
+
+
+class ScanNetExport:
+    """``<scene>/{color/<n>.jpg|png, depth/<n>.png, pose/<n>.txt, intrinsic/{intrinsic,extrinsic}_{color,depth}.txt}``."""
+
+    looked_for = "[scans/]<scene>/intrinsic/intrinsic_depth.txt"
+    stride = 25
+    labels, instances = "label-filt", "instance-filt"
+
+    def detect(self, root: Path) -> bool:
+        """Whether the intrinsics of an exported scan are there."""
+        return any(self.intrinsics(folder, "depth").is_file() for folder in scene_folders(root, SCENE_DEPTH))
+
+    def intrinsics(self, folder: Path, kind: str) -> Path:
+        """File of the intrinsics of ``kind`` "color" or "depth"."""
+        return folder / "intrinsic" / f"intrinsic_{kind}.txt"
+
+    def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
+        """Frames of all scenes; a frame needs colour, depth and pose."""
+        for folder in scene_folders(root, SCENE_DEPTH):
+            if not self.intrinsics(folder, "depth").exists() and not self.intrinsics(folder, "color").exists():
+                continue
+            scene = scene_name(root, folder)
+            try:
+                cameras = [read_matrix(self.intrinsics(folder, kind), 3) for kind in ("color", "depth")]
+            except BadSample as error:
+                yield Quarantined.of(error, scene)
+                continue
+            names = {int(path.stem): path.stem for kind in ("color", "depth") for path in numbered(folder / kind)}
+            for number in every(names, stride):
+                try:
+                    yield self.read_frame(root, folder, number, names[number], *cameras)
+                except BadSample as error:
+                    yield Quarantined.of(error, scene)
+
+    def read_frame(
+        self,
+        root: Path,
+        folder: Path,
+        number: int,
+        name: str,
+        intrinsics_color: Float[np.ndarray, "3 3"],
+        intrinsics_depth: Float[np.ndarray, "3 3"],
+    ) -> FrameRecord:
+        """One frame's record; raises :class:`BadSample` for missing or unreadable files."""
+        color = folder / "color" / f"{name}.jpg"
+        color = color if color.exists() else color.with_suffix(".png")
+        depth = folder / "depth" / f"{name}.png"
+        color_size, depth_size = color_and_depth_size(color, depth)
+        return FrameRecord(
+            scene=scene_name(root, folder),
+            frame=number,
+            color=color.relative_to(root).as_posix(),
+            depth=depth.relative_to(root).as_posix(),
+            label=find_label(root, folder / self.labels / f"{name}.png"),
+            instance=existing(root, folder / self.instances / f"{name}.png"),
+            world_from_camera=read_matrix(folder / "pose" / f"{name}.txt", 4),
+            intrinsics_color=intrinsics_color,
+            intrinsics_depth=intrinsics_depth,
+            color_size=color_size,
+            depth_size=depth_size,
+            mesh=find_mesh(root, folder),
+            note=exported_note(folder),
+        )
+
+
+class ScanNetFrames25k(ScanNetExport):
+    """``<scene>/{color/000000.jpg, depth, instance, label, pose}`` and ``intrinsics_{color,depth}.txt``."""
+
+    looked_for = "<scene>/intrinsics_depth.txt"
+    stride = 1
+    labels, instances = "label", "instance"
+
+    def intrinsics(self, folder: Path, kind: str) -> Path:
+        """File of the intrinsics of ``kind`` "color" or "depth"."""
+        return folder / f"intrinsics_{kind}.txt"
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Files of ``folder`` whose name is a frame number."""
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.stem.isdecimal())
+
+
+def existing(root: Path, path: Path) -> str:
+    """Locator of ``path``, or "" where there is no such file."""
+    return path.relative_to(root).as_posix() if path.is_file() else ""
+
+
+def find_label(root: Path, path: Path) -> str:
+    """Locator of a label image, with that of the table if it is 16 bit and so holds ScanNet's category ids.
+
+    Raises :class:`UserError` if the table is then missing from the root, :class:`BadSample` if the file is no image.
+    """
+    locator = existing(root, path)
+    if locator and image_size(path)[2] == "I;16":
+        if not (root / LABEL_TABLE).is_file():
+            raise UserError(f"{path} holds category ids of 16 bit: put ScanNet's {LABEL_TABLE} into {root}")
+        return f"{locator}#{LABEL_TABLE}"
+    return locator
+
+
+def find_mesh(root: Path, folder: Path) -> str:
+    """Locator of ``<scene>_vh_clean_2.ply``, or ""."""
+    return existing(root, folder / f"{folder.name}_vh_clean_2.ply")
+
+
+def extrinsics_note(*extrinsics: Float[np.ndarray, "4 4"]) -> str:
+    """What to note on a scan with these extrinsics: nothing if all are the identity."""
+    if all(np.allclose(matrix, np.eye(4), atol=1e-3) for matrix in extrinsics):
+        return ""
+    return "extrinsics of colour or depth are not the identity; colour is read as registered to depth"
+
+
+def exported_note(folder: Path) -> str:
+    """:func:`extrinsics_note` of the files that an export may have."""
+    files = [folder / "intrinsic" / f"extrinsic_{kind}.txt" for kind in ("color", "depth")]
+    return extrinsics_note(*(read_matrix(path, 4) for path in files if path.is_file()))

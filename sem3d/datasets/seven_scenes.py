@@ -1,0 +1,89 @@
+"""7-Scenes and its like: ``frame-000000.color.jpg|png``, ``.depth.png``, ``.pose.txt`` and ``camera-intrinsics.txt``.
+
+The root is one such folder or holds some, also as 7-Scenes' own ``<scene>/seq-01``. Depth is 16 bit, millimetres, invalid 0
+or 65535; poses are camera-to-world in metres. A folder is one scene of the index: sequences of a room are tracked apart.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from sem3d.datasets.layouts import FrameRecord, color_and_depth_size, every, read_matrix, scene_folders, scene_name
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.errors import BadSample
+
+FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpg|png|txt)")
+NOMINAL_INTRINSICS = np.array([[585.0, 0.0, 320.0], [0.0, 585.0, 240.0], [0.0, 0.0, 1.0]])
+"""What the 7-Scenes page gives for its 640x480 frames, which come without a file of intrinsics."""
+
+
+class SevenScenes:
+    """See the module."""
+
+    looked_for = "frame-*.depth.png in the folder, its folders, or their seq-* folders"
+    stride = 1
+
+    def detect(self, root: Path) -> bool:
+        """Whether a folder with such frames is there."""
+        return any(True for folder in scene_folders(root, 2) for _ in folder.glob("frame-*.depth.png"))
+
+    def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
+        """Frames of all folders; 7-Scenes' TrainSplit.txt and TestSplit.txt give the splits train and val."""
+        for folder in scene_folders(root, 2):
+            numbers = {match[1] for path in folder.iterdir() if (match := FRAME.fullmatch(path.name))}
+            if not numbers:
+                continue
+            text = {int(number): number for number in numbers}
+            scene, split = scene_name(root, folder), official_split(folder)
+            for number in every(text, stride):
+                try:
+                    yield read_frame(root, folder, scene, split, number, text[number])
+                except BadSample as error:
+                    yield Quarantined.of(error, scene)
+
+
+def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, text: str) -> FrameRecord:
+    """One frame's record; raises :class:`BadSample` for missing or unreadable files."""
+    stem = folder / f"frame-{text}"
+    color = next((path for path in (Path(f"{stem}.color.jpg"), Path(f"{stem}.color.png")) if path.exists()), None)
+    if color is None:
+        raise BadSample(f"{stem}.color.jpg", "missing file")
+    depth = Path(f"{stem}.depth.png")
+    color_size, depth_size = color_and_depth_size(color, depth)
+    intrinsics = find_intrinsics(root, folder)
+    return FrameRecord(
+        scene=scene,
+        frame=number,
+        split=split,
+        color=color.relative_to(root).as_posix(),
+        depth=depth.relative_to(root).as_posix(),
+        world_from_camera=read_matrix(Path(f"{stem}.pose.txt"), 4),
+        intrinsics_color=intrinsics,
+        intrinsics_depth=intrinsics,
+        color_size=color_size,
+        depth_size=depth_size,
+    )
+
+
+def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
+    """``camera-intrinsics.txt`` of the folder or of one above it up to the root, else the nominal ones of a ``seq-*`` folder."""
+    for place in (folder, *folder.parents):
+        if (path := place / "camera-intrinsics.txt").is_file():
+            return read_matrix(path, 3)
+        if place == root:
+            break
+    if folder.name.startswith("seq-"):
+        return NOMINAL_INTRINSICS
+    raise BadSample(str(folder / "camera-intrinsics.txt"), "missing file")
+
+
+def official_split(folder: Path) -> str:
+    """ "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
+    for split, name in (("train", "TrainSplit.txt"), ("val", "TestSplit.txt")):
+        path = folder.parent / name
+        if path.is_file() and folder.name in {f"seq-{int(n):02d}" for n in re.findall(r"\d+", path.read_text())}:
+            return split
+    return ""

@@ -1,0 +1,206 @@
+"""Rows to batches through Ray Data, in an order that depends on the seed alone.
+
+The order of a run is one endless sequence: epoch after epoch, each a permutation of the rows drawn from (seed, epoch).
+Step ``s`` takes positions ``s * batch_size`` to ``(s + 1) * batch_size``, each worker its part of every micro-batch.
+So any number of workers sees the same samples in the same steps, and a run that resumes at step ``s`` starts at its
+position without replaying anything. What a sample looks like (augmentation, sampled matches) is drawn from
+(seed, epoch, row), never from a worker's own state.
+
+Each worker opens its own Ray Data pipeline over batch numbers, not over rows: a task loads, augments, matches and
+collates one whole batch, so that the training process only wraps arrays as tensors. ``ray.train``'s own split is not
+used because it drops remainders and deals rows by timing.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+import torch
+
+from sem3d.errors import BadSample
+
+BATCHES_PER_PIPELINE = 1000
+"""Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
+
+ORDER_STREAM, SAMPLE_STREAM = 0, 1
+"""First words of the seeds of the two random streams, so that they never meet."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a method trains or evaluates on: a table of rows and how a row becomes arrays.
+
+    ``load(row, rng)`` decodes, augments and matches one row (in a Ray Data worker) and may raise
+    :class:`sem3d.errors.BadSample`; ``collate(loaded)`` joins loaded rows into the numpy columns of a batch, where
+    ``None`` stands for a row that could not be used and must become the method's empty case.
+    """
+
+    table: pa.Table
+    load: Callable[[dict[str, Any], np.random.Generator], dict[str, np.ndarray]]
+    collate: Callable[[list[dict[str, np.ndarray] | None]], dict[str, np.ndarray]]
+    digest: str
+
+
+@dataclass(frozen=True)
+class StreamedBatch:
+    """One worker's share of one (micro-)batch, and the rows of it that could not be used."""
+
+    step: int
+    columns: dict[str, torch.Tensor]
+    failures: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which row stands at which position; without a seed it is the table's own order."""
+
+    rows: int
+    seed: int | None
+
+    def at(self, position: int) -> tuple[int, int]:
+        """Epoch and row number at a position of the endless sequence."""
+        epoch, offset = divmod(position, self.rows)
+        return epoch, offset if self.seed is None else int(permutation(self.rows, self.seed, epoch)[offset])
+
+
+@lru_cache(maxsize=4)
+def permutation(rows: int, seed: int, epoch: int) -> np.ndarray:
+    """Order of the rows in one epoch."""
+    return np.random.default_rng([ORDER_STREAM, seed, epoch]).permutation(rows)
+
+
+@lru_cache(maxsize=4)
+def fetched(reference: ray.ObjectRef) -> Samples:
+    """The samples behind a reference, kept by each Ray Data process."""
+    return ray.get(reference)
+
+
+def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
+    """Columns of the batch at ``positions`` and the rows of it that could not be used, by name and reason."""
+    loaded: list[dict[str, np.ndarray] | None] = []
+    failures: list[dict[str, str]] = []
+    for position in positions:
+        epoch, number = order.at(position)
+        row = samples.table.slice(number, 1).to_pylist()[0]
+        rng = np.random.default_rng([SAMPLE_STREAM, order.seed or 0, epoch, number])
+        try:
+            loaded.append(samples.load(row, rng))
+        except BadSample as fault:
+            loaded.append(None)
+            failures.append({"source": fault.source, "reason": fault.reason})
+    return samples.collate(loaded), failures
+
+
+def quiet_ordered_context() -> None:
+    """Sets this process's Ray Data defaults: output in input order, no progress bars, all CPUs on a small machine.
+
+    Ray's operator reservation lets one map task run at a time on 2 CPUs, which halves throughput.
+    """
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.op_resource_reservation_enabled = ray.cluster_resources().get("CPU", 0) > 8
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Positions of the sequence that one worker takes in each of its batches."""
+
+    stride: int
+    offset: int
+    length: int
+    limit: int
+
+    def positions(self, number: int) -> range:
+        """Positions of this worker's batch ``number``."""
+        start = number * self.stride + self.offset
+        return range(start, min(start + self.length, self.limit))
+
+
+@dataclass(frozen=True)
+class LoadBatch:
+    """The map function of the pipeline: a batch number becomes a batch."""
+
+    samples: ray.ObjectRef
+    order: Order
+    deal: Deal
+    first: int
+
+    def __call__(self, item: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """One row that holds the whole batch as arrays."""
+        number = self.first + int(item["id"][0])
+        columns, failures = load_batch(fetched(self.samples), self.order, self.deal.positions(number))
+        names = {f"column:{name}": array[np.newaxis] for name, array in columns.items()}
+        return {"number": np.array([number]), "failures": np.array([json.dumps(failures)]), **names}
+
+
+def run_pipeline(
+    samples: Samples, order: Order, deal: Deal, numbers: range
+) -> Iterator[tuple[int, dict[str, torch.Tensor], list[dict[str, str]]]]:
+    """Number, columns and failures of the batches ``numbers``, in order."""
+    quiet_ordered_context()
+    reference = ray.put(samples)
+    for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
+        count = min(BATCHES_PER_PIPELINE, numbers.stop - first)
+        pipeline = ray.data.range(count, override_num_blocks=count).map_batches(
+            LoadBatch(reference, order, deal, first), batch_size=1
+        )
+        for block in pipeline.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2):
+            columns = {
+                name.removeprefix("column:"): torch.tensor(array[0])
+                for name, array in block.items()
+                if name.startswith("column:")
+            }
+            yield int(block["number"][0]), columns, json.loads(str(block["failures"][0]))
+
+
+def stream_batches(
+    samples: Samples,
+    *,
+    seed: int,
+    batch_size: int,
+    accumulate: int,
+    rank: int,
+    world_size: int,
+    first_step: int,
+    last_step: int,
+) -> Iterator[StreamedBatch]:
+    """Endless shuffled epochs cut into global batches; yields this rank's share of steps first to last (excluded).
+
+    ``accumulate`` items are yielded per step, in order. Raises :class:`ValueError` where ``batch_size`` is no multiple of
+    ``accumulate * world_size``, or when there are no rows.
+    """
+    share, rest = divmod(batch_size, accumulate * world_size)
+    if rest or not share:
+        raise ValueError(
+            f"batch size {batch_size} does not divide by {accumulate} micro-batches x {world_size} workers"
+        )
+    if not samples.table.num_rows:
+        raise ValueError("there are no samples to stream")
+    deal = Deal(stride=batch_size // accumulate, offset=rank * share, length=share, limit=sys.maxsize)
+    numbers = range(first_step * accumulate, last_step * accumulate)
+    for number, columns, failures in run_pipeline(samples, Order(samples.table.num_rows, seed), deal, numbers):
+        yield StreamedBatch(number // accumulate, columns, failures)
+
+
+def stream_once(samples: Samples, *, batch_size: int, rank: int, world_size: int) -> Iterator[StreamedBatch]:
+    """Every row exactly once, in table order; batches are dealt whole, in turn, and the last may be short.
+
+    A rank may get fewer batches than another, or none.
+    """
+    rows = samples.table.num_rows
+    batches = -(-rows // batch_size)
+    deal = Deal(stride=world_size * batch_size, offset=rank * batch_size, length=batch_size, limit=rows)
+    order = Order(max(rows, 1), None)
+    for number, columns, failures in run_pipeline(samples, order, deal, range(-(-(batches - rank) // world_size))):
+        yield StreamedBatch(number, columns, failures)

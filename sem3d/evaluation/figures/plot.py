@@ -1,0 +1,26 @@
+"""Matplotlib without pyplot: one empty plot, and a finished figure as an array."""
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DOTS_PER_INCH = 120
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+MARKERS = "osD^vPX*"
+
+
+def empty_plot(width_inches: float, height_inches: float) -> tuple[Figure, Axes]:
+    """A figure that belongs to nobody else, and its only axes."""
+    figure = Figure(figsize=(width_inches, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def rendered(figure: Figure) -> UInt8[np.ndarray, "height width 3"]:
+    """The figure's pixels."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

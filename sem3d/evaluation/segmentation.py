@@ -1,0 +1,96 @@
+"""Semantic segmentation scores from one confusion matrix over a whole split; class 0 is ignored ground truth.
+
+Two protocols that differ in what they forgive:
+
+=========== ================================================== ==========================================
+protocol    a valid pixel predicted 0                          a class without ground truth
+=========== ================================================== ==========================================
+``pri3d``   vanishes (row and column 0 are zeroed)             scores 0 and stays in the mean
+``scannet`` is a false negative of its class                   is left out if it was not predicted either;
+                                                               predicted on valid pixels it scores 0
+=========== ================================================== ==========================================
+
+Sources: Pri3D ``downstream/semseg/unet/common/iou.py``; ScanNet
+``BenchmarkScripts/2d_evaluation/evalPixelLevelSemanticLabeling.py`` (same rule in ``3d_evaluation``).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64, Integer, Num
+from torch import Tensor
+
+from sem3d.errors import UserError
+
+Protocol = Literal["pri3d", "scannet"]
+PRI3D_EPSILON = 1e-15
+
+
+@dataclass(frozen=True)
+class SegmentationScore:
+    """Scores in [0, 1]; nan where a protocol leaves a class out, and always for class 0."""
+
+    miou: float
+    iou: Float64[np.ndarray, "class"]
+    pixel_accuracy: float
+    mean_accuracy: float
+
+
+def confusion(
+    labels: Integer[Tensor, "..."], predictions: Integer[Tensor, "..."], classes: int
+) -> Int64[Tensor, "class class"]:
+    """Pixels by ground truth (row) and prediction (column); adds up over batches and workers.
+
+    ``classes`` counts the ignored class 0. Works on the device of its arguments. Raises :class:`UserError` if shapes
+    differ or an id lies outside ``0 .. classes - 1``.
+    """
+    if labels.shape != predictions.shape:
+        raise UserError(f"labels {tuple(labels.shape)} and predictions {tuple(predictions.shape)} differ in shape")
+    for name, ids in (("label", labels), ("prediction", predictions)):
+        if ids.numel() and (ids.min() < 0 or ids.max() >= classes):
+            raise UserError(
+                f"{name} ids span {ids.min()} to {ids.max()}, but only 0 to {classes - 1} exist: map them first"
+            )
+    cells = labels.long().flatten() * classes + predictions.long().flatten()
+    return torch.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+def mean_iou(confusion: Num[Tensor, "class class"], protocol: Protocol) -> SegmentationScore:
+    """Mean TP / (TP + FP + FN) over the classes 1.., by the named protocol (see the module).
+
+    ``pixel_accuracy`` is TP over the pixels that the protocol counts, ``mean_accuracy`` the mean of TP / (TP + FN) over
+    the classes with ground truth (``pri3d``: over all, like its IoU). A matrix without any counted pixel scores 0 by
+    ``pri3d`` and nan by ``scannet``.
+    """
+    counts = confusion.detach().cpu().double().numpy().copy()
+    counts[0] = 0
+    if protocol == "pri3d":
+        counts[:, 0] = 0
+    true_positive = np.diag(counts)[1:]
+    labelled = counts.sum(axis=1)[1:]
+    union = labelled + counts.sum(axis=0)[1:] - true_positive
+    if protocol == "pri3d":
+        iou = true_positive / (union + PRI3D_EPSILON)
+        recall = true_positive / (labelled + PRI3D_EPSILON)
+        pixel_accuracy = float(true_positive.sum() / (counts.sum() + PRI3D_EPSILON))
+    else:
+        iou = _ratio(true_positive, union)
+        recall = _ratio(true_positive, labelled)
+        pixel_accuracy = float(true_positive.sum() / counts.sum()) if counts.any() else float("nan")
+    return SegmentationScore(
+        miou=_mean_of_known(iou),
+        iou=np.concatenate([[np.nan], iou]),
+        pixel_accuracy=pixel_accuracy,
+        mean_accuracy=_mean_of_known(recall),
+    )
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+
+
+def _mean_of_known(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

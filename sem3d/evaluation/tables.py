@@ -1,0 +1,52 @@
+"""Plain-text and Markdown tables of results: words to the left, numbers to the right, ``mean ± half`` for intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from sem3d.evaluation.intervals import Interval
+
+Cell = str | int | float | Interval | None
+MISSING = "–"
+
+
+def format_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:
+    """Aligned text for a terminal; a row maps column names to cells, absent cells show as a dash.
+
+    Floats and intervals have ``digits`` decimals. No trailing newline.
+    """
+    body = [[_text(row.get(column), digits) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in [list(columns), *body]) for index in range(len(columns))]
+    right = [_is_numeric(rows, column) for column in columns]
+    lines = [list(columns), ["─" * width for width in widths], *body]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if to_right else text.ljust(width)
+            for text, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:
+    """The same table in Markdown; a bar in a cell is escaped."""
+    rules = ["---:" if _is_numeric(rows, column) else "---" for column in columns]
+    body = [[_text(row.get(column), digits).replace("|", "\\|") for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [list(columns), rules, *body])
+
+
+def _text(cell: Cell, digits: int) -> str:
+    if cell is None:
+        return MISSING
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, Interval):
+        spread = "" if math.isnan(cell.half) else f" ± {cell.half:.{digits}f}"
+        return f"{cell.mean:.{digits}f}{spread}"
+    if isinstance(cell, int):
+        return str(cell)
+    return MISSING if math.isnan(cell) else f"{cell:.{digits}f}"
+
+
+def _is_numeric(rows: Sequence[Mapping[str, Cell]], column: str) -> bool:
+    cells = [row[column] for row in rows if row.get(column) is not None]
+    return bool(cells) and not any(isinstance(cell, str) for cell in cells)

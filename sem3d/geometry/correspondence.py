@@ -1,0 +1,132 @@
+"""Which pixel of one view sees what a pixel of another view, or a voxel, shows (Pri3D, sections 3.1 and 3.2).
+
+Two criteria: ``"distance"`` is the paper's, two surface points less than a threshold apart (2 cm); ``"depth"`` is that of
+the released code (Sekunde/Pri3D ``pretrain/pri3d/model/model.py``), predicted against observed depth (5 cm between views,
+20 cm between voxels and a view). The released code lets pixels without depth pass the test; here they never match.
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sem3d.geometry.projection import inside_image, nearest_pixel, project, transform, unproject_valid, valid_depth
+from sem3d.geometry.voxels import pack, voxel_indices
+
+Criterion = Literal["depth", "distance"]
+
+
+def match_pixels(
+    anchor_depth: Float[np.ndarray, "height width"],
+    positive_depth: Float[np.ndarray, "positive_height positive_width"],
+    anchor_intrinsics: Float[np.ndarray, "3 3"],
+    positive_intrinsics: Float[np.ndarray, "3 3"],
+    positive_from_anchor: Float[np.ndarray, "4 4"],
+    *,
+    threshold: float,
+    criterion: Criterion,
+) -> tuple[Int[np.ndarray, "match 2"], Int[np.ndarray, "match 2"]]:
+    """Anchor pixels (u, v) and the positive pixels that see the same surface point, in row-major order of the anchor.
+
+    Each anchor pixel with depth is back-projected, moved to the positive camera and projected to the nearest pixel there.
+    It is kept if that pixel has depth and, by ``criterion``, that depth or that pixel's 3D point differs by less than
+    ``threshold`` metres.
+    """
+    points, anchor_pixels = unproject_valid(anchor_depth, anchor_intrinsics)
+    moved = transform(positive_from_anchor, points)
+    match, positive_pixels = _seen(moved, positive_depth, positive_intrinsics)
+    predicted = moved[match]
+    z = positive_depth[positive_pixels[:, 1], positive_pixels[:, 0]].astype(np.float64)
+    if criterion == "depth":
+        error = np.abs(predicted[:, 2] - z)
+    else:
+        focal, centre = positive_intrinsics[[0, 1], [0, 1]], positive_intrinsics[:2, 2]
+        observed = np.concatenate([(positive_pixels - centre) / focal * z[:, None], z[:, None]], axis=1)
+        error = np.linalg.norm(predicted - observed, axis=1)
+    close = error < threshold
+    return anchor_pixels[match[close]], positive_pixels[close]
+
+
+def match_voxels(
+    voxel_positions: Float[np.ndarray, "voxel 3"],
+    depth: Float[np.ndarray, "height width"],
+    intrinsics: Float[np.ndarray, "3 3"],
+    camera_from_world: Float[np.ndarray, "4 4"],
+    *,
+    threshold: float,
+    criterion: Criterion,
+) -> tuple[Int[np.ndarray, " match"], Int[np.ndarray, "match 2"]]:
+    """Rows of ``voxel_positions`` (world, metres) and the pixels (u, v) that show them.
+
+    ``"depth"``: one match at most a voxel, in order of voxels: its nearest pixel, if z differs by less than ``threshold``.
+    ``"distance"``: one match at most a pixel, in row-major order: the nearest voxel less than ``threshold`` away from the
+    pixel's 3D point.
+    """
+    in_camera = transform(camera_from_world, voxel_positions)
+    if criterion == "depth":
+        voxel, pixels = _seen(in_camera, depth, intrinsics)
+        close = np.abs(in_camera[voxel, 2] - depth[pixels[:, 1], pixels[:, 0]]) < threshold
+        return voxel[close], pixels[close]
+    points, pixels = unproject_valid(depth, intrinsics)
+    voxel = _nearest_within(points, in_camera, threshold)
+    return voxel[voxel >= 0], pixels[voxel >= 0]
+
+
+def to_feature_grid(
+    pixels: Int[np.ndarray, "match 2"], stride: int, grid_size: tuple[int, int]
+) -> Int[np.ndarray, "match 2"]:
+    """Cell (column, row) of a feature grid of size (height, width) whose cell i covers pixels [stride i, stride (i + 1) - 1].
+
+    A pixel p lies at ``(p - (stride - 1) / 2) / stride`` on the grid and goes to the nearest cell, halves upwards, which is
+    ``p // stride``; for stride 2 it is the released ``round((p - 0.5) / 2)``. Cells beyond the grid are clipped to it.
+    """
+    height, width = grid_size
+    return np.clip(pixels // stride, 0, (width - 1, height - 1))
+
+
+def sample_matches(rng: np.random.Generator, available: int, number: int) -> Int[np.ndarray, " number"]:
+    """``number`` rows out of ``available`` matches, with repetition only where there are too few.
+
+    Raises ValueError when there is none.
+    """
+    if available == 0:
+        raise ValueError("cannot sample from no matches; drop the item before sampling")
+    return rng.choice(available, number, replace=available < number)
+
+
+def _seen(
+    points: Float[np.ndarray, "point 3"], depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
+) -> tuple[Int[np.ndarray, " seen"], Int[np.ndarray, "seen 2"]]:
+    """Rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
+    positions, _ = project(points, intrinsics)
+    row = np.flatnonzero(inside_image(positions, depth.shape))
+    pixels = nearest_pixel(positions[row])
+    has_depth = valid_depth(depth)[pixels[:, 1], pixels[:, 0]]
+    return row[has_depth], pixels[has_depth]
+
+
+def _nearest_within(
+    queries: Float[np.ndarray, "query 3"], targets: Float[np.ndarray, "target 3"], radius: float
+) -> Int[np.ndarray, " query"]:
+    """Row of the nearest target less than ``radius`` away, -1 where there is none.
+
+    Targets are hashed to cells twice as wide as the radius, so that a ball touches two cells along each axis.
+    """
+    keys = pack(voxel_indices(targets, 2 * radius))
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    base = voxel_indices(queries - radius, 2 * radius)
+    best = np.full(len(queries), radius**2)
+    nearest = np.full(len(queries), -1, dtype=np.int64)
+    for shift in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)):
+        first = pack(base + np.array(shift, dtype=np.int32))
+        slot, end = np.searchsorted(keys, first), np.searchsorted(keys, first + 1, side="right")
+        query = np.flatnonzero(slot < end)
+        while len(query):
+            target = order[slot[query]]
+            distance = ((queries[query] - targets[target]) ** 2).sum(axis=1)
+            closer = distance < best[query]
+            best[query[closer]], nearest[query[closer]] = distance[closer], target[closer]
+            slot[query] += 1
+            query = query[slot[query] < end[query]]
+    return nearest

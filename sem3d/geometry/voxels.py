@@ -1,0 +1,91 @@
+"""Points to voxels, and the box of the world that a frame looks into."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int, Int32, Int64
+
+from sem3d.geometry.projection import transform, unproject_valid
+
+_BITS = 21
+_HALF = 1 << (_BITS - 1)
+_DENSE_VOXELS = 1 << 23
+
+
+def voxel_indices(
+    points: Float[np.ndarray, "point 3"], voxel_size: float, rounding: Literal["floor", "truncate"] = "floor"
+) -> Int32[np.ndarray, "point 3"]:
+    """Integer voxel of each point, in units of ``voxel_size``.
+
+    ``"truncate"`` rounds toward zero as the released Pri3D does (``pretrain/pri3d/dataset/voxelizer.py``), which makes the
+    voxels at 0 twice as wide. Raises ValueError beyond 32 bits or where a point is not finite.
+    """
+    scaled = points / voxel_size
+    if not (np.abs(scaled) < 2**31).all():
+        raise ValueError(f"a point is not finite or too far from the origin for voxels of {voxel_size} m")
+    return (np.floor(scaled) if rounding == "floor" else scaled).astype(np.int32)
+
+
+def pack(indices: Int[np.ndarray, "point 3"]) -> Int64[np.ndarray, " point"]:
+    """One integer a voxel, ordered like (x, y, z) with neighbours in z adjacent.
+
+    Raises ValueError unless every index lies in [-2^20, 2^20).
+    """
+    shifted = indices.astype(np.int64) + _HALF
+    if not ((shifted >= 0) & (shifted < 2 * _HALF)).all():
+        raise ValueError(f"a voxel index lies outside [-{_HALF}, {_HALF}); use larger voxels or move the origin")
+    return (((shifted[:, 0] << _BITS) | shifted[:, 1]) << _BITS) | shifted[:, 2]
+
+
+def first_per_voxel(
+    indices: Int[np.ndarray, "point 3"],
+) -> tuple[Int[np.ndarray, "voxel 3"], Int[np.ndarray, " voxel"]]:
+    """Occupied voxels in order of first appearance, and the row of the first point in each.
+
+    Raises ValueError as :func:`pack`.
+    """
+    first = np.sort(np.unique(pack(indices), return_index=True)[1])
+    return indices[first], first
+
+
+def mean_per_voxel(points: Float[np.ndarray, "point 3"], voxel_size: float) -> Float[np.ndarray, "voxel 3"]:
+    """Mean position of the points in each occupied voxel, float64, ordered by voxel (x, then y, then z).
+
+    Open3D's ``voxel_down_sample``, which the released Pri3D uses for overlaps: the grid starts half a voxel below the
+    smallest coordinates of the cloud, so it differs from cloud to cloud.
+    """
+    if len(points) == 0:
+        return np.zeros((0, 3))
+    axes = [np.ascontiguousarray(points[:, axis], dtype=np.float64) for axis in range(3)]
+    x, y, z = (((axis - (axis.min() - voxel_size / 2)) / voxel_size).astype(np.int64) for axis in axes)
+    rows, columns = int(y.max()) + 1, int(z.max()) + 1
+    voxel = (x * rows + y) * columns + z
+    if (int(x.max()) + 1) * rows * columns > _DENSE_VOXELS:
+        voxel = np.unique(voxel, return_inverse=True)[1]
+    count = np.bincount(voxel)
+    occupied = np.flatnonzero(count)
+    return np.stack([np.bincount(voxel, weights=axis)[occupied] / count[occupied] for axis in axes], axis=1)
+
+
+def frustum_box(
+    depth: Float[np.ndarray, "height width"],
+    intrinsics: Float[np.ndarray, "3 3"],
+    world_from_camera: Float[np.ndarray, "4 4"],
+    *,
+    whole_metres: bool,
+    include_camera: bool,
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Lowest and highest corner, world metres, of the axis-aligned box around everything that the frame sees.
+
+    The paper (Pri3D 3.2) boxes the view frustum: both switches False, the visible surface, or ``include_camera`` for the
+    whole pyramid. The released ``chunk.py`` sets both: pixels without depth put the camera centre into the box, and its
+    corners are rounded outwards to whole metres. Raises ValueError for a frame without depth.
+    """
+    points, _ = unproject_valid(depth, intrinsics)
+    if len(points) == 0:
+        raise ValueError("no pixel has depth, so there is nothing to put a box around")
+    if include_camera:
+        points = np.concatenate([points, np.zeros((1, 3))])
+    world = transform(world_from_camera, points)
+    low, high = world.min(axis=0), world.max(axis=0)
+    return (np.floor(low), np.ceil(high)) if whole_metres else (low, high)

@@ -1,0 +1,18 @@
+"""The register of methods: a name and where its class is, resolved on first use."""
+
+from importlib import import_module
+
+from sem3d.errors import UserError
+
+METHODS = {
+    "pri3d": "sem3d.methods.pri3d:Pri3D",
+    "semantic_segmentation_2d": "sem3d.methods.semantic_segmentation_2d:SemanticSegmentation2D",
+}
+
+
+def method_class(name: str) -> type:
+    """The class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
+    if name not in METHODS:
+        raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
+    module, _, attribute = METHODS[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,79 @@
+"""Starting a method from another method's checkpoint, part by part and strictly."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from sem3d.errors import UserError
+from sem3d.networks.initial_weights import load_encoder
+
+
+def start_image_network(method: nn.Module, source: str) -> str:
+    """Loads the 2D network ``method.unet`` and says on one line what is loaded, left out and new.
+
+    ``scratch``, ``imagenet`` and published weights files are about its encoder; the weights file of a sem3d checkpoint
+    gives every part that both have, ``unet`` at least. Raises :class:`UserError` where a source is missing or does not
+    fit.
+    """
+    path = Path(source)
+    if path.suffix == ".safetensors" and path.is_file():
+        stored = read_safetensors(path)
+        if "unet" in parts(stored):
+            return load_parts(method, stored, source)
+    return load_encoder(method.unet.encoder, source, method)
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file by name; raises :class:`UserError` where it is damaged."""
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
+def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str) -> str:
+    """Loads the parts (direct children) that ``stored`` shares with ``method`` and says what is loaded, new, left out.
+
+    A part is taken whole or not at all. Raises :class:`UserError` where a shared part differs in any name or shape.
+    """
+    own = method.state_dict()
+    shared = parts(own) & parts(stored)
+    for name in sorted({name for name in (*own, *stored) if part_of(name) in shared}):
+        fault = difference(name, own, stored)
+        if fault:
+            raise UserError(f"{source} does not fit this method at {name}: {fault}; give the settings it was made with")
+    method.load_state_dict(own | {name: value for name, value in stored.items() if part_of(name) in shared})
+    counts = Counter(part_of(name) for name in stored)
+    report = [f"loaded {', '.join(f'{part} ({counts[part]} tensors)' for part in sorted(shared))} from {source}"]
+    report += listed("new", parts(own) - shared) + listed("left out", parts(stored) - shared)
+    return "; ".join(report)
+
+
+def part_of(name: str) -> str:
+    """The direct child that a tensor belongs to."""
+    return name.partition(".")[0]
+
+
+def parts(names: Iterable[str]) -> set[str]:
+    """The direct children that tensors belong to."""
+    return {part_of(name) for name in names}
+
+
+def difference(name: str, own: dict[str, Tensor], stored: dict[str, Tensor]) -> str:
+    """What keeps one tensor from being loaded, or nothing."""
+    if name not in stored:
+        return "missing there"
+    if name not in own:
+        return "unknown here"
+    if own[name].shape != stored[name].shape:
+        return f"shape {tuple(stored[name].shape)} there, {tuple(own[name].shape)} here"
+    return ""
+
+
+def listed(what: str, names: set[str]) -> list[str]:
+    """One clause of the report, if there is anything to say."""
+    return [f"{what}: {', '.join(sorted(names))}"] if names else []

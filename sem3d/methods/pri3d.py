@@ -1,0 +1,275 @@
+"""Pri3D (Hou et al., 2104.11225): 2D features that know about 3D, learnt from overlapping RGB-D frame pairs.
+
+Two losses, alone or together. The view loss pulls together the features of two pixels, one in each frame, that see the same
+surface point. The geometric loss pulls together the feature of a pixel and that of its voxel, which a sparse 3D U-Net
+computes from the chunk of surface in front of the camera. Both are PointInfoNCE with the other matches of the same pair as
+negatives. No labels are used.
+
+Presets: ``paper`` is what the paper says; ``released`` is what the authors ran. They differ in the matching criterion and
+thresholds (2 cm against 5 cm and 20 cm along z), the 3D input (occupancy against colour), the depth head that the
+paper never mentions (worth about 1 mIoU), the schedule (0.99 every 1000 steps against polynomial) and the decaying
+BatchNorm momentum. In both the loss is the released, symmetric one (``method.loss_form paper`` gives equation 1 as
+printed). Unlike the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches
+in one loss keeps its part in the other, pixels without depth are never matched, and each scan's own intrinsics are used.
+``laptop`` is a small network for two CPU cores.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.datasets.frame_pairs import FEATURE_STRIDE, FramePairs, pair_samples
+from sem3d.datasets.index import PrepareConfig
+from sem3d.datasets.stream import Samples
+from sem3d.evaluation.correspondence import MatchCounts, match_rate
+from sem3d.evaluation.figures import draw_matches, feature_sheet
+from sem3d.geometry.overlap import OverlapConfig
+from sem3d.losses.depth import depth_loss
+from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
+from sem3d.methods.initial_parts import start_image_network
+from sem3d.methods.method import Method
+from sem3d.networks.image_normalisation import normalise_images
+from sem3d.networks.pixel_heads import PixelHead
+from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+from sem3d.networks.sparse import SparseTensor
+from sem3d.networks.sparse_unet import SparseUNet, SparseUNetConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pri3DConfig:
+    """Networks and losses."""
+
+    losses: Literal["view", "geo", "view+geo"] = "view+geo"
+    """Which contrastive losses; their sum is unweighted."""
+    unet: ResidualUNetConfig = field(default_factory=ResidualUNetConfig)
+    """The 2D network that is kept for downstream tasks."""
+    sparse_unet: SparseUNetConfig = field(default_factory=SparseUNetConfig)
+    """The 3D network of the geometric loss; """
+    voxel_input: Literal["occupancy", "color"] = "occupancy"
+    """What a voxel tells the 3D network: that it is there (paper), or its RGB in [0, 1] (released)."""
+    projection_dim: int = 64
+    """Dimensions in which pixel and voxel features are compared."""
+    temperature: float = 0.4
+    """Temperature of PointInfoNCE."""
+    loss_form: InfoNCEForm = "released"
+    """released: normalised features, both directions, mean. paper: equation 1 as printed. one_sided: first direction only."""
+    depth_head: bool = False
+    """Also predict depth, as all released weights do; the paper does not mention it."""
+
+    @property
+    def uses_view(self) -> bool:
+        """Whether the view loss is on."""
+        return "view" in self.losses
+
+    @property
+    def uses_geo(self) -> bool:
+        """Whether the geometric loss is on."""
+        return "geo" in self.losses
+
+
+@dataclass(frozen=True)
+class Pri3DBatch:
+    """Pairs of frames; cells are (u, v) on the feature grid, row numbers of voxels count over the whole batch."""
+
+    image: UInt8[Tensor, "batch view 3 height width"]
+    cell: Int[Tensor, "batch match view 2"]
+    view_valid: UInt8[Tensor, " batch"]
+    depth: Float[Tensor, "batch view height width"] | None = None
+    voxel: Int[Tensor, "voxel 4"] | None = None
+    voxel_color: UInt8[Tensor, "voxel 3"] | None = None
+    geo_voxel: Int[Tensor, "batch view match"] | None = None
+    geo_cell: Int[Tensor, "batch view match 2"] | None = None
+    geo_valid: UInt8[Tensor, "batch view"] | None = None
+
+
+def paper() -> Experiment:
+    """Section 4 of the paper: ResNet50, 240 x 320, global batch 64, 60,000 steps, lr 0.1 decayed by 0.99 every 1000."""
+    return Experiment(method=Pri3DConfig(), data=FramePairs(), init="imagenet")
+
+
+def released() -> Experiment:
+    """The authors' scripts/scannet.sh: depth head, colour voxels, z thresholds, polynomial decay, BatchNorm schedule."""
+    return Experiment(
+        method=Pri3DConfig(voxel_input="color", depth_head=True),
+        data=FramePairs(
+            view_criterion="depth",
+            view_threshold=0.05,
+            geo_criterion="depth",
+            geo_threshold=0.2,
+            voxel_rounding="truncate",
+            voxel_point="corner",
+            chunk="released",
+        ),
+        optim=OptimConfig(dampening=0.1),
+        schedule=ScheduleConfig(steps=65_600, decay="polynomial", batch_norm_momentum="released"),
+        init="imagenet",
+    )
+
+
+def laptop() -> Experiment:
+    """Minutes on two CPU cores: EfficientNet-Lite0, 96 x 128, a slim 3D network on 5 cm voxels."""
+    return Experiment(
+        method=Pri3DConfig(
+            unet=ResidualUNetConfig(encoder="efficientnet_lite0"),
+            sparse_unet=SparseUNetConfig(
+                init_dim=8, planes=(8, 16, 32, 64, 32, 32, 16, 16), blocks=(1,) * 8, stem_kernel=3, backend="torch"
+            ),
+            projection_dim=32,
+        ),
+        data=FramePairs(
+            prepare=PrepareConfig(stride=1, overlap=OverlapConfig(minimum=0.3)),
+            height=96,
+            width=128,
+            matches=256,
+            view_threshold=0.04,
+            geo_threshold=0.05,
+            voxel_size=0.05,
+        ),
+        optim=OptimConfig(kind="adamw", lr=2e-3, weight_decay=1e-4),
+        schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
+        run=RunConfig(batch_size=8, checkpoint_every=100),
+        init="imagenet",
+    )
+
+
+class Pri3D(Method):
+    """The 2D network with its projection heads and, for the geometric loss, the 3D network."""
+
+    Config = Pri3DConfig
+    Data = FramePairs
+    Batch = Pri3DBatch
+    presets = {"paper": paper, "released": released, "laptop": laptop}
+    score = ("match_rate_5px", "max")
+
+    def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs]):
+        super().__init__(experiment)
+        config = experiment.method
+        self.unet = ResidualUNet(config.unet)
+        if config.uses_geo:
+            channels = 3 if config.voxel_input == "color" else 1
+            self.sparse_unet = SparseUNet(config.sparse_unet, channels)
+            self.pixel_projection = nn.Linear(self.unet.dim, config.projection_dim)
+            self.voxel_projection = nn.Linear(self.sparse_unet.out_channels, config.projection_dim)
+        if config.depth_head:
+            self.depth = PixelHead(self.unet.dim, 1)
+
+    @classmethod
+    def training_samples(cls, experiment: Experiment[Pri3DConfig, FramePairs]) -> Samples:
+        """Augmented pairs of training frames."""
+        return pairs_for(experiment, "train")
+
+    @classmethod
+    def evaluation_samples(cls, experiment: Experiment[Pri3DConfig, FramePairs]) -> Samples:
+        """Plain pairs of held-out frames."""
+        return pairs_for(experiment, "val")
+
+    def initialise(self, source: str) -> str:
+        """Weights of the encoder (imagenet, a file), or of every part that a sem3d checkpoint and this method share."""
+        return start_image_network(self, source)
+
+    def forward(self, batch: Pri3DBatch, step: int) -> dict[str, Tensor]:
+        """Losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
+        config = self.experiment.method
+        features = self.features(batch.image)
+        losses = {}
+        if config.uses_view:
+            anchor, positive = (cell_features(features[:, view], batch.cell[:, :, view]) for view in range(2))
+            losses["view"] = self.contrast(anchor, positive, batch.view_valid)
+        if config.uses_geo:
+            losses["geo"] = self.geometric_loss(features.flatten(0, 1), batch)
+        if config.depth_head:
+            size = batch.image.shape[-2:]
+            predicted = self.depth(features.flatten(0, 1), tuple(size))[:, 0]
+            losses["depth"] = depth_loss(predicted.float(), batch.depth.flatten(0, 1))
+        return losses
+
+    def features(
+        self, image: UInt8[Tensor, "batch view 3 height width"]
+    ) -> Float[Tensor, "batch view dim half_height half_width"]:
+        """Decoder features of all views, not normalised."""
+        return self.unet(normalise_images(image.flatten(0, 1))).unflatten(0, image.shape[:2])
+
+    def contrast(
+        self,
+        anchor: Float[Tensor, "item match dim"],
+        positive: Float[Tensor, "item match dim"],
+        valid: UInt8[Tensor, " item"],
+    ) -> Float[Tensor, ""]:
+        """PointInfoNCE of each item, averaged over all items; an item that is not valid counts as zero."""
+        config = self.experiment.method
+        rows = valid.bool()[:, None].expand(anchor.shape[:2])
+        return point_info_nce_of_items(anchor, positive, config.temperature, config.loss_form, rows)
+
+    def geometric_loss(
+        self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
+    ) -> Float[Tensor, ""]:
+        """Contrast of projected pixel features with projected voxel features, each view an item."""
+        voxel_input = batch.voxel_color.float() / 255
+        if self.experiment.method.voxel_input == "occupancy":
+            voxel_input = torch.ones_like(voxel_input[:, :1])
+        voxels = self.voxel_projection(self.sparse_unet(SparseTensor(batch.voxel.int(), voxel_input)))
+        rows = batch.geo_voxel.flatten(0, 1)
+        if not len(voxels):
+            voxels = torch.cat([voxels, voxels.new_zeros(1, voxels.shape[1])])
+        pixels = self.pixel_projection(cell_features(features, batch.geo_cell.flatten(0, 1)))
+        return self.contrast(pixels, voxels[rows], batch.geo_valid.flatten())
+
+    def evaluate(self, batch: Pri3DBatch) -> dict[str, Tensor]:
+        """Losses and nearest-neighbour matches of held-out pairs, as sums."""
+        items = len(batch.image)
+        sums = {f"loss_{name}": loss.double() * items for name, loss in self(batch, 0).items()}
+        sums["items"] = torch.tensor(float(items), dtype=torch.float64, device=batch.image.device)
+        counts = [
+            match_rate(features[0].float(), features[1].float(), cells[:, 0], cells[:, 1], pixel_stride=FEATURE_STRIDE)
+            for features, cells, valid in zip(self.features(batch.image), batch.cell, batch.view_valid, strict=True)
+            if valid
+        ]
+        if counts:
+            total = sum(counts[1:], counts[0])
+            return sums | {f"match_{name}": getattr(total, name).double() for name in MATCH_FIELDS}
+        return sums
+
+    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        """Mean losses, and the share of matches found within 5 px beside that of guessing."""
+        metrics = {name: float(value / sums["items"]) for name, value in sums.items() if name.startswith("loss_")}
+        if "match_total" in sums:
+            counts = MatchCounts(*(sums[f"match_{name}"] for name in MATCH_FIELDS))
+            metrics |= {
+                "match_rate_5px": counts.rate,
+                "match_rate_5px_by_chance": counts.chance_rate,
+                "match_median_error_px": counts.median_error,
+            }
+        return metrics
+
+    def figures(self, batch: Pri3DBatch) -> dict[str, np.ndarray]:
+        """Matches of the first pair drawn between its frames, and features of some frames coloured by PCA."""
+        images = batch.image[:3].flatten(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        pixels = (batch.cell[0] * FEATURE_STRIDE).cpu().numpy()
+        with torch.no_grad():
+            features = self.features(batch.image[:3]).flatten(0, 1).float().cpu().numpy()
+        pictures = {"features": feature_sheet(list(images), list(features))}
+        if batch.view_valid[0]:
+            pictures["matches"] = draw_matches(images[0], images[1], pixels[:, 0], pixels[:, 1])
+        return pictures
+
+
+MATCH_FIELDS = ("correct", "total", "chance", "errors")
+
+
+def pairs_for(experiment: Experiment[Pri3DConfig, FramePairs], split: Literal["train", "val"]) -> Samples:
+    """Samples of a split with the columns that the losses in use need."""
+    method, run = experiment.method, experiment.run
+    return pair_samples(experiment.data, run.storage, run.seed, split, voxels=method.uses_geo, depth=method.depth_head)
+
+
+def cell_features(
+    features: Float[Tensor, "image dim height width"], cells: Int[Tensor, "image match 2"]
+) -> Float[Tensor, "image match dim"]:
+    """Features at cells (u, v) of each image's own map."""
+    images = torch.arange(len(features), device=features.device)[:, None]
+    return features.permute(0, 2, 3, 1)[images, cells[..., 1].long(), cells[..., 0].long()]

@@ -1,0 +1,96 @@
+"""The checkpoints of one run: which is newest and whole, which is best, which may go."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sem3d.errors import UserError
+from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem
+
+
+class CheckpointStore:
+    """Folder of ``step-00000100`` checkpoints with a ``best.json`` pointer; one process writes, any may read."""
+
+    def __init__(self, folder: Path, keep: int = 2, warn: Callable[[str], None] = print):
+        self.folder = folder
+        self.keep = keep
+        self.warn = warn
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint after ``step`` done steps belongs."""
+        return self.folder / f"step-{step:08d}"
+
+    def clean(self) -> None:
+        """Removes what attempts that were killed while writing left behind."""
+        for leftover in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def newest_first(self) -> list[Path]:
+        """All committed checkpoints, whole or damaged."""
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint whose files are all as they were written; says which ones it passes over."""
+        for candidate in self.newest_first():
+            wrong = problem(candidate)
+            if wrong is None:
+                return candidate
+            self.warn(f"checkpoint {candidate} is damaged ({wrong}): falling back to the one before")
+        return None
+
+    def best(self) -> Path | None:
+        """The checkpoint that ``best.json`` names, if it is whole."""
+        candidate = self._named_best()
+        return candidate if candidate is not None and problem(candidate) is None else None
+
+    def _named_best(self) -> Path | None:
+        pointer = self.folder / "best.json"
+        return self.folder / Path(json.loads(pointer.read_text())["checkpoint"]).name if pointer.is_file() else None
+
+    def best_or_latest(self) -> Path | None:
+        """What to start another training from."""
+        return self.best() or self.latest()
+
+    def mark_best(self, step: int, key: str, value: float) -> None:
+        """Points ``best.json`` at the checkpoint of ``step``, in one rename."""
+        pending = self.folder / f".best-{os.getpid()}.json"
+        pending.write_text(json.dumps({"checkpoint": self.path(step).name, "step": step, key: value}))
+        pending.replace(self.folder / "best.json")
+
+    def prune(self) -> None:
+        """Removes all but the newest ``keep`` checkpoints and the best one."""
+        best = self._named_best()
+        for old in self.newest_first()[max(self.keep, 1) :]:
+            if old != best:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def latest(run_folder: Path) -> Path | None:
+    """The newest whole checkpoint of a run, or ``None``."""
+    return CheckpointStore(run_folder / "checkpoints").latest()
+
+
+def weights_file(source: Path) -> Path:
+    """The verified weights of a checkpoint folder, or of a run folder (its best checkpoint, else its newest).
+
+    Raises :class:`UserError` if ``source`` is neither or if a file was altered.
+    """
+    folder = source if (source / WEIGHTS).is_file() else CheckpointStore(source / "checkpoints").best_or_latest()
+    if folder is None:
+        raise UserError(
+            f"no checkpoint of sem3d in {source}: name a run folder or one of its checkpoints/step-... folders"
+        )
+    wrong = problem(folder)
+    if wrong:
+        raise UserError(f"checkpoint {folder} is damaged: {wrong}; use another one")
+    return folder / WEIGHTS
+
+
+def load_weights(source: Path) -> dict[str, Tensor]:
+    """Tensors by name of a checkpoint or run folder, checked; raises :class:`UserError` for anything else."""
+    return load_file(weights_file(source))

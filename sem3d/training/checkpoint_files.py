@@ -1,0 +1,145 @@
+"""One checkpoint: a folder of safetensors and JSON, whole or not there at all.
+
+========================== =====================================================================================
+``weights.safetensors``    the method's tensors (parameters, buffers)
+``optimizer-<name>...``    ``.safetensors`` with its tensors, ``.json`` with everything else
+``state.json``             step, seed, counters, metrics, experiment, method, extra (JSON) state of modules
+``manifest.json``          size and SHA-256 of every other file
+========================== =====================================================================================
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+FORMAT_VERSION = 1
+WEIGHTS = "weights.safetensors"
+TEMPORARY_PREFIX = ".incomplete-"
+
+
+def _is_tensor(item: Any) -> bool:
+    return isinstance(item, Tensor)
+
+
+def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU that share no storage, as safetensors demands."""
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_checkpoint(
+    folder: Path,
+    model_state: dict[str, Any],
+    optimizer_states: dict[str, dict[str, Any]],
+    state: dict[str, Any],
+) -> None:
+    """Writes ``folder`` beside its final place, flushes it to disk and renames it: readers see all of it or nothing.
+
+    ``model_state`` and ``optimizer_states`` are what ``state_dict()`` gives; ``state`` is a JSON value. Where a whole
+    checkpoint is there already (another attempt got here first), that one stays.
+    """
+    parts = folder.with_name(f"{TEMPORARY_PREFIX}{folder.name}-{uuid.uuid4().hex[:8]}")
+    parts.mkdir(parents=True)
+    tensors = {name: value for name, value in model_state.items() if _is_tensor(value)}
+    extra = {name: value for name, value in model_state.items() if not _is_tensor(value)}
+    save_file(_owned(tensors), parts / WEIGHTS)
+    for name, optimizer_state in optimizer_states.items():
+        _write_optimizer(parts, name, optimizer_state)
+    _write_json(parts / "state.json", {**state, "format": FORMAT_VERSION, "extra": extra})
+    files = sorted(parts.iterdir())
+    manifest = {file.name: {"size": file.stat().st_size, "sha256": _sha256(file)} for file in files}
+    _write_json(parts / "manifest.json", {"format": FORMAT_VERSION, "files": manifest})
+    for path in [*files, parts / "manifest.json", parts]:
+        _sync(path)
+    _commit(parts, folder)
+
+
+def _commit(parts: Path, folder: Path) -> None:
+    if folder.exists() and problem(folder) is None:
+        shutil.rmtree(parts)
+        return
+    if folder.exists():
+        shutil.rmtree(folder)
+    parts.rename(folder)
+    _sync(folder.parent)
+
+
+def _write_optimizer(folder: Path, name: str, optimizer_state: dict[str, Any]) -> None:
+    tensors = {
+        f"{index}.{key}": value
+        for index, entries in optimizer_state["state"].items()
+        for key, value in entries.items()
+        if _is_tensor(value)
+    }
+    plain = {
+        str(index): {key: value for key, value in entries.items() if not _is_tensor(value)}
+        for index, entries in optimizer_state["state"].items()
+    }
+    save_file(_owned(tensors), folder / f"optimizer-{name}.safetensors")
+    _write_json(folder / f"optimizer-{name}.json", {"state": plain, "param_groups": optimizer_state["param_groups"]})
+
+
+def problem(folder: Path) -> str | None:
+    """What is wrong with the checkpoint in ``folder``, or ``None`` if every file is as it was written."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        files = manifest["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "manifest.json is missing or unreadable"
+    if manifest.get("format") != FORMAT_VERSION:
+        return f"format {manifest.get('format')} is not {FORMAT_VERSION}"
+    for name, expected in files:
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
+            return f"{name} is not what was written"
+    return None
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """``state.json`` of a checkpoint."""
+    return json.loads((folder / "state.json").read_text())
+
+
+def read_model_state(folder: Path) -> dict[str, Any]:
+    """What ``load_state_dict`` of the method takes."""
+    return {**load_file(folder / WEIGHTS), **read_state(folder)["extra"]}
+
+
+def restore_optimizer(folder: Path, name: str, optimizer: torch.optim.Optimizer) -> None:
+    """Puts the saved state of optimiser ``name`` into ``optimizer``."""
+    saved = json.loads((folder / f"optimizer-{name}.json").read_text())
+    state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in saved["state"].items()}
+    for key, value in load_file(folder / f"optimizer-{name}.safetensors").items():
+        index, _, entry = key.partition(".")
+        state[int(index)][entry] = value
+    groups = [
+        {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
+        for group in saved["param_groups"]
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,53 @@
+"""Where a training loop runs and whom it tells, and its randomness."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sem3d.datasets.stream import StreamedBatch, stream_batches, stream_once
+from sem3d.training import distributed
+from sem3d.training.no_tracking import NoTracking
+from sem3d.training.progress import log_line
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """One process of a run; the defaults suit a plain process without Ray Train and MLflow."""
+
+    run_folder: Path
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    tracking: NoTracking = field(default_factory=NoTracking)
+    report: Callable[[dict[str, float]], None] = lambda metrics: None
+    stream_batches: Callable[..., Iterator[StreamedBatch]] = stream_batches
+    stream_once: Callable[..., Iterator[StreamedBatch]] = stream_once
+
+    @property
+    def share(self) -> dict[str, int]:
+        """Which share of each batch is this process's, as the streams want it."""
+        return {"rank": distributed.rank(), "world_size": distributed.world_size()}
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is process 0, which writes and speaks for all."""
+        return distributed.rank() == 0
+
+    def say(self, line: str) -> None:
+        """Adds a line to what the user sees; once, whatever the number of processes."""
+        if self.leads:
+            log_line(self.run_folder, line)
+
+
+def seed_everything(*parts: int) -> None:
+    """Seeds Python, NumPy and torch from a tuple of integers.
+
+    The loop does so at every step from (seed, step, process): a run that resumes at a step then draws what it would have
+    drawn, whatever happened before.
+    """
+    first, second = (int(word) for word in np.random.SeedSequence(parts).generate_state(2, np.uint32))
+    torch.manual_seed(first << 20 ^ second)
+    random.seed(second)
+    np.random.seed(second)

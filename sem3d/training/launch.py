@@ -1,0 +1,143 @@
+"""Starting a training: checks, MLflow, Ray Train, and the result; one call from jobs, Tune trials and tests."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.train.torch
+
+from sem3d.config import Experiment
+from sem3d.errors import UserError
+from sem3d.methods import METHODS, method_class
+from sem3d.methods.method import Method
+from sem3d.training.cluster import connect
+from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu
+from sem3d.training.progress import lines_printed
+from sem3d.training.run_folder import open_run_folder, read_result, write_result
+from sem3d.training.tracking import close_run, open_run
+from sem3d.training.worker import first_error, worker_loop
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run left behind."""
+
+    run_folder: Path
+    checkpoint_best: Path
+    """Best by the method's score; the last one where nothing was evaluated."""
+    checkpoint_last: Path
+    metrics: dict[str, float]
+    """Last evaluation, with ``loss`` of the last step, ``skipped_steps`` and ``quarantined``."""
+    mlflow_run_id: str
+    steps: int
+
+
+def train(
+    method: str | type[Method],
+    experiment: Experiment,
+    *,
+    callbacks: Sequence[Any] = (),
+    tags: dict[str, str] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> TrainingResult:
+    """Trains a method, or goes on where the same run was interrupted, or returns at once if it is finished.
+
+    ``callbacks`` go to Ray Train (a Tune trial passes its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's
+    ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output. Raises :class:`UserError` for
+    what the user can mend, here or on any worker, and Ray's own error once ``run.max_failures`` crashes are used up.
+    """
+    say = say or _print_line
+    chosen = method_class(method) if isinstance(method, str) else method
+    name = method if isinstance(method, str) else _name_of(method)
+    check_batches(experiment)
+    folder = open_run_folder(name, experiment)
+    finished = read_result(folder)
+    if finished:
+        say(f"already finished: {folder}")
+        return _result(folder, finished)
+    connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 2)
+    resources = cluster_resources()
+    gpu = use_gpu(experiment, resources)
+    check_cpus(experiment, resources)
+    uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
+    settings = {
+        "method_class": chosen,
+        "experiment": experiment,
+        "run_folder": str(folder),
+        "tracking_uri": uri,
+        "mlflow_run": run_id,
+        "launch": uuid.uuid4().hex[:8],
+    }
+    status = "FAILED"
+    try:
+        with lines_printed(folder, say):
+            outcome = _run_workers(settings, gpu, callbacks)
+        write_result(folder, outcome)
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        close_run(uri, run_id, folder, status)
+    return _result(folder, outcome)
+
+
+def _run_workers(settings: dict[str, Any], gpu: bool, callbacks: Sequence[Any]) -> dict[str, Any]:
+    """Runs the loop on all workers and returns process 0's result; raises the :class:`UserError` a worker met."""
+    run = settings["experiment"].run
+    trainer = ray.train.torch.TorchTrainer(
+        worker_loop,
+        train_loop_config=settings,
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=run.workers,
+            use_gpu=gpu,
+            resources_per_worker={"CPU": run.cpus_per_worker} | ({"GPU": 1} if gpu else {}),
+        ),
+        run_config=ray.train.RunConfig(
+            name=settings["launch"],
+            storage_path=str(Path(settings["run_folder"]) / ".ray"),
+            failure_config=ray.train.FailureConfig(max_failures=run.max_failures),
+            callbacks=list(callbacks),
+            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
+        ),
+    )
+    errors = Path(settings["run_folder"]) / f".errors-{settings['launch']}"
+    try:
+        outcome = trainer.fit().return_value
+    except ray.train.TrainingFailedError as failure:
+        line = first_error(errors)
+        if line:
+            raise UserError(line) from failure
+        raise
+    if "user_error" in outcome:
+        raise UserError(outcome["user_error"])
+    return {**outcome, "mlflow_run_id": settings["mlflow_run"]}
+
+
+def _name_of(method: type[Method]) -> str:
+    """The registered name of a method, else the name of its class."""
+    path = f"{method.__module__}:{method.__qualname__}"
+    return next((name for name, registered in METHODS.items() if registered == path), method.__qualname__)
+
+
+def _tags(experiment: Experiment) -> dict[str, str]:
+    run = experiment.run
+    return {"init": experiment.init, "seed": str(run.seed), "workers": str(run.workers), "precision": run.precision}
+
+
+def _print_line(line: str) -> None:
+    print(line, flush=True)
+
+
+def _result(folder: Path, outcome: dict[str, Any]) -> TrainingResult:
+    return TrainingResult(
+        run_folder=folder,
+        checkpoint_best=Path(outcome["checkpoint_best"]),
+        checkpoint_last=Path(outcome["checkpoint_last"]),
+        metrics=outcome["metrics"],
+        mlflow_run_id=outcome["mlflow_run_id"],
+        steps=outcome["steps"],
+    )

@@ -1,0 +1,161 @@
+"""The training loop, the same for every method: batches in; steps, evaluations and checkpoints out.
+
+Everything a run has learnt is in its checkpoints and everything random is drawn from (seed, step, process), so a run that
+was interrupted goes on exactly as if it had not been. Ray restarts the loop after a failure; the loop then looks at its own
+store, and needs nothing of Ray's bookkeeping.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sem3d.config import Experiment
+from sem3d.datasets.stream import StreamedBatch
+from sem3d.errors import UserError
+from sem3d.methods.method import Method
+from sem3d.training import distributed
+from sem3d.training.context import TrainingContext, seed_everything
+from sem3d.training.milestones import Milestones
+from sem3d.training.optim import apply_schedule
+from sem3d.training.progress import Progress, progress_line
+from sem3d.training.quarantine import Quarantine, quarantine_report
+from sem3d.training.step import StepOutcome, data_parallel, training_step
+from sem3d.training.system_metrics import system_metrics
+from sem3d.training.training_state import TrainingState
+
+
+def fit(method_class: type[Method], experiment: Experiment, context: TrainingContext) -> dict[str, Any]:
+    """Trains to the last step and returns the run's result, the same on every process.
+
+    Goes on from the newest whole checkpoint in ``context.run_folder``. Raises :class:`UserError` for what the user can
+    mend: too many unusable samples, too many steps in a row that are not finite.
+    """
+    return TrainingLoop(method_class, experiment, context).run()
+
+
+class TrainingLoop:
+    """One attempt at a run, on one process."""
+
+    def __init__(self, method_class: type[Method], experiment: Experiment, context: TrainingContext):
+        self.experiment, self.context, self.tracking = experiment, context, context.tracking
+        self.samples = method_class.training_samples(experiment)
+        if self.samples.table.num_rows == 0:
+            raise UserError("there is no training sample: look at the index, its split and the label budget")
+        self.state = TrainingState(method_class, experiment, context)
+        self.counters = self.state.counters
+        self.model = data_parallel(self.state.method)
+        self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
+        held_out = method_class.evaluation_samples(experiment)
+        self.milestones = Milestones(self.state, held_out, self.quarantine, context)
+        self.progress = Progress(self.state.step, experiment.schedule.steps)
+        self.unusable = 0
+        self.tracking.tags({"data_digest": self.samples.digest, "device": str(context.device)})
+
+    def run(self) -> dict[str, Any]:
+        """All remaining steps, then the result."""
+        run, last_step = self.experiment.run, self.experiment.schedule.steps
+        batches = self._open_stream(last_step)
+        while self.state.step < last_step:
+            outcome = self._step(batches)
+            self.state.step += 1
+            ends = self.state.step == last_step
+            if ends or self.state.step % run.log_every == 0:
+                self._log(outcome)
+            evaluates = ends or (run.evaluate_every > 0 and self.state.step % run.evaluate_every == 0)
+            if evaluates or self.state.step % run.checkpoint_every == 0:
+                with self.progress.pause():
+                    self._gather_quarantine()
+                    self.milestones.reach(evaluates, sum(outcome.losses.values()), self._to_batch)
+        return self._finish()
+
+    def _open_stream(self, last_step: int) -> Iterator[StreamedBatch]:
+        return self.context.stream_batches(
+            self.samples,
+            seed=self.experiment.run.seed,
+            batch_size=self.experiment.run.batch_size,
+            accumulate=self.experiment.optim.accumulate,
+            first_step=self.state.step,
+            last_step=last_step,
+            **self.context.share,
+        )
+
+    def _to_batch(self, columns: dict[str, Tensor]) -> Any:
+        device = self.context.device
+        return self.state.method.Batch(**{name: value.to(device, non_blocking=True) for name, value in columns.items()})
+
+    def _step(self, batches: Iterator[StreamedBatch]) -> StepOutcome:
+        step, seed, method = self.state.step, self.experiment.run.seed, self.state.method
+        seed_everything(seed, step)
+        method.between_steps(step)
+        apply_schedule(self.experiment.schedule, self.state.optimizers, method, step)
+        with self.progress.waiting():
+            micro_batches = [next(batches) for _ in range(self.experiment.optim.accumulate)]
+        for micro_batch in micro_batches:
+            self.quarantine.add("training", step, micro_batch.failures)
+            self.unusable += len(micro_batch.failures)
+        seed_everything(seed, step, distributed.rank() + 1)
+        columns = [micro_batch.columns for micro_batch in micro_batches]
+        outcome = training_step(
+            self.model, method, self.state.optimizers, columns, self._to_batch, self.experiment, step
+        )
+        self._count(outcome)
+        return outcome
+
+    def _count(self, outcome: StepOutcome) -> None:
+        counters, limit = self.counters, self.experiment.run.max_nonfinite
+        counters.seen += self.experiment.run.batch_size
+        counters.skipped += not outcome.finite
+        counters.nonfinite_in_a_row = 0 if outcome.finite else counters.nonfinite_in_a_row + 1
+        if counters.nonfinite_in_a_row and counters.nonfinite_in_a_row >= limit:
+            losses = ", ".join(f"{name} {value:g}" for name, value in outcome.losses.items())
+            raise UserError(
+                f"{counters.nonfinite_in_a_row} steps in a row up to step {self.state.step + 1} were not finite ({losses}, "
+                f"gradient norm {outcome.gradient_norm:g}): lower optim.lr, set optim.clip_norm, or look at the data"
+            )
+
+    def _gather_quarantine(self) -> None:
+        counters = self.counters
+        counters.quarantined += int(distributed.all_sum(torch.tensor(float(self.unusable))))
+        self.unusable = 0
+        self.quarantine.check("training", counters.quarantined, counters.seen)
+
+    def _log(self, outcome: StepOutcome) -> None:
+        self._gather_quarantine()
+        state, counters = self.state, self.counters
+        rate = next(iter(state.optimizers.values())).param_groups[0]["lr"]
+        speed = self.progress.lap(state.step, self.experiment.run.batch_size)
+        last_step = self.experiment.schedule.steps
+        counts = (counters.skipped, counters.quarantined)
+        self.context.say(progress_line(state.step, last_step, outcome.losses, speed, rate, *counts))
+        values = {"loss": sum(outcome.losses.values()), "learning_rate": rate, "gradient_norm": outcome.gradient_norm}
+        values |= {f"loss/{name}": value for name, value in outcome.losses.items()}
+        values |= {"samples_per_second": speed["samples_per_second"], "data_stall": speed["stall"]}
+        values |= {"skipped_steps": counters.skipped, "quarantined": counters.quarantined}
+        self.tracking.metrics({f"train/{name}": value for name, value in values.items()}, state.step)
+        if self.context.leads:
+            self.tracking.metrics(system_metrics(self.context.device), state.step)
+
+    def _finish(self) -> dict[str, Any]:
+        counters = self.counters
+        result: dict[str, Any] = {}
+        if self.context.leads:
+            last = self.state.store.path(self.state.step)
+            best = self.state.store.best() or last
+            totals = {"skipped_steps": float(counters.skipped), "quarantined": float(counters.quarantined)}
+            result = {
+                "steps": self.state.step,
+                "metrics": {**counters.metrics, **totals},
+                "checkpoint_best": str(best),
+                "checkpoint_last": str(last),
+            }
+            self.tracking.value("quarantine", quarantine_report(self.context.run_folder))
+            for name, checkpoint in {"best": best, "last": last}.items():
+                self.tracking.file(checkpoint / "weights.safetensors", f"weights/{name}")
+            self.tracking.flush()
+        self.context.say(
+            f"done: {self.state.step} steps, {counters.seen} samples seen, {counters.quarantined} unusable, "
+            f"{counters.skipped} steps skipped"
+        )
+        return distributed.broadcast_json(result)

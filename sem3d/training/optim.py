@@ -1,0 +1,72 @@
+"""Learning rate and BatchNorm momentum as functions of the step, and optimisers from settings."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from sem3d.config import OptimConfig, ScheduleConfig
+from sem3d.training.distributed import batch_norms
+
+
+def decay_factor(schedule: ScheduleConfig, step: int) -> float:
+    """Share of the peak learning rate at ``step``: warm-up times decay.
+
+    Warm-up rises in equal parts from 0 (which would be the step before the first) to 1 at step ``schedule.warmup``.
+    """
+    rise = min(1.0, (step + 1) / (schedule.warmup + 1))
+    progress = min(step / schedule.steps, 1.0)
+    if schedule.decay == "polynomial":
+        return rise * (1.0 - progress) ** schedule.power
+    if schedule.decay == "exponential":
+        return rise * schedule.gamma ** (step // schedule.gamma_every)
+    if schedule.decay == "cosine":
+        return rise * 0.5 * (1.0 + math.cos(math.pi * progress))
+    return rise
+
+
+def learning_rate(schedule: ScheduleConfig, optim: OptimConfig, step: int) -> float:
+    """Learning rate of the step that brings the number of done steps from ``step`` to ``step + 1``."""
+    return optim.lr * decay_factor(schedule, step)
+
+
+def batch_norm_momentum(step: int) -> float:
+    """The released Pri3D's momentum: 0.5, halved every 20 steps, floor 0.001 (Pri3D ``common/solver.py``)."""
+    return max(0.5 * 0.5 ** (step // 20), 0.001)
+
+
+def build_optimizer(parameters: Iterable[Any], config: OptimConfig) -> torch.optim.Optimizer:
+    """SGD or AdamW over parameters or parameter groups; a group may set its own ``lr`` or ``weight_decay``."""
+    if config.kind == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=config.lr,
+            momentum=config.momentum,
+            dampening=config.dampening,
+            weight_decay=config.weight_decay,
+        )
+    return torch.optim.AdamW(parameters, lr=config.lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay)
+
+
+def remember_peaks(optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    """Notes each group's learning rate as the peak that :func:`apply_schedule` scales."""
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+
+
+def apply_schedule(
+    schedule: ScheduleConfig, optimizers: dict[str, torch.optim.Optimizer], model: nn.Module, step: int
+) -> None:
+    """Sets every group's learning rate, and the BatchNorm momentum where the schedule has one, for ``step``."""
+    factor = decay_factor(schedule, step)
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+    if schedule.batch_norm_momentum == "released":
+        momentum = batch_norm_momentum(step)
+        for module in batch_norms(model):
+            if hasattr(module, "momentum"):
+                module.momentum = momentum

@@ -1,0 +1,61 @@
+"""Checks before anything starts: can this experiment run on this cluster at all."""
+
+from dataclasses import dataclass
+
+import ray
+
+from sem3d.config import Experiment
+from sem3d.errors import UserError
+
+
+@dataclass(frozen=True)
+class Resources:
+    """CPUs and GPUs of a cluster, with all the nodes it may grow to."""
+
+    cpus: float
+    gpus: float
+
+
+def cluster_resources() -> Resources:
+    """What the connected cluster has, or may grow to if it scales by itself."""
+    from ray._private.state import state
+
+    now = ray.cluster_resources()
+    most = state.get_max_resources_from_cluster_config() or {}
+    return Resources(
+        cpus=max(now.get("CPU", 0.0), most.get("CPU", 0.0)), gpus=max(now.get("GPU", 0.0), most.get("GPU", 0.0))
+    )
+
+
+def check_batches(experiment: Experiment) -> None:
+    """Raises :class:`UserError` unless every worker gets an equal share of every micro-batch."""
+    run, accumulate = experiment.run, experiment.optim.accumulate
+    if min(run.workers, run.batch_size, accumulate, experiment.schedule.steps) < 1:
+        raise UserError("run.workers, run.batch_size, optim.accumulate and schedule.steps must be at least 1")
+    if run.batch_size % (accumulate * run.workers):
+        raise UserError(
+            f"run.batch_size {run.batch_size} cannot be shared by {run.workers} workers x {accumulate} micro-batches: "
+            f"choose a multiple of {accumulate * run.workers}"
+        )
+
+
+def use_gpu(experiment: Experiment, resources: Resources) -> bool:
+    """Whether workers get a GPU each, by ``run.device``; raises :class:`UserError` if that asks for more than there are."""
+    run = experiment.run
+    if run.device == "gpu" and resources.gpus < run.workers:
+        raise UserError(
+            f"run.device gpu needs {run.workers} GPUs for {run.workers} workers, the Ray cluster has {resources.gpus:g}: "
+            "choose fewer run.workers or run.device cpu"
+        )
+    return run.device != "cpu" and resources.gpus >= run.workers
+
+
+def check_cpus(experiment: Experiment, resources: Resources) -> None:
+    """Raises :class:`UserError` if the workers would leave Ray Data without a CPU, which hangs without a message."""
+    run = experiment.run
+    needed = run.workers * run.cpus_per_worker + 1
+    if resources.cpus < needed:
+        raise UserError(
+            f"{run.workers} workers x {run.cpus_per_worker:g} CPUs + 1 for reading data need {needed:g} CPUs, the Ray "
+            f"cluster has {resources.cpus:g}: choose fewer run.workers, a smaller run.cpus_per_worker or a larger cluster"
+        )

@@ -1,0 +1,114 @@
+"""Progress as plain lines: written to the run folder by process 0, printed once by the driver.
+
+Ray prefixes and repeats what workers print, and hides it where logs are not sent to the driver. So process 0 appends to
+``progress.log`` in the run folder and the driver prints the lines as they come, which also puts them into ``ray job logs``.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOG_NAME = "progress.log"
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Progress:
+    """Clock of the training loop: how fast, how long waiting for data, how much is left."""
+
+    def __init__(self, first_step: int, last_step: int, clock: Callable[[], float] = time.monotonic):
+        self.last_step = last_step
+        self.clock = clock
+        self.since = clock()
+        self.since_step = first_step
+        self.waited = 0.0
+        self.paused = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time inside as waiting for data."""
+        start = self.clock()
+        yield
+        self.waited += self.clock() - start
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leaves the time inside (evaluation, checkpoints) out of the training speed."""
+        start = self.clock()
+        yield
+        self.paused += self.clock() - start
+
+    def lap(self, step: int, batch_size: int) -> dict[str, float]:
+        """Speed since the last lap, and starts the next: ``samples_per_second``, ``stall`` in [0, 1], ``seconds_left``."""
+        elapsed = max(self.clock() - self.since - self.paused, 1e-9)
+        steps = max(step - self.since_step, 1)
+        speed = {
+            "samples_per_second": steps * batch_size / elapsed,
+            "stall": min(self.waited / elapsed, 1.0),
+            "seconds_left": (self.last_step - step) * elapsed / steps,
+        }
+        self.since, self.since_step, self.waited, self.paused = self.clock(), step, 0.0, 0.0
+        return speed
+
+
+def progress_line(
+    step: int,
+    last_step: int,
+    losses: dict[str, float],
+    speed: dict[str, float],
+    rate: float,
+    skipped: int = 0,
+    quarantined: int = 0,
+) -> str:
+    """One line about the last steps; skipped steps and unusable samples are named only where there are any."""
+    parts = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+    line = (
+        f"step {step}/{last_step}  loss {sum(losses.values()):.4g}{f' ({parts})' if len(losses) > 1 else ''}"
+        f"  {speed['samples_per_second']:.1f} samples/s  stall {100 * speed['stall']:.0f} %"
+        f"  lr {rate:.3g}  left {duration(speed['seconds_left'])}"
+    )
+    line += f"  skipped {skipped}" if skipped else ""
+    return line + (f"  quarantined {quarantined}" if quarantined else "")
+
+
+def log_line(run_folder: Path, line: str) -> None:
+    """Adds a line to the run's progress log."""
+    with (run_folder / LOG_NAME).open("a") as file:
+        file.write(line.replace("\n", " ") + "\n")
+
+
+@contextmanager
+def lines_printed(run_folder: Path, say: Callable[[str], None], interval: float = 0.2) -> Iterator[None]:
+    """Passes on every line that is added to the run's progress log meanwhile."""
+    path = run_folder / LOG_NAME
+    path.touch()
+    done = threading.Event()
+
+    def follow() -> None:
+        with path.open() as file:
+            file.seek(start)
+            unfinished = ""
+            while True:
+                last_look = done.is_set()
+                *lines, unfinished = (unfinished + file.read()).split("\n")
+                for line in lines:
+                    say(line)
+                if last_look:
+                    return
+                done.wait(interval)
+
+    start = path.stat().st_size
+    follower = threading.Thread(target=follow, name="progress", daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        follower.join()

@@ -1,0 +1,48 @@
+"""Unusable samples by name: appended to the run folder, counted over all workers, and too many of them stop the run."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sem3d.errors import UserError
+
+FEWEST_SEEN = 20
+"""Samples that must have been seen before their unusable share says anything."""
+
+
+class Quarantine:
+    """This worker's list of unusable samples."""
+
+    def __init__(self, run_folder: Path, rank: int, limit: float):
+        self.run_folder = run_folder
+        self.path = run_folder / f"quarantine-rank{rank}.jsonl"
+        self.limit = limit
+
+    def add(self, phase: str, step: int, failures: list[dict[str, str]]) -> None:
+        """Appends one line a failure; ``phase`` is training or evaluation."""
+        if failures:
+            with self.path.open("a") as file:
+                for failure in failures:
+                    file.write(json.dumps({"phase": phase, "step": step, **failure}) + "\n")
+
+    def check(self, phase: str, unusable: int, seen: int) -> None:
+        """Raises :class:`UserError` if too many of the samples seen by all workers were unusable."""
+        if seen >= FEWEST_SEEN and unusable > self.limit * seen:
+            raise UserError(
+                f"{unusable} of {seen} {phase} samples are unusable, more than run.quarantine_limit {self.limit:g}: "
+                f"see quarantine-rank*.jsonl in {self.run_folder}, mend the data or raise the limit"
+            )
+
+
+def quarantine_report(run_folder: Path) -> dict[str, Any]:
+    """What all workers and attempts put aside, each (phase, step, sample) once, with counts by reason."""
+    lines = {
+        line: None
+        for path in sorted(run_folder.glob("quarantine-rank*.jsonl"))
+        for line in path.read_text().splitlines()
+        if line.endswith("}")
+    }
+    entries = [json.loads(line) for line in lines]
+    reasons = Counter(entry.get("reason", "unknown") for entry in entries)
+    return {"count": len(entries), "reasons": dict(reasons.most_common(50)), "samples": entries[:10_000]}

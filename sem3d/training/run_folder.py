@@ -1,0 +1,96 @@
+"""The folder of a run: its name, its settings, and that nobody mixes two experiments in it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sem3d.config import Experiment, digest, flatten
+from sem3d.errors import UserError
+
+CONFIG_NAME = "config.json"
+RESULT_NAME = "result.json"
+CIRCUMSTANCES = frozenset(
+    {
+        "resume",
+        "run.name",
+        "run.storage",
+        "run.workers",
+        "run.device",
+        "run.cpus_per_worker",
+        "run.log_every",
+        "run.checkpoint_every",
+        "run.keep",
+        "run.max_failures",
+        "run.quarantine_limit",
+        "run.tracking_uri",
+        "run.experiment",
+    }
+)
+"""Leaves that do not decide what is learnt: a run may go on with others."""
+
+
+def identity(experiment: Experiment) -> dict[str, Any]:
+    """Leaves that decide what is learnt, as JSON values."""
+    leaves = {name: value for name, value in flatten(experiment).items() if name not in CIRCUMSTANCES}
+    return json.loads(json.dumps(leaves, sort_keys=True, default=str))
+
+
+def run_name(method: str, experiment: Experiment) -> str:
+    """``run.name``, or method and digest, so that the same command finds the same run."""
+    name = experiment.run.name or f"{method}-{digest(identity(experiment))}"
+    if Path(name).name != name or name.startswith("."):
+        raise UserError(f"run.name '{name}' must be a plain folder name")
+    return name
+
+
+def open_run_folder(method: str, experiment: Experiment) -> Path:
+    """Makes or finds the folder of a run; it holds ``config.json`` with every leaf.
+
+    Raises :class:`UserError` if a run of other settings has that name, if the run exists and ``resume`` is never, or if
+    ``run.storage`` is not a folder one can write to.
+    """
+    storage = experiment.run.storage
+    if "://" in storage:
+        raise UserError(f"run.storage '{storage}' must be a folder that all workers share: mount it and name its path")
+    folder = Path(storage).resolve() / run_name(method, experiment)
+    config = folder / CONFIG_NAME
+    settings = {"method": method, "digest": digest(identity(experiment)), "identity": identity(experiment)}
+    if config.is_file():
+        if experiment.resume == "never":
+            raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
+        _refuse_other(json.loads(config.read_text()), settings, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pending = folder / f".{CONFIG_NAME}"
+        leaves = json.loads(json.dumps(flatten(experiment), default=str))
+        pending.write_text(json.dumps({**settings, "experiment": leaves}, indent=1))
+        pending.replace(config)
+    except OSError as error:
+        raise UserError(f"run.storage {folder.parent} cannot be written: {error}") from error
+    return folder
+
+
+def write_result(folder: Path, outcome: dict[str, Any]) -> None:
+    """Marks the run as finished, with its result."""
+    pending = folder / f".{RESULT_NAME}"
+    pending.write_text(json.dumps(outcome, indent=1))
+    pending.replace(folder / RESULT_NAME)
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """The result of a finished run, or ``None``."""
+    path = folder / RESULT_NAME
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
+    before = {"method": there["method"], **there["identity"]}
+    now = {"method": wanted["method"], **wanted["identity"]}
+    changes = [
+        f"{name} {before.get(name)!r} -> {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if changes:
+        listed = ", ".join(changes[:5]) + (f" and {len(changes) - 5} more" if len(changes) > 5 else "")
+        raise UserError(f"run {folder} has other settings ({listed}): choose another run.name")

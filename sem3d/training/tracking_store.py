@@ -1,0 +1,48 @@
+"""Where MLflow's records live by default, and what identifies the code that wrote them."""
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+class LockedStore:
+    """The MLflow store of a storage folder; opened under a file lock, for a new SQLite store breaks if two make it at once."""
+
+    def __init__(self, storage: Path, tracking_uri: str = ""):
+        self.storage = storage
+        self.uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{storage / 'mlflow.db'}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other drivers on the same storage out meanwhile."""
+        self.storage.mkdir(parents=True, exist_ok=True)
+        with (self.storage / ".mlflow.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def experiment_id(self, client: Any, name: str) -> str:
+        """Id of the MLflow experiment ``name``; a local store gets its artifacts folder in the storage."""
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return found.experiment_id
+        local = self.uri.startswith("sqlite:")
+        return client.create_experiment(name, (self.storage / "artifacts").as_uri() if local else None)
+
+
+def revision() -> dict[str, str]:
+    """Tags that say which code ran: git revision (``+dirty`` where files differ from it) and versions of what matters."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        commit = "unknown"
+    return {"git_revision": commit} | {f"version.{name}": version(name) for name in ("torch", "ray", "mlflow")}

@@ -1,0 +1,99 @@
+"""What a run has learnt and been through: begun from initial weights, or restored; saved as a checkpoint."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sem3d.config import Experiment, flatten
+from sem3d.methods.method import Method
+from sem3d.training import distributed
+from sem3d.training.checkpoint import CheckpointStore, weights_file
+from sem3d.training.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
+from sem3d.training.context import TrainingContext, seed_everything
+from sem3d.training.optim import remember_peaks
+
+
+@dataclass
+class Counters:
+    """What happened so far, over all processes."""
+
+    skipped: int = 0
+    nonfinite_in_a_row: int = 0
+    seen: int = 0
+    quarantined: int = 0
+    best: float | None = None
+    best_step: int = -1
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class TrainingState:
+    """The method, its optimisers, the number of done steps and the counters."""
+
+    def __init__(self, method_class: type[Method], experiment: Experiment, context: TrainingContext):
+        self.experiment = experiment
+        self.context = context
+        self.store = CheckpointStore(context.run_folder / "checkpoints", experiment.run.keep, context.say)
+        seed_everything(experiment.run.seed)
+        self.method = method_class(experiment)
+        self.counters = Counters()
+        self.step = 0
+        start = self._newest()
+        if start is None:
+            self._initialise()
+        else:
+            self.method.load_state_dict(read_model_state(start))
+        self.method.to(context.device).train()
+        self.optimizers = self.method.optimizers(experiment.optim)
+        remember_peaks(self.optimizers)
+        if start is not None:
+            self._restore(start)
+
+    def _newest(self) -> Path | None:
+        """The checkpoint that process 0 chose, the same on all."""
+        name = None
+        if self.context.leads:
+            self.store.clean()
+            newest = self.store.latest()
+            name = newest.name if newest else None
+        name = distributed.broadcast_json(name)
+        return self.store.folder / name if name else None
+
+    def _initialise(self) -> None:
+        source = self.experiment.init
+        if Path(source).is_dir():
+            source = str(weights_file(Path(source)))
+        line = self.method.initialise(source)
+        self.context.say(f"initial weights: {line}")
+        self.context.tracking.tags({"initial_weights": line})
+
+    def _restore(self, start: Path) -> None:
+        for name, optimizer in self.optimizers.items():
+            restore_optimizer(start, name, optimizer)
+        saved = read_state(start)
+        self.step, self.counters = saved["step"], Counters(**saved["counters"])
+        if self.context.leads and self.counters.best_step == self.step:
+            self.mark_best()
+        self.context.say(f"resuming from step {self.step}: {start}")
+
+    def save(self) -> Path:
+        """Writes a checkpoint of the done steps, by process 0; on every process, its path."""
+        path = self.store.path(self.step)
+        if self.context.leads:
+            optimizer_states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+            write_checkpoint(path, self.method.state_dict(), optimizer_states, self._description())
+        return path
+
+    def mark_best(self) -> None:
+        """Points the store at the checkpoint of this step as the best one."""
+        self.store.mark_best(self.step, self.method.score[0], self.counters.best)
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "method": f"{type(self.method).__module__}:{type(self.method).__qualname__}",
+            "counters": dataclasses.asdict(self.counters),
+            "experiment": json.loads(json.dumps(flatten(self.experiment), default=str)),
+            "randomness": {"seed": self.experiment.run.seed, "drawn_from": "(seed, step, process) at every step"},
+        }

@@ -1,0 +1,62 @@
+"""Label budgets: exact, nested, and the official lists."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.budgets import OFFICIAL_PERCENT, label_budget, official_budget, scene_budget
+from sem3d.errors import UserError
+
+IDS = [f"scene{n:04d}/{m}" for n in range(40) for m in range(5)]
+
+
+def test_budgets_of_one_seed_are_nested_and_exact():
+    smaller = np.zeros(len(IDS), bool)
+    for fraction in (0.001, 0.05, 0.1, 0.33, 1.0):
+        mask = label_budget(IDS, fraction, seed=3)
+        assert mask.sum() == max(1, round(fraction * len(IDS)))
+        assert (mask | ~smaller).all()
+        smaller = mask
+    assert smaller.all()
+
+
+def test_budget_does_not_depend_on_the_order_of_samples():
+    mask = label_budget(IDS, 0.1, seed=0)
+    backwards = label_budget(IDS[::-1], 0.1, seed=0)
+    np.testing.assert_array_equal(mask, backwards[::-1])
+    assert (mask != label_budget(IDS, 0.1, seed=1)).any()
+
+
+def test_scene_budget_takes_scenes_whole():
+    scenes = [name.partition("/")[0] for name in IDS]
+    mask = scene_budget(scenes, 0.25, seed=0)
+    assert mask.sum() == 50
+    assert {scene for scene, keep in zip(scenes, mask, strict=True) if keep}.isdisjoint(
+        scene for scene, keep in zip(scenes, mask, strict=True) if not keep
+    )
+
+
+def test_empty_and_absurd_budgets():
+    assert label_budget([], 0.5, 0).shape == (0,)
+    assert label_budget(["a", "a", "a", "a"], 0.5, 0).sum() == 2
+    for fraction in (0.0, -1.0, 1.5, float("nan")):
+        with pytest.raises(UserError, match="fraction"):
+            label_budget(IDS, fraction, 0)
+
+
+def test_official_lists_have_their_known_sizes(shared_data: Path):
+    folder = shared_data / "scannet_meta"
+    scenes = (folder / "scannetv2_train.txt").read_text().split()
+    sizes = [
+        int(official_budget(folder / f"scannetv2_train_{percent}.txt", scenes).sum()) for percent in OFFICIAL_PERCENT
+    ]
+    assert sizes == [18, 63, 110, 235, 479, 720, 961]
+
+
+def test_list_that_is_missing_or_names_none_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="no list"):
+        official_budget(tmp_path / "none.txt", IDS)
+    (tmp_path / "list.txt").write_text("scene9999\n")
+    with pytest.raises(UserError, match="none of the 200"):
+        official_budget(tmp_path / "list.txt", IDS)

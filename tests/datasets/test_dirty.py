@@ -1,0 +1,111 @@
+"""Dirt of every kind that real scans have: counted, named, and the run goes on until the limit."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.index import PrepareConfig
+from sem3d.datasets.prepare import prepare
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
+from sem3d.errors import UserError
+from tests.datasets.official_files import (
+    COLOR_SIZE,
+    DEPTH_SIZE,
+    LOST,
+    jpeg,
+    pose,
+    sens_bytes,
+    wall_color,
+    wall_depth,
+    wall_frames,
+    write_frames_25k,
+    write_image,
+    write_sens_scene,
+    write_text_matrix,
+)
+
+ALL_FRAMES = PrepareConfig(stride=1)
+
+
+def test_dirty_scan_keeps_its_clean_frames(tmp_path: Path):
+    color, depth = jpeg(wall_color()), zlib.compress(wall_depth().tobytes())
+    shear = pose(0)
+    shear[0, 1] = 0.5
+    dirty = {
+        "pose is not finite": (LOST, color, depth),
+        "pose is all zero": (np.zeros((4, 4)), color, depth),
+        "not orthonormal": (shear, color, depth),
+        "m from the origin": (pose(1e6), color, depth),
+        "blank depth": (pose(0), color, zlib.compress(np.zeros(DEPTH_SIZE, np.uint16).tobytes())),
+        "undecodable depth": (pose(0), color, b"no zlib at all"),
+        "undecodable colour": (pose(0), color[:100], depth),
+        "colour size differs": (pose(0), jpeg(wall_color(0, DEPTH_SIZE)), depth),
+    }
+    dirty["NaN"] = (np.full((4, 4), np.nan), color, depth)
+    path = write_sens_scene(tmp_path / "data", "scene0000_00", [])
+    path.write_bytes(sens_bytes([*wall_frames(12), *dirty.values()])[:-700])
+    with pytest.raises(UserError, match=r"9 of 21 items cannot be used.*10%.*; .*; .*quarantine_limit"):
+        prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(stride=1, quarantine_limit=0.1))
+    assert not any(tmp_path.glob("*index*"))
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.frames.num_rows == 12
+    report = QuarantineReport.read(tmp_path / "index" / "quarantine.json")
+    reasons = [item.reason for item in report.items]
+    assert "truncated: holds 20 of 21 frames" in reasons[0]
+    for (kind, _), (number, reason) in zip(dirty.items(), enumerate(reasons[1:], start=12), strict=False):
+        assert kind in reason
+        assert report.items[number - 11].source.endswith(f"scene0000_00.sens#{number}")
+    assert len(report) == 9  # the truncation, and the eight dirty frames before it
+    assert index.content["quarantine"]["bad pose"] == 4
+
+
+def test_check_decodes_what_training_would(tmp_path: Path):
+    folder = write_frames_25k(tmp_path / "data", "scene0000_00", 10)
+    (folder / "color" / "000100.jpg").write_bytes((folder / "color" / "000100.jpg").read_bytes()[:500])
+    write_image(folder / "label" / "000200.png", np.full(COLOR_SIZE, 41, np.uint8))
+    write_image(folder / "instance" / "000300.png", np.zeros((10, 90), np.uint16))
+    (folder / "depth" / "000400.png").unlink()
+    write_text_matrix(folder / "pose" / "000500.txt", LOST)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(), check=True)
+    assert index.frames["frame"].to_pylist() == [0, 600, 700, 800, 900]
+    content = json.loads((tmp_path / "index" / "quarantine.json").read_text())
+    named = {Path(item["source"]).parent.name + Path(item["source"]).stem: item["reason"] for item in content["items"]}
+    assert named["depth000400"] == "missing file"
+    assert "undecodable" in named["color000100"]
+    assert named["label000200"].startswith("label ids outside the table")
+    assert named["instance000300"].startswith("shape differs")
+    assert "not finite" in named["color000500"]
+    assert sum(content["counts"].values()) == 5
+
+
+def test_damaged_mesh_is_named_and_the_surface_is_fused_instead(tmp_path: Path):
+    path = write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(3))
+    path.with_name("scene0000_00_vh_clean_2.ply").write_bytes(b"ply\n")
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {"not a binary little-endian PLY file": 1}
+    assert index.surface_path("scene0000_00") is not None
+
+
+def test_data_without_one_usable_frame_are_refused(tmp_path: Path):
+    write_sens_scene(tmp_path / "data", "scene0000_00", [(LOST, *wall_frames(1)[0][1:])])
+    with pytest.raises(UserError, match="no usable frame"):
+        prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(quarantine_limit=1.0))
+
+
+def test_reports_merge_count_and_survive_a_file(tmp_path: Path):
+    first = QuarantineReport([Quarantined("a", "s", "blank depth: 0.10% valid"), Quarantined("b", "s", "missing file")])
+    report = first.merge(QuarantineReport([Quarantined("c", "t", "blank depth: 0.3% valid")]))
+    assert report.counts() == {"blank depth": 2, "missing file": 1}
+    report.write(tmp_path / "quarantine.json")
+    assert QuarantineReport.read(tmp_path / "quarantine.json") == report
+    assert reason_kind("corrupt frame 3 of 40: byte 7") == reason_kind("corrupt frame 12 of 41: byte 9")
+
+
+def test_limit_is_a_share_of_all_items():
+    items = [Quarantined(str(n), "", "broken") for n in range(5)]
+    check_limit(items, 10, 0.5)
+    with pytest.raises(UserError, match="5 of 9 items"):
+        check_limit(items, 9, 0.5)

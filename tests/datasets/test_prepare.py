@@ -1,0 +1,236 @@
+"""An index from disk: its tables, splits, surfaces, reuse, and refusals."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.index import PrepareConfig, ensure_index, load_index
+from sem3d.datasets.prepare import prepare, publish
+from sem3d.datasets.rows import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.datasets.splits import room_of
+from sem3d.datasets.surface import SurfaceFusion, read_surface
+from sem3d.errors import UserError
+from tests.datasets.official_files import (
+    wall_frames,
+    write_export,
+    write_ply,
+    write_sens_scene,
+    write_seven_scenes,
+)
+
+ALL_FRAMES = PrepareConfig(stride=1)
+
+
+def test_index_holds_frames_pairs_scenes_and_surface(tmp_path: Path):
+    write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(10))
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert (index.frames.schema, index.pairs.schema, index.scenes.schema) == (FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA)
+    assert index.frames["split"].to_pylist() == ["train"] * 9 + ["val"]
+    assert index.scenes.to_pylist()[0]["split"] == "train,val"
+    pairs = {(row["anchor"], row["positive"]): row["overlap"] for row in index.pairs.to_pylist()}
+    assert all(anchor < positive < 9 for anchor, positive in pairs)
+    assert pairs[0, 1] > pairs[0, 8] > 0.3
+    points, colors = read_surface(index.surface_path("scene0000_00"))
+    np.testing.assert_allclose(points[:, 2], 2.0, atol=1e-5)
+    assert len(points) == len(colors) > 500
+    assert index.surface_path("elsewhere") is None
+
+
+def test_second_scene_pairs_its_own_rows(tmp_path: Path):
+    for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
+        write_export(tmp_path / "data", scene, 3)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig())
+    scene_of = index.frames["scene"].to_pylist()
+    assert index.pairs.num_rows == 9
+    assert all(row["scene"] == scene_of[row["anchor"]] == scene_of[row["positive"]] for row in index.pairs.to_pylist())
+    assert sorted(set(index.scenes["split"].to_pylist())) == ["train", "val"]
+    assert prepare(tmp_path / "data", tmp_path / "near", PrepareConfig(pair_window=1)).pairs.num_rows == 6
+
+
+def test_rescans_of_a_room_stay_in_one_split(tmp_path: Path):
+    scenes = [f"scene{room:04d}_{scan:02d}" for room in range(3) for scan in range(2)]
+    for scene in scenes:
+        write_export(tmp_path / "data", scene, 1)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(val_fraction=0.34, seed=5))
+    split_of = dict(zip(index.scenes["scene"].to_pylist(), index.scenes["split"].to_pylist(), strict=True))
+    assert list(split_of.values()).count("val") == 2
+    assert all(split_of[scene] == split_of[f"{room_of(scene)}_00"] for scene in scenes)
+
+
+def test_official_lists_decide_the_split_and_unlisted_scenes_are_named(tmp_path: Path):
+    for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
+        write_export(tmp_path / "data", scene, 2)
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    with pytest.raises(UserError, match="no lists of scenes"):
+        prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(splits=str(lists)))
+    (lists / "scannetv2_train.txt").write_text("scene0000_00\n")
+    (lists / "scannetv2_val.txt").write_text("scene0002_00\n")
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(splits=str(lists)))
+    assert [(row["scene"], row["split"]) for row in index.scenes.to_pylist()] == [
+        ("scene0000_00", "train"),
+        ("scene0002_00", "val"),
+    ]
+    assert index.content["quarantine"] == {"scene in no split list": 2}
+
+
+def test_scene_mesh_is_the_surface_where_there_is_one(tmp_path: Path):
+    path = write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(2))
+    points = np.array([[0, 0, 2], [0.5, 0, 2], [0, 0.5, 2]], np.float32)
+    colors = np.full((3, 3), 9, np.uint8)
+    write_ply(path.with_name("scene0000_00_vh_clean_2.ply"), points, colors, np.array([[0, 1, 2]]), None)
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    read_points, read_colors = read_surface(index.surface_path("scene0000_00"))
+    np.testing.assert_array_equal(read_points, points)
+    np.testing.assert_array_equal(read_colors, colors)
+
+
+def test_unchanged_data_are_prepared_once_and_changed_data_again(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data", 4)
+    first = ensure_index(tmp_path / "data", tmp_path / "runs", PrepareConfig())
+    again = ensure_index(tmp_path / "data", tmp_path / "runs", PrepareConfig())
+    assert (first.reused, again.reused) == (False, True)
+    assert ensure_index(first.folder, tmp_path / "runs", PrepareConfig()).digest == first.digest
+    other = ensure_index(tmp_path / "data", tmp_path / "runs", PrepareConfig(val_fraction=0.5))
+    assert other.folder != first.folder
+    assert other.digest != first.digest
+    assert not prepare(tmp_path / "data", first.folder, PrepareConfig(), check=True).reused
+    assert prepare(tmp_path / "data", first.folder, PrepareConfig()).reused
+    (tmp_path / "data" / "frame-000003.pose.txt").unlink()
+    changed = prepare(tmp_path / "data", first.folder, PrepareConfig())
+    assert not changed.reused
+    assert changed.frames.num_rows == 3
+
+
+def test_digest_follows_content_and_not_the_place(tmp_path: Path):
+    write_seven_scenes(tmp_path / "a" / "room", 3)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    digests = {prepare(tmp_path / side, tmp_path / f"index_{side}", PrepareConfig()).digest for side in "ab"}
+    assert len(digests) == 1
+
+
+def test_wrong_places_are_refused(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data", 2)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="no data folder"):
+        prepare(tmp_path / "none", tmp_path / "index", PrepareConfig())
+    with pytest.raises(UserError, match="inside the data"):
+        prepare(tmp_path / "data", tmp_path / "data" / "index", PrepareConfig())
+    with pytest.raises(UserError, match="is no index"):
+        prepare(tmp_path / "data", tmp_path / "full", PrepareConfig())
+    with pytest.raises(UserError, match="unknown layout 'scanet'"):
+        prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(layout="scanet"))
+    with pytest.raises(UserError, match="is no index"):
+        load_index(tmp_path / "full")
+    assert (tmp_path / "full" / "thesis.txt").exists()
+
+
+def test_damaged_or_foreign_index_is_refused(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data", 2)
+    folder = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig()).folder
+    text = (folder / "index.json").read_text()
+    (folder / "index.json").write_text(text.replace('"format": 1', '"format": 99'))
+    with pytest.raises(UserError, match="format 99, not 1"):
+        load_index(folder)
+    (folder / "index.json").write_text(text)
+    shutil.copy(folder / "scenes.parquet", folder / "pairs.parquet")
+    with pytest.raises(UserError, match="other columns"):
+        load_index(folder)
+    (folder / "pairs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="cannot read"):
+        load_index(folder)
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(UserError, match="no longer at"):
+        load_index(folder)
+
+
+def test_fusion_keeps_the_first_point_of_each_voxel():
+    generator = np.random.default_rng(0)
+    fusion = SurfaceFusion(0.1)
+    expected: dict[tuple, tuple] = {}
+    for _ in range(20):
+        points = generator.uniform(-1, 1, (200, 3))
+        colors = generator.integers(0, 256, (200, 3), dtype=np.uint8)
+        fusion.add(points, colors)
+        for point, color in zip(points, colors, strict=True):
+            expected.setdefault(tuple(np.floor(point / 0.1).astype(int)), (point, color))
+    points, colors = fusion.surface()
+    assert len(points) == len(expected)
+    for point, color in zip(points, colors, strict=True):
+        first_point, first_color = expected[tuple(np.floor(point / np.float32(0.1)).astype(int))]
+        np.testing.assert_allclose(point, first_point, atol=1e-6)
+        np.testing.assert_array_equal(color, first_color)
+
+
+def test_scenes_prepared_as_ray_tasks_give_the_same_index(tmp_path: Path, ray_cluster: None):
+    for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
+        write_export(tmp_path / "data", scene, 3)
+    by_ray = prepare(tmp_path / "data", tmp_path / "ray", PrepareConfig())
+    program = (
+        "import sys; from sem3d.datasets.prepare import prepare, PrepareConfig; "
+        "print(prepare(sys.argv[1], sys.argv[2], PrepareConfig()).digest)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "inline")]
+    alone = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert by_ray.digest == alone.stdout.strip()
+
+
+def test_real_kitchen_is_prepared_whole(shared_data: Path, tmp_path: Path):
+    kitchen = tmp_path / "kitchen"
+    kitchen.mkdir()
+    names = [f"frame-{number:06d}" for number in range(0, 120, 12)]
+    for path in (shared_data / "rgbd_kitchen").iterdir():
+        if path.name.split(".")[0] in names or path.name == "camera-intrinsics.txt":
+            (kitchen / path.name).symlink_to(path)
+    index = prepare(kitchen, tmp_path / "index", PrepareConfig())
+    assert index.frames.num_rows == 10
+    assert index.content["counts"]["quarantined"] == 0
+    assert index.pairs.num_rows > 10
+
+
+def test_job_prints_a_summary_and_turns_user_errors_into_code_2(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data", 3)
+    command = [sys.executable, "-m", "jobs.prepare", "scans"]
+    where = {"capture_output": True, "text": True, "cwd": Path(__file__).parents[2]}
+    options = ["--out", str(tmp_path / "index"), "--overlap.definition", "paper"]
+    good = subprocess.run([*command, str(tmp_path / "data"), *options], **where)
+    assert good.returncode == 0, good.stderr
+    assert "frames      3 (train 2, val 1)" in good.stdout
+    assert load_index(tmp_path / "index").config["overlap"]["definition"] == "paper"
+    bad = subprocess.run([*command, str(tmp_path / "none")], **where)
+    assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
+    assert bad.stderr.startswith("error: no data folder")
+
+
+def test_index_put_there_meanwhile_by_another_process_stays(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data", 3)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig())
+    made = (index.folder / "index.json").stat().st_ino
+    shutil.copytree(index.folder, tmp_path / "late")
+    publish(tmp_path / "late", index.folder, index.content["inputs"], False)
+    assert (index.folder / "index.json").stat().st_ino == made
+    publish(tmp_path / "late", index.folder, "other inputs", False)
+    assert (index.folder / "index.json").stat().st_ino != made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "index"]
+
+
+def test_poses_of_an_index_are_rigid(shared_data: Path, tmp_path: Path):
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for path in (shared_data / "rgbd_kitchen").glob("frame-00000*"):
+        (clip / path.name).symlink_to(path)
+    (clip / "camera-intrinsics.txt").symlink_to(shared_data / "rgbd_kitchen" / "camera-intrinsics.txt")
+    index = prepare(clip, tmp_path / "index", PrepareConfig())
+    rotation = np.reshape(index.frames["world_from_camera"].to_pylist(), (-1, 4, 4))[:, :3, :3]
+    np.testing.assert_allclose(rotation @ rotation.transpose(0, 2, 1), np.tile(np.eye(3), (2, 1, 1)), atol=1e-12)
+
+
+def test_settings_without_meaning_are_refused():
+    for wrong in ({"val_fraction": 1.0}, {"surface_voxel": 0.0}, {"stride": -1}, {"quarantine_limit": 2.0}):
+        with pytest.raises(UserError, match=next(iter(wrong))):
+            PrepareConfig(**wrong)

@@ -1,0 +1,76 @@
+"""7-Scenes' layout: frames found, splits kept, damage named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.frames import read_color, read_depth
+from sem3d.datasets.layouts import FrameRecord, detect_layout
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.seven_scenes import NOMINAL_INTRINSICS, SevenScenes
+from sem3d.errors import UserError
+from tests.datasets.official_files import DEPTH_SIZE, INTRINSICS_DEPTH, pose, write_seven_scenes
+
+
+def test_folder_of_frames_is_one_scene_in_order(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 3)
+    assert detect_layout(tmp_path / "room") == "seven_scenes"
+    records = list(SevenScenes().scan(tmp_path / "room", 1))
+    assert [record.frame for record in records] == [0, 1, 2]
+    assert {record.scene for record in records} == {"room"}
+    row = records[2].row()
+    np.testing.assert_allclose(np.reshape(row["world_from_camera"], (4, 4)), pose(0.1))
+    np.testing.assert_allclose(np.reshape(row["intrinsics_depth"], (3, 3)), INTRINSICS_DEPTH)
+    depth = read_depth(tmp_path / "room", row)
+    assert depth.dtype == np.float32
+    assert (depth[0] == 0).all()
+    assert (depth[1:] == 2).all()
+    assert read_color(tmp_path / "room", row).shape == (*DEPTH_SIZE, 3)
+
+
+def test_official_sequences_have_official_splits_and_nominal_intrinsics(tmp_path: Path):
+    for sequence in ("seq-01", "seq-03"):
+        write_seven_scenes(tmp_path / "chess" / sequence, 2)
+        (tmp_path / "chess" / sequence / "camera-intrinsics.txt").unlink()
+    (tmp_path / "chess" / "TrainSplit.txt").write_text("sequence1\n")
+    (tmp_path / "chess" / "TestSplit.txt").write_text("sequence3\n")
+    records = list(SevenScenes().scan(tmp_path, 1))
+    assert [(record.scene, record.split) for record in records[::2]] == [
+        ("chess-seq-01", "train"),
+        ("chess-seq-03", "val"),
+    ]
+    np.testing.assert_array_equal(records[0].intrinsics_color, NOMINAL_INTRINSICS)
+
+
+def test_missing_files_are_named_and_the_rest_goes_on(tmp_path: Path):
+    write_seven_scenes(tmp_path, 5)
+    (tmp_path / "frame-000001.color.jpg").unlink()
+    (tmp_path / "frame-000002.pose.txt").write_text("1 0 0")
+    (tmp_path / "frame-000003.depth.png").write_bytes(b"")
+    items = list(SevenScenes().scan(tmp_path, 1))
+    assert [item.frame for item in items if isinstance(item, FrameRecord)] == [0, 4]
+    bad = [(Path(item.source).name, item.reason) for item in items if isinstance(item, Quarantined)]
+    assert bad == [
+        ("frame-000001.color.jpg", "missing file"),
+        ("frame-000002.pose.txt", "unreadable matrix: 3 numbers, not 4x4"),
+        ("frame-000003.depth.png", "empty file"),
+    ]
+
+
+def test_stride_counts_frame_numbers(tmp_path: Path):
+    write_seven_scenes(tmp_path, 7)
+    assert [record.frame for record in SevenScenes().scan(tmp_path, 3)] == [0, 3, 6]
+
+
+def test_unknown_folder_lists_what_was_looked_for(tmp_path: Path):
+    with pytest.raises(UserError, match=r"no known layout.*seven_scenes: frame-.*scannet_frames_25k"):
+        detect_layout(tmp_path)
+
+
+def test_real_kitchen_has_all_its_frames(shared_data: Path):
+    items = list(SevenScenes().scan(shared_data / "rgbd_kitchen", 1))
+    assert len(items) == 100
+    assert all(isinstance(item, FrameRecord) for item in items)
+    depth = read_depth(shared_data / "rgbd_kitchen", items[7].row())
+    assert 0 < np.median(depth[depth > 0]) < 10

@@ -1,0 +1,143 @@
+"""What each method in the register must do, without a line written for it."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from sem3d.config import flatten, override
+from sem3d.methods import METHODS, method_class
+from sem3d.training.launch import train
+from tests.methods.tiny import tiny_experiment
+
+pytestmark = pytest.mark.parametrize("name", METHODS)
+
+
+def first_batch(experiment, method, count: int = 4, usable: bool = True):
+    samples = method.training_samples(experiment)
+    rows = samples.table.slice(0, count).to_pylist()
+    loaded = [samples.load(row, np.random.default_rng(number)) if usable else None for number, row in enumerate(rows)]
+    return method.Batch(**{name: torch.tensor(column) for name, column in samples.collate(loaded).items()})
+
+
+def built(name, rooms, tmp_path, **changes):
+    experiment = tiny_experiment(name, rooms, tmp_path, **changes)
+    torch.manual_seed(0)
+    method = method_class(name)(experiment)
+    return experiment, method, first_batch(experiment, method)
+
+
+def test_leaves_of_a_preset_rebuild_it(name):
+    for preset in method_class(name).presets.values():
+        assert override(preset(), flatten(preset())) == preset()
+
+
+def test_losses_are_finite_and_reach_every_parameter(name, rooms, tmp_path):
+    _, method, batch = built(name, rooms, tmp_path)
+    sum(method(batch, 0).values()).backward()
+    untouched = [
+        key for key, value in method.named_parameters() if value.grad is None or not value.grad.isfinite().all()
+    ]
+    assert not untouched
+    still = [key for key, value in method.named_parameters() if not value.grad.any()]
+    assert len(still) <= 0.1 * len(list(method.parameters())), still
+
+
+def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name, rooms, tmp_path):
+    experiment, method, _ = built(name, rooms, tmp_path)
+    losses = method(first_batch(experiment, method, usable=False), 0)
+    sum(losses.values()).backward()
+    assert_close(sum(losses.values()).detach(), torch.zeros(()))
+    assert all(value.grad is not None for value in method.parameters())
+
+
+def test_the_loss_falls_on_one_batch(name, rooms, tmp_path):
+    experiment, method, batch = built(name, rooms, tmp_path)
+    optimizers = method.optimizers(experiment.optim)
+    curve = []
+    for step in range(12):
+        loss = sum(method(batch, step).values())
+        method.zero_grad()
+        loss.backward()
+        for optimizer in optimizers.values():
+            optimizer.step()
+        curve.append(loss.item())
+    assert curve[-1] < 0.95 * curve[0], curve
+
+
+def test_every_trainable_parameter_has_one_optimiser(name, rooms, tmp_path):
+    experiment, method, _ = built(name, rooms, tmp_path)
+    held = [
+        id(parameter)
+        for optimizer in method.optimizers(experiment.optim).values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    ]
+    assert sorted(held) == sorted(id(value) for value in method.parameters() if value.requires_grad)
+
+
+def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, rooms, tmp_path):
+    experiment, method, _ = built(name, rooms, tmp_path)
+    method.eval()
+    whole, samples = first_batch(experiment, method), method.training_samples(experiment)
+    sums: dict[str, torch.Tensor] = {}
+    for half in range(2):
+        rows = samples.table.slice(2 * half, 2).to_pylist()
+        loaded = [samples.load(row, np.random.default_rng(2 * half + number)) for number, row in enumerate(rows)]
+        batch = method.Batch(**{key: torch.tensor(column) for key, column in samples.collate(loaded).items()})
+        with torch.no_grad():
+            for key, value in method.evaluate(batch).items():
+                sums[key] = sums.get(key, 0) + value
+    with torch.no_grad():
+        expected = method.evaluate(whole)
+    assert sums.keys() == expected.keys()
+    for key, value in expected.items():
+        assert_close(sums[key], value, rtol=1e-4, atol=1e-4 * max(1.0, float(value.abs().max())))
+
+
+def test_pictures_are_pictures(name, rooms, tmp_path):
+    _, method, batch = built(name, rooms, tmp_path)
+    pictures = method.figures(batch)
+    assert pictures
+    for picture in pictures.values():
+        assert picture.dtype == np.uint8
+        assert picture.ndim == 3
+        assert picture.std() > 5
+
+
+def test_a_batch_holds_the_columns_that_collate_makes(name, rooms, tmp_path):
+    experiment, method, batch = built(name, rooms, tmp_path)
+    assert {item.name for item in fields(batch) if getattr(batch, item.name) is not None} >= {"image"}
+    assert len(batch.image) == 4
+
+
+@pytest.mark.slow
+def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_path):
+    whole = train(name, tiny_experiment(name, rooms, tmp_path / "whole"))
+    half = tiny_experiment(name, rooms, tmp_path / "halves", run__name="halves")
+    train(name, override(half, {"schedule.steps": 4}), stop_after=2)
+    resumed = train(name, half)
+    assert_same_weights(whole.checkpoint_last, resumed.checkpoint_last, exact=True)
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one(name, rooms, tmp_path):
+    one = train(name, tiny_experiment(name, rooms, tmp_path / "one"))
+    two = train(name, tiny_experiment(name, rooms, tmp_path / "two", run__workers=2))
+    assert_same_weights(one.checkpoint_last, two.checkpoint_last, exact=False)
+    for key, value in one.metrics.items():
+        assert_close(two.metrics[key], value, rtol=1e-3, atol=1e-3)
+
+
+def assert_same_weights(ours, theirs, exact):
+    from sem3d.training.checkpoint import load_weights
+
+    ours, theirs = load_weights(ours), load_weights(theirs)
+    assert ours.keys() == theirs.keys()
+    for key, value in ours.items():
+        if exact:
+            assert torch.equal(theirs[key], value), key
+        else:
+            assert_close(theirs[key], value, rtol=1e-3, atol=1e-4)

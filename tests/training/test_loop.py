@@ -1,0 +1,156 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sem3d.errors import UserError
+from sem3d.training.checkpoint_files import read_state
+from sem3d.training.context import TrainingContext
+from sem3d.training.loop import fit
+from sem3d.training.no_tracking import NoTracking
+from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
+
+EXCITING = {"batch_norm": True, "noise": 0.1}
+
+
+class Recorder(NoTracking):
+    def __init__(self):
+        self.points: list[tuple[str, float, int]] = []
+
+    def metrics(self, values, step):
+        self.points += [(name, value, step) for name, value in values.items()]
+
+
+def context(folder: Path, **changes) -> TrainingContext:
+    folder.mkdir(parents=True, exist_ok=True)
+    start = TrainingContext(run_folder=folder, stream_batches=stream_in_process, stream_once=stream_once_in_process)
+    return dataclasses.replace(start, **changes)
+
+
+def learn(folder: Path, **settings) -> dict:
+    return fit(ToyMethod, toy_experiment(folder, **settings), context(folder))
+
+
+def weights(folder: Path, step: int) -> dict[str, Tensor]:
+    return load_file(folder / "checkpoints" / f"step-{step:08d}" / "weights.safetensors")
+
+
+def assert_same_files(ours: Path, theirs: Path, step: int) -> None:
+    for path in (ours / "checkpoints" / f"step-{step:08d}").iterdir():
+        if path.name != "state.json" and path.name != "manifest.json":
+            assert path.read_bytes() == (theirs / "checkpoints" / path.parent.name / path.name).read_bytes(), path.name
+
+
+def test_training_lowers_the_error(tmp_path: Path):
+    result = learn(tmp_path, schedule={"steps": 100}, run={"checkpoint_every": 50})
+    assert result["steps"] == 100
+    assert result["metrics"]["error"] < 0.3
+    assert result["metrics"]["evaluated"] == 10
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_resuming_in_the_middle_is_the_same_bit_for_bit_as_not_stopping(tmp_path: Path, kind: str):
+    settings = {"optim": {"kind": kind}, "method": EXCITING, "run": {"checkpoint_every": 2, "keep": 5}}
+    learn(tmp_path / "whole", **settings)
+
+    def two_steps(*arguments, **options):
+        yield from stream_in_process(*arguments, **{**options, "last_step": 2})
+        raise ConnectionError("the lights go out")
+
+    stopped = context(tmp_path / "halves", stream_batches=two_steps)
+    with pytest.raises(ConnectionError):
+        fit(ToyMethod, toy_experiment(tmp_path / "halves", **settings), stopped)
+    torch.rand(3)
+    result = learn(tmp_path / "halves", **settings)
+    assert result["steps"] == 4
+    assert_same_files(tmp_path / "whole", tmp_path / "halves", 4)
+    assert read_state(Path(result["checkpoint_last"]))["counters"]["seen"] == 32
+    assert "resuming from step 2" in (tmp_path / "halves" / "progress.log").read_text()
+
+
+def test_a_finished_run_gives_its_result_again(tmp_path: Path):
+    assert learn(tmp_path) == learn(tmp_path)
+
+
+def test_micro_batches_add_up_to_one_big_batch(tmp_path: Path):
+    learn(tmp_path / "whole")
+    learn(tmp_path / "parts", optim={"accumulate": 4})
+    for name, value in weights(tmp_path / "whole", 4).items():
+        torch.testing.assert_close(weights(tmp_path / "parts", 4)[name], value, atol=1e-6, rtol=0)
+
+
+def test_the_global_norm_of_an_update_is_clipped(tmp_path: Path):
+    settings = {"lr": 1.0, "momentum": 0.0, "clip_norm": 0.01}
+    learn(tmp_path, optim=settings, schedule={"steps": 2}, run={"checkpoint_every": 1})
+    before, after = weights(tmp_path, 1), weights(tmp_path, 2)
+    moved = torch.cat([(after[name] - before[name]).flatten() for name in before])
+    torch.testing.assert_close(moved.norm(), torch.tensor(0.01), atol=1e-4, rtol=0)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_but_the_counts(tmp_path: Path):
+    method = {**EXCITING, "nonfinite_steps": (2,)}
+    learn(tmp_path, method=method, schedule={"steps": 3}, run={"checkpoint_every": 1, "keep": 9})
+    assert_same_files(tmp_path, tmp_path, 3)
+    before, after = weights(tmp_path, 2), weights(tmp_path, 3)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    optimizers = [tmp_path / f"checkpoints/step-0000000{step}/optimizer-main.safetensors" for step in (2, 3)]
+    assert optimizers[0].read_bytes() == optimizers[1].read_bytes()
+    counters = read_state(tmp_path / "checkpoints/step-00000003")["counters"]
+    assert (counters["skipped"], counters["nonfinite_in_a_row"]) == (1, 1)
+    assert "skipped 1" in (tmp_path / "progress.log").read_text()
+
+
+def test_too_many_steps_in_a_row_that_are_not_finite_stop_the_run(tmp_path: Path):
+    with pytest.raises(UserError, match=r"2 steps in a row up to step 4 were not finite \(fit nan") as raised:
+        learn(tmp_path, method={"nonfinite_steps": (0, 2, 3)}, schedule={"steps": 9}, run={"max_nonfinite": 2})
+    assert "\n" not in str(raised.value)
+
+
+def test_optimisers_take_turns(tmp_path: Path):
+    settings = {"method": {"alternate": True}, "run": {"checkpoint_every": 1, "keep": 9}}
+    learn(tmp_path, schedule={"steps": 2}, **settings)
+    first, second = weights(tmp_path, 1), weights(tmp_path, 2)
+    assert torch.equal(first["body.weight"], second["body.weight"])
+    assert not torch.equal(first["head.weight"], second["head.weight"])
+
+
+def test_best_is_by_the_score_and_stays(tmp_path: Path):
+    settings = {"optim": {"lr": 0.3, "momentum": 0.0}, "schedule": {"steps": 12}}
+    recorder = Recorder()
+    run = {"evaluate_every": 2, "checkpoint_every": 100, "keep": 1}
+    experiment = toy_experiment(tmp_path, **settings, run=run)
+    result = fit(ToyMethod, experiment, context(tmp_path, tracking=recorder))
+    errors = {step: value for name, value, step in recorder.points if name == "validation/error"}
+    assert sorted(errors) == [2, 4, 6, 8, 10, 12]
+    assert Path(result["checkpoint_best"]).name == f"step-{min(errors, key=errors.get):08d}"
+
+
+def test_unusable_samples_are_listed_by_name_and_counted(tmp_path: Path):
+    learn(tmp_path, data={"rows": 16, "bad_rows": 1}, run={"quarantine_limit": 0.2})
+    entries = [json.loads(line) for line in (tmp_path / "quarantine-rank0.jsonl").read_text().splitlines()]
+    assert {entry["source"] for entry in entries} == {"row 0"}
+    assert len(entries) == 2
+    assert "32 samples seen, 2 unusable" in (tmp_path / "progress.log").read_text()
+
+
+def test_too_many_unusable_samples_stop_the_run_once_enough_were_seen(tmp_path: Path):
+    with pytest.raises(UserError, match=r"unusable, more than run\.quarantine_limit 0\.1"):
+        learn(tmp_path, data={"rows": 16, "bad_rows": 8}, schedule={"steps": 50})
+    assert "step 2/50" in (tmp_path / "progress.log").read_text()
+
+
+def test_every_report_is_at_a_checkpoint_or_an_evaluation(tmp_path: Path):
+    reports: list[dict] = []
+    experiment = toy_experiment(tmp_path, schedule={"steps": 6}, run={"checkpoint_every": 3, "evaluate_every": 2})
+    fit(ToyMethod, experiment, context(tmp_path, report=reports.append))
+    assert [report["step"] for report in reports] == [2, 3, 4, 6]
+
+
+def test_bfloat16_keeps_weights_in_float32(tmp_path: Path):
+    learn(tmp_path, run={"precision": "bfloat16"})
+    assert {value.dtype for value in weights(tmp_path, 4).values()} == {torch.float32}
+    assert not torch.equal(weights(tmp_path, 4)["body.weight"], weights(tmp_path, 2)["body.weight"])

@@ -1,0 +1,29 @@
+import pytest
+
+from sem3d.errors import UserError
+from sem3d.training.preflight import Resources, check_batches, check_cpus, use_gpu
+from tests.training.toy_method import toy_experiment
+
+
+def test_workers_must_leave_a_cpu_for_reading_data(tmp_path):
+    experiment = toy_experiment(tmp_path, run={"workers": 2})
+    check_cpus(experiment, Resources(cpus=3.0, gpus=0.0))
+    with pytest.raises(UserError, match=r"2 workers x 1 CPUs \+ 1 for reading data need 3 CPUs, the Ray cluster has 2"):
+        check_cpus(experiment, Resources(cpus=2.0, gpus=0.0))
+
+
+def test_auto_takes_gpus_only_where_every_worker_gets_one(tmp_path):
+    experiment = toy_experiment(tmp_path, run={"workers": 2})
+    assert use_gpu(experiment, Resources(cpus=3.0, gpus=2.0))
+    assert not use_gpu(experiment, Resources(cpus=3.0, gpus=1.0))
+    assert not use_gpu(toy_experiment(tmp_path, run={"device": "cpu"}), Resources(cpus=3.0, gpus=2.0))
+    with pytest.raises(UserError, match="needs 1 GPUs for 1 workers, the Ray cluster has 0"):
+        use_gpu(toy_experiment(tmp_path, run={"device": "gpu"}), Resources(cpus=3.0, gpus=0.0))
+
+
+def test_every_worker_gets_an_equal_share(tmp_path):
+    check_batches(toy_experiment(tmp_path, run={"workers": 2}, optim={"accumulate": 2}))
+    with pytest.raises(UserError, match="choose a multiple of 6"):
+        check_batches(toy_experiment(tmp_path, run={"workers": 3}, optim={"accumulate": 2}))
+    with pytest.raises(UserError, match="at least 1"):
+        check_batches(toy_experiment(tmp_path, run={"workers": 0}))

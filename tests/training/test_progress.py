@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from sem3d.training.progress import Progress, duration, lines_printed, log_line, progress_line
+
+
+def test_a_progress_line_says_where_the_run_is():
+    speed = {"samples_per_second": 45.2, "stall": 0.03, "seconds_left": 720.0}
+    line = progress_line(120, 2000, {"view": 3.112, "geo": 0.3}, speed, 0.098)
+    assert line == ("step 120/2000  loss 3.412 (view 3.112 geo 0.3)  45.2 samples/s  stall 3 %  lr 0.098  left 12 min")
+    assert progress_line(1, 2, {"view": 1.0}, speed, 0.1, 2, 3).endswith("skipped 2  quarantined 3")
+
+
+def test_speed_leaves_out_pauses_and_tells_waiting_apart():
+    times = iter([0.0, 1.0, 3.0, 3.0, 9.0, 16.0, 16.0])
+    progress = Progress(0, 30, clock=lambda: next(times))
+    with progress.waiting():
+        pass
+    with progress.pause():
+        pass
+    speed = progress.lap(10, batch_size=8)
+    assert speed == {"samples_per_second": 8.0, "stall": 0.2, "seconds_left": 20.0}
+
+
+def test_durations_are_for_people():
+    assert [duration(seconds) for seconds in (45.0, 720.0, 12_600.0)] == ["45 s", "12 min", "3.5 h"]
+
+
+def test_lines_of_the_log_are_printed_once_and_only_new_ones(tmp_path: Path):
+    log_line(tmp_path, "before")
+    said: list[str] = []
+    with lines_printed(tmp_path, said.append, interval=0.01):
+        log_line(tmp_path, "first")
+        log_line(tmp_path, "second\nand third")
+    assert said == ["first", "second and third"]

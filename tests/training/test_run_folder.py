@@ -1,0 +1,44 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sem3d.config import override
+from sem3d.errors import UserError
+from sem3d.training.run_folder import open_run_folder, read_result, run_name, write_result
+from tests.training.toy_method import toy_experiment
+
+
+def test_the_same_command_finds_the_same_folder(tmp_path: Path):
+    experiment = toy_experiment(tmp_path)
+    assert open_run_folder("toy", experiment) == open_run_folder("toy", override(experiment, {"run.workers": 2}))
+    assert run_name("toy", experiment) != run_name("toy", override(experiment, {"optim.lr": 0.2}))
+
+
+def test_a_name_is_not_shared_by_two_experiments(tmp_path: Path):
+    experiment = toy_experiment(tmp_path, run={"name": "mine"})
+    open_run_folder("toy", experiment)
+    with pytest.raises(UserError, match=r"has other settings \(optim.lr 0.05 -> 0.2\)"):
+        open_run_folder("toy", override(experiment, {"optim.lr": 0.2}))
+    with pytest.raises(UserError, match=r"exists: choose another run\.name"):
+        open_run_folder("toy", replace(experiment, resume="never"))
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden"])
+def test_a_name_stays_inside_the_storage(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="must be a plain folder name"):
+        open_run_folder("toy", toy_experiment(tmp_path, run={"name": name}))
+
+
+def test_storage_must_be_a_folder_one_can_write_to(tmp_path: Path):
+    with pytest.raises(UserError, match="must be a folder that all workers share"):
+        open_run_folder("toy", toy_experiment(tmp_path, run={"storage": "s3://bucket/runs"}))
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        open_run_folder("toy", toy_experiment(tmp_path / "file"))
+
+
+def test_a_result_is_there_only_once_it_is_written(tmp_path: Path):
+    assert read_result(tmp_path) is None
+    write_result(tmp_path, {"steps": 4})
+    assert read_result(tmp_path) == {"steps": 4}

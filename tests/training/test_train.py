@@ -1,0 +1,89 @@
+"""The whole of training on a real local Ray cluster."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+from safetensors.torch import load_file
+
+from sem3d.errors import UserError
+from sem3d.training.launch import TrainingResult, train
+from tests.training.toy_method import ToyMethod, toy_experiment
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def two_workers(ray_cluster, tmp_path_factory) -> tuple[TrainingResult, list[str]]:
+    lines: list[str] = []
+    experiment = toy_experiment(tmp_path_factory.mktemp("two"), run={"workers": 2, "name": "two"})
+    return train(ToyMethod, experiment, say=lines.append), lines
+
+
+def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
+    return load_file(result.checkpoint_last / "weights.safetensors")
+
+
+def test_two_workers_learn_what_one_learns(two_workers, tmp_path: Path):
+    one = train(ToyMethod, toy_experiment(tmp_path))
+    two, _ = two_workers
+    assert one.steps == two.steps == 4
+    for name, value in weights(one).items():
+        torch.testing.assert_close(weights(two)[name], value, atol=1e-6, rtol=0)
+    assert two.metrics["error"] == pytest.approx(one.metrics["error"], abs=1e-6)
+    assert two.metrics["evaluated"] == 10
+
+
+def test_progress_is_said_once(two_workers):
+    _, lines = two_workers
+    assert len([line for line in lines if line.startswith("step 4/4")]) == 1
+    assert lines[-1] == "done: 4 steps, 32 samples seen, 0 unusable, 0 steps skipped"
+
+
+def test_mlflow_has_the_run_once_with_metrics_and_weights(two_workers):
+    result, _ = two_workers
+    client = MlflowClient(f"sqlite:///{result.run_folder.parent / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
+    assert [run.info.run_id for run in runs] == [result.mlflow_run_id]
+    assert runs[0].info.status == "FINISHED"
+    assert {"train/loss", "validation/error", "best/error"} <= runs[0].data.metrics.keys()
+    assert runs[0].data.tags["data_digest"] == "toy-32-0-0"
+    assert {file.path for file in client.list_artifacts(result.mlflow_run_id)} >= {"weights", "figures", "config.json"}
+
+
+def test_a_finished_run_is_not_trained_again(two_workers):
+    result, _ = two_workers
+    lines: list[str] = []
+    experiment = toy_experiment(result.run_folder.parent, run={"workers": 2, "name": "two"})
+    assert train(ToyMethod, experiment, say=lines.append) == result
+    assert lines == [f"already finished: {result.run_folder}"]
+
+
+def test_a_killed_worker_costs_time_but_changes_nothing(two_workers, tmp_path: Path):
+    undisturbed, _ = two_workers
+    marker = tmp_path / "killed"
+    method = {"kill_step": 3, "kill_rank": 1, "kill_marker": str(marker)}
+    lines: list[str] = []
+    result = train(ToyMethod, toy_experiment(tmp_path, method=method, run={"workers": 2}), say=lines.append)
+    assert marker.exists()
+    assert any(line.startswith("resuming from step 2") for line in lines)
+    for name, value in weights(undisturbed).items():
+        assert torch.equal(weights(result)[name], value), name
+
+
+def test_an_error_of_the_user_on_one_worker_ends_the_run_on_one_line(tmp_path: Path):
+    experiment = toy_experiment(tmp_path, method={"user_error_step": 1, "user_error_rank": 1}, run={"workers": 2})
+    with pytest.raises(UserError, match=r"^the toy is broken: mend it$"):
+        train(ToyMethod, experiment)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
+    assert [run.info.status for run in runs] == ["FAILED"]
+    folder = next(path for path in tmp_path.iterdir() if (path / "config.json").is_file())
+    assert json.loads((folder / "config.json").read_text())["method"] == "ToyMethod"

@@ -1,0 +1,184 @@
+"""A method of a few weights for tests of the training room: linear regression with every trouble one can ask for."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.datasets.stream import Order, Samples, StreamedBatch, load_batch
+from sem3d.errors import BadSample, UserError
+from sem3d.methods.method import Method
+from sem3d.training.optim import build_optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig:
+    batch_norm: bool = False
+    noise: float = 0.0
+    alternate: bool = False
+    nonfinite_steps: tuple[int, ...] = ()
+    kill_step: int = -1
+    kill_rank: int = 0
+    kill_marker: str = ""
+    user_error_step: int = -1
+    user_error_rank: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyData:
+    rows: int = 32
+    bad_rows: int = 0
+
+
+@dataclass(frozen=True)
+class ToyBatch:
+    position: Tensor
+    value: Tensor
+    usable: Tensor
+
+
+def load_row(row: dict, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    if row["bad"]:
+        raise BadSample(f"row {row['number']}", "is bad")
+    position = np.array(row["position"], dtype=np.float32)
+    return {"position": position, "value": np.array([row["value"]], dtype=np.float32)}
+
+
+def collate_rows(loaded: list) -> dict[str, np.ndarray]:
+    empty = {"position": np.zeros(3, np.float32), "value": np.zeros(1, np.float32)}
+    filled = [empty if item is None else item for item in loaded]
+    return {
+        "position": np.stack([item["position"] for item in filled]),
+        "value": np.stack([item["value"] for item in filled]),
+        "usable": np.array([item is not None for item in loaded]),
+    }
+
+
+def toy_samples(rows: int, bad_rows: int, seed: int) -> Samples:
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(size=(rows, 3))
+    values = positions @ np.array([1.0, -2.0, 0.5]) + 0.3
+    table = pa.table(
+        {
+            "number": pa.array(range(rows)),
+            "position": pa.array(positions.tolist(), pa.list_(pa.float64())),
+            "value": pa.array(values),
+            "bad": pa.array([number < bad_rows for number in range(rows)]),
+        }
+    )
+    return Samples(table=table, load=load_row, collate=collate_rows, digest=f"toy-{rows}-{bad_rows}-{seed}")
+
+
+class ToyMethod(Method):
+    Config = ToyConfig
+    Data = ToyData
+    Batch = ToyBatch
+    presets = {}  # noqa: RUF012
+    score = ("error", "min")
+
+    def __init__(self, experiment: Experiment):
+        super().__init__(experiment)
+        config = experiment.method
+        self.body = nn.Linear(3, 4)
+        self.norm = nn.BatchNorm1d(4) if config.batch_norm else nn.Identity()
+        self.head = nn.Linear(4, 1)
+        if config.alternate:
+            self.optimizer_names = ("body", "head")
+
+    @classmethod
+    def training_samples(cls, experiment: Experiment) -> Samples:
+        return toy_samples(experiment.data.rows, experiment.data.bad_rows, seed=0)
+
+    @classmethod
+    def evaluation_samples(cls, experiment: Experiment) -> Samples:
+        return toy_samples(10, 0, seed=1)
+
+    def initialise(self, source: str) -> str:
+        return f"{source}: everything is new"
+
+    def forward(self, batch: ToyBatch, step: int) -> dict[str, Tensor]:
+        self._trouble(step)
+        hidden = self.norm(self.body(batch.position))
+        noise = self.experiment.method.noise * torch.randn_like(hidden)
+        wrong = (self.head(torch.tanh(hidden + noise)) - batch.value).square() * batch.usable[:, None]
+        fit = wrong.mean()
+        if step in self.experiment.method.nonfinite_steps:
+            fit = fit * float("nan")
+        return {"fit": fit, "size": 0.001 * hidden.square().mean()}
+
+    def _trouble(self, step: int) -> None:
+        config, rank = self.experiment.method, 0
+        if torch.distributed.is_initialized():
+            rank = torch.distributed.get_rank()
+        if (step, rank) == (config.user_error_step, config.user_error_rank):
+            raise UserError("the toy is broken: mend it")
+        if (step, rank) == (config.kill_step, config.kill_rank) and not Path(config.kill_marker).exists():
+            Path(config.kill_marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def evaluate(self, batch: ToyBatch) -> dict[str, Tensor]:
+        wrong = (self.head(torch.tanh(self.norm(self.body(batch.position)))) - batch.value).square()
+        return {"sum": wrong.sum().double(), "count": torch.tensor(float(len(wrong)), dtype=torch.float64)}
+
+    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        return {"error": float(sums["sum"] / sums["count"]), "evaluated": float(sums["count"])}
+
+    def figures(self, batch: ToyBatch) -> dict[str, np.ndarray]:
+        return {"grey": np.full((4, 6, 3), 128, np.uint8)}
+
+    def artifacts(self, sums: dict[str, Tensor]) -> dict[str, list[float]]:
+        return {"sums": [float(value) for value in sums.values()]}
+
+    def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
+        if self.experiment.method.alternate:
+            return {name: build_optimizer(getattr(self, name).parameters(), config) for name in ("body", "head")}
+        return {"main": build_optimizer(self.parameters(), config)}
+
+    def turn(self, step: int) -> tuple[str, ...]:
+        return (("body", "head")[step % 2],) if self.experiment.method.alternate else ("main",)
+
+
+def toy_experiment(
+    storage: Path,
+    *,
+    optim: dict | None = None,
+    schedule: dict | None = None,
+    run: dict | None = None,
+    method: dict | None = None,
+    data: dict | None = None,
+) -> Experiment:
+    return Experiment(
+        method=ToyConfig(**(method or {})),
+        data=ToyData(**(data or {})),
+        optim=OptimConfig(**{"lr": 0.05, **(optim or {})}),
+        schedule=ScheduleConfig(**{"steps": 4, "decay": "constant", **(schedule or {})}),
+        run=RunConfig(
+            **{"storage": str(storage), "batch_size": 8, "log_every": 2, "checkpoint_every": 2, **(run or {})}
+        ),
+    )
+
+
+def _tensors(columns: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in columns.items()}
+
+
+def stream_in_process(samples, *, seed, batch_size, accumulate, rank, world_size, first_step, last_step):
+    order, whole = Order(samples.table.num_rows, seed), batch_size // accumulate
+    share = whole // world_size
+    for number in range(first_step * accumulate, last_step * accumulate):
+        start = number * whole + rank * share
+        columns, failures = load_batch(samples, order, range(start, start + share))
+        yield StreamedBatch(number // accumulate, _tensors(columns), failures)
+
+
+def stream_once_in_process(samples, *, batch_size, rank, world_size):
+    rows, order = samples.table.num_rows, Order(samples.table.num_rows, None)
+    for number, start in enumerate(range(rank * batch_size, rows, world_size * batch_size)):
+        columns, failures = load_batch(samples, order, range(start, min(start + batch_size, rows)))
+        yield StreamedBatch(number, _tensors(columns), failures)
