@@ -1,6 +1,5 @@
-"""Makes an index: ``python -m jobs.prepare scans <folder of RGB-D scans> [--out DIR] [--check] [--overlap.definition paper]``."""
+"""Makes data ready: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms."""
 
-import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,9 @@ from jobs.exits import run
 from sem3d.datasets.index import Index, PrepareConfig
 from sem3d.datasets.prepare import inputs_digest, prepare
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.synthetic.rooms_config import RoomsConfig
+from sem3d.datasets.synthetic.write import write_rooms
+from sem3d.training.cluster import connect
 
 SAMPLES_SHOWN = 3
 
@@ -38,14 +40,32 @@ def scans(
     """
     start = time.monotonic()
     if workers:
-        import ray
-
-        ray.init(
-            num_cpus=None if os.environ.get("RAY_ADDRESS") else workers, logging_level="ERROR", log_to_driver=False
-        )
+        connect(cpus=workers)
     folder = out or storage / "index" / inputs_digest(root, config)
     index = prepare(root, folder, config, check, say=lambda line: print(line, flush=True))
     print(summary(index, time.monotonic() - start))
+
+
+def rooms(
+    config: Annotated[RoomsConfig, tyro.conf.arg(name="")] = RoomsConfig(),  # noqa: B008 -- frozen
+    *,
+    out: Path,
+) -> None:
+    """Renders furnished rooms into ScanNet's own layout, with labels, for trials without scans.
+
+    Args:
+        config: What is rendered.
+        out: Folder of the rooms; found again if it holds the same rooms already.
+    """
+    start = time.monotonic()
+    connect(cpus=2)
+    made = write_rooms(out, config)
+    print(f"rooms       {made.rooms}\nframes      {made.frames}")
+    print(f"quarantine  {len(made.quarantine)}")
+    for entry in made.quarantine:
+        print(f"            {entry['source']}: {entry['reason']}")
+    print(f"seconds     {time.monotonic() - start:.1f}{' (found unchanged)' if made.reused else ''}")
+    print(f"folder      {made.out} (index it with --stride {made.frame_stride})")
 
 
 def summary(index: Index, seconds: float) -> str:
@@ -71,7 +91,7 @@ def summary(index: Index, seconds: float) -> str:
 
 def main() -> None:
     """The verbs of this job by name."""
-    tyro.extras.subcommand_cli_from_dict({"scans": scans})
+    tyro.extras.subcommand_cli_from_dict({"scans": scans, "rooms": rooms}, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

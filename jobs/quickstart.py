@@ -16,7 +16,8 @@ import tyro
 
 from jobs.exits import run
 from sem3d.config import Experiment, digest, override
-from sem3d.datasets.synthetic.write import RoomsConfig, write_rooms
+from sem3d.datasets.synthetic.rooms_config import RoomsConfig
+from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.evaluation.intervals import interval, paired_difference
 from sem3d.evaluation.tables import format_table
 from sem3d.methods.pri3d import laptop as pretraining
@@ -139,7 +140,10 @@ def main() -> None:
     connect(cpus=4)
     rooms = storage / f"rooms-{digest(config.rooms)}"
     summary = write_rooms(rooms, config.rooms)
-    print(f"{'found' if summary.reused else 'rendered'} {summary.rooms} rooms, {summary.frames} frames: {rooms}", flush=True)
+    print(
+        f"{'found' if summary.reused else 'rendered'} {summary.rooms} rooms, {summary.frames} frames: {rooms}",
+        flush=True,
+    )
     records = measure(config, rooms)
     report = storage / f"quickstart-{digest(config)}.json"
     report.write_text(json.dumps({"config": digest(config), "records": records}, indent=1))

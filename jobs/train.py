@@ -4,17 +4,16 @@
 """
 
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import tyro
 
 from jobs.exits import run
-from sem3d.checkpoint import is_checkpoint, read_experiment
-from sem3d.config import Experiment, override
+from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
 from sem3d.methods import METHODS, method_class
+from sem3d.training.checkpoint import read_experiment
 
 USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]
 
@@ -66,18 +65,18 @@ def parse(name: str, arguments: list[str]) -> Experiment:
     kind = Experiment[method.Config, method.Data]
     prog = f"python -m jobs.train {name} --preset {preset}"
     experiment = tyro.cli(kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__)
-    if is_checkpoint(experiment.init):
-        experiment = tyro.cli(kind, default=with_network_of(default, experiment.init), args=rest, prog=prog)
+    if Path(experiment.init).is_dir():
+        experiment = tyro.cli(kind, default=with_network_of(default, Path(experiment.init)), args=rest, prog=prog)
     if not experiment.data.root:
         raise UserError("no data: name a folder of scans with --data.root")
     return absolute(experiment)
 
 
-def with_network_of(default: Experiment, source: str) -> Experiment:
+def with_network_of(default: Experiment, source: Path) -> Experiment:
     """``default`` with the 2D network's settings of the checkpoint it starts from, so that the weights fit."""
-    stored = read_experiment(source)["method"].get("unet", {})
-    known = {field.name for field in fields(default.method.unet)}
-    return override(default, {f"method.unet.{name}": value for name, value in stored.items() if name in known})
+    own = flatten(default)
+    stored = read_experiment(source)
+    return override(default, {name: stored[name] for name in own if name.startswith("method.unet.") and name in stored})
 
 
 def absolute(experiment: Experiment) -> Experiment:

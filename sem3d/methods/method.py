@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sem3d.config import Experiment, OptimConfig
 from sem3d.datasets.stream import Samples
+from sem3d.methods.optimizers import build_optimizer
 
 
 class Method(nn.Module):
@@ -68,8 +69,8 @@ class Method(nn.Module):
         return {}
 
     def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
-        """Optimisers by name; together they hold every trainable parameter once."""
-        raise NotImplementedError
+        """Optimisers by name; together they hold every trainable parameter once. One for all unless a method has several."""
+        return {"main": build_optimizer([value for value in self.parameters() if value.requires_grad], config)}
 
     def turn(self, step: int) -> tuple[str, ...]:
         """Names of the optimisers that step now; all of them unless a method alternates."""

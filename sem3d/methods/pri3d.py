@@ -15,7 +15,7 @@ in one loss keeps its part in the other, pixels without depth are never matched,
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -143,7 +143,7 @@ class Pri3D(Method):
     Config = Pri3DConfig
     Data = FramePairs
     Batch = Pri3DBatch
-    presets = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("match_rate_5px", "max")
 
     def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs]):

@@ -11,19 +11,19 @@ step is reported beside the best one.
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn import functional as F
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.index import PrepareConfig
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.labels import CLASS_NAMES, class_palette
 from sem3d.datasets.stream import Samples
-from sem3d.evaluation.figures import confusion_figure, prediction_sheet
+from sem3d.evaluation.figures import prediction_sheet
 from sem3d.evaluation.segmentation import confusion, mean_iou
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import start_image_network
@@ -96,7 +96,7 @@ class SemanticSegmentation2D(Method):
     Config = SemanticSegmentation2DConfig
     Data = LabelledFrames
     Batch = SemanticSegmentation2DBatch
-    presets = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("miou_scannet", "max")
 
     def __init__(self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]):

@@ -5,12 +5,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
 
 from sem3d.errors import UserError
-from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem
+from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
 
 class CheckpointStore:
@@ -94,3 +95,8 @@ def weights_file(source: Path) -> Path:
 def load_weights(source: Path) -> dict[str, Tensor]:
     """Tensors by name of a checkpoint or run folder, checked; raises :class:`UserError` for anything else."""
     return load_file(weights_file(source))
+
+
+def read_experiment(source: Path) -> dict[str, Any]:
+    """Leaves of the experiment that a checkpoint or run folder was made with, by dotted name, as JSON values."""
+    return read_state(weights_file(source).parent)["experiment"]

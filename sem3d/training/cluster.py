@@ -8,9 +8,9 @@ import ray
 def connect(cpus: int, dashboard: bool = False) -> None:
     """Connects to the cluster of ``RAY_ADDRESS``, else starts a local one with at least ``cpus`` logical CPUs.
 
-    Does nothing where this process is connected already. A local cluster listens on all interfaces, so it asks for Ray's
-    token unless ``RAY_AUTH_MODE`` says otherwise. What workers print stays in Ray's logs: see
-    :mod:`sem3d.training.progress` for what the user sees.
+    Does nothing where this process is connected already. A local cluster listens on all interfaces and asks for the
+    token that Ray makes, unless ``RAY_AUTH_MODE`` says otherwise (it must be set before Ray is
+    imported). What workers print stays in Ray's logs: see :mod:`sem3d.training.progress` for what the user sees.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -21,7 +21,6 @@ def connect(cpus: int, dashboard: bool = False) -> None:
     if address != "local":
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         return
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray.init(
         address="local",
         num_cpus=max(os.cpu_count() or 1, cpus),

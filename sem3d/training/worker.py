@@ -7,7 +7,6 @@ from typing import Any
 
 import ray.train
 import ray.train.torch
-import torch
 
 from sem3d.errors import UserError
 from sem3d.training import distributed
@@ -20,43 +19,34 @@ from sem3d.training.tracking import Tracking
 def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
     """Trains on this worker; returns the result, or ``{"user_error": line}``.
 
-    A :class:`UserError` is not worth another attempt, so it must not look like a crash to Ray. The worker that meets one
-    writes it to the run folder and leaves the process group; the others' collectives then fail, they find it and return
-    it too. Where they hang instead (NCCL), this worker raises, Ray starts a new attempt, and that one returns it at once.
+    A :class:`UserError` is not worth another attempt, so each worker that meets one writes it to the run folder. If all
+    did, all return it. If only some did, the others wait for them in a collective: then these raise, Ray ends the group,
+    and the next attempt returns the error that it finds.
     """
     errors = Path(settings["run_folder"]) / f".errors-{settings['launch']}"
-    rank, world_size = distributed.rank(), distributed.world_size()
     line = first_error(errors)
     if line:
         return {"user_error": line}
     try:
         return fit(settings["method_class"], settings["experiment"], _context(settings))
     except UserError as error:
-        line = str(error)
-        _write_error(errors, rank, line)
-        if not _all_know(errors, world_size, seconds=1.0):
-            torch.distributed.destroy_process_group()
-            if not _all_know(errors, world_size, seconds=10.0):
-                raise
-    except RuntimeError:
-        line = first_error(errors)
-        if not line:
+        _write_error(errors, str(error))
+        if not _all_know(errors, seconds=2.0):
             raise
-        _write_error(errors, rank, line)
-    return {"user_error": line}
+        return {"user_error": first_error(errors)}
 
 
-def _write_error(errors: Path, rank: int, line: str) -> None:
+def _write_error(errors: Path, line: str) -> None:
     errors.mkdir(exist_ok=True)
-    pending = errors / f".rank-{rank}"
+    pending = errors / f".rank-{distributed.rank()}"
     pending.write_text(json.dumps(line))
-    pending.replace(errors / f"rank-{rank:05d}.json")
+    pending.replace(errors / f"rank-{distributed.rank():05d}.json")
 
 
-def _all_know(errors: Path, world_size: int, seconds: float) -> bool:
+def _all_know(errors: Path, seconds: float) -> bool:
     """Whether every worker has written the error down, waiting for that long."""
     deadline = time.monotonic() + seconds
-    while len(list(errors.glob("rank-*.json"))) < world_size:
+    while len(list(errors.glob("rank-*.json"))) < distributed.world_size():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

@@ -108,7 +108,7 @@ def test_pictures_are_pictures(name, rooms, tmp_path):
 
 
 def test_a_batch_holds_the_columns_that_collate_makes(name, rooms, tmp_path):
-    experiment, method, batch = built(name, rooms, tmp_path)
+    _, _, batch = built(name, rooms, tmp_path)
     assert {item.name for item in fields(batch) if getattr(batch, item.name) is not None} >= {"image"}
     assert len(batch.image) == 4
 

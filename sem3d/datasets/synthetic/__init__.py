@@ -1,1 +1,1 @@
-"""Generated indoor rooms with exact labels, written in ScanNet's own layout: :func:`~sem3d.datasets.synthetic.write.write_rooms`."""
+"""Generated indoor rooms with exact labels, written in ScanNet's own layout by :mod:`sem3d.datasets.synthetic.write`."""

@@ -6,41 +6,21 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from sem3d.datasets.synthetic.layout import NoPlaceLeft
 from sem3d.datasets.synthetic.rooms import Room
+from sem3d.datasets.synthetic.walkable import CELL, walkable_floor
 
-CELL = 0.1
-MARGIN = 0.22
-LEAST_AREA = 0.7
 ON_WALLS = (8, 9, 11, 16)
 """Doors, windows, pictures and curtains are looked at less often than what stands on the floor."""
-
-
-def walkable_floor(room: Room) -> Bool[np.ndarray, "cell_x cell_y"]:
-    """Cells of 10 cm where a person with a camera can stand: the largest connected free piece of floor.
-
-    Raises :class:`NoPlaceLeft` where it is smaller than 0.7 square metres.
-    """
-    width, depth, _ = room.size
-    x, y = (np.arange(CELL / 2, side, CELL) for side in (width, depth))
-    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
-    free = (points >= 0.3).all(axis=1) & (points <= np.array([width, depth]) - 0.3).all(axis=1)
-    for one in room.furniture:
-        free &= ~one.contains(points, MARGIN)
-    regions, count = ndimage.label(free.reshape(len(x), len(y)))
-    sizes = np.bincount(regions.ravel(), minlength=count + 1)[1:]
-    if not count or sizes.max() * CELL**2 < LEAST_AREA:
-        raise NoPlaceLeft("camera")
-    return regions == 1 + int(sizes.argmax())
 
 
 def camera_path(room: Room, frames: int, seed: tuple[int, ...]) -> Float[np.ndarray, "frame 4 4"]:
     """``frames`` poses along a smooth walk that looks at one piece after another.
 
-    Neighbouring frames are some 7 cm and at most 12 degrees apart, so they overlap strongly however many there are.
+    Neighbouring frames are 10 to 18 cm and at most some 20 degrees apart, as ScanNet's are at a stride of 10 to 25, so they
+    overlap strongly however many there are.
     """
     rng = np.random.default_rng(seed)
-    ground = walk(walkable_floor(room), frames, rng)
+    ground = walk(walkable_floor(room.size, room.furniture), frames, rng)
     time = np.arange(frames)
     height = rng.uniform(1.3, 1.65) + 0.1 * np.sin(time * rng.uniform(0.08, 0.2) + rng.uniform(0, 6)) * rng.uniform(
         0.3, 1
@@ -54,8 +34,8 @@ def camera_path(room: Room, frames: int, seed: tuple[int, ...]) -> Float[np.ndar
 def walk(
     free: Bool[np.ndarray, "cell_x cell_y"], frames: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "frame 2"]:
-    """Positions on the floor about 7 cm apart along smoothed shortest paths between random free cells."""
-    step = rng.uniform(0.05, 0.09)
+    """Positions on the floor 10 to 18 cm apart along smoothed shortest paths between random free cells."""
+    step = rng.uniform(0.1, 0.18)
     cells = np.argwhere(free)
     number = np.full(free.shape, -1)
     number[free] = np.arange(len(cells))
@@ -98,17 +78,17 @@ def looks(
         toward = middle - here
         flat = np.linalg.norm(toward[:, :2], axis=1)
         angle, tilt = np.arctan2(toward[:, 1], toward[:, 0]), np.arctan2(toward[:, 2], np.maximum(flat, 0.5))
-        if frame >= until or flat[chosen] < 0.7:
+        if frame >= until or flat[chosen] < 0.5:
             off = np.zeros(len(targets)) if frame == 0 else np.abs(wrap(angle - yaw[frame - 1]))
-            cost = off + 1.2 * seen + np.where(flat < 1.2, 3.0, 0.0) + dull + rng.uniform(0, 0.8, len(targets))
+            cost = off + 2.0 * seen + 2.0 * np.maximum(1.2 - flat, 0.0) + dull + rng.uniform(0, 0.8, len(targets))
             chosen = int(cost.argmin())
             seen[chosen] += 1.0
-            until = frame + int(rng.integers(4, 9))
+            until = frame + int(rng.integers(2, 6))
         if frame == 0:
             yaw[0], pitch[0] = angle[chosen], np.clip(tilt[chosen], -0.6, -0.02)
             continue
         turn = wrap(angle[chosen] - yaw[frame - 1])
-        yaw[frame] = yaw[frame - 1] + np.clip(0.5 * turn, -0.2, 0.2)
+        yaw[frame] = yaw[frame - 1] + np.clip(0.6 * turn, -0.33, 0.33)
         pitch[frame] = pitch[frame - 1] + np.clip(
             0.5 * (np.clip(tilt[chosen], -0.6, -0.02) - pitch[frame - 1]), -0.1, 0.1
         )
@@ -118,7 +98,7 @@ def looks(
     )
 
 
-def wrap(angle: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def wrap(angle: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."] | float:
     """The same angle in [-pi, pi)."""
     return (angle + np.pi) % (2.0 * np.pi) - np.pi
 

@@ -185,7 +185,7 @@ class Layout:
                 break
             top = tops[self.rng.integers(len(tops))]
             turn = self.rng.uniform(-np.pi, np.pi) if turned else 0.0
-            reach = np.abs(Placed(piece, 0, 0, yaw=turn).axes).T @ (piece.size[:2] / 2.0)
+            reach = np.abs(Placed(piece, 0.0, 0.0, yaw=turn).axes).T @ (piece.size[:2] / 2.0)
             low, high = np.asarray(top.low) + reach, np.asarray(top.high) - reach
             if (low > high).any():
                 continue

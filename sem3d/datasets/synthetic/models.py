@@ -12,7 +12,7 @@ from PIL import Image
 from trimesh.resolvers import Resolver
 from trimesh.visual.material import SimpleMaterial
 
-from sem3d.datasets.synthetic.catalogue import Entry, read_member
+from sem3d.datasets.synthetic.catalogue import Entry, inside, read_member
 from sem3d.datasets.synthetic.finishes import draw_color, shade
 from sem3d.datasets.synthetic.furniture import FAMILIES
 from sem3d.datasets.synthetic.piece import Piece, Top
@@ -26,16 +26,21 @@ KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FA
 
 
 class ModelFiles(Resolver):
-    """Serves the .mtl and the pictures beside a model, and nothing outside its catalogue."""
+    """Serves the .mtl and the pictures beside a model, and nothing outside its catalogue.
+
+    trimesh goes on without a file that cannot be read, so what was refused is kept in ``refused`` for the caller.
+    """
 
     def __init__(self, source: str, folder: str):
         self.source, self.folder = source, folder
+        self.refused: list[str] = []
 
     def get(self, name: str) -> bytes:
         """Content of a file named relative to the model."""
-        return read_member(
-            self.source, posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
-        )
+        path = posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
+        if not inside(path):
+            self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
+        return read_member(self.source, path)
 
     def write(self, name: str, data: bytes) -> None:
         """A catalogue is only read."""
@@ -61,6 +66,8 @@ def load_piece(entry: Entry) -> Piece:
         geometries = [scene.geometry[name] for name in sorted(scene.geometry)]
     except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError) as error:
         raise BadSample(where, f"unreadable model: {error}") from error
+    if files.refused:
+        raise BadSample(where, files.refused[0])
     meshes = [mesh for mesh in geometries if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
     count = sum(len(mesh.faces) for mesh in meshes)
     if not 0 < count <= MOST_FACES:

@@ -12,6 +12,7 @@ from sem3d.datasets.synthetic.piece import Part, Piece, assemble
 from sem3d.datasets.synthetic.recipes import RECIPES, Supply
 from sem3d.datasets.synthetic.shapes import box
 from sem3d.datasets.synthetic.textures import Material, MaterialTable
+from sem3d.datasets.synthetic.walkable import walkable_floor
 from sem3d.errors import UserError
 
 WALL, FLOOR, CEILING = 1, 2, 22
@@ -62,8 +63,6 @@ def build_room(kind: str, seed: tuple[int, ...], supply: Supply) -> Room:
     A draw in which a piece finds no place, or which leaves the camera no way, is replaced by the next sub-seed's;
     :class:`UserError` after 60 of them. ``supply(kind, *sizes)`` hands out a new piece at each call.
     """
-    from sem3d.datasets.synthetic.cameras import walkable_floor
-
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng((*seed, attempt))
         recipe, sides = RECIPES[kind]
@@ -71,19 +70,19 @@ def build_room(kind: str, seed: tuple[int, ...], supply: Supply) -> Room:
         layout = Layout(float(width), float(depth), float(rng.uniform(2.4, 2.8)), rng)
         try:
             recipe(layout, supply, rng)
+            size = (layout.width, layout.depth, layout.height)
+            walkable_floor(size, layout.placed)
             shell = room_shell(layout, rng, tiled=kind in ("bathroom", "kitchen"))
-            room = Room(
+            return Room(
                 kind=kind,
-                size=(layout.width, layout.depth, layout.height),
+                size=size,
                 furniture=tuple(layout.placed),
                 surface=join_surface([*shell, *layout.placed]),
                 lighting=draw_lighting(layout, rng),
                 attempt=attempt,
             )
-            walkable_floor(room)
         except NoPlaceLeft:
             continue
-        return room
     raise UserError(f"no {kind} could be furnished from seed {seed} in {ATTEMPTS} draws: use smaller furniture")
 
 

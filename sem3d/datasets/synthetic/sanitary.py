@@ -77,7 +77,7 @@ def sink(rng: np.random.Generator) -> Family:
     parts = basin(rng, top, china)
     if kind == 0:
         post = [
-            Ring(0.11, 0.1, 0, 2.5, 0.05),
+            Ring(0.11, 0.1, 0.0, 2.5, 0.05),
             Ring(0.07, 0.06, top * 0.5, 2.0, 0.05),
             Ring(0.11, 0.09, top - 0.12, 2.0, 0.05),
         ]

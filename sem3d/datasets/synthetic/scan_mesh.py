@@ -22,7 +22,10 @@ class SurfacePoints:
 
 
 def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) -> SurfacePoints:
-    """Points by area, one for each ``spacing`` squared on average, more evenly spread than independent draws."""
+    """Points by area, one for each ``spacing`` squared on average, more evenly spread than independent draws.
+
+    Only what lies inside the room counts, not the outer sides of its walls.
+    """
     surface = traced.room.surface
     corners = surface.corners.astype(np.float64)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2.0
@@ -35,7 +38,8 @@ def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) ->
     first, second = np.where(folded, 1.0 - first, first), np.where(folded, 1.0 - second, second)
     weights = np.stack([1.0 - first - second, first, second], axis=1).astype(np.float32)
     position = np.einsum("pk,pkc->pc", weights, surface.corners[face])
-    face = face.astype(np.int32)
+    inside = ((position >= -1e-3) & (position <= np.array(traced.room.size) + 1e-3)).all(axis=1)
+    position, weights, face = position[inside], weights[inside], face[inside].astype(np.int32)
     return SurfacePoints(position, surface_color(traced, position, face, weights), surface.label[face])
 
 

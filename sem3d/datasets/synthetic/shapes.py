@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float, Int
 
-Point = Sequence[float]
+Point = Sequence[float | int] | Float[np.ndarray, "3"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,9 @@ def table_support(
         solids = [rod((fx * splay, fy * splay, 0), (fx, fy, height), thick * 0.6, thick) for fx, fy in feet]
     elif kind == 2 and aspect < 1.5:
         post, foot = rng.uniform(0.03, 0.06), min(x, y) * rng.uniform(0.7, 1.0)
-        solids = [loft([Ring(foot, foot, 0), Ring(foot, foot, 0.02), Ring(post, post, 0.06), Ring(post, post, height)])]
+        solids = [
+            loft([Ring(foot, foot, 0.0), Ring(foot, foot, 0.02), Ring(post, post, 0.06), Ring(post, post, height)])
+        ]
     elif kind == 3:
         solids = [box_between((sx - thick, -y, 0), (sx + thick, y, height)) for sx in (-x, x)]
         solids.append(box_between((-x, -0.015, height * 0.3), (x, 0.015, height * 0.5)))

@@ -20,7 +20,7 @@ def floor_lamp(rng: np.random.Generator) -> Family:
         feet = np.arange(3) * 2 * np.pi / 3 + 0.4
         parts += [Part(rod((0.24 * np.cos(a), 0.24 * np.sin(a), 0), (0, 0, height - 0.25), 0.014), stand) for a in feet]
     else:
-        parts.append(Part(loft([Ring(0.14, 0.14, 0), Ring(0.13, 0.13, 0.025), Ring(0.02, 0.02, 0.04)]), stand))
+        parts.append(Part(loft([Ring(0.14, 0.14, 0.0), Ring(0.13, 0.13, 0.025), Ring(0.02, 0.02, 0.04)]), stand))
         parts.append(Part(rod((0, 0, 0.02), (0, 0, height - 0.1), 0.012), stand))
     return parts, []
 
@@ -36,7 +36,7 @@ def table_lamp(rng: np.random.Generator) -> Family:
     height, foot = rng.uniform(0.34, 0.5), glazed(rng) if rng.random() < 0.5 else hard_finish(rng)
     waist, belly = rng.uniform(0.02, 0.05), rng.uniform(0.04, 0.08)
     profile = [
-        Ring(0.07, 0.07, 0),
+        Ring(0.07, 0.07, 0.0),
         Ring(waist, waist, 0.03),
         Ring(belly, belly, height * 0.3),
         Ring(0.012, 0.012, height * 0.7),
@@ -51,7 +51,7 @@ def plant(rng: np.random.Generator) -> Family:
     green = (rng.uniform(0.03, 0.12), rng.uniform(0.15, 0.35), rng.uniform(0.02, 0.1))
     leaf = Material(texture=Texture.STRIPES, color=green, second=tuple(1.4 * c for c in green), scale=0.06, shine=0.2)
     soil = Material(texture=Texture.NOISE, color=(0.06, 0.04, 0.02), second=(0.1, 0.07, 0.04), scale=0.03)
-    parts = [Part(loft([Ring(size * 0.7, size * 0.7, 0, 3.0), Ring(size, size, pot_height, 3.0)]), pot)]
+    parts = [Part(loft([Ring(size * 0.7, size * 0.7, 0.0, 3.0), Ring(size, size, pot_height, 3.0)]), pot)]
     parts.append(
         Part(
             loft([Ring(size * 0.9, size * 0.9, pot_height - 0.01), Ring(size * 0.5, size * 0.5, pot_height + 0.02)]),
@@ -91,7 +91,11 @@ def bin_or_stool(rng: np.random.Generator) -> Family:
             rng.uniform(0.3, 0.6),
             rng.uniform(2, 8),
         )
-        rings = [Ring(low, low, 0, form), Ring(high, high, height, form), Ring(high - 0.01, high - 0.01, height, form)]
+        rings = [
+            Ring(low, low, 0.0, form),
+            Ring(high, high, height, form),
+            Ring(high - 0.01, high - 0.01, height, form),
+        ]
         return [Part(loft([*rings, Ring(low, low, 0.02, form)], 20), hard_finish(rng))], []
     top, height, legs = rng.uniform(0.16, 0.22), rng.uniform(0.4, 0.5), hard_finish(rng)
     seat = loft([Ring(top, top, height - 0.06), Ring(top, top, height - 0.01), Ring(top * 0.9, top * 0.9, height)])
@@ -126,7 +130,7 @@ def vessel(rng: np.random.Generator) -> Family:
     low, belly, neck = rng.uniform(0.025, 0.05), rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.07)
     height = rng.uniform(0.07, 0.3)
     rings = [
-        Ring(low, low, 0),
+        Ring(low, low, 0.0),
         Ring(belly, belly, height * 0.4),
         Ring(neck, neck, height * 0.8),
         Ring(neck, neck, height),

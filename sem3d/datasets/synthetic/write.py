@@ -17,7 +17,7 @@ beside ``out`` whose name carries the digest of the configuration, scene by scen
 import json
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import ray.data
@@ -58,10 +58,16 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
     """
     check(config)
     out = Path(out).absolute()
-    key = digest({"format": FORMAT, "config": asdict(config)})
+    catalogue = None
+    settings = {"format": FORMAT, "config": asdict(config)}
+    if config.furniture != "parametric":
+        config = replace(config, furniture=str(Path(config.furniture).absolute()))
+        catalogue = read_catalogue(config.furniture)
+        models = [(entry.identity, entry.kind, entry.size, entry.rotation) for entry in catalogue.entries]
+        settings["config"] |= {"furniture": models}
+    key = digest(settings)
     if out.exists():
         return found(out, key)
-    catalogue = None if config.furniture == "parametric" else read_catalogue(config.furniture)
     building = out.with_name(f".{out.name}.building-{key}")
     (building / "scans").mkdir(parents=True, exist_ok=True)
     splits = ["train"] * config.rooms_train + ["val"] * config.rooms_val

@@ -1,0 +1,55 @@
+"""Evaluation of weights outside a run, in one process."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import nn
+
+from sem3d.config import Experiment
+from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
+from sem3d.datasets.stream import stream_once
+from sem3d.methods.method import Method
+from sem3d.networks.image_normalisation import normalise_images
+from sem3d.training.evaluation import Evaluation, evaluate
+from sem3d.training.quarantine import Quarantine
+
+PIXELS_A_FRAME = 200
+
+
+def evaluate_once(method: Method, experiment: Experiment) -> Evaluation:
+    """Scores ``method`` on its held-out samples; raises :class:`UserError` past the quarantine limit."""
+    samples = method.evaluation_samples(experiment)
+    batches = stream_once(samples, batch_size=experiment.run.batch_size, rank=0, world_size=1)
+    with TemporaryDirectory() as folder:
+        quarantine = Quarantine(Path(folder), 0, experiment.run.quarantine_limit)
+        return evaluate(
+            method, samples, batches, lambda columns: method.Batch(**columns), quarantine, step=0, draw=False
+        )
+
+
+def frozen_features(
+    network: nn.Module, experiment: Experiment, split: Literal["train", "val"]
+) -> tuple[Float[np.ndarray, "pixel dim"], Integer[np.ndarray, " pixel"]]:
+    """Features of the 2D network at labelled pixels, and their labels; some evenly drawn pixels of each frame."""
+    data = LabelledFrames(
+        root=experiment.data.root,
+        prepare=experiment.data.prepare,
+        height=experiment.data.height,
+        width=experiment.data.width,
+    )
+    rng = np.random.default_rng(experiment.run.seed)
+    features, labels = [], []
+    samples = labelled_samples(data, experiment.run.storage, split)
+    for batch in stream_once(samples, batch_size=experiment.run.batch_size, rank=0, world_size=1):
+        with torch.no_grad():
+            maps = network(normalise_images(batch.columns["image"])).permute(0, 2, 3, 1).numpy()
+        for feature_map, label in zip(maps, batch.columns["label"].numpy()[:, ::2, ::2], strict=True):
+            labelled = np.argwhere(label > 0)
+            rows, columns = rng.permutation(labelled)[:PIXELS_A_FRAME].T
+            features.append(feature_map[rows, columns])
+            labels.append(label[rows, columns])
+    return np.concatenate(features), np.concatenate(labels).astype(np.int64)
