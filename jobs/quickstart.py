@@ -25,20 +25,25 @@ from sem3d.methods.semantic_segmentation_2d import laptop as fine_tuning
 from sem3d.training.launch import connect, train
 
 
+def small_rooms() -> RoomsConfig:
+    """Rooms at little more than the size that the laptop presets see."""
+    return RoomsConfig(color_height=120, color_width=160, depth_height=120, depth_width=160)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quickstart:
     """Sizes of the experiment; the defaults take some minutes on two cores."""
 
     storage: str = "runs"
     """Folder for rooms, indexes, runs and the MLflow store."""
-    rooms: RoomsConfig = field(default_factory=RoomsConfig)
+    rooms: RoomsConfig = field(default_factory=small_rooms)
     """The generated rooms."""
     seeds: int = 1
     """Seeds 0, 1, ...: initial weights, order of samples and the choice of labelled frames."""
     inits: tuple[str, ...] = ("scratch",)
     """Starting points to compare with and without pretraining: scratch, imagenet."""
     budgets: tuple[float, ...] = (0.2, 1.0)
-    """Shares of the labelled training frames."""
+    """Shares of the training rooms whose labels are used."""
     losses: str = "view+geo"
     """Losses of pretraining: view, geo or view+geo."""
     pretraining_steps: int = 150
@@ -69,6 +74,7 @@ def fine_tuning_experiment(config: Quickstart, rooms: Path, init: str, budget: f
         {
             "data.root": str(rooms),
             "data.budget": budget,
+            "data.budget_unit": "scene",
             "data.budget_seed": seed,
             "schedule.steps": config.fine_tuning_steps,
             "run.storage": str(Path(config.storage).resolve()),

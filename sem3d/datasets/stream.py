@@ -25,7 +25,7 @@ import ray
 import ray.data
 import torch
 
-from sem3d.errors import BadSample
+from sem3d.errors import BadSample, UserError
 
 BATCHES_PER_PIPELINE = 1000
 """Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
@@ -139,7 +139,10 @@ class LoadBatch:
     def __call__(self, item: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One row that holds the whole batch as arrays."""
         number = self.first + int(item["id"][0])
-        columns, failures = load_batch(fetched(self.samples), self.order, self.deal.positions(number))
+        try:
+            columns, failures = load_batch(fetched(self.samples), self.order, self.deal.positions(number))
+        except UserError as error:
+            return {"number": np.array([number]), "failures": np.array([json.dumps(str(error))])}
         names = {f"column:{name}": array[np.newaxis] for name, array in columns.items()}
         return {"number": np.array([number]), "failures": np.array([json.dumps(failures)]), **names}
 
@@ -147,7 +150,7 @@ class LoadBatch:
 def run_pipeline(
     samples: Samples, order: Order, deal: Deal, numbers: range
 ) -> Iterator[tuple[int, dict[str, torch.Tensor], list[dict[str, str]]]]:
-    """Number, columns and failures of the batches ``numbers``, in order."""
+    """Number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here."""
     quiet_ordered_context()
     reference = ray.put(samples)
     for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
@@ -156,12 +159,15 @@ def run_pipeline(
             LoadBatch(reference, order, deal, first), batch_size=1
         )
         for block in pipeline.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2):
+            failures = json.loads(str(block["failures"][0]))
+            if isinstance(failures, str):
+                raise UserError(failures)
             columns = {
                 name.removeprefix("column:"): torch.tensor(array[0])
                 for name, array in block.items()
                 if name.startswith("column:")
             }
-            yield int(block["number"][0]), columns, json.loads(str(block["failures"][0]))
+            yield int(block["number"][0]), columns, failures
 
 
 def stream_batches(

@@ -127,7 +127,9 @@ def _rest_of(owner: nn.Module | None, encoder: Encoder) -> str:
         return ""
     inside = {id(tensor) for tensor in encoder.parameters()}
     outside = [name for name, tensor in owner.named_parameters() if id(tensor) not in inside]
-    parts = list(dict.fromkeys(".".join(name.split(".")[:2]) if "." in name else name for name in outside))
+    home = {name.partition(".")[0] for name, tensor in owner.named_parameters() if id(tensor) in inside}
+    levels = {name: 2 if name.partition(".")[0] in home else 1 for name in outside}
+    parts = list(dict.fromkeys(".".join(name.split(".")[: levels[name]]) for name in outside))
     return f"; new: {', '.join(parts)}" if parts else ""
 
 

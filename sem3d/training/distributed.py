@@ -73,19 +73,6 @@ def all_sum_by_name(sums: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: all_sum(sums.get(name, nothing).expand(shape)) for name, shape in sorted(shapes.items())}
 
 
-def average_batch_statistics(model: nn.Module) -> None:
-    """Gives every process the mean of all processes' BatchNorm running statistics.
-
-    Running statistics are linear in the batch statistics, so this is what one process would have kept that saw the mean of
-    the shares' statistics at each step.
-    """
-    if world_size() == 1:
-        return
-    for module in batch_norms(model):
-        for buffer in (module.running_mean, module.running_var):
-            buffer.copy_(all_sum(buffer) / world_size())
-
-
 def batch_norms(model: nn.Module) -> list[nn.Module]:
     """Modules that keep running statistics."""
     return [module for module in model.modules() if isinstance(getattr(module, "running_mean", None), Tensor)]

@@ -62,6 +62,8 @@ def train(
     resources = cluster_resources()
     gpu = use_gpu(experiment, resources)
     check_cpus(experiment, resources)
+    for samples in (chosen.training_samples, chosen.evaluation_samples):
+        samples(experiment)
     uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
     settings = {
         "method_class": chosen,

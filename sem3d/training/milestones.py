@@ -6,7 +6,6 @@ from typing import Any
 from torch import Tensor
 
 from sem3d.datasets.stream import Samples
-from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.evaluation import better, evaluate
 from sem3d.training.quarantine import Quarantine
@@ -26,7 +25,6 @@ class Milestones:
     def reach(self, evaluates: bool, loss: float, to_batch: Callable[[dict[str, Tensor]], Any]) -> None:
         """Evaluates where due, writes a checkpoint if one is due or this is the best so far, and reports."""
         state, counters = self.state, self.state.counters
-        distributed.average_batch_statistics(state.method)
         best = self._evaluate(to_batch) if evaluates else False
         counters.metrics["loss"] = loss
         if best or state.step == state.experiment.schedule.steps or state.step % self.run.checkpoint_every == 0:

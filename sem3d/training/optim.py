@@ -1,8 +1,6 @@
 """Learning rate and BatchNorm momentum as functions of the step, and optimisers from settings."""
 
 import math
-from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
@@ -35,19 +33,6 @@ def learning_rate(schedule: ScheduleConfig, optim: OptimConfig, step: int) -> fl
 def batch_norm_momentum(step: int) -> float:
     """The released Pri3D's momentum: 0.5, halved every 20 steps, floor 0.001 (Pri3D ``common/solver.py``)."""
     return max(0.5 * 0.5 ** (step // 20), 0.001)
-
-
-def build_optimizer(parameters: Iterable[Any], config: OptimConfig) -> torch.optim.Optimizer:
-    """SGD or AdamW over parameters or parameter groups; a group may set its own ``lr`` or ``weight_decay``."""
-    if config.kind == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=config.lr,
-            momentum=config.momentum,
-            dampening=config.dampening,
-            weight_decay=config.weight_decay,
-        )
-    return torch.optim.AdamW(parameters, lr=config.lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay)
 
 
 def remember_peaks(optimizers: dict[str, torch.optim.Optimizer]) -> None:

@@ -27,8 +27,8 @@ class StepOutcome:
 def data_parallel(method: Method) -> nn.Module:
     """The method, wrapped so that backward averages gradients over all processes.
 
-    A method of several optimisers may leave some parameters out of a step; only then DDP has to look for them. BatchNorm
-    statistics are averaged by :func:`~sem3d.training.distributed.average_batch_statistics` where they are read.
+    A method of several optimisers may leave some parameters out of a step; only then DDP has to look for them. Buffers
+    are not broadcast: BatchNorm takes its statistics over the global batch, so they are the same on every process.
     """
     if world_size() == 1:
         return method

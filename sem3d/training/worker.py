@@ -7,6 +7,7 @@ from typing import Any
 
 import ray.train
 import ray.train.torch
+import torch
 
 from sem3d.errors import UserError
 from sem3d.training import distributed
@@ -27,6 +28,7 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
     line = first_error(errors)
     if line:
         return {"user_error": line}
+    torch.set_num_threads(max(1, int(settings["experiment"].run.cpus_per_worker)))
     try:
         return fit(settings["method_class"], settings["experiment"], _context(settings))
     except UserError as error:

@@ -18,7 +18,8 @@ def test_without_any_probability_the_image_is_unchanged():
 
 def test_the_same_generator_gives_the_same_image_and_another_a_different_one():
     first, again, other = (
-        augment_color(image(), ColorAugmentation(jitter_probability=1.0), np.random.default_rng(seed)) for seed in (1, 1, 2)
+        augment_color(image(), ColorAugmentation(jitter_probability=1.0), np.random.default_rng(seed))
+        for seed in (1, 1, 2)
     )
     assert_array_equal(first, again)
     assert (first != other).any()

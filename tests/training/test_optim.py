@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from sem3d.config import OptimConfig, ScheduleConfig
+from sem3d.methods.optimizers import build_optimizer
 from sem3d.training.optim import (
     apply_schedule,
     batch_norm_momentum,
-    build_optimizer,
     decay_factor,
     learning_rate,
     remember_peaks,

@@ -14,7 +14,8 @@ from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.stream import Order, Samples, StreamedBatch, load_batch
 from sem3d.errors import BadSample, UserError
 from sem3d.methods.method import Method
-from sem3d.training.optim import build_optimizer
+from sem3d.methods.optimizers import build_optimizer
+from sem3d.networks.batch_norm import GlobalBatchNorm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class ToyMethod(Method):
         super().__init__(experiment)
         config = experiment.method
         self.body = nn.Linear(3, 4)
-        self.norm = nn.BatchNorm1d(4) if config.batch_norm else nn.Identity()
+        self.norm = GlobalBatchNorm(4) if config.batch_norm else nn.Identity()
         self.head = nn.Linear(4, 1)
         if config.alternate:
             self.optimizer_names = ("body", "head")

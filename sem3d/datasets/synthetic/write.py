@@ -23,6 +23,7 @@ from pathlib import Path
 import ray.data
 
 from sem3d.config import digest
+from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.datasets.synthetic.catalogue import read_catalogue
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig, check
 from sem3d.datasets.synthetic.scan import write_room
@@ -75,6 +76,7 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
         {"number": number, "split": split, "kind": config.kinds[number % len(config.kinds)]}
         for number, split in enumerate(splits)
     ]
+    quiet_ordered_context()
     jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
     written = jobs.map(lambda row: {"summary": json.dumps(write_room(building, config, row))}).take_all()
     rooms = sorted((json.loads(row["summary"]) for row in written), key=lambda room: room["number"])
