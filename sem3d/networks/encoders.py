@@ -59,6 +59,7 @@ class EfficientNetLite0Encoder(Encoder):
 
     The package's network pads for one fixed image size; here each convolution pads for the size it meets, which is the
     same at 224 x 224. Stochastic depth is left out: it would make a step depend on how a batch is dealt to workers.
+    BatchNorm has torchvision's momentum of 0.1 instead of 0.01, whose running statistics lag hundreds of steps behind.
     """
 
     classifier = ("_conv_head.", "_bn1.", "_fc.")
@@ -71,6 +72,9 @@ class EfficientNetLite0Encoder(Encoder):
         self.channels = (24, 40, 112, 320)
         self._conv_stem, self._bn0, self._swish = published._conv_stem, published._bn0, published._swish
         self._blocks = published._blocks
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 0.1
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Outputs of the last block of each stride."""
