@@ -18,6 +18,7 @@ import torch
 import tyro
 from tyro.conf import Positional
 
+from jobs import command_line
 from jobs.exits import run
 from sem3d.config import Experiment, override
 from sem3d.datasets.labels import CLASS_NAMES
@@ -128,7 +129,7 @@ def main() -> None:
         return
     if sys.argv[1] not in EVALUATIONS:
         raise UserError(f"unknown evaluation '{sys.argv[1]}': choose one of {', '.join(EVALUATIONS)}")
-    config = tyro.cli(Evaluate, args=sys.argv[2:], prog=f"python -m jobs.evaluate {sys.argv[1]}")
+    config = command_line.parse(Evaluate, args=sys.argv[2:], prog=f"python -m jobs.evaluate {sys.argv[1]}")
     connect(cpus=2)
     EVALUATIONS[sys.argv[1]](config)
 

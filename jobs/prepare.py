@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from jobs import command_line
 from jobs.exits import run
 from sem3d.datasets.index import Index, PrepareConfig
 from sem3d.datasets.prepare import inputs_digest, prepare
@@ -91,7 +92,7 @@ def summary(index: Index, seconds: float) -> str:
 
 def main() -> None:
     """The verbs of this job by name."""
-    tyro.extras.subcommand_cli_from_dict({"scans": scans, "rooms": rooms}, prog="python -m jobs.prepare")
+    command_line.run_verb({"scans": scans, "rooms": rooms}, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
-
+from jobs import command_line
 from jobs.exits import run
 from sem3d.config import Experiment, digest, override
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
@@ -141,7 +140,7 @@ def summarise(config: Quickstart, records: list[dict]) -> list[dict]:
 def main() -> None:
     """Runs the experiment, prints the table and how to open MLflow."""
     started = time.monotonic()
-    config = tyro.cli(Quickstart, prog="bash jobs/quickstart.sh")
+    config = command_line.parse(Quickstart, prog="bash jobs/quickstart.sh")
     storage = Path(config.storage).resolve()
     connect(cpus=4)
     rooms = storage / f"rooms-{digest(config.rooms)}"

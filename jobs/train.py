@@ -6,8 +6,7 @@
 import sys
 from pathlib import Path
 
-import tyro
-
+from jobs import command_line
 from jobs.exits import run
 from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
@@ -55,7 +54,7 @@ def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
 def parse(name: str, arguments: list[str]) -> Experiment:
     """The experiment that a command line describes.
 
-    Raises :class:`UserError` for an unknown method or preset; tyro itself exits with code 2 on an unknown flag.
+    Raises :class:`UserError` for an unknown method or preset, or a wrong argument.
     """
     method = method_class(name)
     preset, rest = take_preset(arguments)
@@ -64,9 +63,12 @@ def parse(name: str, arguments: list[str]) -> Experiment:
     default = method.presets[preset]()
     kind = Experiment[method.Config, method.Data]
     prog = f"python -m jobs.train {name} --preset {preset}"
-    experiment = tyro.cli(kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__)
+    experiment = command_line.parse(
+        kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__
+    )
     if Path(experiment.init).is_dir():
-        experiment = tyro.cli(kind, default=with_network_of(default, Path(experiment.init)), args=rest, prog=prog)
+        default = with_network_of(default, Path(experiment.init))
+        experiment = command_line.parse(kind, default=default, args=rest, prog=prog)
     if not experiment.data.root:
         raise UserError("no data: name a folder of scans with --data.root")
     return absolute(experiment)
