@@ -91,6 +91,8 @@ def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
 def labelled_samples(config: LabelledFrames, storage: str, split: Literal["train", "val"]) -> Samples:
     """Samples of the labelled frames of a split, the training frames under the budget.
 
+    Validation frames are in a fixed mixed order, so that pictures of the first ones show several rooms.
+
     Raises :class:`UserError` where the training split holds no labelled frame.
     """
     index = ensure_index(config.root, storage, config.prepare)
@@ -102,6 +104,8 @@ def labelled_samples(config: LabelledFrames, storage: str, split: Literal["train
                 f"no labelled training frames in {config.root}: segmentation needs a layout with label images"
             )
         labelled = labelled.filter(pa.array(within_budget(labelled, config)))
+    else:
+        labelled = labelled.take(np.random.default_rng(0).permutation(labelled.num_rows))
     load = LoadLabelled(index, config, augment=split == "train")
     identity = digest([index.digest, split, labelled["scene"].to_pylist(), labelled["frame"].to_pylist()])
     return Samples(labelled, load, CollateLabelled(config.height, config.width), identity)

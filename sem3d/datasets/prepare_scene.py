@@ -19,7 +19,7 @@ from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault
-from sem3d.geometry.overlap import OverlapConfig, overlapping_pairs
+from sem3d.geometry.overlap import overlapping_pairs
 from sem3d.geometry.projection import transform, unproject_valid
 from sem3d.geometry.voxels import mean_per_voxel
 
@@ -49,8 +49,9 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
     mesh = read_mesh(root, records[0], quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)
 
+    # Each cloud is thinned as it is read: a scene of 300 frames then takes some MB instead of 2 GB.
     clouds: list[Float[np.ndarray, "point 3"]] = []
-    cell = cloud_cell(config.overlap)
+    cell = config.overlap.cell
     for record in records:
         try:
             depth, color = read_valid_frame(root, record, config, check or fusion is not None)
@@ -73,16 +74,6 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
         usable &= positive - anchor <= config.pair_window
     points, colors = mesh or (fusion or SurfaceFusion(config.surface_voxel)).surface()
     return PreparedScene(kept, quarantined, anchor[usable], positive[usable], overlap[usable], points, colors)
-
-
-def cloud_cell(overlap: OverlapConfig) -> float:
-    """Edge of the grid that clouds are thinned on for overlap, metres; 0: not at all.
-
-    Thinning each cloud as it is read, not all of them later, keeps a scene of 300 frames at some MB instead of 2 GB.
-    """
-    if overlap.voxel_size is not None:
-        return overlap.voxel_size
-    return 0.05 if overlap.definition == "released" else 0.0
 
 
 def read_valid_frame(

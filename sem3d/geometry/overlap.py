@@ -32,6 +32,20 @@ class OverlapConfig:
     pixel_stride: int = 1
     """Takes every n-th point of each cloud before anything else; 1 is exact, more is an estimate (paper: biased low)."""
 
+    @property
+    def cell(self) -> float:
+        """Edge of the down-sampling grid in use, metres; 0: none."""
+        if self.voxel_size is not None:
+            return self.voxel_size
+        return 0.05 if self.definition == "released" else 0.0
+
+    @property
+    def reach(self) -> float:
+        """Largest distance in use, metres."""
+        if self.radius is not None:
+            return self.radius
+        return 0.075 if self.definition == "released" else 0.02
+
 
 def overlap_matrix(
     clouds: Sequence[Float[np.ndarray, "_ 3"]], config: OverlapConfig
@@ -71,9 +85,7 @@ def _matched_points(
     clouds: Sequence[Float[np.ndarray, "_ 3"]], config: OverlapConfig
 ) -> tuple[Int64[np.ndarray, "frame frame"], Int64[np.ndarray, " frame"]]:
     """How many points of a have a neighbour in b, and how many points each frame has."""
-    released = config.definition == "released"
-    voxel_size = config.voxel_size if config.voxel_size is not None else (0.05 if released else 0.0)
-    radius = config.radius if config.radius is not None else (0.075 if released else 0.02)
+    voxel_size, radius = config.cell, config.reach
     thinned = (cloud[:: config.pixel_stride] for cloud in clouds)
     frames = [mean_per_voxel(cloud, voxel_size) if voxel_size else cloud for cloud in thinned]
     sizes = np.array([len(cloud) for cloud in frames], dtype=np.int64)

@@ -9,7 +9,7 @@ Presets: ``paper`` is what the paper says; ``released`` is what the authors ran.
 thresholds (2 cm against 5 cm and 20 cm along z), the 3D input (occupancy against colour), the depth head that the
 paper never mentions (worth about 1 mIoU), the schedule (0.99 every 1000 steps against polynomial) and the decaying
 BatchNorm momentum. In both the loss is the released, symmetric one (``method.loss_form paper`` gives equation 1 as
-printed). Unlike the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches
+printed) and pairs overlap by the released definition (``data.prepare.overlap.definition paper`` for the other). Unlike the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches
 in one loss keeps its part in the other, pixels without depth are never matched, and each scan's own intrinsics are used.
 ``laptop`` is a small network for two CPU cores.
 """
@@ -28,7 +28,6 @@ from sem3d.datasets.index import PrepareConfig
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.correspondence import MatchCounts, match_rate
 from sem3d.evaluation.figures import draw_matches, feature_sheet
-from sem3d.geometry.overlap import OverlapConfig
 from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
 from sem3d.methods.initial_parts import start_image_network
@@ -122,7 +121,7 @@ def laptop() -> Experiment:
             projection_dim=32,
         ),
         data=FramePairs(
-            prepare=PrepareConfig(stride=1, overlap=OverlapConfig(minimum=0.3)),
+            prepare=PrepareConfig(stride=1),
             height=96,
             width=128,
             matches=256,
@@ -132,7 +131,7 @@ def laptop() -> Experiment:
         ),
         optim=OptimConfig(kind="adamw", lr=2e-3, weight_decay=1e-4),
         schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
-        run=RunConfig(batch_size=8, cpus_per_worker=2, checkpoint_every=100),
+        run=RunConfig(batch_size=8, cpus_per_worker=2.0, checkpoint_every=100),
         init="imagenet",
     )
 

@@ -9,7 +9,10 @@ from torch.testing import assert_close
 
 from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
+from sem3d.training.checkpoint import latest, load_weights
+from sem3d.training.context import TrainingContext
 from sem3d.training.launch import train
+from sem3d.training.loop import fit
 from tests.methods.tiny import tiny_experiment
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
@@ -113,31 +116,40 @@ def test_a_batch_holds_the_columns_that_collate_makes(name, rooms, tmp_path):
     assert len(batch.image) == 4
 
 
-@pytest.mark.slow
+class Interrupted(Exception):
+    """Ends a run in the middle."""
+
+
+def run_in_process(name, experiment, folder, stop_at=None):
+    """The training loop without Ray Train, broken off right after the checkpoint of step ``stop_at``."""
+
+    def report(metrics):
+        if metrics["step"] == stop_at:
+            raise Interrupted
+
+    folder.mkdir(exist_ok=True)
+    return fit(method_class(name), experiment, TrainingContext(run_folder=folder, report=report))
+
+
 def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_path):
-    whole = train(name, tiny_experiment(name, rooms, tmp_path / "whole"))
-    half = tiny_experiment(name, rooms, tmp_path / "halves", run__name="halves")
-    train(name, override(half, {"schedule.steps": 4}), stop_after=2)
-    resumed = train(name, half)
-    assert_same_weights(whole.checkpoint_last, resumed.checkpoint_last, exact=True)
+    experiment = tiny_experiment(name, rooms, tmp_path)
+    run_in_process(name, experiment, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run_in_process(name, experiment, tmp_path / "halves", stop_at=2)
+    run_in_process(name, experiment, tmp_path / "halves")
+    assert latest(tmp_path / "halves").name == "step-00000004"
+    ours, theirs = (load_weights(tmp_path / run) for run in ("whole", "halves"))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 @pytest.mark.slow
 def test_two_workers_equal_one(name, rooms, tmp_path):
     one = train(name, tiny_experiment(name, rooms, tmp_path / "one"))
     two = train(name, tiny_experiment(name, rooms, tmp_path / "two", run__workers=2))
-    assert_same_weights(one.checkpoint_last, two.checkpoint_last, exact=False)
-    for key, value in one.metrics.items():
-        assert_close(two.metrics[key], value, rtol=1e-3, atol=1e-3)
-
-
-def assert_same_weights(ours, theirs, exact):
-    from sem3d.training.checkpoint import load_weights
-
-    ours, theirs = load_weights(ours), load_weights(theirs)
+    ours, theirs = load_weights(one.checkpoint_last), load_weights(two.checkpoint_last)
     assert ours.keys() == theirs.keys()
     for key, value in ours.items():
-        if exact:
-            assert torch.equal(theirs[key], value), key
-        else:
-            assert_close(theirs[key], value, rtol=1e-3, atol=1e-4)
+        assert_close(theirs[key], value, rtol=1e-3, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
+    for key, value in one.metrics.items():
+        assert_close(two.metrics[key], value, rtol=1e-3, atol=1e-3)

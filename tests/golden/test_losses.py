@@ -1,0 +1,18 @@
+"""First losses of every method stay what they were; a change that means to move them regenerates the file."""
+
+import json
+
+import pytest
+from torch.testing import assert_close
+
+from sem3d.methods import METHODS
+from tests.golden.regenerate import GOLDEN, first_losses
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_first_losses_are_the_recorded_ones(name):
+    recorded = json.loads(GOLDEN.read_text())[name]
+    for now, before in zip(first_losses(name), recorded, strict=True):
+        assert now.keys() == before.keys()
+        for key, value in before.items():
+            assert_close(now[key], value, rtol=2e-3, atol=1e-4)

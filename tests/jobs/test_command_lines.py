@@ -1,0 +1,77 @@
+"""What a user sees of a mistake: one line on stderr and exit code 2; and of a question: help."""
+
+import sys
+
+import pytest
+
+from jobs import evaluate, prepare, train
+from jobs.exits import run
+
+
+def outcome(main, monkeypatch, capsys, *arguments):
+    """Exit code, standard output and standard error of a job."""
+    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        run(main)
+    printed = capsys.readouterr()
+    return stop.value.code, printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pri3d", "--no-such-flag", "3"], "--no-such-flag"),
+        (["pri3d", "--optim.lr", "fast"], "--optim.lr"),
+        (["pri3d", "--optim.kind", "magic"], "magic"),
+        (["pri3d", "--preset", "biggest"], "choose one of paper, released"),
+        (["no_such_method"], "choose one of pri3d"),
+        (["pri3d"], "--data.root"),
+        (["pri3d", "--data.root", "/no/such/folder"], "/no/such/folder"),
+    ],
+)
+def test_a_wrong_command_is_one_line_that_names_it(arguments, words, monkeypatch, capsys):
+    code, _, error = outcome(train.main, monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+
+
+@pytest.mark.parametrize("source", ["missing", "empty"])
+def test_a_wrong_checkpoint_is_one_line_that_names_it(source, monkeypatch, capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    arguments = ["semantic_segmentation_2d", "--data.root", scans, "--init", tmp_path / source]
+    code, _, error = outcome(train.main, monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert error.count("\n") == 1
+    assert str(tmp_path / source) in error
+
+
+def test_an_empty_scan_is_one_line_that_names_it(monkeypatch, capsys, tmp_path, ray_cluster):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    arguments = ["pri3d", "--preset", "laptop", "--data.root", scans, "--run.storage", tmp_path]
+    for main, words in ((train.main, arguments), (prepare.main, ["scans", scans, "--storage", tmp_path])):
+        code, _, error = outcome(main, monkeypatch, capsys, *words)
+        assert code == 2
+        assert error.count("\n") == 1
+        assert str(scans) in error
+
+
+def test_an_evaluation_of_nothing_is_one_line(monkeypatch, capsys, tmp_path, ray_cluster):
+    code, _, error = outcome(evaluate.main, monkeypatch, capsys, "correspondence", tmp_path)
+    assert code == 2
+    assert error.count("\n") == 1
+
+
+def test_help_names_methods_presets_and_every_setting(monkeypatch, capsys):
+    code, text, _ = outcome(train.main, monkeypatch, capsys, "--help")
+    assert code == 0
+    assert "pri3d" in text
+    assert "paper, released, laptop" in text
+    code, text, _ = outcome(train.main, monkeypatch, capsys, "pri3d", "--preset", "released", "--help")
+    assert code == 0
+    assert "--data.view-threshold" in text
+    assert "--run.workers" in text

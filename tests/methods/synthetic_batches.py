@@ -1,0 +1,37 @@
+"""A batch of fixed random numbers for each method, made without data on disk."""
+
+import torch
+from torch import Tensor
+
+
+def pri3d() -> dict[str, Tensor]:
+    """Two pairs of 32 x 40 images with 16 matches, and 300 voxels."""
+    random = torch.Generator().manual_seed(1)
+    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
+    voxel[:, 0] %= 4
+    voxel = torch.unique(voxel, dim=0)
+    count = len(voxel)
+    cells = torch.tensor([20, 16])
+    return {
+        "image": torch.randint(0, 256, (2, 2, 3, 32, 40), generator=random, dtype=torch.uint8),
+        "depth": 1 + 2 * torch.rand(2, 2, 32, 40, generator=random),
+        "cell": (torch.rand(2, 16, 2, 2, generator=random) * cells).long(),
+        "view_valid": torch.ones(2, dtype=torch.uint8),
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),
+        "geo_voxel": torch.randint(0, count, (2, 2, 16), generator=random),
+        "geo_cell": (torch.rand(2, 2, 16, 2, generator=random) * cells).long(),
+        "geo_valid": torch.ones(2, 2, dtype=torch.uint8),
+    }
+
+
+def semantic_segmentation_2d() -> dict[str, Tensor]:
+    """Three 32 x 40 images with random labels."""
+    random = torch.Generator().manual_seed(1)
+    return {
+        "image": torch.randint(0, 256, (3, 3, 32, 40), generator=random, dtype=torch.uint8),
+        "label": torch.randint(0, 21, (3, 32, 40), generator=random, dtype=torch.uint8),
+    }
+
+
+BATCHES = {"pri3d": pri3d, "semantic_segmentation_2d": semantic_segmentation_2d}
