@@ -9,8 +9,9 @@ Presets: ``paper`` is what the paper says; ``released`` is what the authors ran.
 thresholds (2 cm against 5 cm and 20 cm along z), the 3D input (occupancy against colour), the depth head that the
 paper never mentions (worth about 1 mIoU), the schedule (0.99 every 1000 steps against polynomial) and the decaying
 BatchNorm momentum. In both the loss is the released, symmetric one (``method.loss_form paper`` gives equation 1 as
-printed) and pairs overlap by the released definition (``data.prepare.overlap.definition paper`` for the other). Unlike the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches
-in one loss keeps its part in the other, pixels without depth are never matched, and each scan's own intrinsics are used.
+printed) and pairs overlap by the released definition (``data.prepare.overlap.definition paper`` for the other). Unlike
+the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches in one loss keeps
+its part in the other, pixels without depth are never matched, and each scan's own intrinsics are used.
 ``laptop`` is a small network for two CPU cores.
 """
 

@@ -7,20 +7,10 @@ import pytest
 
 from jobs import evaluate, quickstart
 from jobs.exits import run
-from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 
 pytestmark = pytest.mark.slow
 
-SIZES = RoomsConfig(
-    rooms_train=2,
-    rooms_val=1,
-    frames_per_room=8,
-    color_height=60,
-    color_width=80,
-    depth_height=60,
-    depth_width=80,
-    point_spacing=0.05,
-)
+SIZES = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
 
 
 def printed(main, monkeypatch, capsys, *arguments):
@@ -33,11 +23,7 @@ def printed(main, monkeypatch, capsys, *arguments):
 
 
 def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluster, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(quickstart, "small_rooms", lambda: SIZES)
-    sizes = [
-        f"--rooms.{name.replace('_', '-')}={getattr(SIZES, name)}"
-        for name in ("rooms_train", "rooms_val", "frames_per_room")
-    ]
+    sizes = [f"--rooms.{name}={value}" for name, value in SIZES.items()]
     arguments = ["--storage", tmp_path, "--pretraining-steps", 2, "--fine-tuning-steps", 2, *sizes]
     text = printed(quickstart.main, monkeypatch, capsys, *arguments)
     assert "difference" in text
