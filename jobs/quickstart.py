@@ -45,9 +45,9 @@ class Quickstart:
     """Shares of the training rooms whose labels are used."""
     losses: str = "view+geo"
     """Losses of pretraining: view, geo or view+geo."""
-    pretraining_steps: int = 150
+    pretraining_steps: int = 120
     """Optimiser steps of pretraining."""
-    fine_tuning_steps: int = 120
+    fine_tuning_steps: int = 80
     """Optimiser steps of each fine-tuning, the same at every budget."""
 
 
@@ -142,7 +142,7 @@ def main() -> None:
     started = time.monotonic()
     config = command_line.parse(Quickstart, prog="bash jobs/quickstart.sh")
     storage = Path(config.storage).resolve()
-    connect(cpus=4)
+    connect(cpus=3)
     rooms = storage / f"rooms-{digest(config.rooms)}"
     summary = write_rooms(rooms, config.rooms)
     print(

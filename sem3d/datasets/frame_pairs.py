@@ -69,7 +69,7 @@ class FramePairs:
     voxel_point: Literal["center", "corner"] = "center"
     """Point of a voxel that is matched; the released code takes the corner."""
     chunk: Literal["frustum", "released"] = "frustum"
-    """frustum: box of the seen surface. released: rounded outward to metres, with the camera inside."""
+    """frustum: voxels that meet the box of the seen surface. released: box rounded outward to metres, camera inside."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +179,10 @@ class LoadPair:
         low, high = frustum_box(
             view.depth, view.intrinsics, view.world_from_camera, whole_metres=released, include_camera=released
         )
-        positions = (indices + (0.5 if config.voxel_point == "center" else 0.0)) * config.voxel_size
-        inside = ((positions >= low) & (positions <= high)).all(axis=1)
-        voxel, pixels = self.match_chunk(positions[inside], view, rng)
+        corners = indices * config.voxel_size
+        inside = ((corners + config.voxel_size >= low) & (corners <= high)).all(axis=1)
+        positions = corners[inside] + (config.voxel_size / 2 if config.voxel_point == "center" else 0.0)
+        voxel, pixels = self.match_chunk(positions, view, rng)
         if len(voxel):
             chosen = sample_matches(rng, len(voxel), config.matches)
             matches = {"geo_voxel": voxel[chosen], "geo_cell": self.feature_cells(pixels[chosen])}

@@ -148,9 +148,13 @@ class LoadBatch:
 
 
 def run_pipeline(
-    samples: Samples, order: Order, deal: Deal, numbers: range
+    samples: Samples, order: Order, deal: Deal, numbers: range, *, own_process: bool
 ) -> Iterator[tuple[int, dict[str, torch.Tensor], list[dict[str, str]]]]:
-    """Number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here."""
+    """Number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here.
+
+    ``own_process`` puts Ray's scheduler of the pipeline into a process of its own, which takes a second to start: in a
+    thread beside training it holds the interpreter lock often enough to slow small networks several times.
+    """
     quiet_ordered_context()
     reference = ray.put(samples)
     for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
@@ -158,7 +162,8 @@ def run_pipeline(
         pipeline = ray.data.range(count, override_num_blocks=count).map_batches(
             LoadBatch(reference, order, deal, first), batch_size=1
         )
-        for block in pipeline.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2):
+        source = pipeline.streaming_split(1, equal=False)[0] if own_process else pipeline
+        for block in source.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2):
             failures = json.loads(str(block["failures"][0]))
             if isinstance(failures, str):
                 raise UserError(failures)
@@ -195,7 +200,9 @@ def stream_batches(
         raise ValueError("there are no samples to stream")
     deal = Deal(stride=batch_size // accumulate, offset=rank * share, length=share, limit=sys.maxsize)
     numbers = range(first_step * accumulate, last_step * accumulate)
-    for number, columns, failures in run_pipeline(samples, Order(samples.table.num_rows, seed), deal, numbers):
+    for number, columns, failures in run_pipeline(
+        samples, Order(samples.table.num_rows, seed), deal, numbers, own_process=True
+    ):
         yield StreamedBatch(number // accumulate, columns, failures)
 
 
@@ -208,5 +215,6 @@ def stream_once(samples: Samples, *, batch_size: int, rank: int, world_size: int
     batches = -(-rows // batch_size)
     deal = Deal(stride=world_size * batch_size, offset=rank * batch_size, length=batch_size, limit=rows)
     order = Order(max(rows, 1), None)
-    for number, columns, failures in run_pipeline(samples, order, deal, range(-(-(batches - rank) // world_size))):
+    mine = max(0, -(-(batches - rank) // world_size))
+    for number, columns, failures in run_pipeline(samples, order, deal, range(mine), own_process=False):
         yield StreamedBatch(number, columns, failures)

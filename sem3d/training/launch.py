@@ -58,7 +58,7 @@ def train(
     if finished:
         say(f"already finished: {folder}")
         return _result(folder, finished)
-    connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 2)
+    connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 1)
     resources = cluster_resources()
     gpu = use_gpu(experiment, resources)
     check_cpus(experiment, resources)
