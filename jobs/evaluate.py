@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 from tyro.conf import Positional
 
@@ -28,6 +27,7 @@ from sem3d.methods import method_class
 from sem3d.methods.method import Method
 from sem3d.training.checkpoint import weights_file
 from sem3d.training.cluster import connect
+from sem3d.training.context import seed_everything
 from sem3d.training.offline import evaluate_once, frozen_features
 from sem3d.training.stored_run import stored_experiment
 
@@ -45,10 +45,10 @@ class Evaluate:
 
 
 def build(name: str, experiment: Experiment, source: str) -> Method:
-    """The method with the weights of ``source``."""
-    torch.manual_seed(experiment.run.seed)
+    """The method with the weights of ``source``, what is new in it being drawn as in training."""
+    seed_everything(experiment.run.seed)
     method = method_class(name)(experiment)
-    method.initialise(source)
+    method.initialise(str(weights_file(Path(source))) if Path(source).is_dir() else source)
     return method.eval()
 
 
@@ -80,7 +80,8 @@ def correspondence(config: Evaluate) -> None:
         )
     print(format_table(rows, list(rows[0])))
     before, after = (row["within 5 px, %"] for row in rows)
-    print(f"ratio {after / before:.2f}, on held-out pairs of {experiment.data.root}")
+    ratio = f"ratio {after / before:.2f}" if before else "before: none found"
+    print(f"{ratio}, on held-out pairs of {experiment.data.root}")
 
 
 def segmentation(config: Evaluate) -> None:

@@ -17,6 +17,7 @@ from jobs.exits import run
 from sem3d.config import Experiment, digest, override
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.datasets.synthetic.write import write_rooms
+from sem3d.errors import UserError
 from sem3d.evaluation.intervals import interval, paired_difference
 from sem3d.evaluation.tables import format_table
 from sem3d.methods.pri3d import laptop as pretraining
@@ -58,6 +59,7 @@ def pretraining_experiment(config: Quickstart, rooms: Path, init: str, seed: int
         {
             "method.losses": config.losses,
             "data.root": str(rooms),
+            "data.prepare.stride": 1,
             "schedule.steps": config.pretraining_steps,
             "run.storage": str(Path(config.storage).resolve()),
             "run.seed": seed,
@@ -72,6 +74,7 @@ def fine_tuning_experiment(config: Quickstart, rooms: Path, init: str, budget: f
         fine_tuning(),
         {
             "data.root": str(rooms),
+            "data.prepare.stride": 1,
             "data.budget": budget,
             "data.budget_unit": "scene",
             "data.budget_seed": seed,
@@ -106,7 +109,7 @@ def measure(config: Quickstart, rooms: Path) -> list[dict]:
                             "budget": budget,
                             "arm": arm,
                             "miou": 100 * result.metrics["miou_scannet"],
-                            "match_rate": 100 * pretrained.metrics["match_rate_5px"],
+                            "match_rate": 100 * pretrained.metrics.get("match_rate_5px", float("nan")),
                         }
                     )
     return records
@@ -141,6 +144,8 @@ def main() -> None:
     """Runs the experiment, prints the table and how to open MLflow."""
     started = time.monotonic()
     config = command_line.parse(Quickstart, prog="bash jobs/quickstart.sh")
+    if config.rooms.rooms_val < 1:
+        raise UserError("rooms.rooms-val must be at least 1: scores are taken on rooms that were not trained on")
     storage = Path(config.storage).resolve()
     connect(cpus=3)
     rooms = storage / f"rooms-{digest(config.rooms)}"

@@ -24,50 +24,76 @@ need_packages() {
 find_python() {
   local name
   for name in "${SEM3D_PYTHON:-python3}" python3.12 python3.11; do
-    "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { command -v "$name"; return; }
+    if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
   done
   die "need Python 3.11 or 3.12; name one in SEM3D_PYTHON"
 }
 
+make_environment() {
+  local python
+  python=$(find_python) || exit 1
+  say "creating .venv"
+  rm -rf .venv
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
+  "$python" -m venv .venv || { rm -rf .venv; die "$python could not make a virtual environment"; }
+}
+
 # MinkowskiEngine has no wheel and its last release predates current torch: built CPU-only, sources unmodified,
 # against the torch of this environment, and kept outside the tree because it takes minutes.
+minkowski_imports() { python -c 'from sem3d.networks.sparse.minkowski_backend import engine; assert engine()' 2>/dev/null; }
+
 install_minkowski() {
-  python -c 'from importlib.metadata import version; assert version("MinkowskiEngine") == "0.5.4"' 2>/dev/null && return
+  if minkowski_imports; then return; fi
   local tag cache wheel work
+  if command -v dpkg >/dev/null; then need_packages libopenblas-dev; fi
   tag=$(python -c 'import sys, torch, platform; print(f"py{sys.version_info[0]}{sys.version_info[1]}-torch{torch.__version__}-{platform.machine()}")')
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/sem3d/minkowski/$tag
-  wheel=$(find "$cache" -name 'MinkowskiEngine-0.5.4-*.whl' 2>/dev/null | head -n 1)
+  mkdir -p "$cache"
+  wheel=$(find "$cache" -name 'MinkowskiEngine-0.5.4-*.whl' | head -n 1)
   if [ -z "$wheel" ]; then
-    if command -v dpkg >/dev/null; then need_packages g++ libopenblas-dev; fi
+    if command -v dpkg >/dev/null; then
+      command -v g++ >/dev/null || need_packages g++
+      python -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ||
+        need_packages python3-dev
+    fi
     say "building MinkowskiEngine 0.5.4 from its source distribution (3 to 6 minutes, once)"
     work=$(mktemp -d)
-    pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$work" MinkowskiEngine==0.5.4 >"$work/log" 2>&1 &&
-      tar -xf "$work"/MinkowskiEngine-0.5.4.tar.gz -C "$work" &&
-      (cd "$work/MinkowskiEngine-0.5.4" &&
-        SETUPTOOLS_USE_DISTUTILS=stdlib MAX_JOBS=$(nproc) python setup.py bdist_wheel --cpu_only --blas=openblas) \
-        >>"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; die "MinkowskiEngine did not build; its log is $work/log"; }
-    mkdir -p "$cache"
+    if ! build_minkowski "$work" >"$work/log" 2>&1; then
+      tail -n 20 "$work/log" >&2
+      die "MinkowskiEngine did not build; the whole log is $work/log"
+    fi
     cp "$work"/MinkowskiEngine-0.5.4/dist/*.whl "$cache/"
     wheel=$(find "$cache" -name '*.whl' | head -n 1)
     rm -rf "$work"
   fi
-  pip install -q --no-deps "$wheel"
+  pip install -q --no-deps --force-reinstall "$wheel" || die "pip could not install $wheel"
+  minkowski_imports || die "MinkowskiEngine is installed but does not import: remove $cache and run this again"
+}
+
+build_minkowski() {
+  pip install -q "setuptools==80.9.0" wheel ninja || return 1
+  pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$1" MinkowskiEngine==0.5.4 || return 1
+  tar -xf "$1"/MinkowskiEngine-0.5.4.tar.gz -C "$1" || return 1
+  cd "$1/MinkowskiEngine-0.5.4" || return 1
+  SETUPTOOLS_USE_DISTUTILS=stdlib MAX_JOBS=$(nproc) python setup.py bdist_wheel --cpu_only --blas=openblas || return 1
+  cd "$sem3d_root"
 }
 
 prepare_environment() {
   local stamp=.venv/.sem3d-ready wanted
-  wanted=$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d' ' -f1)
-  [ -x .venv/bin/python ] || { say "creating .venv"; "$(find_python)" -m venv .venv; }
+  wanted="$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d' ' -f1) ${SEM3D_EXTRAS:-}"
+  if [ ! -f .venv/bin/activate ] || [ ! -x .venv/bin/pip ]; then make_environment; fi
   . .venv/bin/activate
-  touch "$stamp"
-  grep -qx "$wanted ${SEM3D_EXTRAS:-}" "$stamp" && return
+  if grep -qsxF "$wanted" "$stamp"; then return; fi
   say "installing Python packages (2 to 5 minutes on a fresh machine)"
-  pip install -q "torch==2.12.*" "setuptools==80.9.0" wheel ninja 2>&1 | grep -v '^WARNING' || true
   pip install -q -e ".${SEM3D_EXTRAS:+[$SEM3D_EXTRAS]}" || die "pip could not install the packages of pyproject.toml"
   install_minkowski
-  python -c 'import torch, pytorch3d, ray, mlflow, sem3d' || die "an installed package does not import"
-  echo "$wanted ${SEM3D_EXTRAS:-}" >>"$stamp"
+  python -c 'import torch, torchvision, pytorch3d, ray, mlflow, sem3d' || die "an installed package does not import"
+  echo "$wanted" >>"$stamp"
 }
 
-export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled} RAY_USAGE_STATS_ENABLED=0 MLFLOW_DISABLE_TELEMETRY=true
+export RAY_USAGE_STATS_ENABLED=0 MLFLOW_DISABLE_TELEMETRY=true
 prepare_environment

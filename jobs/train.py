@@ -92,7 +92,22 @@ def absolute(experiment: Experiment) -> Experiment:
         if not init.exists():
             raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")
         changes["init"] = str(init.resolve())
+    changes["data.prepare.splits"] = absolute_path(experiment.data.prepare.splits)
+    if hasattr(experiment.data, "budget_list"):
+        changes["data.budget_list"] = absolute_path(experiment.data.budget_list)
+    changes["run.tracking_uri"] = absolute_store(experiment.run.tracking_uri)
     return override(experiment, changes)
+
+
+def absolute_path(path: str) -> str:
+    """A path made absolute; empty stays empty."""
+    return str(Path(path).expanduser().resolve()) if path else ""
+
+
+def absolute_store(uri: str) -> str:
+    """An MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
+    prefix = "sqlite:///"
+    return prefix + absolute_path(uri.removeprefix(prefix)) if uri.startswith(prefix) else uri
 
 
 def main() -> None:

@@ -100,7 +100,10 @@ def voxels_of(
 ) -> tuple[Int[np.ndarray, "voxel 3"], UInt8[np.ndarray, "voxel 3"]]:
     """Indices and colours of a scene's occupied voxels, kept by each process for the scenes in use."""
     points, colors = read_surface(surface)
-    indices, first = first_per_voxel(voxel_indices(points, voxel_size, rounding))
+    try:
+        indices, first = first_per_voxel(voxel_indices(points, voxel_size, rounding))
+    except ValueError as error:
+        raise BadSample(str(surface), str(error)) from error
     return indices, colors[first]
 
 
@@ -140,6 +143,8 @@ class LoadPair:
         }
         if self.voxels:
             surface = self.index.surface_path(row["scene"])
+            if surface is None:
+                raise BadSample(row["scene"], "the scene has no surface, which the geometric loss needs")
             voxels = voxels_of(surface, config.voxel_size, config.voxel_rounding)
             loaded |= join_views([self.voxel_matches(view, *voxels, rng) for view in views])
         return loaded

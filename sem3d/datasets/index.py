@@ -1,5 +1,6 @@
 """A prepared index: loading it, checking it, and making it where there is none."""
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +120,11 @@ def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -
     from sem3d.datasets.prepare import inputs_digest, prepare
 
     if read_index_json(Path(root)) is not None:
-        return load_index(root)
+        index = load_index(root)
+        wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+        if config != PrepareConfig() and wanted != index.config:
+            raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
+        return index
     return prepare(root, Path(storage) / "index" / inputs_digest(Path(root), config), config, check=False)
 
 

@@ -56,12 +56,13 @@ def prepare(
         raise UserError(f"{out} exists and is no index: choose another --out")
     layout = config.layout if config.layout != "auto" else detect_layout(root)
     records, report = scan(root, layout, config)
-    check_limit(report, len(records) + len(report), config.quarantine_limit)
+    refused = out.with_name(f"{out.name}.quarantine.json")
+    check_limit(report, len(records) + len(report), config.quarantine_limit, refused)
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "surface").mkdir(parents=True)
     try:
-        content = write_index(unfinished, root, records, report, config, check, say)
+        content = write_index(unfinished, root, records, report, config, check, say, refused)
         content |= {"layout": layout, "inputs": inputs}
         (unfinished / "index.json").write_text(json.dumps(content, indent=1) + "\n")
         publish(unfinished, out, inputs, check)
@@ -113,8 +114,12 @@ def write_index(
     config: PrepareConfig,
     check: bool,
     say: Callable[[str], None],
+    refused: Path,
 ) -> dict[str, Any]:
-    """Prepares all scenes and writes tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them."""
+    """Prepares all scenes and writes tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them.
+
+    ``refused`` takes the quarantine report where too much is in it.
+    """
     frames: list[dict[str, Any]] = []
     scenes: list[dict[str, Any]] = []
     pairs: list[pa.Table] = []
@@ -134,7 +139,7 @@ def write_index(
         frames += [record.row() for record in scene.records]
         splits = ",".join(sorted({record.split for record in scene.records}))
         scenes.append({"scene": name, "split": splits, "frames": len(scene.records), "surface": surface})
-    check_limit(report, len(frames) + len(report), config.quarantine_limit)
+    check_limit(report, len(frames) + len(report), config.quarantine_limit, refused)
     if not frames:
         raise UserError(f"no usable frame in {root}: {len(report)} items in quarantine")
     tables = {

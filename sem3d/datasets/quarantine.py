@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -66,13 +65,18 @@ def reason_kind(reason: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"-?\d[\d.x]*", "", reason.partition(":")[0])).strip()
 
 
-def check_limit(bad: Iterable[Quarantined] | QuarantineReport, total: int, limit: float) -> None:
-    """Raises :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad."""
-    items = bad.items if isinstance(bad, QuarantineReport) else list(bad)
+def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) -> None:
+    """Raises :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad.
+
+    All of them are then written to ``path``.
+    """
+    items = report.items
     if len(items) <= limit * total:
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report.write(path)
     first = "; ".join(f"{item.source}: {item.reason}" for item in items[:3])
     raise UserError(
         f"{len(items)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
-        "Mend the data, or raise quarantine_limit"
+        f"All are named in {path}; mend the data, or raise quarantine_limit"
     )

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.frame_pairs import FEATURE_STRIDE, FramePairs, pair_samples
-from sem3d.datasets.index import PrepareConfig
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.correspondence import MatchCounts, match_rate
 from sem3d.evaluation.figures import draw_matches, feature_sheet
@@ -122,7 +121,6 @@ def laptop() -> Experiment:
             projection_dim=32,
         ),
         data=FramePairs(
-            prepare=PrepareConfig(stride=1),
             height=96,
             width=128,
             matches=256,
@@ -132,7 +130,7 @@ def laptop() -> Experiment:
         ),
         optim=OptimConfig(kind="adamw", lr=2e-3, weight_decay=1e-4),
         schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
-        run=RunConfig(batch_size=8, cpus_per_worker=2.0, checkpoint_every=100),
+        run=RunConfig(batch_size=8, checkpoint_every=100),
         init="imagenet",
     )
 
@@ -223,6 +221,9 @@ class Pri3D(Method):
         """Losses and nearest-neighbour matches of held-out pairs, as sums."""
         items = len(batch.image)
         sums = {f"loss_{name}": loss.double() * items for name, loss in self(batch, 0).items()}
+        if self.experiment.method.uses_geo:
+            sums["geo_matched"] = batch.geo_valid.double().sum() / 2
+        sums["view_matched"] = batch.view_valid.double().sum()
         sums["items"] = torch.tensor(float(items), dtype=torch.float64, device=batch.image.device)
         counts = [
             match_rate(features[0].float(), features[1].float(), cells[:, 0], cells[:, 1], pixel_stride=FEATURE_STRIDE)
@@ -235,8 +236,9 @@ class Pri3D(Method):
         return sums
 
     def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
-        """Mean losses, and the share of matches found within 5 px beside that of guessing."""
-        metrics = {name: float(value / sums["items"]) for name, value in sums.items() if name.startswith("loss_")}
+        """Mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
+        means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
+        metrics = {name: float(value / sums["items"]) for name, value in means.items()}
         if "match_total" in sums:
             counts = MatchCounts(*(sums[f"match_{name}"] for name in MATCH_FIELDS))
             metrics |= {

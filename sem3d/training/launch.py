@@ -9,14 +9,14 @@ from typing import Any
 import ray.train
 import ray.train.torch
 
-from sem3d.config import Experiment
+from sem3d.config import Experiment, digest
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import Method
 from sem3d.training.cluster import connect
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu
 from sem3d.training.progress import lines_printed
-from sem3d.training.run_folder import open_run_folder, read_result, write_result
+from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
 from sem3d.training.tracking import close_run, open_run
 from sem3d.training.worker import first_error, worker_loop
 
@@ -53,17 +53,17 @@ def train(
     chosen = method_class(method) if isinstance(method, str) else method
     name = method if isinstance(method, str) else _name_of(method)
     check_batches(experiment)
-    folder = open_run_folder(name, experiment)
-    finished = read_result(folder)
+    finished = read_result(run_folder(name, experiment))
+    if not finished:
+        connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 1)
+        resources = cluster_resources()
+        gpu = use_gpu(experiment, resources)
+        check_cpus(experiment, resources)
+    data = digest([chosen.training_samples(experiment).digest, chosen.evaluation_samples(experiment).digest])
+    folder = open_run_folder(name, experiment, data)
     if finished:
         say(f"already finished: {folder}")
         return _result(folder, finished)
-    connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 1)
-    resources = cluster_resources()
-    gpu = use_gpu(experiment, resources)
-    check_cpus(experiment, resources)
-    for samples in (chosen.training_samples, chosen.evaluation_samples):
-        samples(experiment)
     uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
     settings = {
         "method_class": chosen,

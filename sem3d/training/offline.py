@@ -12,6 +12,7 @@ from torch import nn
 from sem3d.config import Experiment
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.stream import stream_once
+from sem3d.errors import UserError
 from sem3d.methods.method import Method
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.training.evaluation import Evaluation, evaluate
@@ -21,8 +22,15 @@ PIXELS_A_FRAME = 200
 
 
 def evaluate_once(method: Method, experiment: Experiment) -> Evaluation:
-    """Scores ``method`` on its held-out samples; raises :class:`UserError` past the quarantine limit."""
+    """Scores ``method`` on its held-out samples.
+
+    Raises :class:`UserError` where there is none, or past the quarantine limit.
+    """
     samples = method.evaluation_samples(experiment)
+    if not samples.table.num_rows:
+        raise UserError(
+            f"nothing is held out in {experiment.data.root}: raise --data.prepare.val_fraction or add scans"
+        )
     batches = stream_once(samples, batch_size=experiment.run.batch_size, rank=0, world_size=1)
     with TemporaryDirectory() as folder:
         quarantine = Quarantine(Path(folder), 0, experiment.run.quarantine_limit)
@@ -34,7 +42,10 @@ def evaluate_once(method: Method, experiment: Experiment) -> Evaluation:
 def frozen_features(
     network: nn.Module, experiment: Experiment, split: Literal["train", "val"]
 ) -> tuple[Float[np.ndarray, "pixel dim"], Integer[np.ndarray, " pixel"]]:
-    """Features of the 2D network at labelled pixels, and their labels; some evenly drawn pixels of each frame."""
+    """Features of the 2D network at labelled pixels, and their labels; some evenly drawn pixels of each frame.
+
+    Raises :class:`UserError` where a frame cannot be used or none is labelled.
+    """
     data = LabelledFrames(
         root=experiment.data.root,
         prepare=experiment.data.prepare,
@@ -45,6 +56,8 @@ def frozen_features(
     features, labels = [], []
     samples = labelled_samples(data, experiment.run.storage, split)
     for batch in stream_once(samples, batch_size=experiment.run.batch_size, rank=0, world_size=1):
+        if batch.failures:
+            raise UserError("; ".join(f"{failure['source']}: {failure['reason']}" for failure in batch.failures[:3]))
         with torch.no_grad():
             maps = network(normalise_images(batch.columns["image"])).permute(0, 2, 3, 1).numpy()
         for feature_map, label in zip(maps, batch.columns["label"].numpy()[:, ::2, ::2], strict=True):
@@ -52,4 +65,6 @@ def frozen_features(
             rows, columns = rng.permutation(labelled)[:PIXELS_A_FRAME].T
             features.append(feature_map[rows, columns])
             labels.append(label[rows, columns])
+    if not features:
+        raise UserError(f"no labelled {split} frame in {data.root}: a probe needs labels in both splits")
     return np.concatenate(features), np.concatenate(labels).astype(np.int64)

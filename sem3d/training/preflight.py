@@ -32,6 +32,15 @@ def check_batches(experiment: Experiment) -> None:
     run, accumulate = experiment.run, experiment.optim.accumulate
     if min(run.workers, run.batch_size, accumulate, experiment.schedule.steps) < 1:
         raise UserError("run.workers, run.batch_size, optim.accumulate and schedule.steps must be at least 1")
+    at_least_one = {
+        "run.log_every": run.log_every,
+        "run.checkpoint_every": run.checkpoint_every,
+        "run.keep": run.keep,
+        "schedule.gamma_every": experiment.schedule.gamma_every,
+    }
+    for name, value in at_least_one.items():
+        if value < 1:
+            raise UserError(f"{name} is {value}, it must be at least 1")
     if run.batch_size % (accumulate * run.workers):
         raise UserError(
             f"run.batch_size {run.batch_size} cannot be shared by {run.workers} workers x {accumulate} micro-batches: "

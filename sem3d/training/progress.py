@@ -4,6 +4,7 @@ Ray prefixes and repeats what workers print, and hides it where logs are not sen
 ``progress.log`` in the run folder and the driver prints the lines as they come, which also puts them into ``ray job logs``.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,18 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class ProgressHandler(logging.Handler):
+    """Puts what sem3d logs, such as which backend computes sparse convolutions, among the progress lines."""
+
+    def __init__(self, run_folder: Path):
+        super().__init__(logging.INFO)
+        self.run_folder = run_folder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Appends the record's message."""
+        log_line(self.run_folder, record.getMessage())
 
 
 class Progress:

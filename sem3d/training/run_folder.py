@@ -43,18 +43,28 @@ def run_name(method: str, experiment: Experiment) -> str:
     return name
 
 
-def open_run_folder(method: str, experiment: Experiment) -> Path:
-    """Makes or finds the folder of a run; it holds ``config.json`` with every leaf.
-
-    Raises :class:`UserError` if a run of other settings has that name, if the run exists and ``resume`` is never, or if
-    ``run.storage`` is not a folder one can write to.
-    """
+def run_folder(method: str, experiment: Experiment) -> Path:
+    """Where the run's folder is or would be; raises :class:`UserError` if ``run.storage`` is no folder."""
     storage = experiment.run.storage
     if "://" in storage:
         raise UserError(f"run.storage '{storage}' must be a folder that all workers share: mount it and name its path")
-    folder = Path(storage).resolve() / run_name(method, experiment)
+    return Path(storage).resolve() / run_name(method, experiment)
+
+
+def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
+    """Makes or finds the folder of a run; it holds ``config.json`` with every leaf and the digest of its data.
+
+    Raises :class:`UserError` if a run of other settings or data has that name, if the run exists and ``resume`` is never,
+    or if ``run.storage`` is not a folder one can write to.
+    """
+    folder = run_folder(method, experiment)
     config = folder / CONFIG_NAME
-    settings = {"method": method, "digest": digest(identity(experiment)), "identity": identity(experiment)}
+    settings = {
+        "method": method,
+        "digest": digest(identity(experiment)),
+        "identity": identity(experiment),
+        "data": data,
+    }
     if config.is_file():
         if experiment.resume == "never":
             raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
@@ -84,8 +94,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
-    before = {"method": there["method"], **there["identity"]}
-    now = {"method": wanted["method"], **wanted["identity"]}
+    before, now = ({"method": run["method"], "data": run["data"], **run["identity"]} for run in (there, wanted))
     changes = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

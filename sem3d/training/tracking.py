@@ -109,6 +109,7 @@ class Tracking(NoTracking):
         self.unwritten: list[tuple[str, float, int, int]] = []
         if self.spool.is_file():
             self.unwritten = [tuple(entry) for entry in json.loads(self.spool.read_text())]
+        self.waiting: list[Callable[[Any], Any]] = []
         self.written_until: dict[str, int] = {}
         self.next_write = self.next_try = 0.0
         self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
@@ -123,7 +124,8 @@ class Tracking(NoTracking):
             self._queue_metrics()
 
     def flush(self) -> None:
-        """Waits until all is written; what cannot be written now is kept in the run folder."""
+        """Waits until all is written, or found not to be; metrics then wait in the run folder, the rest in memory."""
+        self.queued.append(self.writer.submit(self._write_in_order))
         self._queue_metrics()
         queued, self.queued = self.queued, []
         for writing in queued:
@@ -150,7 +152,13 @@ class Tracking(NoTracking):
         self._queue(lambda client: client.log_artifact(self.run_id, str(path), folder or None))
 
     def _queue(self, write: Callable[[Any], Any]) -> None:
-        self.queued.append(self.writer.submit(self._try, write))
+        self.queued.append(self.writer.submit(self._write_in_order, write))
+
+    def _write_in_order(self, *fresh: Callable[[Any], Any]) -> None:
+        """Writes what the store did not take before, then what is fresh; what it does not take now waits."""
+        self.waiting += fresh
+        while self.waiting and self._try(self.waiting[0]):
+            del self.waiting[0]
 
     def _queue_metrics(self) -> None:
         self.next_write = time.monotonic() + SECONDS_BETWEEN_WRITES

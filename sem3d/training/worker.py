@@ -1,6 +1,7 @@
 """What Ray Train runs on every worker: finds out who it is, trains, and brings the user's errors home."""
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from sem3d.training.no_tracking import NoTracking
+from sem3d.training.progress import ProgressHandler
 from sem3d.training.tracking import Tracking
 
 
@@ -65,6 +67,10 @@ def first_error(errors: Path) -> str | None:
 def _context(settings: dict[str, Any]) -> TrainingContext:
     run_folder = Path(settings["run_folder"])
     leads = distributed.rank() == 0
+    if leads:
+        logger = logging.getLogger("sem3d")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(ProgressHandler(run_folder))
     return TrainingContext(
         run_folder=run_folder,
         device=ray.train.torch.get_device(),

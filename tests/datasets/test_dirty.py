@@ -49,7 +49,7 @@ def test_dirty_scan_keeps_its_clean_frames(tmp_path: Path):
     path.write_bytes(sens_bytes([*wall_frames(12), *dirty.values()])[:-700])
     with pytest.raises(UserError, match=r"9 of 21 items cannot be used.*10%.*; .*; .*quarantine_limit"):
         prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(stride=1, quarantine_limit=0.1))
-    assert not any(tmp_path.glob("*index*"))
+    assert [path.name for path in tmp_path.glob("*index*")] == ["index.quarantine.json"]
     index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
     assert index.frames.num_rows == 12
     report = QuarantineReport.read(tmp_path / "index" / "quarantine.json")
@@ -104,8 +104,10 @@ def test_reports_merge_count_and_survive_a_file(tmp_path: Path):
     assert reason_kind("corrupt frame 3 of 40: byte 7") == reason_kind("corrupt frame 12 of 41: byte 9")
 
 
-def test_limit_is_a_share_of_all_items():
-    items = [Quarantined(str(n), "", "broken") for n in range(5)]
-    check_limit(items, 10, 0.5)
+def test_limit_is_a_share_of_all_items_and_past_it_all_are_named_in_a_file(tmp_path: Path):
+    report = QuarantineReport([Quarantined(str(n), "", "broken") for n in range(5)])
+    check_limit(report, 10, 0.5, tmp_path / "refused.json")
+    assert not (tmp_path / "refused.json").exists()
     with pytest.raises(UserError, match="5 of 9 items"):
-        check_limit(items, 9, 0.5)
+        check_limit(report, 9, 0.5, tmp_path / "refused.json")
+    assert QuarantineReport.read(tmp_path / "refused.json") == report

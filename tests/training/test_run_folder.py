@@ -11,31 +11,35 @@ from tests.training.toy_method import toy_experiment
 
 def test_the_same_command_finds_the_same_folder(tmp_path: Path):
     experiment = toy_experiment(tmp_path)
-    assert open_run_folder("toy", experiment) == open_run_folder("toy", override(experiment, {"run.workers": 2}))
+    assert open_run_folder("toy", experiment, "data") == open_run_folder(
+        "toy", override(experiment, {"run.workers": 2}), "data"
+    )
     assert run_name("toy", experiment) != run_name("toy", override(experiment, {"optim.lr": 0.2}))
 
 
 def test_a_name_is_not_shared_by_two_experiments(tmp_path: Path):
     experiment = toy_experiment(tmp_path, run={"name": "mine"})
-    open_run_folder("toy", experiment)
+    open_run_folder("toy", experiment, "data")
     with pytest.raises(UserError, match=r"has other settings \(optim.lr 0.05 -> 0.2\)"):
-        open_run_folder("toy", override(experiment, {"optim.lr": 0.2}))
+        open_run_folder("toy", override(experiment, {"optim.lr": 0.2}), "data")
+    with pytest.raises(UserError, match=r"has other settings \(data 'data' -> 'more data'\)"):
+        open_run_folder("toy", experiment, "more data")
     with pytest.raises(UserError, match=r"exists: choose another run\.name"):
-        open_run_folder("toy", replace(experiment, resume="never"))
+        open_run_folder("toy", replace(experiment, resume="never"), "data")
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", ".hidden"])
 def test_a_name_stays_inside_the_storage(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="must be a plain folder name"):
-        open_run_folder("toy", toy_experiment(tmp_path, run={"name": name}))
+        open_run_folder("toy", toy_experiment(tmp_path, run={"name": name}), "data")
 
 
 def test_storage_must_be_a_folder_one_can_write_to(tmp_path: Path):
     with pytest.raises(UserError, match="must be a folder that all workers share"):
-        open_run_folder("toy", toy_experiment(tmp_path, run={"storage": "s3://bucket/runs"}))
+        open_run_folder("toy", toy_experiment(tmp_path, run={"storage": "s3://bucket/runs"}), "data")
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
-        open_run_folder("toy", toy_experiment(tmp_path / "file"))
+        open_run_folder("toy", toy_experiment(tmp_path / "file"), "data")
 
 
 def test_a_result_is_there_only_once_it_is_written(tmp_path: Path):
