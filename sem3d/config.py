@@ -71,7 +71,8 @@ class RunConfig:
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes GPUs where the Ray cluster has one a worker."""
     cpus_per_worker: float = 1.0
-    """CPUs that Ray reserves for a training process; Ray Data needs at least one more in the cluster."""
+    """CPUs and torch threads of a training process; Ray Data needs one more CPU in the cluster. Small networks gain nothing
+    from a second thread, because Ray runs training in a thread whose OpenMP regions are slow to start."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: autocast in forward, weights and optimiser state stay float32."""
     log_every: int = 10

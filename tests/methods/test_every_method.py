@@ -145,11 +145,25 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_pa
 
 @pytest.mark.slow
 def test_two_workers_equal_one(name, rooms, tmp_path):
-    one = train(name, tiny_experiment(name, rooms, tmp_path / "one"))
-    two = train(name, tiny_experiment(name, rooms, tmp_path / "two", run__workers=2))
-    ours, theirs = load_weights(one.checkpoint_last), load_weights(two.checkpoint_last)
+    alone = run_in_process(name, tiny_experiment(name, rooms, tmp_path), tmp_path / "alone")
+    both = train(name, tiny_experiment(name, rooms, tmp_path, run__workers=2))
+    assert_same_but_for_rounding(load_weights(both.checkpoint_last), load_weights(tmp_path / "alone"))
+    for key, value in alone["metrics"].items():
+        assert_close(both.metrics[key], value, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_workers(name, rooms, tmp_path):
+    experiment = tiny_experiment(name, rooms, tmp_path, run__name="moved")
+    run_in_process(name, experiment, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run_in_process(name, experiment, tmp_path / "moved", stop_at=2)
+    moved = train(name, override(experiment, {"run.workers": 2}))
+    assert "resuming from step 2" in (tmp_path / "moved" / "progress.log").read_text()
+    assert_same_but_for_rounding(load_weights(moved.checkpoint_last), load_weights(tmp_path / "whole"))
+
+
+def assert_same_but_for_rounding(ours, theirs):
     assert ours.keys() == theirs.keys()
-    for key, value in ours.items():
-        assert_close(theirs[key], value, rtol=1e-3, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
-    for key, value in one.metrics.items():
-        assert_close(two.metrics[key], value, rtol=1e-3, atol=1e-3)
+    for key, value in theirs.items():
+        assert_close(ours[key], value, rtol=1e-3, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
