@@ -22,6 +22,7 @@ TINY = {
 }
 EVERYWHERE = {
     "init": "scratch",
+    "data.prepare.stride": 1,
     "data.height": 33,
     "data.width": 44,
     "run.batch_size": 4,
