@@ -183,7 +183,8 @@ class Pri3D(Method):
         if config.depth_head:
             size = batch.image.shape[-2:]
             predicted = self.depth(features.flatten(0, 1), tuple(size))[:, 0]
-            losses["depth"] = depth_loss(predicted.float(), batch.depth.flatten(0, 1))
+            predicted = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
+            losses["depth"] = depth_loss(predicted, batch.depth.flatten(0, 1).to(predicted.dtype))
         return losses
 
     def features(
@@ -207,7 +208,7 @@ class Pri3D(Method):
         self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
     ) -> Float[Tensor, ""]:
         """Contrast of projected pixel features with projected voxel features, each view an item."""
-        voxel_input = batch.voxel_color.float() / 255
+        voxel_input = batch.voxel_color.to(self.voxel_projection.weight.dtype) / 255
         if self.experiment.method.voxel_input == "occupancy":
             voxel_input = torch.ones_like(voxel_input[:, :1])
         voxels = self.voxel_projection(self.sparse_unet(SparseTensor(batch.voxel.int(), voxel_input)))

@@ -1,0 +1,53 @@
+"""Gradients of a method on two gloo processes, each with half of a batch."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from safetensors.torch import save_file
+
+from sem3d.config import Experiment
+from sem3d.methods import method_class
+
+
+def gradients(name: str, experiment: Experiment, columns: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Gradients of the summed losses in float64, by parameter, and the BatchNorm buffers after the step."""
+    torch.manual_seed(0)
+    method = method_class(name)(experiment).double()
+    with float64_images(name):
+        losses = method(method.Batch(**{key: torch.tensor(column) for key, column in columns.items()}), 0)
+    sum(losses.values()).backward()
+    found = {key: value.grad for key, value in method.named_parameters()}
+    return found | {key: value for key, value in method.named_buffers() if "running" in key}
+
+
+class float64_images:  # noqa: N801 -- reads like the context it is
+    """Makes the method's images and voxel colours float64, so that rounding cannot hide a difference."""
+
+    def __init__(self, name: str):
+        self.module = __import__(method_class(name).__module__, fromlist=["normalise_images"])
+        self.before = self.module.normalise_images
+
+    def __enter__(self) -> None:
+        self.module.normalise_images = lambda image: self.before(image).double()
+        torch.set_default_dtype(torch.float64)
+
+    def __exit__(self, *_: object) -> None:
+        self.module.normalise_images = self.before
+        torch.set_default_dtype(torch.float32)
+
+
+def run_half(rank: int, folder: Path, name: str, experiment: Experiment, halves: list[dict[str, np.ndarray]]) -> None:
+    """Process ``rank``'s part; process 0 writes the averaged gradients to ``folder``."""
+    torch.set_num_threads(1)
+    store = dist.FileStore(str(folder / "store"), 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=timedelta(seconds=60))
+    found = gradients(name, experiment, halves[rank])
+    for key, value in found.items():
+        dist.all_reduce(value)
+        found[key] = value / 2
+    if rank == 0:
+        save_file({key: value.contiguous() for key, value in found.items()}, folder / "gradients.safetensors")
+    dist.destroy_process_group()
