@@ -52,7 +52,7 @@ install_minkowski() {
   tag=$(python -c 'import sys, torch, platform; print(f"py{sys.version_info[0]}{sys.version_info[1]}-torch{torch.__version__}-{platform.machine()}")')
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/sem3d/minkowski/$tag
   mkdir -p "$cache"
-  wheel=$(find "$cache" -name 'MinkowskiEngine-0.5.4-*.whl' | head -n 1)
+  wheel=$(find "$cache" -iname 'minkowskiengine-0.5.4-*.whl' | head -n 1)
   if [ -z "$wheel" ]; then
     if command -v dpkg >/dev/null; then
       command -v g++ >/dev/null || need_packages g++

@@ -13,7 +13,6 @@ from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
 from sem3d.training.checkpoint import latest, load_weights
 from sem3d.training.context import TrainingContext
-from sem3d.training.launch import train
 from sem3d.training.loop import fit
 from tests.methods.tiny import tiny_experiment
 from tests.methods.two_processes import gradients, run_half
@@ -146,10 +145,6 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_pa
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-SGD = {"optim__kind": "sgd", "optim__lr": 1e-3}
-"""AdamW turns the rounding of a gradient near zero into a whole step, and larger steps multiply it from one to the next."""
-
-
 @pytest.mark.slow
 def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, rooms, tmp_path):
     experiment = tiny_experiment(name, rooms, tmp_path)
@@ -169,30 +164,3 @@ def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_r
     assert both.keys() == alone.keys()
     for key, value in alone.items():
         assert_close(both[key], value, rtol=1e-9, atol=1e-11, msg=lambda text, key=key: f"{key}: {text}")
-
-
-@pytest.mark.slow
-def test_two_workers_equal_one(name, rooms, tmp_path):
-    experiment = tiny_experiment(name, rooms, tmp_path, **SGD)
-    alone = run_in_process(name, experiment, tmp_path / "alone")
-    both = train(name, override(experiment, {"run.workers": 2}))
-    assert_same_but_for_rounding(load_weights(both.checkpoint_last), load_weights(tmp_path / "alone"))
-    for key, value in alone["metrics"].items():
-        assert_close(both.metrics[key], value, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.slow
-def test_a_run_goes_on_with_another_number_of_workers(name, rooms, tmp_path):
-    experiment = tiny_experiment(name, rooms, tmp_path, run__name="moved", **SGD)
-    run_in_process(name, experiment, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        run_in_process(name, experiment, tmp_path / "moved", stop_at=2)
-    moved = train(name, override(experiment, {"run.workers": 2}))
-    assert "resuming from step 2" in (tmp_path / "moved" / "progress.log").read_text()
-    assert_same_but_for_rounding(load_weights(moved.checkpoint_last), load_weights(tmp_path / "whole"))
-
-
-def assert_same_but_for_rounding(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for key, value in theirs.items():
-        assert_close(ours[key], value, rtol=1e-3, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
