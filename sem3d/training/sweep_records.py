@@ -1,0 +1,118 @@
+"""What a sweep leaves on disk: one JSON file for the sweep and one a trial, so that its table cannot hold a row twice.
+
+``<storage>/sweeps/<name>/sweep.json`` says what was asked and what it took; ``trials/<key>.json`` is written, by one rename,
+when a trial ends. The key of a trial is made from what was asked of it, so a sweep that is killed and started again finds
+the trials that are done.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from sem3d.errors import UserError
+
+SWEEP_NAME = "sweep.json"
+TRIALS_FOLDER = "trials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial that has ended: one arm (a way to start or to learn) at one label budget and seed."""
+
+    key: str
+    """Digest of what was asked; also the name of its file."""
+    method: str
+    """Registered name of the method that was trained."""
+    arm: str
+    """Name of the arm, for example ``scratch`` or ``pri3d``."""
+    budget: float
+    """Label budget: a share, or a number of labelled items."""
+    seed: int
+    """Seed of weights, order and labelled subset."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Dotted leaves that differ from the sweep's preset, hyperparameters included."""
+    status: Literal["finished", "stopped", "failed"] = "finished"
+    """stopped: by a scheduler that saw no promise in it."""
+    error: str = ""
+    """One line, if it failed."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Last evaluation."""
+    run_folder: str = ""
+    checkpoint: str = ""
+    """Folder of the best checkpoint."""
+    mlflow_run_id: str = ""
+    steps: int = 0
+    training_seconds: float = 0.0
+    """Seconds spent in optimiser steps."""
+    seconds: float = 0.0
+    """Wall time of the trial, of all its attempts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord:
+    """A sweep: what was asked, where it is tracked, what it took."""
+
+    name: str
+    space: str
+    """Name of the module in ``tune_spaces``."""
+    metric: str
+    """Key of a trial's metrics that the sweep compares."""
+    mode: Literal["max", "min"]
+    arms: list[str]
+    """Names of the arms; the first is the one that the others are compared with."""
+    budgets: list[float]
+    seeds: list[int]
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Dotted leaves that all trials share."""
+    tracking_uri: str = ""
+    mlflow_run_id: str = ""
+    """MLflow run that is the parent of the trials' runs."""
+    estimate: dict[str, float] = field(default_factory=dict)
+    """What the dry run foresaw: trials, seconds, cpu_hours, gpu_hours, money."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """What it took, by the same names, over all attempts."""
+
+
+def sweep_folder(storage: Path, name: str) -> Path:
+    """Folder of the sweep ``name`` in ``storage``."""
+    return storage / "sweeps" / name
+
+
+def write_sweep(folder: Path, sweep: SweepRecord) -> None:
+    """Writes or replaces the sweep's own file."""
+    _write(folder / SWEEP_NAME, asdict(sweep))
+
+
+def read_sweep(folder: Path) -> SweepRecord:
+    """The sweep of a folder; raises :class:`UserError` where there is none."""
+    path = folder / SWEEP_NAME
+    if not path.is_file():
+        raise UserError(f"no sweep in {folder}: it has no {SWEEP_NAME}")
+    return _read(path, SweepRecord)
+
+
+def write_trial(folder: Path, trial: TrialRecord) -> None:
+    """Records that a trial of the sweep in ``folder`` has ended."""
+    _write(folder / TRIALS_FOLDER / f"{trial.key}.json", asdict(trial))
+
+
+def read_trials(folder: Path) -> list[TrialRecord]:
+    """All trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
+    trials = [_read(path, TrialRecord) for path in (folder / TRIALS_FOLDER).glob("*.json")]
+    return sorted(trials, key=lambda trial: (trial.budget, trial.arm, trial.seed, trial.key))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pending = path.with_name(f".{path.name}")
+    pending.write_text(json.dumps(content, indent=1, sort_keys=True))
+    pending.replace(path)
+
+
+def _read(path: Path, kind: type) -> Any:
+    content = json.loads(path.read_text())
+    known = {item.name for item in fields(kind)}
+    if not isinstance(content, dict) or set(content) - known:
+        raise UserError(f"{path} is not of this version: remove it, and the sweep runs that part again")
+    return kind(**content)
