@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.places import place, storage_place, store_place
 from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
@@ -66,8 +67,8 @@ def parse(name: str, arguments: list[str]) -> Experiment:
     experiment = command_line.parse(
         kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__
     )
-    if Path(experiment.init).is_dir():
-        default = with_network_of(default, Path(experiment.init))
+    if place(experiment.init).is_dir():
+        default = with_network_of(default, place(experiment.init))
         experiment = command_line.parse(kind, default=default, args=rest, prog=prog)
     if not experiment.data.root:
         raise UserError("no data: name a folder of scans with --data.root")
@@ -83,31 +84,21 @@ def with_network_of(default: Experiment, source: Path) -> Experiment:
 
 def absolute(experiment: Experiment) -> Experiment:
     """Paths made absolute, since workers run in other folders; a missing data folder raises :class:`UserError`."""
-    root = Path(experiment.data.root).expanduser().resolve()
+    root = place(experiment.data.root)
     if not root.is_dir():
         raise UserError(f"no folder {root}: --data.root must name a folder of scans")
-    changes = {"data.root": str(root), "run.storage": str(Path(experiment.run.storage).expanduser().resolve())}
-    init = Path(experiment.init).expanduser()
+    changes = {"data.root": str(root), "run.storage": str(storage_place(experiment.run.storage))}
     if experiment.init not in ("scratch", "imagenet"):
+        init = place(experiment.init)
         if not init.exists():
             raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")
-        changes["init"] = str(init.resolve())
-    changes["data.prepare.splits"] = absolute_path(experiment.data.prepare.splits)
+        changes["init"] = str(init)
+    lists = {"data.prepare.splits": experiment.data.prepare.splits}
     if hasattr(experiment.data, "budget_list"):
-        changes["data.budget_list"] = absolute_path(experiment.data.budget_list)
-    changes["run.tracking_uri"] = absolute_store(experiment.run.tracking_uri)
+        lists["data.budget_list"] = experiment.data.budget_list
+    changes |= {name: str(place(path)) for name, path in lists.items() if path}
+    changes["run.tracking_uri"] = store_place(experiment.run.tracking_uri)
     return override(experiment, changes)
-
-
-def absolute_path(path: str) -> str:
-    """A path made absolute; empty stays empty."""
-    return str(Path(path).expanduser().resolve()) if path else ""
-
-
-def absolute_store(uri: str) -> str:
-    """An MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
-    prefix = "sqlite:///"
-    return prefix + absolute_path(uri.removeprefix(prefix)) if uri.startswith(prefix) else uri
 
 
 def main() -> None:

@@ -73,8 +73,9 @@ class RunConfig:
     cpus_per_worker: float = 1.0
     """CPUs and torch threads of a training process; Ray Data needs one more CPU in the cluster. Small networks gain nothing
     from a second thread, because Ray runs training in a thread whose OpenMP regions are slow to start."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: autocast in forward, weights and optimiser state stay float32."""
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """bfloat16: autocast in forward, weights and optimiser state stay float32. float64: everything, to tell rounding from a
+    difference that matters."""
     log_every: int = 10
     """Steps between two progress lines and two points in MLflow."""
     checkpoint_every: int = 500

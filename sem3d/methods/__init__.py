@@ -16,3 +16,13 @@ def method_class(name: str) -> type:
         raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
     module, _, attribute = METHODS[name].partition(":")
     return getattr(import_module(module), attribute)
+
+
+def class_path(method: type) -> str:
+    """Where a method's class is, as the register and checkpoints write it."""
+    return f"{method.__module__}:{method.__qualname__}"
+
+
+def registered_name(path: str) -> str | None:
+    """The name under which the class at ``path`` is registered, if it is."""
+    return next((name for name, registered in METHODS.items() if registered == path), None)

@@ -62,7 +62,7 @@ class ResidualUNet(nn.Module):
 
         Channels come last in memory, in which form convolutions of few channels run faster on a CPU.
         """
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = image.to(self.last.weight.dtype, memory_format=torch.channels_last)
         stride4, stride8, stride16, features = self.encoder(image)
         for up, skip, encoded in zip(self.up[:3], self.skip, (stride16, stride8, stride4), strict=True):
             features = up(features, encoded.shape[-2:]) + skip(encoded)

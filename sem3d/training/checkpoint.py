@@ -7,9 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-from torch import Tensor
-
 from sem3d.errors import UserError
 from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
@@ -90,11 +87,6 @@ def weights_file(source: Path) -> Path:
     if wrong:
         raise UserError(f"checkpoint {folder} is damaged: {wrong}; use another one")
     return folder / WEIGHTS
-
-
-def load_weights(source: Path) -> dict[str, Tensor]:
-    """Tensors by name of a checkpoint or run folder, checked; raises :class:`UserError` for anything else."""
-    return load_file(weights_file(source))
 
 
 def read_experiment(source: Path) -> dict[str, Any]:

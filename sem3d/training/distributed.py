@@ -1,4 +1,4 @@
-"""What the training processes tell each other: sums, agreements, small JSON values.
+"""What the training processes tell each other: sums, small JSON values.
 
 Everything works without a process group too, as a world of one, so that the loop can be called in a plain process.
 """
@@ -34,11 +34,6 @@ def all_sum(values: Shaped[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
         dist.all_reduce(shared)
         total = shared.cpu()
     return total
-
-
-def agree(value: bool) -> bool:
-    """Whether ``value`` is true on every process; all of them get the same answer."""
-    return int(all_sum(torch.tensor(float(value)))) == world_size()
 
 
 def broadcast_json(value: Any, source: int = 0) -> Any:

@@ -11,13 +11,13 @@ import ray.train.torch
 
 from sem3d.config import Experiment, digest
 from sem3d.errors import UserError
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import class_path, method_class, registered_name
 from sem3d.methods.method import Method
 from sem3d.training.cluster import connect
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu
 from sem3d.training.progress import lines_printed
 from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
-from sem3d.training.tracking import close_run, open_run
+from sem3d.training.tracking import close_run, open_run, write_what_waits
 from sem3d.training.worker import first_error, worker_loop
 
 
@@ -51,7 +51,7 @@ def train(
     """
     say = say or _print_line
     chosen = method_class(method) if isinstance(method, str) else method
-    name = method if isinstance(method, str) else _name_of(method)
+    name = registered_name(class_path(chosen)) or chosen.__qualname__
     check_batches(experiment)
     finished = read_result(run_folder(name, experiment))
     if not finished:
@@ -63,6 +63,7 @@ def train(
     folder = open_run_folder(name, experiment, data)
     if finished:
         say(f"already finished: {folder}")
+        write_what_waits(experiment, finished["mlflow_run_id"], folder)
         return _result(folder, finished)
     uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
     settings = {
@@ -117,12 +118,6 @@ def _run_workers(settings: dict[str, Any], gpu: bool, callbacks: Sequence[Any]) 
     if "user_error" in outcome:
         raise UserError(outcome["user_error"])
     return {**outcome, "mlflow_run_id": settings["mlflow_run"]}
-
-
-def _name_of(method: type[Method]) -> str:
-    """The registered name of a method, else the name of its class."""
-    path = f"{method.__module__}:{method.__qualname__}"
-    return next((name for name, registered in METHODS.items() if registered == path), method.__qualname__)
 
 
 def _tags(experiment: Experiment) -> dict[str, str]:

@@ -9,6 +9,7 @@ from sem3d.datasets.stream import Samples
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.evaluation import better, evaluate
 from sem3d.training.quarantine import Quarantine
+from sem3d.training.run_folder import write_evaluation
 from sem3d.training.training_state import TrainingState
 
 
@@ -49,6 +50,8 @@ class Milestones:
         self.context.say(f"evaluation at step {step}  {listed}")
         state.counters.metrics = dict(found.metrics)
         tracking.metrics({f"validation/{name}": value for name, value in found.metrics.items()}, step)
+        if self.context.leads:
+            write_evaluation(self.context.run_folder, step, found.metrics, found.artifacts)
         for name, picture in found.figures.items():
             tracking.figure(name, picture, step)
         for name, content in found.artifacts.items():

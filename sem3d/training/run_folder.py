@@ -6,9 +6,11 @@ from typing import Any
 
 from sem3d.config import Experiment, digest, flatten
 from sem3d.errors import UserError
+from sem3d.training.json_files import write_json
 
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"
+EVALUATION_NAME = "evaluation.json"
 CIRCUMSTANCES = frozenset(
     {
         "resume",
@@ -70,11 +72,7 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
             raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
         _refuse_other(json.loads(config.read_text()), settings, folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        pending = folder / f".{CONFIG_NAME}"
-        leaves = json.loads(json.dumps(flatten(experiment), default=str))
-        pending.write_text(json.dumps({**settings, "experiment": leaves}, indent=1))
-        pending.replace(config)
+        write_json(config, {**settings, "experiment": flatten(experiment)})
     except OSError as error:
         raise UserError(f"run.storage {folder.parent} cannot be written: {error}") from error
     return folder
@@ -82,9 +80,12 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
 
 def write_result(folder: Path, outcome: dict[str, Any]) -> None:
     """Marks the run as finished, with its result."""
-    pending = folder / f".{RESULT_NAME}"
-    pending.write_text(json.dumps(outcome, indent=1))
-    pending.replace(folder / RESULT_NAME)
+    write_json(folder / RESULT_NAME, outcome)
+
+
+def write_evaluation(folder: Path, step: int, metrics: dict[str, float], artifacts: dict[str, Any]) -> None:
+    """Keeps what the last evaluation found where reports look for it."""
+    write_json(folder / EVALUATION_NAME, {"step": step, "metrics": metrics, "artifacts": artifacts})
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

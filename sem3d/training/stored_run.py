@@ -5,7 +5,7 @@ from typing import Any
 
 from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import method_class, registered_name
 from sem3d.training.checkpoint import weights_file
 from sem3d.training.checkpoint_files import read_state
 
@@ -16,12 +16,12 @@ def stored_experiment(source: Path) -> tuple[str, Experiment]:
     Raises :class:`UserError` where there is no whole checkpoint, or its method or settings are not of this version.
     """
     state = read_state(weights_file(source).parent)
-    names = [name for name, path in METHODS.items() if path == state["method"]]
-    if not names:
+    name = registered_name(state["method"])
+    if name is None:
         raise UserError(f"{source} was made by {state['method']}, which is not in the register of methods")
-    template = method_class(names[0]).presets["paper"]()
+    template = method_class(name).presets["paper"]()
     own = flatten(template)
-    return names[0], override(
+    return name, override(
         template, {leaf: as_leaf(value, own.get(leaf)) for leaf, value in state["experiment"].items()}
     )
 

@@ -2,7 +2,7 @@
 
 ``<storage>/sweeps/<name>/sweep.json`` says what was asked and what it took; ``trials/<key>.json`` is written, by one rename,
 when a trial ends. The key of a trial is made from what was asked of it, so a sweep that is killed and started again finds
-the trials that are done.
+the trials that are done. ``pretrainings/<key>.json`` says the same of the pretrainings that trials start from.
 """
 
 import json
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sem3d.errors import UserError
+from sem3d.training.json_files import write_json
 
 SWEEP_NAME = "sweep.json"
 TRIALS_FOLDER = "trials"
+PRETRAININGS_FOLDER = "pretrainings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,29 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PretrainingRecord:
+    """One pretraining that has ended here, or was found finished."""
+
+    key: str
+    """Name of its run; also the name of its file."""
+    method: str
+    arm: str
+    """The first arm that starts from it."""
+    seed: int
+    status: Literal["finished", "failed"] = "finished"
+    error: str = ""
+    """One line, if it failed."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Last evaluation."""
+    run_folder: str = ""
+    checkpoint: str = ""
+    """Folder of the last checkpoint."""
+    mlflow_run_id: str = ""
+    seconds: float = 0.0
+    """Wall time that this sweep gave it, in all attempts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepRecord:
     """A sweep: what was asked, where it is tracked, what it took."""
 
@@ -81,7 +106,7 @@ def sweep_folder(storage: Path, name: str) -> Path:
 
 def write_sweep(folder: Path, sweep: SweepRecord) -> None:
     """Writes or replaces the sweep's own file."""
-    _write(folder / SWEEP_NAME, asdict(sweep))
+    write_json(folder / SWEEP_NAME, asdict(sweep))
 
 
 def read_sweep(folder: Path) -> SweepRecord:
@@ -94,7 +119,7 @@ def read_sweep(folder: Path) -> SweepRecord:
 
 def write_trial(folder: Path, trial: TrialRecord) -> None:
     """Records that a trial of the sweep in ``folder`` has ended."""
-    _write(folder / TRIALS_FOLDER / f"{trial.key}.json", asdict(trial))
+    write_json(folder / TRIALS_FOLDER / f"{trial.key}.json", asdict(trial))
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
@@ -103,11 +128,14 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return sorted(trials, key=lambda trial: (trial.budget, trial.arm, trial.seed, trial.key))
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pending = path.with_name(f".{path.name}")
-    pending.write_text(json.dumps(content, indent=1, sort_keys=True))
-    pending.replace(path)
+def write_pretraining(folder: Path, pretraining: PretrainingRecord) -> None:
+    """Records that a pretraining of the sweep in ``folder`` has ended."""
+    write_json(folder / PRETRAININGS_FOLDER / f"{pretraining.key}.json", asdict(pretraining))
+
+
+def read_pretrainings(folder: Path) -> list[PretrainingRecord]:
+    """All pretrainings of the sweep in ``folder`` that have ended, by name."""
+    return [_read(path, PretrainingRecord) for path in sorted((folder / PRETRAININGS_FOLDER).glob("*.json"))]
 
 
 def _read(path: Path, kind: type) -> Any:

@@ -1,6 +1,7 @@
-"""Where MLflow's records live by default, and what identifies the code that wrote them."""
+"""Where MLflow's records live by default, how to reach them, and what identifies the code that wrote them."""
 
 import fcntl
+import logging
 import os
 import subprocess
 from collections.abc import Iterator
@@ -46,3 +47,29 @@ def revision() -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         commit = "unknown"
     return {"git_revision": commit} | {f"version.{name}": version(name) for name in ("torch", "ray", "mlflow")}
+
+
+def store_client(uri: str) -> Any:
+    """MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri)
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """What MLflow raises when its store does not answer or refuses."""
+    import mlflow.exceptions
+    import requests
+    import sqlalchemy.exc
+
+    return mlflow.exceptions.MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, cut to one line."""
+    return (str(error) or type(error).__name__).splitlines()[0][:300]

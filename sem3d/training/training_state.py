@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import Experiment, flatten
+from sem3d.methods import class_path
 from sem3d.methods.method import Method
 from sem3d.training import distributed
 from sem3d.training.checkpoint import CheckpointStore, weights_file
@@ -37,6 +38,8 @@ class TrainingState:
         self.store = CheckpointStore(context.run_folder / "checkpoints", experiment.run.keep, context.say)
         seed_everything(experiment.run.seed)
         self.method = method_class(experiment)
+        if experiment.run.precision == "float64":
+            self.method.double()
         self.counters = Counters()
         self.step = 0
         start = self._newest()
@@ -92,7 +95,7 @@ class TrainingState:
     def _description(self) -> dict[str, Any]:
         return {
             "step": self.step,
-            "method": f"{type(self.method).__module__}:{type(self.method).__qualname__}",
+            "method": class_path(type(self.method)),
             "counters": dataclasses.asdict(self.counters),
             "experiment": json.loads(json.dumps(flatten(self.experiment), default=str)),
             "randomness": {"seed": self.experiment.run.seed, "drawn_from": "(seed, step, process) at every step"},

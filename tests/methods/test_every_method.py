@@ -11,8 +11,9 @@ from torch.testing import assert_close
 
 from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
-from sem3d.training.checkpoint import latest, load_weights
+from sem3d.training.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
+from sem3d.training.launch import train
 from sem3d.training.loop import fit
 from tests.methods.tiny import tiny_experiment
 from tests.methods.two_processes import gradients, run_half
@@ -122,6 +123,10 @@ class Interrupted(Exception):
     """Ends a run in the middle."""
 
 
+def weights(run_folder):
+    return load_file(weights_file(run_folder))
+
+
 def run_in_process(name, experiment, folder, stop_at=None):
     """The training loop without Ray Train, broken off right after the checkpoint of step ``stop_at``."""
 
@@ -140,7 +145,7 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_pa
         run_in_process(name, experiment, tmp_path / "halves", stop_at=2)
     run_in_process(name, experiment, tmp_path / "halves")
     assert latest(tmp_path / "halves").name == "step-00000004"
-    ours, theirs = (load_weights(tmp_path / run) for run in ("whole", "halves"))
+    ours, theirs = (weights(tmp_path / run) for run in ("whole", "halves"))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
@@ -164,3 +169,20 @@ def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_r
     assert both.keys() == alone.keys()
     for key, value in alone.items():
         assert_close(both[key], value, rtol=1e-9, atol=1e-11, msg=lambda text, key=key: f"{key}: {text}")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_two_workers_of_ray_train_end_with_the_weights_of_one(name, rooms, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    exact = {"run__precision": "float64", "optim__kind": "sgd", "optim__lr": 1e-3, "run__name": "run"}
+    experiment = tiny_experiment(name, rooms, tmp_path, **exact)
+    alone = run_in_process(name, experiment, tmp_path / "alone")
+    with pytest.raises(Interrupted):
+        run_in_process(name, experiment, tmp_path / "run", stop_at=2)
+    together = train(name, override(experiment, {"run.workers": 2}), say=[].append)
+    assert together.steps == alone["steps"] == 4
+    for key, value in weights(tmp_path / "alone").items():
+        assert_close(
+            weights(together.run_folder)[key], value, rtol=1e-7, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}"
+        )

@@ -16,27 +16,10 @@ def gradients(name: str, experiment: Experiment, columns: dict[str, np.ndarray])
     """Gradients of the summed losses in float64, by parameter, and the BatchNorm buffers after the step."""
     torch.manual_seed(0)
     method = method_class(name)(experiment).double()
-    with float64_images(name):
-        losses = method(method.Batch(**{key: torch.tensor(column) for key, column in columns.items()}), 0)
+    losses = method(method.Batch(**{key: torch.tensor(column) for key, column in columns.items()}), 0)
     sum(losses.values()).backward()
     found = {key: value.grad for key, value in method.named_parameters()}
     return found | {key: value for key, value in method.named_buffers() if "running" in key}
-
-
-class float64_images:  # noqa: N801 -- reads like the context it is
-    """Makes the method's images and voxel colours float64, so that rounding cannot hide a difference."""
-
-    def __init__(self, name: str):
-        self.module = __import__(method_class(name).__module__, fromlist=["normalise_images"])
-        self.before = self.module.normalise_images
-
-    def __enter__(self) -> None:
-        self.module.normalise_images = lambda image: self.before(image).double()
-        torch.set_default_dtype(torch.float64)
-
-    def __exit__(self, *_: object) -> None:
-        self.module.normalise_images = self.before
-        torch.set_default_dtype(torch.float32)
 
 
 def run_half(rank: int, folder: Path, name: str, experiment: Experiment, halves: list[dict[str, np.ndarray]]) -> None:

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from sem3d.errors import UserError
 from sem3d.training import checkpoint_files
-from sem3d.training.checkpoint import CheckpointStore, latest, load_weights
+from sem3d.training.checkpoint import CheckpointStore, latest, weights_file
 from sem3d.training.checkpoint_files import (
     problem,
     read_model_state,
@@ -69,7 +70,7 @@ def test_tied_weights_are_saved(tmp_path: Path):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[1].weight = model[0].weight
     write_checkpoint(tmp_path / "step-1", model.state_dict(), {}, {"step": 1})
-    assert torch.equal(load_weights(tmp_path / "step-1")["1.weight"], model[0].weight)
+    assert torch.equal(load_file(weights_file(tmp_path / "step-1"))["1.weight"], model[0].weight)
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "optimizer-main.safetensors", "state.json", "manifest.json"])
@@ -133,16 +134,17 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path):
 
 def test_weights_come_from_a_run_or_from_one_checkpoint(tmp_path: Path):
     path = write(tmp_path, 1)
-    assert load_weights(tmp_path).keys() == load_weights(path).keys() == {"weight", "bias"}
+    assert weights_file(tmp_path) == weights_file(path)
+    assert load_file(weights_file(path)).keys() == {"weight", "bias"}
 
 
 def test_anything_else_is_refused_on_one_line(tmp_path: Path):
     with pytest.raises(UserError, match="no checkpoint of sem3d in"):
-        load_weights(tmp_path)
+        weights_file(tmp_path)
     path = write(tmp_path, 1)
     (path / "weights.safetensors").write_bytes(b"short")
     with pytest.raises(UserError, match=r"damaged: weights\.safetensors is not what was written"):
-        load_weights(path)
+        weights_file(path)
 
 
 def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path: Path):

@@ -21,8 +21,6 @@ class NonfiniteOnOne(ToyMethod):
 def check_everything(rank: int, folder: Path) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
     assert distributed.all_sum(torch.tensor([1, rank])).tolist() == [2.0, 1.0]
-    assert not distributed.agree(rank == 0)
-    assert distributed.agree(True)
     assert distributed.broadcast_json({"rank": rank}, source=1) == {"rank": 1}
     assert distributed.gather_json("é" * rank) == ["", "é"]
     mine = {"sum": torch.ones(2, 3)} if rank == 1 else {}
@@ -37,7 +35,7 @@ def check_everything(rank: int, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_sum_agree_and_skip_together(tmp_path: Path):
+def test_two_processes_sum_and_skip_together(tmp_path: Path):
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=check_everything, args=(rank, tmp_path)) for rank in range(2)]
     for process in processes:
@@ -49,7 +47,6 @@ def test_two_processes_sum_agree_and_skip_together(tmp_path: Path):
 
 def test_one_process_needs_no_group():
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
-    assert distributed.agree(True)
     assert distributed.broadcast_json([1]) == [1]
     assert distributed.all_sum_by_name({"a": torch.ones(2)})["a"].tolist() == [1.0, 1.0]
     with pytest.raises(TypeError):

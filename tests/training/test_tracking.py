@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +9,10 @@ import pytest
 
 from sem3d.config import override
 from sem3d.errors import UserError
-from sem3d.training.tracking import Tracking, close_run, open_run
+from sem3d.training.spool import Spool, read_record
+from sem3d.training.tracking import SPOOL_NAME, Tracking, close_run, open_run, write_what_waits
+from sem3d.training.tracking_store import store_client
+from tests.training.mlflow_server import Server
 from tests.training.toy_method import toy_experiment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -47,22 +54,161 @@ def test_a_run_is_found_again_and_goes_on(tmp_path: Path):
     assert (tmp_path / "artifacts" / run_id).is_dir()
 
 
-def test_metrics_wait_in_the_run_folder_while_the_store_is_away(tmp_path: Path, monkeypatch):
+def waiting(run_folder: Path) -> list[dict]:
+    return [read_record(entry) for entry in sorted((run_folder / SPOOL_NAME).iterdir())]
+
+
+def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Path, monkeypatch):
     uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
-    tracking = Tracking(uri, run_id, tmp_path / "mine")
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"weights")
 
     def away(*arguments, **options):
         raise ConnectionError("nobody there")
 
+    tracking = Tracking(uri, run_id, tmp_path / "mine")
     with monkeypatch.context() as patch:
-        patch.setattr(tracking.client.result(), "log_batch", away)
+        patch.setattr(Tracking, "_send", away)
         tracking.metrics({"train/loss": 3.0}, 1)
+        tracking.tags({"initial_weights": "new"})
+        tracking.value("quarantine", {"bad": ["row 1"]})
+        tracking.figure("grey", np.zeros((4, 4, 3), np.uint8), 3)
+        tracking.file(weights, "weights/last")
         tracking.flush()
+        close_run(uri, run_id, tmp_path / "mine", "FINISHED")
+    weights.unlink()
     assert "training goes on" in (tmp_path / "mine" / "progress.log").read_text()
-    assert (tmp_path / "mine" / "metrics-pending.json").is_file()
+    assert [entry["kind"] for entry in waiting(tmp_path / "mine")] == "metrics tags value file file status".split()
+    write_what_waits(toy_experiment(tmp_path), run_id, tmp_path / "mine")
+    assert waiting(tmp_path / "mine") == []
+    client = store_client(uri)
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["train/loss"] == 3.0
+    assert run.data.tags["initial_weights"] == "new"
+    assert {file.path for file in client.list_artifacts(run_id)} == {"quarantine.json", "figures", "weights"}
+    assert Path(client.download_artifacts(run_id, "weights/last/weights.safetensors")).read_bytes() == b"weights"
+
+
+def test_an_attempt_that_repeats_steps_which_still_wait_writes_them_once(tmp_path: Path, monkeypatch):
+    uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracking, "_send", lambda *arguments: time.sleep(60))
+        for step in (1, 2, 3):
+            Tracking(uri, run_id, tmp_path / "mine").spool.add(
+                {"kind": "metrics", "points": [("train/loss", 4.0 - step, step, step)]}
+            )
+    resumed = Tracking(uri, run_id, tmp_path / "mine")
+    for step in (2, 3, 4):
+        resumed.metrics({"train/loss": 4.0 - step}, step)
+    resumed.flush()
+    history = resumed.client.result().get_metric_history(run_id, "train/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 3.0), (2, 2.0), (3, 1.0), (4, 0.0)]
+
+
+def test_an_old_end_does_not_close_a_run_that_goes_on(tmp_path: Path):
+    experiment = toy_experiment(tmp_path)
+    uri, run_id = open_run(experiment, tmp_path / "mine", {})
+    Spool(tmp_path / "mine" / SPOOL_NAME).add({"kind": "status", "value": "FAILED"})
+    assert open_run(experiment, tmp_path / "mine", {}) == (uri, run_id)
     Tracking(uri, run_id, tmp_path / "mine").flush()
-    assert not (tmp_path / "mine" / "metrics-pending.json").exists()
-    assert tracking.client.result().get_run(run_id).data.metrics["train/loss"] == 3.0
+    assert store_client(uri).get_run(run_id).info.status == "RUNNING"
+
+
+def test_what_the_store_refuses_does_not_hold_up_the_rest(tmp_path: Path):
+    uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
+    tracking = Tracking(uri, run_id, tmp_path / "mine")
+    tracking.metrics({"train/loss": 3.0}, 1)
+    tracking.metrics({"not: a name?": 3.0}, 1)
+    tracking.metrics({"train/loss": 2.0}, 2)
+    tracking.flush()
+    assert "MLflow refuses" in (tmp_path / "mine" / "progress.log").read_text()
+    assert store_client(uri).get_run(run_id).data.metrics == {"train/loss": 2.0}
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from sem3d.training import tracking
+tracking.SECONDS_BETWEEN_WRITES = tracking.SECONDS_BETWEEN_TRIES = 0.2
+uri, run_id, folder, first, last, end = sys.argv[1:]
+writer = tracking.Tracking(uri, run_id, Path(folder))
+for step in range(int(first), int(last)):
+    writer.metrics({"train/loss": 1.0 / step, "train/lr": float(step)}, step)
+    writer.value(f"values/{step}", {"step": step})
+    if end == "flush" and step % 10 == 0:
+        writer.flush()
+    print(step, flush=True)
+    sys.stdin.readline()
+writer.flush()
+if end == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def started_writer(*arguments: object) -> subprocess.Popen:
+    command = [sys.executable, "-c", WRITER, *map(str, arguments)]
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+
+def let_write(writer: subprocess.Popen, steps: int) -> None:
+    for _ in range(steps):
+        assert writer.stdout.readline()
+        writer.stdin.write("\n")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_in_mid_run_gets_everything_once_when_it_is_back(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = Server(tmp_path)
+    try:
+        server.start()
+        experiment = toy_experiment(tmp_path, run={"tracking_uri": server.uri})
+        run_id = open_run(experiment, tmp_path / "mine", {})[1]
+        with started_writer(server.uri, run_id, tmp_path / "mine", 1, 41, "kill") as writer:
+            let_write(writer, 20)
+            time.sleep(1.0)
+            written = len(store_client(server.uri).get_metric_history(run_id, "train/loss"))
+            assert 0 < written <= 20
+            server.kill()
+            let_write(writer, 20)
+        assert writer.returncode == -signal.SIGKILL
+        assert len(waiting(tmp_path / "mine")) >= 40
+        server.start()
+        with started_writer(server.uri, run_id, tmp_path / "mine", 31, 51, "flush") as resumed:
+            let_write(resumed, 20)
+        assert resumed.returncode == 0
+        close_run(server.uri, run_id, tmp_path / "mine", "FINISHED")
+        client = store_client(server.uri)
+        history = client.get_metric_history(run_id, "train/loss")
+        assert [(point.step, point.value) for point in history] == [(step, 1.0 / step) for step in range(1, 51)]
+        assert len(client.get_metric_history(run_id, "train/lr")) == 50
+        assert len(client.list_artifacts(run_id, "values")) == 50
+        assert client.get_run(run_id).info.status == "FINISHED"
+        assert waiting(tmp_path / "mine") == []
+    finally:
+        server.kill()
+
+
+@pytest.mark.slow
+def test_four_processes_on_one_sqlite_store_lose_no_metric(tmp_path: Path):
+    runs = []
+    for number in range(4):
+        folder = tmp_path / f"run-{number}"
+        folder.mkdir()
+        runs.append((*open_run(toy_experiment(tmp_path), folder, {}), folder))
+    writers = [started_writer(*run, 1, 101, "flush") for run in runs]
+    for writer in writers:
+        writer.stdin.write("\n" * 100)
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode == 0
+    for uri, run_id, folder in runs:
+        history = store_client(uri).get_metric_history(run_id, "train/loss")
+        assert [(point.step, point.value) for point in history] == [(step, 1.0 / step) for step in range(1, 101)]
+        assert waiting(folder) == []
+        assert not (folder / "progress.log").exists()
 
 
 def test_a_server_that_is_not_there_is_an_error_on_one_line(tmp_path: Path, monkeypatch):

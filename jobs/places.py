@@ -1,0 +1,40 @@
+"""Where the paths of a command line are: made absolute, since workers run in other folders.
+
+In a Ray job the current folder is a temporary copy of what was handed in, so relative paths are taken from
+``SEM3D_STORAGE``, a folder that all nodes share.
+"""
+
+import os
+from pathlib import Path
+
+from sem3d.errors import UserError
+from sem3d.training.ray_job import in_ray_job
+
+STORAGE_VARIABLE = "SEM3D_STORAGE"
+
+
+def place(path: str | Path) -> Path:
+    """``path`` made absolute."""
+    expanded = Path(path).expanduser()
+    shared = os.environ.get(STORAGE_VARIABLE, "")
+    if in_ray_job() and shared:
+        return (Path(shared) / expanded).resolve()
+    return expanded.resolve()
+
+
+def storage_place(path: str | Path, setting: str = "run.storage") -> Path:
+    """The storage folder made absolute; raises :class:`UserError` for a URI and where it would vanish with a job."""
+    if "://" in str(path):
+        raise UserError(f"{setting} '{path}' must be a folder that all workers share: mount it and name its path")
+    if in_ray_job() and not Path(path).expanduser().is_absolute() and not os.environ.get(STORAGE_VARIABLE):
+        raise UserError(
+            f"{setting} '{path}' is relative and this is a Ray job, whose folder is removed afterwards: name a folder that "
+            f"all nodes share, with --{setting} or as {STORAGE_VARIABLE} in the job's environment"
+        )
+    return place(path)
+
+
+def store_place(uri: str) -> str:
+    """An MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
+    prefix = "sqlite:///"
+    return prefix + str(place(uri.removeprefix(prefix))) if uri.startswith(prefix) else uri

@@ -1,0 +1,187 @@
+"""The label-budget curve: score by number of labels, one line an arm; as a picture and as tables."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from sem3d.evaluation.figures.plot import COLOURS, MARKERS, empty_plot, rendered
+from sem3d.evaluation.intervals import Interval, interval
+from sem3d.evaluation.significance import Scores, compare_with_first
+from sem3d.evaluation.wording import Budgets, Metric
+
+SIZES = {"wide": (8.6, 4.6), "narrow": (4.0, 4.0)}
+INK = {False: ("#1f2328", "#ffffff"), True: ("#e6e6e6", "#15181c")}
+ON_DARK = {"#000000": "#e6e6e6", "#0072b2": "#4ea8e6"}
+ROOM_FOR_INTERVALS = 0.5
+LINE_HEIGHT_INCHES = 0.2
+LONGEST_NAME = 18
+
+
+def draw_budget_curve(
+    scores: Scores, arms: Sequence[str], metric: Metric, budgets: Budgets, *, dark: bool = False, size: str = "wide"
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Mean and 95 % interval (Student t over seeds) by label budget; single seeds are faint points.
+
+    Arms are named at the ends of their lines, in the colours of Okabe and Ito, which colour-blind readers tell apart. The
+    axis follows the seeds: an interval much wider than they spread (two seeds give such) runs out of the picture.
+    """
+    width, height = SIZES[size]
+    figure, axes = empty_plot(width, height)
+    figure.set_dpi(160)
+    ink, paper = INK[dark]
+    _paint(figure, axes, ink, paper)
+    positions = {value: value if budgets.logarithmic else float(place) for place, value in enumerate(budgets.values)}
+    ends: list[tuple[str, str, float, float]] = []
+    points: list[float] = []
+    limits: list[float] = []
+    for index, arm in enumerate(arms):
+        by_budget = {value: by_seed for value, by_seed in sorted(scores.get(arm, {}).items()) if by_seed}
+        if not by_budget:
+            continue
+        colour, marker = _colour(index, dark), MARKERS[index % len(MARKERS)]
+        seeds, marks = (
+            [_beside(positions[at], shift, budgets) for at in by_budget] for shift in _shifts(index, len(arms))
+        )
+        for place, by_seed in zip(seeds, by_budget.values(), strict=True):
+            values = [metric.scaled(value) for value in by_seed.values()]
+            points += values
+            if len(values) > 1:
+                axes.plot([place] * len(values), values, marker, color=colour, alpha=0.4, markersize=4.5, mew=0)
+        results = [interval([metric.scaled(value) for value in by_seed.values()]) for by_seed in by_budget.values()]
+        limits += [end for result in results for end in (result.low, result.high) if math.isfinite(end)]
+        means, halves = [result.mean for result in results], [np.nan_to_num(result.half) for result in results]
+        axes.errorbar(marks, means, yerr=halves, color=colour, marker=marker, markersize=6, capsize=3.5, linewidth=1.8)
+        ends.append((arm, colour, marks[-1], means[-1]))
+    _scale(axes, budgets, positions)
+    if points:
+        axes.set_ylim(*_reach(points, limits, metric))
+    _name_ends(axes, ends, ink, height)
+    axes.set(xlabel=budgets.axis, ylabel=metric.axis)
+    return rendered(figure)
+
+
+def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict[str, Any]]:
+    """One row an arm and budget: seeds, mean, interval, and the paired difference to the first arm; values unscaled."""
+    compared = {(item.arm, item.budget): item for item in compare_with_first(scores, arms)}
+    rows = []
+    for arm in arms:
+        for budget, by_seed in sorted(scores.get(arm, {}).items()):
+            if not by_seed:
+                continue
+            result = interval(list(by_seed.values()))
+            row = {"arm": arm, "budget": budget, "metric": metric.name, "seeds": result.n, **_limits(result)}
+            found = compared.get((arm, budget))
+            gap = found.difference if found else None
+            row |= {f"difference_{name}": value for name, value in (_limits(gap) if gap else NO_LIMITS).items()}
+            row |= {"p": gap.p if gap else math.nan, "p_holm": found.p_corrected if found else math.nan}
+            rows.append(row)
+    return rows
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV under the names of all their columns; what is nan or absent is empty."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def _limits(result: Interval) -> dict[str, float]:
+    return {"mean": result.mean, "low": result.low, "high": result.high}
+
+
+NO_LIMITS = {"mean": math.nan, "low": math.nan, "high": math.nan}
+
+
+def _paint(figure: Figure, axes: Axes, ink: str, paper: str) -> None:
+    figure.set_facecolor(paper)
+    axes.set_facecolor(paper)
+    axes.tick_params(colors=ink, which="both")
+    axes.spines[:].set_color(ink)
+    axes.xaxis.label.set_color(ink)
+    axes.yaxis.label.set_color(ink)
+    axes.grid(color=ink, alpha=0.15, linewidth=0.7)
+
+
+def _colour(index: int, dark: bool) -> str:
+    colour = COLOURS[index % len(COLOURS)]
+    return ON_DARK.get(colour, colour) if dark else colour
+
+
+def _shifts(index: int, arms: int) -> tuple[float, float]:
+    """How far from its budget an arm's seeds and its mean stand, so that neither hides the other or another arm."""
+    slot = min(1.0, 4 / arms)
+    centre = slot * (index - (arms - 1) / 2)
+    return centre - 0.35 * slot, centre
+
+
+def _beside(position: float, shift: float, budgets: Budgets) -> float:
+    if not budgets.logarithmic:
+        return position + 0.05 * shift
+    return position * math.exp(0.016 * math.log(max(budgets.values) / min(budgets.values)) * shift)
+
+
+def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:
+    if budgets.logarithmic:
+        axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(list(positions.values()), [budgets.short(value).removesuffix(" %") for value in budgets.values])
+
+
+def _reach(points: Sequence[float], limits: Sequence[float], metric: Metric) -> tuple[float, float]:
+    """Lower and upper end of the axis: all seeds, and as much of their intervals as does not flatten the lines."""
+    low, high = min(points), max(points)
+    spread = max(high - low, 0.02 * max(abs(low), abs(high)), 1e-9)
+    bottom = max(min([low, *limits]), low - ROOM_FOR_INTERVALS * spread)
+    top = min(max([high, *limits]), high + ROOM_FOR_INTERVALS * spread)
+    if metric.percent:
+        bottom, top = max(bottom, 0.0), min(top, 100.0)
+    return bottom - 0.05 * spread, top + 0.05 * spread
+
+
+def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, height: float) -> None:
+    """Names of the arms to the right of the plot, as near to the ends of their lines as leaves each its own line."""
+    bottom, top = axes.get_ylim()
+    line = LINE_HEIGHT_INCHES / (0.8 * height)
+    wanted = sorted(
+        ((value - bottom) / (top - bottom), name, colour, place, value) for name, colour, place, value in ends
+    )
+    heights = _spread([entry[0] for entry in wanted], line)
+    for y, (_, name, colour, place, value) in zip(heights, wanted, strict=True):
+        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        axes.annotate(
+            short,
+            xy=(place, value),
+            xytext=(1.03, y),
+            textcoords="axes fraction",
+            va="center",
+            color=ink,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.2, "alpha": 0.7, "shrinkA": 1, "shrinkB": 4},
+            annotation_clip=False,
+        )
+
+
+def _spread(heights: Sequence[float], least: float) -> list[float]:
+    """Ascending heights moved apart to at least ``least``, their centre kept where it was."""
+    if not heights:
+        return []
+    placed = [heights[0]]
+    for height in heights[1:]:
+        placed.append(max(height, placed[-1] + least))
+    shift = (sum(placed) - sum(heights)) / len(placed)
+    return [height - shift for height in placed]

@@ -1,0 +1,143 @@
+"""How results are written for people: metrics, label budgets, durations, p values; the same in pictures, pages and cards."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sem3d.evaluation.intervals import Interval
+
+SPELLINGS = {"miou": "mIoU", "iou": "IoU", "ap": "AP", "map": "mAP", "pq": "PQ", "f1": "F1"}
+RATES = frozenset({*SPELLINGS, "accuracy", "rate", "precision", "recall", "share"})
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that trials are compared by; a rate in [0, 1] is written in percent."""
+
+    name: str
+    mode: Literal["max", "min"]
+    percent: bool
+
+    @property
+    def title(self) -> str:
+        """``miou_scannet`` is ``mIoU scannet``."""
+        return " ".join(SPELLINGS.get(word.lower(), word) for word in re.split(r"[_\s]+", self.name))
+
+    @property
+    def axis(self) -> str:
+        """The title with its unit and, where less is more, with that."""
+        return self.title + (" (%)" if self.percent else "") + (", lower is better" if self.mode == "min" else "")
+
+    def scaled(self, value: float) -> float:
+        """The number as it is shown."""
+        return 100 * value if self.percent else value
+
+    def text(self, value: float | None) -> str:
+        """One value; a dash where there is none."""
+        if value is None or not math.isfinite(value):
+            return MISSING
+        return f"{100 * value:.1f}" if self.percent else f"{value:.3g}"
+
+    def signed(self, value: float) -> str:
+        """A difference, with its sign."""
+        if not math.isfinite(value):
+            return MISSING
+        sign = "−" if value < 0 else "+"
+        return sign + self.text(abs(value))
+
+    def range(self, result: Interval) -> str:
+        """``1.2 .. 5.0``, or nothing where one seed says nothing about the spread."""
+        if math.isnan(result.half):
+            return ""
+        low, high = (self.text(end).replace("-", "−") for end in (result.low, result.high))
+        return f"{low} .. {high}"
+
+    def with_interval(self, result: Interval) -> str:
+        """``31.0 ± 2.1``, or ``31.0`` for one seed."""
+        half = "" if math.isnan(result.half) else f" ± {self.text(result.half)}"
+        return self.text(result.mean) + half
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether ``value`` beats ``than``."""
+        return value > than if self.mode == "max" else value < than
+
+
+def metric_of(name: str, mode: Literal["max", "min"], values: Iterable[float]) -> Metric:
+    """The metric ``name``; it is in percent if its name says that it is a rate and no value says otherwise."""
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    return Metric(name, mode, bool(words & RATES) and all(abs(value) <= 1 for value in values if math.isfinite(value)))
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Label budgets of a sweep: shares of the labels (0.2), or numbers of labelled things (20)."""
+
+    values: tuple[float, ...]
+    unit: str = "item"
+    """What a number counts, in the singular."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether they are shares."""
+        return all(0 <= value <= 1 for value in self.values)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether a logarithmic axis can hold them and shows more than one."""
+        return len(self.values) > 1 and min(self.values) > 0
+
+    def short(self, budget: float) -> str:
+        """``20 %`` or ``20``."""
+        return f"{100 * budget:.4g} %" if self.shares else f"{budget:.6g}"
+
+    def text(self, budget: float) -> str:
+        """``20 % of labels`` or ``20 labelled frames``."""
+        if self.shares:
+            return f"{self.short(budget)} of labels"
+        return f"{self.short(budget)} labelled {plural(self.unit, budget)}"
+
+    @property
+    def axis(self) -> str:
+        """Caption of the axis."""
+        what = "share of labels used (%)" if self.shares else f"labelled {plural(self.unit, 2)}"
+        return f"{what}, logarithmic" if self.logarithmic else what
+
+
+def plural(word: str, count: float) -> str:
+    """``seed`` for one, else ``seeds``."""
+    return word if count == 1 else f"{word}s"
+
+
+def counted(count: int, word: str) -> str:
+    """``3 seeds``."""
+    return f"{count} {plural(word, count)}"
+
+
+def seeds_text(counts: Sequence[int]) -> str:
+    """``3 seeds``, or ``2 to 3 seeds``."""
+    fewest, most = min(counts), max(counts)
+    return counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+
+
+def p_text(p: float) -> str:
+    """A p value with two digits, never as zero."""
+    if math.isnan(p):
+        return MISSING
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def duration_text(seconds: float) -> str:
+    """``48 s``, ``12 min 3 s``, ``3 h 5 min``."""
+    if not math.isfinite(seconds):
+        return MISSING
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,50 @@
+"""One line of a health report, and looking at several things at once without ever waiting for one that hangs."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+SECONDS_FOR_ALL = 18.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found."""
+
+    part: str
+    """What was looked at, in a word or two."""
+    level: Literal["ok", "warn", "FAIL"]
+    found: str
+    mend: str = ""
+    """The command or setting that mends it; empty where it is well."""
+
+
+Check = Callable[[], list[Finding]]
+
+
+def look(checks: dict[str, Check], seconds: float = SECONDS_FOR_ALL) -> Iterator[Finding]:
+    """Findings of all checks, in their order, each as soon as it and those before it are there.
+
+    The checks run side by side in threads that nobody waits for past ``seconds``: one that hangs becomes a warning, one that
+    raises becomes a failure.
+    """
+    deadline = time.monotonic() + seconds
+    answers: dict[str, queue.SimpleQueue[list[Finding]]] = {name: queue.SimpleQueue() for name in checks}
+    for name, check in checks.items():
+        threading.Thread(target=_answer, args=(name, check, answers[name]), name=name, daemon=True).start()
+    for name, answer in answers.items():
+        try:
+            yield from answer.get(timeout=max(deadline - time.monotonic(), 0.01))
+        except queue.Empty:
+            yield Finding(name, "warn", f"no answer within {seconds:.0f} s", "look again when the machine is less busy")
+
+
+def _answer(name: str, check: Check, answer: "queue.SimpleQueue[list[Finding]]") -> None:
+    try:
+        answer.put(check())
+    except Exception as error:
+        line = (str(error) or type(error).__name__).splitlines()[0]
+        answer.put([Finding(name, "FAIL", f"could not be looked at: {type(error).__name__}: {line}")])

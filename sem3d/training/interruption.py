@@ -1,0 +1,116 @@
+"""Ending a run in good order: a signal to the driver becomes a checkpoint on process 0.
+
+``ray job stop`` sends SIGTERM to the driver, waits ``RAY_JOB_STOP_WAIT_TIME_S`` (3 by default) and kills it, and Ray then
+kills the workers. The driver and process 0 share only the run folder, so the driver writes into a file there and process 0
+looks at it between steps.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+REQUEST_NAME = ".stop"
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """The run ended early because it was asked to; the same command goes on from ``checkpoint``."""
+
+    def __init__(self, step: int, checkpoint: Path):
+        super().__init__(f"stopped at step {step}, the same command goes on from there: {checkpoint}")
+        self.step = step
+        self.checkpoint = checkpoint
+
+
+def clear_request(run_folder: Path) -> None:
+    """Takes back an earlier request.
+
+    The file stays, empty: opening a file that is there asks an NFS server anew, whereas looking for one that was absent may
+    be answered from a cache for half a minute.
+    """
+    (run_folder / REQUEST_NAME).write_text("")
+
+
+def request_stop(run_folder: Path) -> None:
+    """Asks the run of this folder to write a checkpoint and end; any process that shares the folder may."""
+    (run_folder / REQUEST_NAME).write_text("stop\n")
+
+
+def stop_requested(run_folder: Path) -> bool:
+    """Whether the run of this folder was asked to end."""
+    try:
+        return bool((run_folder / REQUEST_NAME).read_text())
+    except FileNotFoundError:
+        return False
+
+
+class StopRequests:
+    """Process 0's view of the requests: looks at the file at most once in ``interval`` seconds."""
+
+    def __init__(self, run_folder: Path, interval: float = 0.5, clock: Callable[[], float] = time.monotonic):
+        self.run_folder = run_folder
+        self.interval = interval
+        self.clock = clock
+        self.next_look = clock()
+        self.found = False
+
+    def __call__(self) -> bool:
+        """Whether a stop was requested, at the last look."""
+        if not self.found and self.clock() >= self.next_look:
+            self.next_look = self.clock() + self.interval
+            self.found = stop_requested(self.run_folder)
+        return self.found
+
+
+@contextmanager
+def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Turns the first SIGTERM or SIGINT meanwhile into a request to stop; the second ends the process at once.
+
+    The second one raises :class:`KeyboardInterrupt`. Python handles signals in its main thread only: in another, as in a
+    Tune trial, signals are left alone and :func:`request_stop` is the way. Ray sets handlers of its own when it connects and
+    when ``TorchTrainer.fit`` begins in the main thread: enter after the one and see :func:`in_a_thread` for the other.
+    """
+    clear_request(run_folder)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, _: object) -> None:
+        if stop_requested(run_folder):
+            raise KeyboardInterrupt
+        request_stop(run_folder)
+        say(f"{signal.Signals(number).name}: writing a checkpoint after this step; again to end at once")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def in_a_thread(call: Callable[[], Result]) -> Result:
+    """What ``call`` returns or raises, called in a thread while the main thread stays free for signals.
+
+    ``TorchTrainer.fit`` called in the main thread would take SIGINT for itself and end the run without a checkpoint.
+    """
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="training", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+    if failure:
+        raise failure[0]
+    return outcome[0]

@@ -1,0 +1,58 @@
+"""The MLflow run of a sweep, parent of its trials' runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sem3d.errors import UserError
+from sem3d.training.tracking import RUN_TAG
+from sem3d.training.tracking_store import LockedStore, first_line, revision, store_client, store_errors
+
+SWEEP_TAG = "sem3d.sweep"
+PARENT_TAG = "mlflow.parentRunId"
+
+
+def open_parent(
+    storage: Path, tracking_uri: str, experiment: str, name: str, parameters: Mapping[str, str]
+) -> tuple[str, str]:
+    """The store's URI and the id of the MLflow run of the sweep ``name``, new or found again by its tag.
+
+    Raises :class:`UserError` where the store cannot be reached.
+    """
+    store = LockedStore(storage, tracking_uri)
+    try:
+        with store.locked():
+            client = store_client(store.uri)
+            experiment_id = store.experiment_id(client, experiment)
+            found = client.search_runs([experiment_id], f"tags.`{SWEEP_TAG}` = '{name}'", max_results=1)
+            run = found[0] if found else client.create_run(experiment_id, run_name=name, tags={SWEEP_TAG: name})
+            client.update_run(run.info.run_id, status="RUNNING")
+            for key, value in {**revision(), **parameters}.items():
+                client.set_tag(run.info.run_id, key, value)
+    except store_errors() as error:
+        raise UserError(
+            f"MLflow store {store.uri} cannot be used ({first_line(error)}): start the server, or set run.tracking_uri"
+        ) from error
+    return store.uri, run.info.run_id
+
+
+def close_parent(uri: str, run_id: str, status: str) -> None:
+    """Sets the status of the sweep's run: FINISHED, FAILED or KILLED; an absent server is no failure."""
+    try:
+        store_client(uri).set_terminated(run_id, status)
+    except store_errors() as error:
+        print(f"MLflow run {run_id} could not be set to {status}: {first_line(error)}", flush=True)
+
+
+def close_stopped(uri: str, experiment: str, run_name: str) -> str:
+    """Closes the MLflow run of a trial that was stopped from outside, and returns its id, "" if there is none."""
+    try:
+        client = store_client(uri)
+        found = client.get_experiment_by_name(experiment)
+        runs = found and client.search_runs([found.experiment_id], f"tags.`{RUN_TAG}` = '{run_name}'", max_results=1)
+        if not runs:
+            return ""
+        client.set_terminated(runs[0].info.run_id, "KILLED")
+        return runs[0].info.run_id
+    except store_errors() as error:
+        print(f"MLflow run of {run_name} could not be closed: {first_line(error)}", flush=True)
+        return ""

@@ -1,0 +1,138 @@
+"""Ray Tune, by its only doorway: many trainings side by side, and the search of hyperparameters.
+
+What is done is up to the caller: here it is ``work``, called with a key in a process on the head node that takes no CPU of its
+own, so that the training it starts always finds room. What a trial leaves is on disk when ``work`` returns; Tune's own records
+are thrown away, and a sweep that goes on starts a new Tuner over what is left.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ray import tune
+from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+ON_THE_HEAD = [{"CPU": 0, "node:__internal_head__": 0.001}]
+TIME = "step"
+
+
+class Watcher(Protocol):
+    """Who is told, in the driver, what becomes of the trials."""
+
+    def started(self, key: str, config: dict[str, Any]) -> None:
+        """A process has taken the trial up."""
+
+    def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
+        """The trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
+
+
+def run_all(
+    work: Callable[[str], None], keys: Sequence[str], folder: Path, concurrent: int, watcher: Watcher
+) -> None:
+    """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only."""
+
+    def trainable(config: dict[str, Any]) -> None:
+        work(config["key"])
+
+    if keys:
+        _fit(trainable, {"key": tune.grid_search(list(keys))}, {}, folder, concurrent, watcher)
+
+
+def search(
+    work: Callable[[str, dict[str, Any], Sequence[Any]], None],
+    distributions: Mapping[str, Any],
+    name_of: Callable[[dict[str, Any]], str],
+    *,
+    trials: int,
+    metric: str,
+    mode: str,
+    every: int,
+    steps: int,
+    seed: int,
+    known: Sequence[tuple[dict[str, Any], float]],
+    unfinished: Sequence[dict[str, Any]],
+    folder: Path,
+    concurrent: int,
+    watcher: Watcher,
+) -> None:
+    """Tries ``trials`` more points of ``distributions`` with Optuna; ASHA stops the worse half each time they are compared.
+
+    ``work`` is called with ``name_of`` a point, the point, and the callbacks that its training must be given, and must report
+    ``metric`` and ``step`` every ``every`` steps. ``known`` are points with their value, from before an interruption, and
+    ``unfinished`` are those to be tried first. The scheduler compares trials of one attempt only.
+    """
+
+    def trainable(config: dict[str, Any]) -> None:
+        work(name_of(config), config, [TuneReportCallback()])
+
+    algorithm = OptunaSearch(
+        OptunaSearch.convert_search_space(dict(distributions)),
+        metric=metric,
+        mode=mode,
+        points_to_evaluate=list(unfinished) or None,
+        seed=seed,
+    )
+    for point, value in known:
+        algorithm.add_evaluated_point(point, value)
+    scheduler = ASHAScheduler(TIME, metric, mode, max_t=steps, grace_period=min(every, steps), reduction_factor=2)
+    options = {"search_alg": algorithm, "scheduler": scheduler, "num_samples": trials}
+    if trials > 0:
+        _fit(trainable, None, options, folder, concurrent, _Named(watcher, name_of))
+
+
+class _Named:
+    """Tells a watcher the names of points instead of the key that they do not have."""
+
+    def __init__(self, watcher: Watcher, name_of: Callable[[dict[str, Any]], str]):
+        self.watcher, self.name_of = watcher, name_of
+
+    def started(self, key: str, config: dict[str, Any]) -> None:
+        self.watcher.started(self.name_of(config), config)
+
+    def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
+        self.watcher.ended(self.name_of(config), config, report, error)
+
+
+class _Told(tune.Callback):
+    """Passes Tune's events on to a watcher."""
+
+    def __init__(self, watcher: Watcher):
+        self.watcher = watcher
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.watcher.started(trial.config.get("key", ""), trial.config)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, "")
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        lines = [line for line in str(trial.get_error() or "its process died").splitlines() if line.strip()]
+        self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, lines[-1].strip())
+
+
+def _fit(
+    trainable: Callable[[dict[str, Any]], None],
+    points: dict[str, Any] | None,
+    options: dict[str, Any],
+    folder: Path,
+    concurrent: int,
+    watcher: Watcher,
+) -> None:
+    """Runs a Tuner in a folder of its own, quietly, and removes it."""
+    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    storage, name = folder / ".tune", uuid.uuid4().hex[:8]
+    tuner = tune.Tuner(
+        tune.with_resources(trainable, tune.PlacementGroupFactory(ON_THE_HEAD)),
+        param_space=points,
+        tune_config=tune.TuneConfig(max_concurrent_trials=concurrent, **options),
+        run_config=tune.RunConfig(name=name, storage_path=str(storage), callbacks=[_Told(watcher)], verbose=0),
+    )
+    try:
+        tuner.fit()
+    finally:
+        shutil.rmtree(storage / name, ignore_errors=True)

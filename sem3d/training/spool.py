@@ -1,0 +1,86 @@
+"""What a run still has to tell its tracking store: a folder of numbered records that outlives the process.
+
+A record is written before anyone tries to send it and removed once the store has taken it, so a process that ends in
+between loses nothing; the next one finds the records in their order.
+"""
+
+import json
+import os
+import shutil
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sem3d.training.json_files import write_json
+
+RECORD = "record.json"
+UNFINISHED = ".unfinished-"
+
+
+class Spool:
+    """A queue of records on disk, oldest first; a record is a JSON object and may have one file with it.
+
+    Any thread may add, one thread takes away, and one process at a time uses the folder. A file is kept by a hard link
+    where the file system allows one, else by a copy, so that its original may be pruned.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover)
+        self.lock = threading.Lock()
+        self.entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        self.number = int(self.entries[-1].name.partition("-")[0]) if self.entries else 0
+
+    def add(self, record: dict[str, Any], file: Path | None = None) -> None:
+        """Puts a record at the end, with a copy of ``file`` under its own name."""
+        with self.lock:
+            self.number += 1
+            entry = self.folder / f"{self.number:08d}-{uuid.uuid4().hex[:6]}"
+            unfinished = self.folder / f"{UNFINISHED}{entry.name}"
+            unfinished.mkdir()
+            if file is not None:
+                _keep(file, unfinished / "file" / file.name)
+            write_json(unfinished / RECORD, {**record, "file": file.name if file else None})
+            unfinished.rename(entry)
+            self.entries.append(entry)
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self.entries
+
+    def waiting(self, most: int) -> list[Path]:
+        """The oldest ``most`` entries."""
+        with self.lock:
+            return self.entries[:most]
+
+    def remove(self, entries: list[Path]) -> None:
+        """Forgets entries; a kill in the middle leaves whole ones."""
+        for entry in entries:
+            leaving = entry.with_name(f"{UNFINISHED}{entry.name}")
+            entry.rename(leaving)
+            shutil.rmtree(leaving)
+        with self.lock:
+            gone = set(entries)
+            self.entries = [entry for entry in self.entries if entry not in gone]
+
+
+def is_waiting(folder: Path) -> bool:
+    """Whether a spool was left in ``folder`` with something in it."""
+    return folder.is_dir() and not Spool(folder).is_empty()
+
+
+def read_record(entry: Path) -> dict[str, Any]:
+    """The record of an entry; ``file`` is the path of its file, or ``None``."""
+    record = json.loads((entry / RECORD).read_text())
+    return {**record, "file": entry / "file" / Path(record["file"]).name if record["file"] else None}
+
+
+def _keep(file: Path, place: Path) -> None:
+    place.parent.mkdir()
+    try:
+        os.link(file, place)
+    except OSError:
+        shutil.copyfile(file, place)

@@ -1,0 +1,189 @@
+"""One training of a sweep, in its own process: runs, records how it ended, and keeps its progress lines in a file."""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sem3d.config import Experiment, override
+from sem3d.errors import UserError
+from sem3d.training.interruption import Stopped, request_stop, stop_requested
+from sem3d.training.launch import TrainingResult, train
+from sem3d.training.parent_run import PARENT_TAG
+from sem3d.training.preflight import cluster_resources, use_gpu
+from sem3d.training.run_folder import run_folder
+from sem3d.training.spent import clocked, spent_on
+from sem3d.training.sweep_lock import held_alone
+from sem3d.training.sweep_plan import Pretraining, Trial
+from sem3d.training.sweep_records import (
+    PretrainingRecord,
+    TrialRecord,
+    write_pretraining,
+    write_trial,
+)
+from sem3d.training.tracking_store import first_line
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a training holds while it runs: its workers' CPUs and one for reading data, and its workers' GPUs."""
+
+    cpus: float
+    gpus: float
+
+
+def resources_of(experiment: Experiment) -> Resources:
+    """What a training would hold on the connected cluster."""
+    run = experiment.run
+    return Resources(
+        cpus=run.workers * run.cpus_per_worker + 1,
+        gpus=float(run.workers) if use_gpu(experiment, cluster_resources()) else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class PretrainingWork:
+    """Pretrains; two sweeps that need the same pretraining wait for each other."""
+
+    folder: Path
+    """Of the sweep."""
+    pretrainings: dict[str, Pretraining]
+
+    def __call__(self, key: str) -> None:
+        """Runs the pretraining named ``key`` and records how it ended."""
+        wanted = self.pretrainings[key]
+
+        def run(say: Callable[[str], None]) -> TrainingResult:
+            with held_alone(wanted.experiment.run.storage, f"pretraining-{key}"):
+                return train(wanted.method, wanted.experiment, tags={"stage": "pretraining"}, say=say)
+
+        result, error = attempt(self.folder, key, wanted.method, wanted.experiment, run)
+        record = PretrainingRecord(key=key, method=wanted.method, arm=wanted.arm, seed=wanted.seed)
+        if result:
+            record = replace(
+                record,
+                metrics=result.metrics,
+                run_folder=str(result.run_folder),
+                checkpoint=str(result.checkpoint_last),
+                mlflow_run_id=result.mlflow_run_id,
+            )
+        if result or error:
+            seconds = spent_on(self.folder, key)
+            status = "finished" if result else "failed"
+            write_pretraining(self.folder, replace(record, seconds=seconds, status=status, error=error))
+
+
+@dataclass(frozen=True)
+class TrialWork:
+    """Trains one trial as a child of the sweep's MLflow run."""
+
+    folder: Path
+    trials: dict[str, Trial]
+    parent: str
+    sweep: str
+
+    def __call__(self, key: str) -> None:
+        """Runs the trial named ``key`` and records how it ended."""
+        self.train(self.trials[key], self.folder)
+
+    def train(self, trial: Trial, records: Path, callbacks: Sequence[Any] = (), stage: str = "trial") -> None:
+        """Runs ``trial`` and records in ``records`` how it ended."""
+        result, error = attempt(
+            self.folder,
+            trial.key,
+            trial.method,
+            trial.experiment,
+            lambda say: train(
+                trial.method,
+                with_start(trial),
+                callbacks=callbacks,
+                tags=tags_of(trial, self.sweep, self.parent) | {"stage": stage},
+                say=say,
+            ),
+        )
+        if result or error:
+            write_trial(records, record_of(trial, result, error, spent_on(self.folder, trial.key)))
+
+
+def with_start(trial: Trial) -> Experiment:
+    """The trial's experiment with the checkpoint it starts from; raises :class:`UserError` if there is none yet."""
+    if trial.pretraining is None:
+        return trial.experiment
+    checkpoint = trial.pretraining.checkpoint()
+    if not checkpoint:
+        raise UserError(f"the {trial.pretraining.label} ({trial.pretraining.key}) has no result")
+    return override(trial.experiment, {"init": checkpoint})
+
+
+def tags_of(trial: Trial, sweep: str, parent: str) -> dict[str, str]:
+    """What MLflow's runs are filtered by."""
+    tags = {PARENT_TAG: parent, "sweep": sweep, "trial": trial.key}
+    tags |= {"arm": trial.arm, "budget": f"{trial.budget:g}", "seed": str(trial.seed)}
+    return tags | ({"pretraining": trial.pretraining.key} if trial.pretraining else {})
+
+
+def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: float) -> TrialRecord:
+    """The record of a trial that has ended, with or without a result."""
+    asked = {"key": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
+    if result is None:
+        return TrialRecord(**asked, settings=trial.settings, status="failed", error=error, seconds=seconds)
+    return TrialRecord(
+        **asked,
+        settings=trial.settings,
+        metrics=result.metrics,
+        run_folder=str(result.run_folder),
+        checkpoint=str(result.checkpoint_best),
+        mlflow_run_id=result.mlflow_run_id,
+        steps=result.steps,
+        training_seconds=result.metrics.get("training_seconds", 0.0),
+        seconds=seconds,
+    )
+
+
+def attempt(
+    folder: Path, key: str, method: str, experiment: Experiment, run: Callable[[Callable[[str], None]], TrainingResult]
+) -> tuple[TrainingResult | None, str]:
+    """The result of ``run``, or the line that says why it failed; neither where it was asked to stop.
+
+    ``run`` gets what takes its progress lines: ``logs/<key>.log`` in the sweep's folder. The time is counted, and a request to
+    stop the sweep is passed on to the run.
+    """
+    if stop_requested(folder):
+        return None, ""
+    log = folder / "logs" / f"{key}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    held = resources_of(experiment)
+    with log.open("a", buffering=1) as file, clocked(folder, key, held.cpus, held.gpus):
+        try:
+            with stop_passed_on(folder, run_folder(method, experiment)):
+                return run(lambda line: print(line, file=file)), ""
+        except Stopped as stopped:
+            print(stopped, file=file)
+            return None, ""
+        except Exception as error:
+            traceback.print_exc(file=file)
+            return None, first_line(error)
+
+
+@contextmanager
+def stop_passed_on(sweep: Path, run: Path) -> Iterator[None]:
+    """Asks the run to stop once the sweep is asked to."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            if stop_requested(sweep) and run.is_dir():
+                request_stop(run)
+
+    looker = threading.Thread(target=look, name="stop", daemon=True)
+    looker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        looker.join()
