@@ -1,10 +1,11 @@
-"""How every job ends: 0, or 2 with one line on stderr for what the user can mend."""
+"""How every job ends: 0; 2 with one line on stderr for what the user can mend; 130 where it was asked to stop and did."""
 
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from sem3d.errors import UserError
+from sem3d.training.interruption import Stopped
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -14,4 +15,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(130)
     sys.exit(0)

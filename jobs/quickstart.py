@@ -14,20 +14,15 @@ from pathlib import Path
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.generated_rooms import make_rooms, rooms_folder, small_rooms
 from sem3d.config import Experiment, digest, override
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
-from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.errors import UserError
 from sem3d.evaluation.intervals import interval, paired_difference
 from sem3d.evaluation.tables import format_table
 from sem3d.methods.pri3d import laptop as pretraining
 from sem3d.methods.semantic_segmentation_2d import laptop as fine_tuning
 from sem3d.training.launch import connect, train
-
-
-def small_rooms() -> RoomsConfig:
-    """Rooms at little more than the size that the laptop presets see."""
-    return RoomsConfig(color_height=120, color_width=160, depth_height=120, depth_width=160)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +143,8 @@ def main() -> None:
         raise UserError("rooms.rooms-val must be at least 1: scores are taken on rooms that were not trained on")
     storage = Path(config.storage).resolve()
     connect(cpus=3)
-    rooms = storage / f"rooms-{digest(config.rooms)}"
-    summary = write_rooms(rooms, config.rooms)
-    print(
-        f"{'found' if summary.reused else 'rendered'} {summary.rooms} rooms, {summary.frames} frames: {rooms}",
-        flush=True,
-    )
+    rooms = rooms_folder(storage, config.rooms)
+    make_rooms(rooms, config.rooms)
     records = measure(config, rooms)
     report = storage / f"quickstart-{digest(config)}.json"
     report.write_text(json.dumps({"config": digest(config), "records": records}, indent=1))

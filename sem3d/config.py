@@ -67,7 +67,13 @@ class RunConfig:
     batch_size: int = 64
     """Samples an optimiser step sees over all workers together."""
     workers: int = 1
-    """Training processes, on any number of nodes; must divide batch_size / optim.accumulate."""
+    """Training processes, on any number of nodes; must divide batch_size / optim.accumulate. 0: in the calling process
+    (Ray Train's local mode), which starts soonest; a crash then ends the command, and the same command goes on."""
+    min_workers: int = 0
+    """Fewest workers the run may go on with while the cluster has no room for all; 0 waits for room. Their number then follows
+    the cluster, among the sizes that share a micro-batch equally."""
+    resize_every: float = 60.0
+    """Seconds between two looks at whether a run with min_workers could have more workers."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes GPUs where the Ray cluster has one a worker."""
     cpus_per_worker: float = 1.0

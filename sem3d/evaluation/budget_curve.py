@@ -150,8 +150,9 @@ def _reach(points: Sequence[float], limits: Sequence[float], metric: Metric) -> 
     bottom = max(min([low, *limits]), low - ROOM_FOR_INTERVALS * spread)
     top = min(max([high, *limits]), high + ROOM_FOR_INTERVALS * spread)
     if metric.percent:
-        bottom, top = max(bottom, 0.0), min(top, 100.0)
-    return bottom - 0.05 * spread, top + 0.05 * spread
+        bottom, top = max(bottom, min(low, 0.0)), min(top, max(high, 100.0))
+    margin = 0.05 * spread if top > bottom else spread
+    return bottom - margin, top + margin
 
 
 def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, height: float) -> None:
@@ -171,7 +172,7 @@ def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, 
             textcoords="axes fraction",
             va="center",
             color=ink,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.2, "alpha": 0.7, "shrinkA": 1, "shrinkB": 4},
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.2, "alpha": 0.7, "shrinkA": 0, "shrinkB": 0},
             annotation_clip=False,
         )
 

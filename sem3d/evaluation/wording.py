@@ -106,7 +106,7 @@ class Budgets:
         return f"{what}, logarithmic" if self.logarithmic else what
 
 
-def plural(word: str, count: float) -> str:
+def plural(word: str, count: int | float) -> str:
     """``seed`` for one, else ``seeds``."""
     return word if count == 1 else f"{word}s"
 
@@ -131,7 +131,7 @@ def p_text(p: float) -> str:
     return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
-def duration_text(seconds: float) -> str:
+def duration_text(seconds: int | float) -> str:
     """``48 s``, ``12 min 3 s``, ``3 h 5 min``."""
     if not math.isfinite(seconds):
         return MISSING

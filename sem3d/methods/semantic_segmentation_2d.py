@@ -149,10 +149,12 @@ class SemanticSegmentation2D(Method):
         }
 
     def artifacts(self, sums: dict[str, Tensor]) -> dict[str, object]:
-        """IoU of each class, and the confusion matrix (rows: truth)."""
+        """IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
         iou = mean_iou(sums["confusion"], "scannet").iou
         known = {name: float(value) for name, value in zip(CLASS_NAMES, iou, strict=True) if not np.isnan(value)}
-        return {"iou_by_class": known, "confusion": sums["confusion"].long().tolist()}
+        labelled = sums["confusion"].long().clone()
+        labelled[0] = 0
+        return {"iou_by_class": known, "confusion": {"names": list(CLASS_NAMES), "matrix": labelled.tolist()}}
 
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
         """Predictions beside labels for the first images of the batch."""

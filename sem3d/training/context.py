@@ -1,6 +1,7 @@
 """Where a training loop runs and whom it tells, and its randomness."""
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ class TrainingContext:
     run_folder: Path
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     tracking: NoTracking = field(default_factory=NoTracking)
+    launched: float = field(default_factory=time.time)
+    """When the run was asked for, in seconds since 1970."""
+    reclaimed: Callable[[], float | None] = lambda: None
+    """When a node of the run will be taken away, in seconds since 1970: infinity if that is unknown, ``None`` if no node is."""
     report: Callable[[dict[str, float]], None] = lambda metrics: None
     stream_batches: Callable[..., Iterator[StreamedBatch]] = stream_batches
     stream_once: Callable[..., Iterator[StreamedBatch]] = stream_once

@@ -12,9 +12,9 @@ from typing import Any
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.training.json_files import write_json
 from sem3d.training.launch import train
+from sem3d.training.preflight import Resources
 from sem3d.training.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.training.sweep_lock import held_alone
-from sem3d.training.sweep_trial import Resources
 
 MLFLOW_EXPERIMENT = "sem3d probes"
 TIMELESS = frozenset(
@@ -40,7 +40,7 @@ class Pace:
     """How long a training takes, by its parts, in seconds."""
 
     start: float
-    """Workers, data, network, first step, checkpoint, end."""
+    """Workers, data, network, first batch, end."""
     step: float
     evaluation: float
 
@@ -48,7 +48,7 @@ class Pace:
         """Seconds of a whole training."""
         steps, every = experiment.schedule.steps, experiment.run.evaluate_every
         evaluations = 1 + ((steps - 1) // every if every else 0)
-        return self.start + (steps - 1) * self.step + evaluations * self.evaluation
+        return self.start + steps * self.step + evaluations * self.evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Share:
 def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str], None]) -> Pace:
     """The pace of a kind of training, measured once for each storage folder by a run of ``steps`` steps."""
     kind = kind_of(method, experiment)
-    path = Path(experiment.run.storage) / "sweeps" / "probes" / f"{kind}.json"
+    path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
     with held_alone(experiment.run.storage, f"probe-{kind}"):
         if not path.is_file():
             say(f"probing {method}: {steps} steps")
@@ -83,19 +83,15 @@ def kind_of(method: str, experiment: Experiment) -> str:
 
 def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace:
     changes: dict[str, Any] = {"schedule.steps": steps, "schedule.warmup": 0, "init": "scratch", "run.name": name}
-    changes |= {"run.log_every": 1, "run.checkpoint_every": steps, "run.evaluate_every": 0}
+    changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0}
     short = override(experiment, changes | {"run.experiment": MLFLOW_EXPERIMENT})
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
-    said: list[tuple[float, str]] = []
     start = time.monotonic()
-    train(method, short, tags={"stage": "probe"}, say=lambda line: said.append((time.monotonic(), line)))
+    seconds = train(method, short, tags={"stage": "probe"}, say=lambda line: None).seconds
     whole = time.monotonic() - start
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
-    first = next(moment for moment, line in said if line.startswith("step 1/"))
-    last = next(moment for moment, line in said if line.startswith(f"step {steps}/"))
-    evaluated = next((moment for moment, line in said if line.startswith("evaluation at step")), last)
-    step, evaluation = (last - first) / max(steps - 1, 1), evaluated - last
-    return Pace(start=whole - (last - first) - evaluation, step=step, evaluation=evaluation)
+    training, evaluation = seconds["training"], seconds["evaluation"]
+    return Pace(start=whole - training - evaluation, step=training / steps, evaluation=evaluation)
 
 
 def whole_time(shares: Iterable[float], concurrent: int) -> float:
@@ -107,17 +103,11 @@ def whole_time(shares: Iterable[float], concurrent: int) -> float:
     return max(free, default=0.0)
 
 
-def totals(stages: list[list[Share]], concurrent: int, per_cpu_hour: float, per_gpu_hour: float) -> dict[str, float]:
-    """``trials``, ``seconds``, ``cpu_hours``, ``gpu_hours`` and ``money`` of stages that follow one another."""
+def totals(stages: list[list[Share]], concurrent: int) -> dict[str, float]:
+    """``seconds``, ``cpu_hours`` and ``gpu_hours`` of stages that follow one another."""
     shares = [share for stage in stages for share in stage]
-    seconds = math.fsum(whole_time([share.seconds for share in stage], concurrent) for stage in stages)
-    cpu_hours = math.fsum(share.seconds * share.held.cpus / 3600 for share in shares)
-    gpu_hours = math.fsum(share.seconds * share.held.gpus / 3600 for share in shares)
-    money = cpu_hours * per_cpu_hour + gpu_hours * per_gpu_hour
     return {
-        "trials": float(len(shares)),
-        "seconds": seconds,
-        "cpu_hours": cpu_hours,
-        "gpu_hours": gpu_hours,
-        "money": money,
+        "seconds": math.fsum(whole_time([share.seconds for share in stage], concurrent) for stage in stages),
+        "cpu_hours": math.fsum(share.seconds * share.held.cpus / 3600 for share in shares),
+        "gpu_hours": math.fsum(share.seconds * share.held.gpus / 3600 for share in shares),
     }

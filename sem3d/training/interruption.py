@@ -83,7 +83,7 @@ def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[No
         if stop_requested(run_folder):
             raise KeyboardInterrupt
         request_stop(run_folder)
-        say(f"{signal.Signals(number).name}: writing a checkpoint after this step; again to end at once")
+        say(f"{signal.Signals(number).name}: ending with a checkpoint; again to end at once")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -1,20 +1,22 @@
 """Starting a training: checks, MLflow, Ray Train, and the result; one call from jobs, Tune trials and tests."""
 
+import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray.train
-import ray.train.torch
 
 from sem3d.config import Experiment, digest
 from sem3d.errors import UserError
 from sem3d.methods import class_path, method_class, registered_name
 from sem3d.methods.method import Method
 from sem3d.training.cluster import connect
-from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu
+from sem3d.training.elastic import ElasticTrainer
+from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
+from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
 from sem3d.training.progress import lines_printed
 from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
 from sem3d.training.tracking import close_run, open_run, write_what_waits
@@ -33,6 +35,8 @@ class TrainingResult:
     """Last evaluation, with ``loss`` of the last step, ``skipped_steps`` and ``quarantined``."""
     mlflow_run_id: str
     steps: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Where the time of the last attempt went; see :class:`sem3d.training.stages.Stages`."""
 
 
 def train(
@@ -47,8 +51,10 @@ def train(
 
     ``callbacks`` go to Ray Train (a Tune trial passes its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's
     ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output. Raises :class:`UserError` for
-    what the user can mend, here or on any worker, and Ray's own error once ``run.max_failures`` crashes are used up.
+    what the user can mend, here or on any worker, :class:`Stopped` if the run was asked to stop (SIGTERM or SIGINT here, or
+    :func:`request_stop`), and Ray's own error once ``run.max_failures`` crashes are used up.
     """
+    launched = time.time()
     say = say or _print_line
     chosen = method_class(method) if isinstance(method, str) else method
     name = registered_name(class_path(chosen)) or chosen.__qualname__
@@ -73,14 +79,17 @@ def train(
         "tracking_uri": uri,
         "mlflow_run": run_id,
         "launch": uuid.uuid4().hex[:8],
+        "launched": launched,
+        "gpu": gpu,
     }
     status = "FAILED"
     try:
-        with lines_printed(folder, say):
-            outcome = _run_workers(settings, gpu, callbacks)
+        with stop_on_signals(folder, say), lines_printed(folder, say):
+            outcome = in_a_thread(lambda: _run_workers(settings, callbacks))
+        outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
         write_result(folder, outcome)
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         status = "KILLED"
         raise
     finally:
@@ -88,14 +97,16 @@ def train(
     return _result(folder, outcome)
 
 
-def _run_workers(settings: dict[str, Any], gpu: bool, callbacks: Sequence[Any]) -> dict[str, Any]:
+def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str, Any]:
     """Runs the loop on all workers and returns process 0's result; raises the :class:`UserError` a worker met."""
-    run = settings["experiment"].run
-    trainer = ray.train.torch.TorchTrainer(
+    run, gpu = settings["experiment"].run, settings["gpu"]
+    sizes = worker_sizes(settings["experiment"])
+    trainer = ElasticTrainer(
         worker_loop,
         train_loop_config=settings,
         scaling_config=ray.train.ScalingConfig(
-            num_workers=run.workers,
+            num_workers=(sizes[0], run.workers) if run.min_workers else run.workers,
+            elastic_resize_monitor_interval_s=run.resize_every,
             use_gpu=gpu,
             resources_per_worker={"CPU": run.cpus_per_worker} | ({"GPU": 1} if gpu else {}),
         ),
@@ -106,6 +117,8 @@ def _run_workers(settings: dict[str, Any], gpu: bool, callbacks: Sequence[Any]) 
             callbacks=list(callbacks),
             logging_config=ray.train.LoggingConfig(log_level="ERROR"),
         ),
+        sizes=sizes if run.min_workers else (),
+        run_folder=Path(settings["run_folder"]),
     )
     errors = Path(settings["run_folder"]) / f".errors-{settings['launch']}"
     try:
@@ -117,6 +130,8 @@ def _run_workers(settings: dict[str, Any], gpu: bool, callbacks: Sequence[Any]) 
         raise
     if "user_error" in outcome:
         raise UserError(outcome["user_error"])
+    if "stopped" in outcome:
+        raise Stopped(outcome["stopped"], Path(outcome["checkpoint"]))
     return {**outcome, "mlflow_run_id": settings["mlflow_run"]}
 
 
@@ -137,4 +152,5 @@ def _result(folder: Path, outcome: dict[str, Any]) -> TrainingResult:
         metrics=outcome["metrics"],
         mlflow_run_id=outcome["mlflow_run_id"],
         steps=outcome["steps"],
+        seconds=outcome["seconds"],
     )

@@ -17,10 +17,13 @@ from sem3d.errors import UserError
 from sem3d.methods.method import Method
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
+from sem3d.training.interruption import StopRequests
 from sem3d.training.milestones import Milestones
 from sem3d.training.optim import apply_schedule
+from sem3d.training.preemption import CheckpointRequests
 from sem3d.training.progress import Progress, progress_line
 from sem3d.training.quarantine import Quarantine, quarantine_report
+from sem3d.training.stages import Stages
 from sem3d.training.step import StepOutcome, data_parallel, training_step
 from sem3d.training.system_metrics import system_metrics
 from sem3d.training.training_state import TrainingState
@@ -40,6 +43,8 @@ class TrainingLoop:
 
     def __init__(self, method_class: type[Method], experiment: Experiment, context: TrainingContext):
         self.experiment, self.context, self.tracking = experiment, context, context.tracking
+        self.stages = Stages(context.launched)
+        self.stages.ends("start")
         self.samples = method_class.training_samples(experiment)
         if self.samples.table.num_rows == 0:
             raise UserError("there is no training sample: look at the index, its split and the label budget")
@@ -51,24 +56,41 @@ class TrainingLoop:
         self.milestones = Milestones(self.state, held_out, self.quarantine, context)
         self.progress = Progress(self.state.step, experiment.schedule.steps)
         self.unusable = 0
+        self.stop_requests = StopRequests(context.run_folder)
+        self.checkpoint_requests = CheckpointRequests(context.run_folder, context.reclaimed)
         self.tracking.tags({"data_digest": self.samples.digest, "device": str(context.device)})
+        self.stages.ends("build")
 
     def run(self) -> dict[str, Any]:
-        """All remaining steps, then the result."""
+        """All remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
         run, last_step = self.experiment.run, self.experiment.schedule.steps
         batches = self._open_stream(last_step)
         while self.state.step < last_step:
             outcome = self._step(batches)
             self.state.step += 1
             ends = self.state.step == last_step
+            wish = distributed.broadcast_json(self._wish()) if outcome.stop and not ends else ""
+            stops = wish == "stop"
             if ends or self.state.step % run.log_every == 0:
                 self._log(outcome)
             evaluates = ends or (run.evaluate_every > 0 and self.state.step % run.evaluate_every == 0)
-            if evaluates or self.state.step % run.checkpoint_every == 0:
+            if evaluates or wish or self.state.step % run.checkpoint_every == 0:
+                self.stages.ends("training")
                 with self.progress.pause():
                     self._gather_quarantine()
-                    self.milestones.reach(evaluates, sum(outcome.losses.values()), self._to_batch)
+                    self.milestones.reach(evaluates, bool(wish), sum(outcome.losses.values()), self._to_batch)
+                self.stages.ends("evaluation")
+            if wish and self.context.leads:
+                self.checkpoint_requests.meet()
+            if stops:
+                return {"stopped": self.state.step, "checkpoint": str(self.state.store.path(self.state.step))}
         return self._finish()
+
+    def _wish(self) -> str:
+        """What process 0 was asked to do between steps: ``stop`` (with a checkpoint), ``checkpoint`` or nothing."""
+        if not self.context.leads:
+            return ""
+        return "stop" if self.stop_requests() else "checkpoint" if self.checkpoint_requests() else ""
 
     def _open_stream(self, last_step: int) -> Iterator[StreamedBatch]:
         return self.context.stream_batches(
@@ -92,13 +114,22 @@ class TrainingLoop:
         apply_schedule(self.experiment.schedule, self.state.optimizers, method, step)
         with self.progress.waiting():
             micro_batches = [next(batches) for _ in range(self.experiment.optim.accumulate)]
+        if "first_batch" not in self.stages.seconds:
+            self.stages.ends("first_batch")
         for micro_batch in micro_batches:
             self.quarantine.add("training", step, micro_batch.failures)
             self.unusable += len(micro_batch.failures)
         seed_everything(seed, step, distributed.rank() + 1)
         columns = [micro_batch.columns for micro_batch in micro_batches]
         outcome = training_step(
-            self.model, method, self.state.optimizers, columns, self._to_batch, self.experiment, step
+            self.model,
+            method,
+            self.state.optimizers,
+            columns,
+            self._to_batch,
+            self.experiment,
+            step,
+            stop=bool(self._wish()),
         )
         self._count(outcome)
         return outcome
@@ -154,6 +185,8 @@ class TrainingLoop:
             for name, checkpoint in {"best": best, "last": last}.items():
                 self.tracking.file(checkpoint / "weights.safetensors", f"weights/{name}")
             self.tracking.flush()
+            self.stages.ends("finish")
+            result["seconds"] = self.stages.seconds
         self.context.say(
             f"done: {self.state.step} steps, {counters.seen} samples seen, {counters.quarantined} unusable, "
             f"{counters.skipped} steps skipped"

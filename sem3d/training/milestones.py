@@ -23,12 +23,17 @@ class Milestones:
         self.context = context
         self.run = state.experiment.run
 
-    def reach(self, evaluates: bool, loss: float, to_batch: Callable[[dict[str, Tensor]], Any]) -> None:
-        """Evaluates where due, writes a checkpoint if one is due or this is the best so far, and reports."""
+    def reach(self, evaluates: bool, saves: bool, loss: float, to_batch: Callable[[dict[str, Tensor]], Any]) -> None:
+        """Evaluates where due, writes a checkpoint if one is due or wanted or this is the best so far, and reports."""
         state, counters = self.state, self.state.counters
         best = self._evaluate(to_batch) if evaluates else False
         counters.metrics["loss"] = loss
-        if best or state.step == state.experiment.schedule.steps or state.step % self.run.checkpoint_every == 0:
+        if (
+            best
+            or saves
+            or state.step == state.experiment.schedule.steps
+            or state.step % self.run.checkpoint_every == 0
+        ):
             path = state.save()
             if self.context.leads:
                 if best:

@@ -30,9 +30,14 @@ def cluster_resources() -> Resources:
 def check_batches(experiment: Experiment) -> None:
     """Raises :class:`UserError` unless every worker gets an equal share of every micro-batch."""
     run, accumulate = experiment.run, experiment.optim.accumulate
-    if min(run.workers, run.batch_size, accumulate, experiment.schedule.steps) < 1:
-        raise UserError("run.workers, run.batch_size, optim.accumulate and schedule.steps must be at least 1")
+    if run.workers < 0:
+        raise UserError(f"run.workers is {run.workers}, it must be at least 0")
+    if not 0 <= run.min_workers <= run.workers:
+        raise UserError(f"run.min_workers is {run.min_workers}, it must be from 0 to run.workers {run.workers}")
     at_least_one = {
+        "run.batch_size": run.batch_size,
+        "optim.accumulate": accumulate,
+        "schedule.steps": experiment.schedule.steps,
         "run.log_every": run.log_every,
         "run.checkpoint_every": run.checkpoint_every,
         "run.keep": run.keep,
@@ -41,30 +46,38 @@ def check_batches(experiment: Experiment) -> None:
     for name, value in at_least_one.items():
         if value < 1:
             raise UserError(f"{name} is {value}, it must be at least 1")
-    if run.batch_size % (accumulate * run.workers):
+    if run.batch_size % (accumulate * max(run.workers, 1)):
         raise UserError(
             f"run.batch_size {run.batch_size} cannot be shared by {run.workers} workers x {accumulate} micro-batches: "
-            f"choose a multiple of {accumulate * run.workers}"
+            f"choose a multiple of {accumulate * max(run.workers, 1)}"
         )
+
+
+def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
+    """Numbers of workers that the run may have, smallest first: those that share every micro-batch equally."""
+    run = experiment.run
+    whole = run.batch_size // experiment.optim.accumulate
+    fewest = run.min_workers or run.workers
+    return tuple(size for size in range(fewest, run.workers + 1) if whole % max(size, 1) == 0)
 
 
 def use_gpu(experiment: Experiment, resources: Resources) -> bool:
     """Whether workers get a GPU each, by ``run.device``; raises :class:`UserError` if that asks for more than there are."""
-    run = experiment.run
-    if run.device == "gpu" and resources.gpus < run.workers:
+    run, needed = experiment.run, max(worker_sizes(experiment)[0], 1)
+    if run.device == "gpu" and resources.gpus < needed:
         raise UserError(
-            f"run.device gpu needs {run.workers} GPUs for {run.workers} workers, the Ray cluster has {resources.gpus:g}: "
+            f"run.device gpu needs {needed} GPUs for {run.workers} workers, the Ray cluster has {resources.gpus:g}: "
             "choose fewer run.workers or run.device cpu"
         )
-    return run.device != "cpu" and resources.gpus >= run.workers
+    return run.device != "cpu" and resources.gpus >= needed
 
 
 def check_cpus(experiment: Experiment, resources: Resources) -> None:
     """Raises :class:`UserError` if the workers would leave Ray Data without a CPU, which hangs without a message."""
-    run = experiment.run
-    needed = run.workers * run.cpus_per_worker + 1
+    run, fewest = experiment.run, worker_sizes(experiment)[0]
+    needed = fewest * run.cpus_per_worker + 1
     if resources.cpus < needed:
         raise UserError(
-            f"{run.workers} workers x {run.cpus_per_worker:g} CPUs + 1 for reading data need {needed:g} CPUs, the Ray "
+            f"{fewest} workers x {run.cpus_per_worker:g} CPUs + 1 for reading data need {needed:g} CPUs, the Ray "
             f"cluster has {resources.cpus:g}: choose fewer run.workers, a smaller run.cpus_per_worker or a larger cluster"
         )

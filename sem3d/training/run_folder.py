@@ -17,6 +17,8 @@ CIRCUMSTANCES = frozenset(
         "run.name",
         "run.storage",
         "run.workers",
+        "run.min_workers",
+        "run.resize_every",
         "run.device",
         "run.cpus_per_worker",
         "run.log_every",

@@ -10,10 +10,11 @@ import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
@@ -21,6 +22,7 @@ ON_THE_HEAD = [{"CPU": 0, "node:__internal_head__": 0.001}]
 TIME = "step"
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Who is told, in the driver, what becomes of the trials."""
 
@@ -31,16 +33,15 @@ class Watcher(Protocol):
         """The trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
 
 
-def run_all(
-    work: Callable[[str], None], keys: Sequence[str], folder: Path, concurrent: int, watcher: Watcher
-) -> None:
+def run_all(work: Callable[[str], None], keys: Sequence[str], folder: Path, concurrent: int, watcher: Watcher) -> None:
     """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only."""
 
     def trainable(config: dict[str, Any]) -> None:
         work(config["key"])
 
     if keys:
-        _fit(trainable, {"key": tune.grid_search(list(keys))}, {}, folder, concurrent, watcher)
+        again = {"reuse_actors": True}
+        _fit(trainable, {"key": tune.grid_search(list(keys))}, again, folder, concurrent, watcher)
 
 
 def search(
@@ -98,14 +99,22 @@ class _Named:
         self.watcher.ended(self.name_of(config), config, report, error)
 
 
-class _Told(tune.Callback):
-    """Passes Tune's events on to a watcher."""
+class _Told(TrialProgressCallback):
+    """Passes Tune's events on to a watcher, in the place of what would print them."""
 
     def __init__(self, watcher: Watcher):
+        super().__init__()
         self.watcher = watcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its callbacks down, and a watcher belongs to the driver."""
+        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.watcher.started(trial.config.get("key", ""), trial.config)
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **info: Any) -> None:
+        """Reports are for the scheduler."""
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, "")
@@ -124,7 +133,7 @@ def _fit(
     watcher: Watcher,
 ) -> None:
     """Runs a Tuner in a folder of its own, quietly, and removes it."""
-    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    os.environ |= {"RAY_CHDIR_TO_TRIAL_DIR": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
     storage, name = folder / ".tune", uuid.uuid4().hex[:8]
     tuner = tune.Tuner(
         tune.with_resources(trainable, tune.PlacementGroupFactory(ON_THE_HEAD)),

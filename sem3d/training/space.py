@@ -52,7 +52,10 @@ class Part:
         presets = method_class(self.method).presets
         if self.preset not in presets:
             raise UserError(f"unknown preset '{self.preset}' of {self.method}: choose one of {', '.join(presets)}")
-        return override(presets[self.preset](), self.settings)
+        start = presets[self.preset]()
+        for leaf in sorted(set(self.settings) - set(flatten(start))):
+            raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {self.method} --help")
+        return override(start, self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,11 @@ def space_of(module: ModuleType, preset: str = "") -> Space:
         _check(arm.trained, (space.budget, *space.search), f"arm '{arm.name}' of space {name}")
         if arm.pretrained:
             _check(arm.pretrained, (), f"pretraining of arm '{arm.name}' of space {name}")
+            handed_on = [leaf for leaf in space.search if leaf.startswith(space.shared)]
+            if handed_on:
+                raise UserError(
+                    f"space {name} searches {handed_on[0]}, which pretrainings share: search it apart from them"
+                )
     return space
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,23 @@ class Spool:
         """Whether nothing waits."""
         return not self.entries
 
-    def waiting(self, most: int) -> list[Path]:
-        """The oldest ``most`` entries."""
+    def waiting(self, most: int) -> list[tuple[Path, dict[str, Any]]]:
+        """The oldest ``most`` entries, each with its record, whose ``file`` is a path or ``None``."""
         with self.lock:
-            return self.entries[:most]
+            oldest = self.entries[:most]
+        found = [(entry, record) for entry in oldest if (record := _read(entry)) is not None]
+        if len(found) < len(oldest):
+            self.remove([entry for entry in oldest if not entry.exists()])
+            return self.waiting(most)
+        return found
 
     def remove(self, entries: list[Path]) -> None:
         """Forgets entries; a kill in the middle leaves whole ones."""
         for entry in entries:
             leaving = entry.with_name(f"{UNFINISHED}{entry.name}")
-            entry.rename(leaving)
-            shutil.rmtree(leaving)
+            with suppress(FileNotFoundError):
+                entry.rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
         with self.lock:
             gone = set(entries)
             self.entries = [entry for entry in self.entries if entry not in gone]
@@ -72,9 +79,12 @@ def is_waiting(folder: Path) -> bool:
     return folder.is_dir() and not Spool(folder).is_empty()
 
 
-def read_record(entry: Path) -> dict[str, Any]:
-    """The record of an entry; ``file`` is the path of its file, or ``None``."""
-    record = json.loads((entry / RECORD).read_text())
+def _read(entry: Path) -> dict[str, Any] | None:
+    """The record of an entry; ``None`` if a process of an attempt that is being killed has just taken it away."""
+    try:
+        record = json.loads((entry / RECORD).read_text())
+    except FileNotFoundError:
+        return None
     return {**record, "file": entry / "file" / Path(record["file"]).name if record["file"] else None}
 
 

@@ -22,6 +22,8 @@ class StepOutcome:
     losses: dict[str, float]
     gradient_norm: float
     finite: bool
+    stop: bool = False
+    """Whether any process wants the run to stop; the same on all."""
 
 
 def data_parallel(method: Method) -> nn.Module:
@@ -45,11 +47,12 @@ def training_step(
     to_batch: Callable[[dict[str, Tensor]], Any],
     experiment: Experiment,
     step: int,
+    stop: bool = False,
 ) -> StepOutcome:
     """Runs one step over the micro-batches in ``columns``.
 
     Where any process meets a loss or gradient that is not finite, nothing changes on any: neither weights nor optimiser
-    state nor BatchNorm statistics.
+    state nor BatchNorm statistics. ``stop`` is this process's wish to end, told to the others along with the losses.
     """
     turn = method.turn(step)
     statistics = _batch_statistics(method)
@@ -66,8 +69,10 @@ def training_step(
     moving = [parameter for name in turn for group in optimizers[name].param_groups for parameter in group["params"]]
     norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in moving if parameter.grad is not None])
     names = sorted(sums)
-    local = torch.stack([*(sums[name] for name in names), norm.to(sums[names[0]])])
-    *means, mean_norm = (all_sum(local) / world_size()).tolist()
+    local = torch.stack(
+        [*(sums[name] for name in names), norm.to(sums[names[0]]), sums[names[0]].new_tensor(float(stop))]
+    )
+    *means, mean_norm, stops = (all_sum(local) / world_size()).tolist()
     finite = all(math.isfinite(value) for value in [*means, mean_norm])
     if finite:
         if experiment.optim.clip_norm > 0:
@@ -76,7 +81,7 @@ def training_step(
             optimizers[name].step()
     else:
         _restore(statistics)
-    return StepOutcome(dict(zip(names, means, strict=True)), mean_norm, finite)
+    return StepOutcome(dict(zip(names, means, strict=True)), mean_norm, finite, stops > 0)
 
 
 def _forward(model: nn.Module, batch: Any, experiment: Experiment, step: int) -> dict[str, Tensor]:

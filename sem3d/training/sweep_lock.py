@@ -14,11 +14,13 @@ def held_alone(storage: str | Path, name: str, wait: bool = True) -> Iterator[No
 
     Raises :class:`UserError` if another holds it and ``wait`` is off.
     """
-    path = Path(storage) / "sweeps" / f".{name}.lock"
+    path = Path(storage) / ".locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
-            raise UserError(f"{name} is being run by another process: wait for it, or give this one another --name") from error
+            raise UserError(
+                f"{name} is being run by another process: wait for it, or give this one another --name"
+            ) from error
         yield

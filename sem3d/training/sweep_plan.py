@@ -14,6 +14,7 @@ from sem3d.training.space import Arm, Space
 PLACES = (
     "run.storage",
     "run.workers",
+    "run.min_workers",
     "run.device",
     "run.cpus_per_worker",
     "run.tracking_uri",
@@ -152,7 +153,7 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
         seed=seed,
         method=arm.trained.method,
         experiment=experiment,
-        settings=_differences(arm, experiment, set(varied)),
+        settings=_differences(arm, experiment, set(varied)) | ({"init": before.key} if before else {}),
         pretraining=before,
     )
 

@@ -122,6 +122,17 @@ def write_trial(folder: Path, trial: TrialRecord) -> None:
     write_json(folder / TRIALS_FOLDER / f"{trial.key}.json", asdict(trial))
 
 
+def read_trial(folder: Path, key: str) -> TrialRecord | None:
+    """The record of one trial, if it has ended."""
+    path = folder / TRIALS_FOLDER / f"{key}.json"
+    return _read(path, TrialRecord) if path.is_file() else None
+
+
+def forget_trial(folder: Path, key: str) -> None:
+    """Removes the record of a trial that is tried again."""
+    (folder / TRIALS_FOLDER / f"{key}.json").unlink(missing_ok=True)
+
+
 def read_trials(folder: Path) -> list[TrialRecord]:
     """All trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
     trials = [_read(path, TrialRecord) for path in (folder / TRIALS_FOLDER).glob("*.json")]
@@ -131,6 +142,17 @@ def read_trials(folder: Path) -> list[TrialRecord]:
 def write_pretraining(folder: Path, pretraining: PretrainingRecord) -> None:
     """Records that a pretraining of the sweep in ``folder`` has ended."""
     write_json(folder / PRETRAININGS_FOLDER / f"{pretraining.key}.json", asdict(pretraining))
+
+
+def read_pretraining(folder: Path, key: str) -> PretrainingRecord | None:
+    """The record of one pretraining, if it has ended."""
+    path = folder / PRETRAININGS_FOLDER / f"{key}.json"
+    return _read(path, PretrainingRecord) if path.is_file() else None
+
+
+def forget_pretraining(folder: Path, key: str) -> None:
+    """Removes the record of a pretraining that is tried again."""
+    (folder / PRETRAININGS_FOLDER / f"{key}.json").unlink(missing_ok=True)
 
 
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:

@@ -12,8 +12,7 @@ from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.training.interruption import Stopped, request_stop, stop_requested
 from sem3d.training.launch import TrainingResult, train
-from sem3d.training.parent_run import PARENT_TAG
-from sem3d.training.preflight import cluster_resources, use_gpu
+from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import run_folder
 from sem3d.training.spent import clocked, spent_on
 from sem3d.training.sweep_lock import held_alone
@@ -29,16 +28,8 @@ from sem3d.training.tracking_store import first_line
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What a training holds while it runs: its workers' CPUs and one for reading data, and its workers' GPUs."""
-
-    cpus: float
-    gpus: float
-
-
 def resources_of(experiment: Experiment) -> Resources:
-    """What a training would hold on the connected cluster."""
+    """What a training holds on the connected cluster: its workers' CPUs and one for reading data, its workers' GPUs."""
     run = experiment.run
     return Resources(
         cpus=run.workers * run.cpus_per_worker + 1,
@@ -83,31 +74,31 @@ class TrialWork:
     """Trains one trial as a child of the sweep's MLflow run."""
 
     folder: Path
+    """Of the sweep."""
     trials: dict[str, Trial]
-    parent: str
-    sweep: str
+    tags: dict[str, str]
 
     def __call__(self, key: str) -> None:
         """Runs the trial named ``key`` and records how it ended."""
-        self.train(self.trials[key], self.folder)
+        run_trial(self.trials[key], self.folder, self.folder, self.tags | {"stage": "trial"})
 
-    def train(self, trial: Trial, records: Path, callbacks: Sequence[Any] = (), stage: str = "trial") -> None:
-        """Runs ``trial`` and records in ``records`` how it ended."""
-        result, error = attempt(
-            self.folder,
-            trial.key,
-            trial.method,
-            trial.experiment,
-            lambda say: train(
-                trial.method,
-                with_start(trial),
-                callbacks=callbacks,
-                tags=tags_of(trial, self.sweep, self.parent) | {"stage": stage},
-                say=say,
-            ),
-        )
-        if result or error:
-            write_trial(records, record_of(trial, result, error, spent_on(self.folder, trial.key)))
+
+def run_trial(
+    trial: Trial, folder: Path, records: Path, tags: dict[str, str], callbacks: Sequence[Any] = ()
+) -> TrialRecord | None:
+    """Runs a trial of the sweep in ``folder`` and records in ``records`` how it ended; ``None`` where it was asked to stop."""
+    result, error = attempt(
+        folder,
+        trial.key,
+        trial.method,
+        trial.experiment,
+        lambda say: train(trial.method, with_start(trial), callbacks=callbacks, tags=tags_of(trial) | tags, say=say),
+    )
+    if result is None and not error:
+        return None
+    record = record_of(trial, result, error, spent_on(folder, trial.key))
+    write_trial(records, record)
+    return record
 
 
 def with_start(trial: Trial) -> Experiment:
@@ -120,10 +111,9 @@ def with_start(trial: Trial) -> Experiment:
     return override(trial.experiment, {"init": checkpoint})
 
 
-def tags_of(trial: Trial, sweep: str, parent: str) -> dict[str, str]:
+def tags_of(trial: Trial) -> dict[str, str]:
     """What MLflow's runs are filtered by."""
-    tags = {PARENT_TAG: parent, "sweep": sweep, "trial": trial.key}
-    tags |= {"arm": trial.arm, "budget": f"{trial.budget:g}", "seed": str(trial.seed)}
+    tags = {"trial": trial.key, "arm": trial.arm, "budget": f"{trial.budget:g}", "seed": str(trial.seed)}
     return tags | ({"pretraining": trial.pretraining.key} if trial.pretraining else {})
 
 
@@ -140,7 +130,7 @@ def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: 
         checkpoint=str(result.checkpoint_best),
         mlflow_run_id=result.mlflow_run_id,
         steps=result.steps,
-        training_seconds=result.metrics.get("training_seconds", 0.0),
+        training_seconds=result.seconds.get("training", 0.0),
         seconds=seconds,
     )
 

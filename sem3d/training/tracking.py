@@ -19,7 +19,7 @@ from sem3d.errors import UserError
 from sem3d.training.no_tracking import NoTracking
 from sem3d.training.progress import log_line
 from sem3d.training.run_folder import CONFIG_NAME
-from sem3d.training.spool import Spool, is_waiting, read_record
+from sem3d.training.spool import Spool, is_waiting
 from sem3d.training.tracking_store import LockedStore, first_line, revision, store_client, store_errors
 
 RUN_TAG = "sem3d.run"
@@ -74,7 +74,8 @@ def _write_parameters(client: Any, run_id: str, experiment: Experiment, known: s
 
 def _forget_old_ends(spool: Spool) -> None:
     """Removes the ends of earlier attempts that still wait: this attempt will have its own."""
-    spool.remove([entry for entry in spool.entries if read_record(entry)["kind"] == "status"])
+    waiting = spool.waiting(len(spool.entries))
+    spool.remove([entry for entry, record in waiting if record["kind"] == "status"])
 
 
 def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
@@ -159,13 +160,12 @@ class Tracking(NoTracking):
 
     def _write(self) -> None:
         """Gives the store what waits, oldest first, until nothing does or it is away; metrics go many at a time."""
-        while time.monotonic() >= self.next_try and (entries := self.spool.waiting(RECORDS_AT_ONCE)):
-            records = [read_record(entry) for entry in entries]
-            metrics = list(itertools.takewhile(lambda record: record["kind"] == "metrics", records))
-            together = metrics or records[:1]
-            if not self._try(together):
+        while time.monotonic() >= self.next_try and (oldest := self.spool.waiting(RECORDS_AT_ONCE)):
+            metrics = itertools.takewhile(lambda item: item[1]["kind"] == "metrics", oldest)
+            together = list(metrics) or oldest[:1]
+            if not self._try([record for _, record in together]):
                 return
-            self.spool.remove(entries[: len(together)])
+            self.spool.remove([entry for entry, _ in together])
 
     def _try(self, records: list[dict[str, Any]]) -> bool:
         """Whether the store took the records or never will; one that was away is left alone for a while."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import ray.train
 import ray.train.torch
 import torch
+from ray.train.v2._internal.execution.context import get_train_context
 
 from sem3d.errors import UserError
 from sem3d.training import distributed
@@ -32,7 +34,9 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
         return {"user_error": line}
     torch.set_num_threads(max(1, int(settings["experiment"].run.cpus_per_worker)))
     try:
-        return fit(settings["method_class"], settings["experiment"], _context(settings))
+        context = _context(settings)
+        _say_where(context)
+        return fit(settings["method_class"], settings["experiment"], context)
     except UserError as error:
         _write_error(errors, str(error))
         if not _all_know(errors, seconds=2.0):
@@ -64,16 +68,34 @@ def first_error(errors: Path) -> str | None:
     return None
 
 
+def reclaim_time() -> float | None:
+    """When a node of this run will be taken away, in seconds since 1970; infinity if Ray does not say, ``None`` if none will.
+
+    Reads this worker's own copy: Ray's public ``get_preemption_info`` waits for all workers through an actor, 3 ms a call.
+    """
+    info = get_train_context().preemption_context.preemption_info
+    if info is None:
+        return None
+    return math.inf if info.deadline_ms is None else info.deadline_ms / 1000
+
+
+def _say_where(context: TrainingContext) -> None:
+    nodes = distributed.gather_json(ray.get_runtime_context().get_node_id())
+    context.say(f"workers: {len(nodes)}, on {len(set(nodes))} node{'s' if len(set(nodes)) > 1 else ''}")
+
+
 def _context(settings: dict[str, Any]) -> TrainingContext:
     run_folder = Path(settings["run_folder"])
     leads = distributed.rank() == 0
     if leads:
         logger = logging.getLogger("sem3d")
         logger.setLevel(logging.INFO)
-        logger.addHandler(ProgressHandler(run_folder))
+        logger.handlers[:] = [ProgressHandler(run_folder)]
     return TrainingContext(
         run_folder=run_folder,
-        device=ray.train.torch.get_device(),
+        device=ray.train.torch.get_device() if settings["gpu"] else torch.device("cpu"),
+        launched=settings["launched"],
         tracking=Tracking(settings["tracking_uri"], settings["mlflow_run"], run_folder) if leads else NoTracking(),
+        reclaimed=reclaim_time if settings["experiment"].run.workers else lambda: None,
         report=ray.train.report,
     )

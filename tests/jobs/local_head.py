@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -30,9 +29,10 @@ PORTS = (
 
 @dataclass(frozen=True)
 class LocalHead:
-    """A running head: the address of its job server, and the environment of a client that may use it."""
+    """A running head: the addresses of its job server and of itself, and the environment of a client that may use it."""
 
     address: str
+    gcs: str
     environment: dict[str, str]
     folder: Path
 
@@ -40,7 +40,10 @@ class LocalHead:
         """``ray <arguments>`` as a client types it; ``changes`` are variables of its environment."""
         command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
         environment = self.environment | {"RAY_API_SERVER_ADDRESS": self.address} | changes
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=150)
+        try:
+            return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"{command} goes on:\n{(late.stdout or b'').decode()[-4000:]}") from late
 
 
 @contextlib.contextmanager
@@ -50,7 +53,9 @@ def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
     token = folder / "token"
     token.write_text(uuid.uuid4().hex)
     token.chmod(0o600)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "SEM3D_", "MLFLOW"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "SEM3D_", "MLFLOW"))
+    }
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
@@ -68,27 +73,33 @@ def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
             command, cwd=folder, env=environment | variables, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_for_port(ports["dashboard-port"], head, folder / "head.log")
-        yield LocalHead(f"http://127.0.0.1:{ports['dashboard-port']}", environment, folder)
+        wait_for_head(head, folder / "head.log", ports["dashboard-port"])
+        yield LocalHead(
+            f"http://127.0.0.1:{ports['dashboard-port']}", f"127.0.0.1:{ports['port']}", environment, folder
+        )
     finally:
         end(head)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def end(head: subprocess.Popen) -> None:
-    """Ends the head and every process below it."""
-    below = psutil.Process(head.pid).children(recursive=True) if head.poll() is None else []
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(head.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        head.wait(10)
-    _, alive = psutil.wait_procs(below, timeout=2)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(head.pid, signal.SIGKILL)
+    """Ends the head and every process below it, first those that would start others again."""
+    if head.poll() is None:
+        below = [psutil.Process(head.pid), *psutil.Process(head.pid).children(recursive=True)]
+        for process in below:
+            below += [child for child in _children(process) if child not in below]
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(below[1:], timeout=10)
     head.wait(10)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        process.suspend()
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def free_ports(count: int) -> list[int]:
@@ -100,14 +111,15 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def wait_for_port(port: int, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
-    """Returns once something listens; fails with the log where the process has ended or time is up."""
+def wait_for_head(process: subprocess.Popen, log: Path, port: int, seconds: float = 90) -> None:
+    """Returns once the head is up; fails with its log where it has ended or time is up."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+        if "runtime started" in log.read_text():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
         time.sleep(0.2)
-    raise AssertionError(f"no Ray head on port {port}:\n{log.read_text()[-3000:]}")
+    raise AssertionError(f"no Ray head:\n{log.read_text()[-3000:]}")
 
 
 def fresh_clone(target: Path) -> Path:

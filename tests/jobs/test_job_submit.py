@@ -1,6 +1,7 @@
 """``ray job submit`` from a fresh clone to a local head that asks for a token, and ``ray job stop``."""
 
 import json
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -8,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sem3d.training import launch
 from sem3d.training.checkpoint_files import read_state
+from sem3d.training.health.authentication import authentication
+from sem3d.training.health.ray_cluster import cluster
+from sem3d.training.sweep_records import read_trials, sweep_folder
 from tests.jobs.local_head import LocalHead, fresh_clone, local_head
 from tests.methods.tiny import EVERYWHERE, TINY
 
 pytestmark = pytest.mark.slow
-STOPPABLE = "stop_on_signals" in Path(launch.__file__).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,17 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def head() -> Iterator[LocalHead]:
     with local_head(RAY_JOB_STOP_WAIT_TIME_S="60") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def job_rooms(head: LocalHead, clone: Path) -> Path:
+    """Small rooms, rendered by a job: the tests of this file need no Ray but their own."""
+    rooms = head.folder / "rooms"
+    sizes = ["--color-height", "60", "--color-width", "80", "--depth-height", "60", "--depth-width", "80"]
+    sizes += ["--rooms-train", "2", "--rooms-val", "1", "--frames-per-room", "8", "--point-spacing", "0.05"]
+    answer = submit(head, clone, ["python", "-m", "jobs.prepare", "rooms", "--out", str(rooms), *sizes])
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return rooms
 
 
 def flags(settings: dict[str, object]) -> list[str]:
@@ -80,8 +93,27 @@ def test_a_client_without_the_token_is_refused(head, clone):
     assert "token authentication is enabled" in answer.stdout + answer.stderr
 
 
-def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, clone, rooms, tmp_path):
-    answer = submit(head, clone, train_command(rooms, str(tmp_path), run__name="job"))
+def test_the_doctor_finds_the_head_and_what_it_wants(head, monkeypatch):
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.setenv(name, head.environment[name])
+    assert [finding.level for finding in authentication()] == ["ok"]
+    assert [finding.level for finding in cluster(head.address)] == ["ok"]
+    (found,) = cluster(head.gcs)
+    assert found.level == "ok", found
+    assert "nodes 1, CPUs 4" in found.found
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    (refused,) = cluster(head.address)
+    assert refused.level == "FAIL"
+    assert "RAY_AUTH_MODE=token" in refused.mend
+    (refused,) = cluster(head.gcs)
+    assert refused.level == "FAIL", refused
+    assert "RAY_AUTH_MODE=token" in refused.mend
+
+
+def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, clone, job_rooms, tmp_path):
+    answer = submit(head, clone, train_command(job_rooms, str(tmp_path), run__name="job"))
     log = answer.stdout + answer.stderr
     assert answer.returncode == 0, log
     assert "step 4/4" in log
@@ -93,22 +125,21 @@ def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, 
     assert runs_in(tmp_path / "mlflow.db") == {"job": "FINISHED"}
 
 
-def test_a_relative_storage_is_refused_in_a_job_or_taken_from_the_shared_folder(head, clone, rooms):
-    answer = submit(head, clone, train_command(rooms, "runs"))
+def test_a_relative_storage_is_refused_in_a_job_or_taken_from_the_shared_folder(head, clone, job_rooms):
+    answer = submit(head, clone, train_command(job_rooms, "runs"))
     assert answer.returncode != 0
     assert "error: run.storage 'runs' is relative and this is a Ray job" in answer.stdout + answer.stderr
 
 
-@pytest.mark.skipif(not STOPPABLE, reason="sem3d.training.launch does not use sem3d.training.interruption yet")
-def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, rooms, tmp_path):
+def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, job_rooms, tmp_path):
     run_folder = tmp_path / "stopped"
     command = train_command(
-        rooms, str(tmp_path), run__name="stopped", schedule__steps=5000, run__checkpoint_every=5000
+        job_rooms, str(tmp_path), run__name="stopped", schedule__steps=5000, run__checkpoint_every=5000
     )
     options = ("--no-wait", "--submission-id", "to-be-stopped")
     assert submit(head, clone, command, *options).returncode == 0
     log = run_folder / "progress.log"
-    wait_until(lambda: log.is_file() and "step 2/" in log.read_text(), 90, "the second step")
+    wait_until(lambda: log.is_file() and "step 2/" in log.read_text(), 300, "the second step")
     assert not list(run_folder.glob("checkpoints/step-*"))
     answer = head.ray("job", "stop", "to-be-stopped")
     assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -117,3 +148,37 @@ def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, rooms, 
     assert "STOPPED" in head.ray("job", "status", "to-be-stopped").stdout.upper()
     assert runs_in(tmp_path / "mlflow.db") == {"stopped": "KILLED"}
     assert not (run_folder / "result.json").exists()
+
+
+def test_a_small_sweep_from_a_fresh_clone_ends_with_its_table(head, clone, job_rooms, tmp_path):
+    steps = {"schedule.steps": 2, "run.checkpoint_every": 2}
+    words = leaf_values(EVERYWHERE | TINY["semantic_segmentation_2d"] | steps)
+    words += [f"pretrain.{word}" for word in leaf_values(EVERYWHERE | TINY["pri3d"] | steps)]
+    command = ["python", "-m", "jobs.tune", "pri3d", "--data.root", str(job_rooms), "--storage", str(tmp_path)]
+    command += [
+        "--arms",
+        "scratch",
+        "pri3d",
+        "--budgets",
+        "1.0",
+        "--seeds",
+        "1",
+        "--probe-steps",
+        "0",
+        "--name",
+        "small",
+    ]
+    answer = submit(head, clone, [*command, "--set", *(shlex.quote(word) for word in words)])
+    log = answer.stdout + answer.stderr
+    assert answer.returncode == 0, log
+    assert {trial.arm: trial.status for trial in read_trials(sweep_folder(tmp_path, "small"))} == {
+        "scratch": "finished",
+        "pri3d": "finished",
+    }
+    assert set(runs_in(tmp_path / "mlflow.db").values()) == {"FINISHED"}
+
+
+def leaf_values(settings: dict[str, object]) -> list[str]:
+    """Dotted leaves as ``leaf=value``; ``init`` is what a sweep compares."""
+    words = {name: " ".join(map(str, value)) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return [f"{name}={value}" for name, value in words.items() if name != "init"]

@@ -1,7 +1,7 @@
 import pytest
 
 from sem3d.errors import UserError
-from sem3d.training.preflight import Resources, check_batches, check_cpus, use_gpu
+from sem3d.training.preflight import Resources, check_batches, check_cpus, use_gpu, worker_sizes
 from tests.training.toy_method import toy_experiment
 
 
@@ -26,4 +26,29 @@ def test_every_worker_gets_an_equal_share(tmp_path):
     with pytest.raises(UserError, match="choose a multiple of 6"):
         check_batches(toy_experiment(tmp_path, run={"workers": 3}, optim={"accumulate": 2}))
     with pytest.raises(UserError, match="at least 1"):
-        check_batches(toy_experiment(tmp_path, run={"workers": 0}))
+        check_batches(toy_experiment(tmp_path, schedule={"steps": 0}))
+    check_batches(toy_experiment(tmp_path, run={"workers": 0}))
+
+
+def test_an_elastic_run_takes_the_sizes_that_share_a_micro_batch_equally(tmp_path):
+    run = {"batch_size": 24, "workers": 6}
+    assert worker_sizes(toy_experiment(tmp_path, run=run)) == (6,)
+    assert worker_sizes(toy_experiment(tmp_path, run={**run, "min_workers": 1})) == (1, 2, 3, 4, 6)
+    assert worker_sizes(toy_experiment(tmp_path, run={**run, "min_workers": 5})) == (6,)
+    assert worker_sizes(toy_experiment(tmp_path, run={**run, "min_workers": 2}, optim={"accumulate": 2})) == (
+        2,
+        3,
+        4,
+        6,
+    )
+
+
+def test_an_elastic_run_starts_on_what_its_fewest_workers_need(tmp_path):
+    experiment = toy_experiment(tmp_path, run={"workers": 4, "min_workers": 1})
+    check_batches(experiment)
+    check_cpus(experiment, Resources(cpus=2.0, gpus=0.0))
+    assert use_gpu(experiment, Resources(cpus=2.0, gpus=1.0))
+    with pytest.raises(UserError, match="1 workers x 1 CPUs"):
+        check_cpus(experiment, Resources(cpus=1.0, gpus=0.0))
+    with pytest.raises(UserError, match=r"run\.min_workers is 5"):
+        check_batches(toy_experiment(tmp_path, run={"workers": 4, "min_workers": 5}))

@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
 from sem3d.errors import UserError
+from sem3d.training.interruption import Stopped, request_stop
 from sem3d.training.launch import TrainingResult, train
 from tests.training.toy_method import ToyMethod, toy_experiment
 
@@ -39,6 +40,36 @@ def test_two_workers_learn_what_one_learns(two_workers, tmp_path: Path):
         torch.testing.assert_close(weights(two)[name], value, atol=1e-6, rtol=0)
     assert two.metrics["error"] == pytest.approx(one.metrics["error"], abs=1e-6)
     assert two.metrics["evaluated"] == 10
+
+
+def test_training_in_the_calling_process_learns_the_same(two_workers, tmp_path: Path):
+    here = train(ToyMethod, toy_experiment(tmp_path, run={"workers": 0}), say=[].append)
+    two, _ = two_workers
+    for name, value in weights(here).items():
+        torch.testing.assert_close(weights(two)[name], value, atol=1e-6, rtol=0)
+    assert {"start", "build", "first_batch", "training", "evaluation", "finish", "close"} == here.seconds.keys()
+    assert min(here.seconds.values()) >= 0
+
+
+def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(two_workers, tmp_path: Path):
+    undisturbed, _ = two_workers
+    lines: list[str] = []
+
+    def stop_at_step_1(line: str) -> None:
+        lines.append(line)
+        if line.startswith("step 1/4"):
+            request_stop(tmp_path / "run")
+
+    slow = toy_experiment(
+        tmp_path, method={"pause": 1.0}, run={"workers": 2, "name": "run", "log_every": 1, "checkpoint_every": 4}
+    )
+    with pytest.raises(Stopped, match="goes on from there"):
+        train(ToyMethod, slow, say=stop_at_step_1)
+    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*"))) == 1
+    result = train(ToyMethod, slow, say=lines.append)
+    assert any(line.startswith("resuming from step") for line in lines)
+    for name, value in weights(undisturbed).items():
+        assert torch.equal(weights(result)[name], value), name
 
 
 def test_progress_is_said_once(two_workers):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class ToyConfig:
     kill_step: int = -1
     kill_rank: int = 0
     kill_marker: str = ""
+    pause: float = 0.0
+    pause_alone: float = 0.0
     user_error_step: int = -1
     user_error_rank: int = 0
 
@@ -105,6 +108,8 @@ class ToyMethod(Method):
 
     def forward(self, batch: ToyBatch, step: int) -> dict[str, Tensor]:
         self._trouble(step)
+        alone = not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1
+        time.sleep(self.experiment.method.pause + alone * self.experiment.method.pause_alone)
         hidden = self.norm(self.body(batch.position))
         noise = self.experiment.method.noise * torch.randn_like(hidden)
         wrong = (self.head(torch.tanh(hidden + noise)) - batch.value).square() * batch.usable[:, None]

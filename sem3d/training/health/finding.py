@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-SECONDS_FOR_ALL = 18.0
+SECONDS_FOR_ALL = 17.0
+BUSY = "look again when the machine is less busy"
+Level = Literal["ok", "warn", "FAIL"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Finding:
 
     part: str
     """What was looked at, in a word or two."""
-    level: Literal["ok", "warn", "FAIL"]
+    level: Level
     found: str
     mend: str = ""
     """The command or setting that mends it; empty where it is well."""
@@ -39,7 +41,7 @@ def look(checks: dict[str, Check], seconds: float = SECONDS_FOR_ALL) -> Iterator
         try:
             yield from answer.get(timeout=max(deadline - time.monotonic(), 0.01))
         except queue.Empty:
-            yield Finding(name, "warn", f"no answer within {seconds:.0f} s", "look again when the machine is less busy")
+            yield Finding(name, "warn", f"no answer within {seconds:.0f} s", BUSY)
 
 
 def _answer(name: str, check: Check, answer: "queue.SimpleQueue[list[Finding]]") -> None:

@@ -6,6 +6,7 @@ end the process without a word; whoever reads the lines sees which stage it was.
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +42,7 @@ def minkowski() -> str:
     if backend.engine() is None:
         importlib.import_module("MinkowskiEngine")
     coordinates = torch_.tensor([[0, 0, 0, 0], [0, 1, 0, 0], [0, 5, 5, 5]], dtype=torch_.int32)
-    tensor = sparse.SparseTensor.create(torch_.ones(3, 1), coordinates)
+    tensor = sparse.SparseTensor(coordinates, torch_.ones(3, 1))
     out = backend.convolve(tensor, torch_.ones(27, 1, 1), 3, 1)
     assert sorted(out.flatten().tolist()) == [1.0, 2.0, 2.0]
     return f"{backend.engine().__version__}, a convolution runs on the CPU"
@@ -65,15 +66,26 @@ def services() -> str:
     return f"ray {ray.__version__}, mlflow {mlflow.__version__} import"
 
 
+def nodes() -> dict[str, Any]:
+    """Living nodes of the Ray cluster at ``RAY_ADDRESS``, their resources and Ray's version there."""
+    address = importlib.import_module("ray._private.services").canonicalize_bootstrap_address_or_die(
+        os.environ["RAY_ADDRESS"]
+    )
+    client = importlib.import_module("ray._raylet").GcsClient(address=address)
+    alive = [node for node in client.get_all_node_info(timeout=8).values() if node.state == 0]
+    about = importlib.import_module("ray._common.usage.usage_lib").get_cluster_metadata(client) or {}
+    totals = {name: sum(node.resources_total.get(name, 0.0) for node in alive) for name in ("CPU", "GPU")}
+    return {"nodes": len(alive), **totals, "ray": about.get("ray_version", "")}
+
+
 STAGES: dict[str, Callable[[], Any]] = {
-    stage.__name__: stage for stage in (torch, torchvision, pytorch3d, minkowski, gpus, services)
+    stage.__name__: stage for stage in (torch, torchvision, pytorch3d, minkowski, gpus, services, nodes)
 }
 
 
 def main() -> None:
     """Runs the named stages in order."""
     for name in sys.argv[1:]:
-        print(json.dumps({"stage": name, "begins": True}), flush=True)
         try:
             line = {"stage": name, "ok": True, "found": STAGES[name]()}
         except Exception as error:

@@ -1,0 +1,158 @@
+"""Compares ways to learn over label budgets and seeds: ``python -m jobs.tune SPACE [--data.root DIR] [settings]``.
+
+A space of ``tune_spaces`` says what is compared. Every arm at one budget and seed sees the same labelled samples. The same
+command goes on with a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from jobs import command_line
+from jobs.exits import run
+from jobs.generated_rooms import make_rooms, rooms_folder, small_rooms
+from jobs.places import place, storage_place, store_place
+from sem3d.config import Experiment, flatten
+from sem3d.datasets.synthetic.rooms_config import RoomsConfig
+from sem3d.errors import UserError
+from sem3d.methods import method_class
+from sem3d.training.space import Part, Space, read_space, space_names
+
+PRETRAIN = "pretrain."
+PROG = "python -m jobs.tune"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune:
+    """What to compare, on what, and with how much."""
+
+    space: Positional[str]
+    """Name of a module in tune_spaces."""
+    root: Annotated[str, tyro.conf.arg(name="data.root")] = ""
+    """Folder of scans; empty: generated rooms."""
+    rooms: RoomsConfig = field(default_factory=small_rooms)
+    """The generated rooms, where no scans are named."""
+    preset: str = ""
+    """Preset of every method; empty: the space's."""
+    arms: tuple[str, ...] = ()
+    """Arms of the space to compare, the first with all others; empty: all."""
+    budgets: tuple[float, ...] = ()
+    """Label budgets, shares or numbers of labelled items as the space has it; empty: the space's."""
+    seeds: int = 0
+    """Seeds 0, 1, ...; 0: as many as the space says."""
+    set: tuple[str, ...] = ()
+    """Settings of every trial as leaf=value; pretrain.leaf=value is one of every pretraining."""
+    storage: str = "runs"
+    """Folder for rooms, indexes, runs, sweeps and the MLflow store."""
+    name: str = ""
+    """Name of the sweep; empty: space and digest of what is asked, so that the same command resumes."""
+    search: int = 0
+    """Trials an arm that search its hyperparameters first (Optuna and ASHA)."""
+    search_budget: float = 0.0
+    """Label budget of the search; 0: the largest one."""
+    max_concurrent: int = 0
+    """Trials at a time; 0: as many as the cluster holds."""
+    probe_steps: int = 4
+    """Steps of the probe that the estimate of time is made from; 0: no estimate."""
+    price_per_cpu_hour: float = 0.0
+    """For the estimate and the account."""
+    price_per_gpu_hour: float = 0.0
+    """For the estimate and the account."""
+    dry_run: bool = False
+    """Say what would be run and what it would take, and end."""
+
+
+def settings_of(space: Space, pairs: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of trials and of pretrainings, as the types that the methods want.
+
+    Raises :class:`UserError` for what is no ``leaf=value``, an unknown leaf, or a wrong value.
+    """
+    trials, pretrainings = {}, {}
+    for pair in pairs:
+        leaf, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set takes leaf=value, not '{pair}'")
+        before = leaf.startswith(PRETRAIN)
+        parts = [arm.pretrained if before else arm.trained for arm in space.arms]
+        found = [typed(part, leaf.removeprefix(PRETRAIN), value) for part in parts if part]
+        if not found:
+            raise UserError(f"--set {pair}: no arm of space {space.name} has a pretraining")
+        (pretrainings if before else trials)[leaf.removeprefix(PRETRAIN)] = found[0]
+    return trials, pretrainings
+
+
+def typed(part: Part, leaf: str, value: str) -> Any:
+    """A value as the type of its leaf; raises :class:`UserError` if there is no such leaf or that is no such value."""
+    method, experiment = method_class(part.method), part.experiment()
+    if leaf not in flatten(experiment):
+        raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {part.method} --help")
+    words = value.split() if isinstance(flatten(experiment)[leaf], tuple) else [value]
+    kind = Experiment[method.Config, method.Data]
+    config = (tyro.conf.FlagConversionOff,)
+    parsed = command_line.parse(
+        kind, default=experiment, args=[f"--{leaf}", *words], prog=f"{PROG} --set {leaf}={value}:", config=config
+    )
+    return flatten(parsed)[leaf]
+
+
+def main() -> None:
+    """Parses, forecasts, runs, prints the table."""
+    description = f"{__doc__}\nspaces: {', '.join(space_names())}"
+    config = command_line.parse(Tune, prog=PROG, description=description)
+    space = read_space(config.space, config.preset)
+    names = config.arms or tuple(arm.name for arm in space.arms)
+    space = replace(space, arms=tuple(space.arm(name) for name in names))
+    trials, pretrainings = settings_of(space, config.set)
+    storage = storage_place(config.storage, "storage")
+    if config.root:
+        root = place(config.root)
+        if not root.is_dir():
+            raise UserError(f"no folder {root}: --data.root must name a folder of scans")
+    else:
+        root = rooms_folder(storage, config.rooms)
+        trials = {"data.prepare.stride": 1} | trials
+    from sem3d.training.sweep import connect_for, run_sweep
+    from sem3d.training.sweep_forecast import Terms
+    from sem3d.training.sweep_plan import Request
+
+    request = Request(
+        space=space,
+        arms=names,
+        budgets=config.budgets or space.budgets,
+        seeds=tuple(range(config.seeds or space.seeds)),
+        settings=absolute(trials) | {"data.root": str(root)},
+        pretraining_settings=absolute(pretrainings),
+        name=config.name,
+        search=config.search,
+        search_budget=config.search_budget,
+        storage=storage,
+    )
+    terms = Terms(
+        max_concurrent=config.max_concurrent,
+        probe_steps=config.probe_steps,
+        per_cpu_hour=config.price_per_cpu_hour,
+        per_gpu_hour=config.price_per_gpu_hour,
+        dry_run=config.dry_run,
+    )
+    connect_for(request)
+    if not config.root:
+        make_rooms(root, config.rooms)
+    folder = run_sweep(request, terms, lambda line: print(line, flush=True))
+    print(f"folder  {folder}")
+
+
+def absolute(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with their paths made absolute, since trials run in other folders."""
+    paths = {"data.prepare.splits", "data.budget_list"}
+    changes = {leaf: str(place(value)) for leaf, value in settings.items() if leaf in paths and value}
+    if "run.tracking_uri" in settings:
+        changes["run.tracking_uri"] = store_place(settings["run.tracking_uri"])
+    if settings.get("init") not in (None, "scratch", "imagenet"):
+        changes["init"] = str(place(settings["init"]))
+    return settings | changes
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,70 @@
+"""As many workers as the cluster has room for: the part of Ray Train's elasticity that sem3d decides itself.
+
+Ray counts the workers that fit. That number may not divide the micro-batch, and may leave no CPU for Ray Data, which then
+hangs; so it is rounded down here to the next size that works. And where Ray would restart the workers at once from a
+checkpoint that may be old, they are first asked for a new one.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
+
+from sem3d.training.preemption import checkpoint_requested, clear_request, request_checkpoint
+
+LONGEST_WAIT = 120.0
+"""Seconds a resize waits for its checkpoint: a step and the writing of it."""
+
+
+class UsableSizes(ElasticScalingPolicy):
+    """Sizes among ``sizes`` that fit the cluster beside one CPU for reading data; a resize follows upon a checkpoint."""
+
+    def __init__(self, scaling_config: Any, sizes: tuple[int, ...], run_folder: Path):
+        super().__init__(scaling_config)
+        self.sizes = sizes
+        self.run_folder = run_folder
+        self.announced: ResizeDecision | None = None
+        self.announced_at = 0.0
+
+    def _count_possible_workers(self, reserved_resources: Any) -> int:
+        cpus = self.scaling_config._resources_per_worker_not_none["CPU"]
+        beside_data = int((ray.cluster_resources().get("CPU", 0.0) - 1) // cpus)
+        most = min(super()._count_possible_workers(reserved_resources), beside_data)
+        return max((size for size in self.sizes if size <= most), default=0)
+
+    def make_decision_for_non_running_worker_group(self) -> Any:
+        """Ray's decision; an announced resize is moot, as the group ended otherwise."""
+        self.announced = None
+        clear_request(self.run_folder)
+        return super().make_decision_for_non_running_worker_group()
+
+    def make_decision_for_running_worker_group(self, worker_group_state: Any, worker_group_status: Any) -> Any:
+        """Ray's decision, the first time announced to the workers, carried out once they have written a checkpoint."""
+        if self.announced is None:
+            decision = super().make_decision_for_running_worker_group(worker_group_state, worker_group_status)
+            if not isinstance(decision, ResizeDecision):
+                return decision
+            self.announced, self.announced_at = decision, time.monotonic()
+            request_checkpoint(self.run_folder)
+        waited = time.monotonic() - self.announced_at
+        if checkpoint_requested(self.run_folder) and waited < LONGEST_WAIT:
+            return NoopDecision()
+        decision, self.announced = self.announced, None
+        return decision
+
+
+class ElasticTrainer(TorchTrainer):
+    """Ray's trainer, which takes :class:`UsableSizes` for its own rule if it is given ``sizes``; Ray has no public way to."""
+
+    def __init__(self, *arguments: Any, sizes: tuple[int, ...], run_folder: Path, **options: Any):
+        super().__init__(*arguments, **options)
+        self.sizes = sizes
+        self.run_folder = run_folder
+
+    def _initialize_and_run_controller(self, **options: Any) -> Any:
+        if self.sizes:
+            options["scaling_policy"] = UsableSizes(self.scaling_config, self.sizes, self.run_folder)
+        return super()._initialize_and_run_controller(**options)

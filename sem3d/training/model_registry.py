@@ -1,0 +1,147 @@
+"""Checkpoints in MLflow's model registry, as safetensors and JSON; nothing is ever unpickled.
+
+A version is a folder of the MLflow run that trained it: ``weights.safetensors``, ``state.json``, ``manifest.json`` with their
+checksums, ``model_card.md``. The version's tags say where that folder is and what its manifest must hold, so files that were
+exchanged in the artifact store are found out.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sem3d.errors import UserError
+from sem3d.training.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
+from sem3d.training.json_files import write_json
+from sem3d.training.tracking_store import LockedStore, first_line, store_client, store_errors
+
+CHAMPION = "champion"
+CARD = "model_card.md"
+FILES = (WEIGHTS, "state.json")
+MANIFEST = "manifest.json"
+CONTENT_TAG = "sem3d.content"
+FOLDER_TAG = "sem3d.folder"
+MODEL_URI = re.compile(r"models:/+(?P<name>[^/:@]+)(?:@(?P<alias>[^/:@]+)|/(?P<version>[0-9]+))")
+LONGEST_DESCRIPTION = 4900
+
+
+def is_model_uri(source: str) -> bool:
+    """Whether ``source`` names a registered model instead of a folder."""
+    return source.startswith("models:/")
+
+
+def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, summary: str) -> str:
+    """Registers a checkpoint under ``name`` with the alias ``champion`` and returns its version.
+
+    The same weights are never registered twice: their version gets the alias and the card of today. ``card`` becomes an
+    artifact beside the weights, ``summary`` the description of the version. Raises :class:`UserError` if the checkpoint is
+    damaged, and what :func:`store_errors` lists.
+    """
+    wrong = problem(checkpoint)
+    if wrong:
+        raise UserError(f"checkpoint {checkpoint} is damaged: {wrong}; nothing was registered")
+    if not _exists(client, name):
+        client.create_registered_model(name, tags={"sem3d": "safetensors and JSON; load with sem3d"})
+    with TemporaryDirectory() as temporary:
+        content = _reduced(checkpoint, Path(temporary))
+        (Path(temporary) / CARD).write_text(card)
+        found = [item for item in _versions(client, name) if item.tags.get(CONTENT_TAG) == content]
+        if found:
+            version, kept = found[0].version, found[0]
+            client.log_artifact(kept.run_id, str(Path(temporary) / CARD), kept.tags[FOLDER_TAG])
+        else:
+            folder = f"model-{content[:12]}"
+            client.log_artifacts(run_id, temporary, folder)
+            source = f"{client.get_run(run_id).info.artifact_uri}/{folder}"
+            tags = {CONTENT_TAG: content, FOLDER_TAG: folder}
+            version = client.create_model_version(name, source, run_id, tags=tags).version
+    client.update_model_version(name, version, description=summary[:LONGEST_DESCRIPTION])
+    client.set_registered_model_alias(name, CHAMPION, version)
+    return str(version)
+
+
+def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
+    """Local folder of ``models:/name@alias`` or ``models:/name/version``: weights, ``state.json`` and their checksums, verified.
+
+    The store is ``tracking_uri``, else ``MLFLOW_TRACKING_URI``, else the SQLite file in ``storage``, whose folder ``models``
+    keeps what was fetched. Raises :class:`UserError` where there is no such version, or if its files are not those that were
+    registered.
+    """
+    parts = MODEL_URI.fullmatch(uri)
+    if parts is None:
+        raise UserError(f"'{uri}' names no model: write models:/NAME@{CHAMPION} or models:/NAME/VERSION")
+    store = LockedStore(storage.resolve(), tracking_uri)
+    database = store.uri.removeprefix("sqlite:///")
+    if database != store.uri and not Path(database).is_file():
+        raise UserError(
+            f"no MLflow store at {database} to look up {uri}: name its folder with --run.storage, or set MLFLOW_TRACKING_URI"
+        )
+    try:
+        client = store_client(store.uri)
+        if parts["alias"]:
+            version = client.get_model_version_by_alias(parts["name"], parts["alias"])
+        else:
+            version = client.get_model_version(parts["name"], parts["version"])
+        return _fetched(client, version, store.storage / "models", uri)
+    except store_errors() as error:
+        raise UserError(f"{uri} is not to be had from MLflow store {store.uri}: {first_line(error)}") from error
+
+
+def _exists(client: Any, name: str) -> bool:
+    return bool(client.search_registered_models(f"name = '{name}'", max_results=1))
+
+
+def _versions(client: Any, name: str) -> list[Any]:
+    """All versions, newest first."""
+    return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda item: -int(item.version))
+
+
+def _reduced(checkpoint: Path, folder: Path) -> str:
+    """Puts what one needs to use a model, without its optimiser, into ``folder``; returns the digest of the manifest."""
+    listed = json.loads((checkpoint / MANIFEST).read_text())["files"]
+    for name in FILES:
+        shutil.copyfile(checkpoint / name, folder / name)
+    write_json(folder / MANIFEST, {"format": FORMAT_VERSION, "files": {name: listed[name] for name in FILES}})
+    return _content(folder)
+
+
+def _content(folder: Path) -> str:
+    """What the manifest of a folder says, as a digest."""
+    listed = json.loads((folder / MANIFEST).read_text())["files"]
+    entries = [[name, listed[name]["size"], listed[name]["sha256"]] for name in FILES]
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+
+
+def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
+    """The files of a version in the cache, fetched unless they are there already and whole."""
+    content, artifacts = version.tags.get(CONTENT_TAG, ""), version.tags.get(FOLDER_TAG, "")
+    if not re.fullmatch("[0-9a-f]{64}", content) or not artifacts:
+        raise UserError(f"{uri} was not registered by sem3d: it has no checksums, and nothing else is loaded")
+    folder = cache / content[:24]
+    if folder.is_dir() and _is_whole(folder, content):
+        return folder
+    fresh = cache / f".fetching-{uuid.uuid4().hex[:8]}"
+    fresh.mkdir(parents=True)
+    try:
+        for name in (*FILES, MANIFEST):
+            with TemporaryDirectory(dir=cache) as loading:
+                shutil.copyfile(client.download_artifacts(version.run_id, f"{artifacts}/{name}", loading), fresh / name)
+        if not _is_whole(fresh, content):
+            raise UserError(f"{uri} is damaged in the artifact store: its files are not those that were registered")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder
+
+
+def _is_whole(folder: Path, content: str) -> bool:
+    try:
+        return problem(folder) is None and _content(folder) == content
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

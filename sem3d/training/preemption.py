@@ -1,0 +1,76 @@
+"""Checkpoints ahead of an interruption that is announced: a node will be taken away, or the group of workers resized.
+
+Both mean that all workers begin again from the newest checkpoint. Ray tells the workers of a node that it will be drained
+(a spot machine gets two minutes on AWS, half a minute on Google Cloud); a resize is announced by the Train controller
+(:mod:`sem3d.training.elastic`), which shares only the run folder with process 0 and so writes into a file there.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REQUEST_NAME = ".checkpoint"
+LAST_SECONDS = 15.0
+"""So long before a node goes, a second checkpoint is written: training has gone on since the first."""
+
+
+def request_checkpoint(run_folder: Path) -> None:
+    """Asks the run of this folder for a checkpoint; it takes the request away once that is written."""
+    (run_folder / REQUEST_NAME).write_text("checkpoint\n")
+
+
+def clear_request(run_folder: Path) -> None:
+    """Takes a request away; the file stays, empty, because NFS may hide for half a minute that a new one is there."""
+    (run_folder / REQUEST_NAME).write_text("")
+
+
+def checkpoint_requested(run_folder: Path) -> bool:
+    """Whether a request has not been met yet."""
+    try:
+        return bool((run_folder / REQUEST_NAME).read_text())
+    except FileNotFoundError:
+        return False
+
+
+class CheckpointRequests:
+    """Process 0's view of what is announced; true when a checkpoint should be written now.
+
+    ``reclaimed`` says when a node will be taken away in seconds since 1970 (infinity: at an unknown time, ``None``: no
+    node). That is met by one checkpoint at once and one shortly before the time.
+    """
+
+    def __init__(
+        self,
+        run_folder: Path,
+        reclaimed: Callable[[], float | None],
+        interval: float = 0.5,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.run_folder = run_folder
+        self.reclaimed = reclaimed
+        self.interval = interval
+        self.clock = clock
+        self.next_look = clock()
+        self.asked = False
+        self.met: set[tuple[float, bool]] = set()
+
+    def __call__(self) -> bool:
+        """Whether a checkpoint is wanted; looks at the file at most once in ``interval`` seconds."""
+        if self.clock() >= self.next_look:
+            self.next_look = self.clock() + self.interval
+            self.asked = checkpoint_requested(self.run_folder)
+        return self.asked or self._reclaim() not in {None, *self.met}
+
+    def meet(self) -> None:
+        """To be called once the checkpoint is written."""
+        reclaim = self._reclaim()
+        if reclaim is not None:
+            self.met.add(reclaim)
+        if self.asked:
+            self.asked = False
+            clear_request(self.run_folder)
+
+    def _reclaim(self) -> tuple[float, bool] | None:
+        """The time at which a node goes, and whether that is very soon."""
+        moment = self.reclaimed()
+        return None if moment is None else (moment, moment - self.clock() < LAST_SECONDS)

@@ -1,0 +1,229 @@
+"""A sweep's records as what its page shows: which trials count, their scores, tables, confusion matrices and pictures."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sem3d.evaluation.sweep_page import ClassTable, Confusion, Picture, SweepReview, TrialLine
+from sem3d.evaluation.wording import Budgets, counted, metric_of
+from sem3d.training.run_folder import CIRCUMSTANCES, EVALUATION_NAME
+from sem3d.training.sweep_records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
+
+Setting = str
+
+
+def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str] | None = None) -> SweepReview:
+    """What there is to show of the sweep in ``folder``.
+
+    ``run_link`` is what stands before a run's id in its address on an MLflow server. Raises :class:`UserError` where there is
+    no sweep.
+    """
+    sweep, trials = read_sweep(folder), read_trials(folder)
+    counting, notes = counting_trials(sweep, trials)
+    keys = {trial.key for trial in counting}
+    storage = folder.resolve().parents[1]
+    tables, confusions, without = _evaluations(counting, storage)
+    if without and (tables or confusions):
+        notes.append(f"{counted(without, 'trial')} left no evaluation on disk and are not in the tables by class.")
+    failed = [item for item in read_pretrainings(folder) if item.status == "failed"]
+    notes += [f"A pretraining failed ({item.arm}, seed {item.seed}): {item.error}" for item in failed]
+    values = [_score(trial, sweep) for trial in counting]
+    spent = sweep.spent or {"trials": len(trials), "seconds": sum(trial.seconds for trial in trials)}
+    arms = _arms(sweep, trials)
+    trials.sort(key=lambda trial: (trial.budget, arms.index(trial.arm), trial.seed))
+    return SweepReview(
+        name=sweep.name,
+        space=sweep.space,
+        metric=metric_of(sweep.metric, sweep.mode, values),
+        arms=arms,
+        budgets=Budgets(
+            tuple(sorted({float(budget) for budget in (*sweep.budgets, *(trial.budget for trial in trials))})),
+            _unit(sweep, trials),
+        ),
+        seeds=tuple(sweep.seeds),
+        scores=scores_of(counting, sweep.metric),
+        trials=tuple(_line(trial, sweep, run_link, trial.key in keys) for trial in trials),
+        class_tables=tuple(tables),
+        confusions=tuple(confusions),
+        pictures=tuple(_pictures(counting, storage)),
+        shared_settings=sweep.settings,
+        estimate=_floats(sweep.estimate),
+        spent=_floats(spent),
+        champion=champion or {},
+        notes=tuple(notes),
+    )
+
+
+def counting_trials(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[list[TrialRecord], list[str]]:
+    """The trials that are points of the curve, one a seed for each arm and budget, and what a reader must know of the choice.
+
+    They are finished and have a score. Where an arm has run with several settings at a budget, those count that ran with the
+    most seeds, and of these the ones with the best mean.
+    """
+    scored = [trial for trial in trials if trial.status == "finished" and math.isfinite(_score(trial, sweep))]
+    groups: dict[tuple[str, float], dict[Setting, dict[int, TrialRecord]]] = {}
+    for trial in scored:
+        by_seed = groups.setdefault((trial.arm, trial.budget), {}).setdefault(setting_of(trial), {})
+        by_seed.setdefault(trial.seed, trial)
+    sign = 1 if sweep.mode == "max" else -1
+
+    def rank(by_seed: dict[int, TrialRecord]) -> tuple[int, float]:
+        return len(by_seed), sign * float(np.mean([_score(trial, sweep) for trial in by_seed.values()]))
+
+    chosen = [trial for settings in groups.values() for trial in max(settings.values(), key=rank).values()]
+    return chosen, _notes(trials, scored, max((len(settings) for settings in groups.values()), default=1))
+
+
+def _notes(trials: Sequence[TrialRecord], scored: Sequence[TrialRecord], most_settings: int) -> list[str]:
+    """What the choice of trials leaves out."""
+    notes = []
+    if most_settings > 1:
+        notes.append(
+            f"Up to {most_settings} settings were tried for an arm at one budget. The curve shows the one with the most seeds "
+            "and then the best mean; it was chosen by the score that is shown, which flatters every arm."
+        )
+    counts = {
+        "failed": sum(trial.status == "failed" for trial in trials),
+        "stopped": sum(trial.status == "stopped" for trial in trials),
+        "finished without the score": sum(trial.status == "finished" for trial in trials) - len(scored),
+    }
+    missing = [f"{count} {kind}" for kind, count in counts.items() if count]
+    if missing:
+        notes.append(
+            f"Not in the curve: {', '.join(missing)}. Where a seed is missing, means of arms are over other seeds."
+        )
+    return notes
+
+
+def setting_of(trial: TrialRecord) -> Setting:
+    """What a trial shares with those of other seeds: its settings without seed, budget, starting point and circumstances."""
+    return json.dumps(own_settings(trial), sort_keys=True, default=str)
+
+
+def own_settings(trial: TrialRecord) -> dict[str, Any]:
+    """Settings of a trial that its arm, budget and seed do not tell."""
+    return {
+        leaf: value
+        for leaf, value in trial.settings.items()
+        if leaf not in CIRCUMSTANCES and leaf != "init" and not leaf.endswith("seed") and "budget" not in leaf
+    }
+
+
+def scores_of(trials: Sequence[TrialRecord], metric: str) -> dict[str, dict[float, dict[int, float]]]:
+    """The metric by arm, budget and seed."""
+    scores: dict[str, dict[float, dict[int, float]]] = {}
+    for trial in trials:
+        scores.setdefault(trial.arm, {}).setdefault(float(trial.budget), {})[trial.seed] = float(trial.metrics[metric])
+    return scores
+
+
+def inside(storage: Path, named: str) -> Path:
+    """A run folder as a record names it, or the one of its name in ``storage`` where that lies elsewhere now."""
+    path = Path(named).resolve()
+    return path if named and path.is_relative_to(storage) and path.is_dir() else storage / (Path(named).name or "-")
+
+
+def _floats(numbers: Mapping[str, int | float]) -> dict[str, float]:
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def _score(trial: TrialRecord, sweep: SweepRecord) -> float:
+    return float(trial.metrics.get(sweep.metric, math.nan))
+
+
+def _arms(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*sweep.arms, *sorted({trial.arm for trial in trials})]))
+
+
+def _unit(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
+    """What a budget counts, by the method's own setting."""
+    settings = [sweep.settings, *(trial.settings for trial in trials)]
+    return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), "item")
+
+
+def _line(trial: TrialRecord, sweep: SweepRecord, run_link: str, counts: bool) -> TrialLine:
+    return TrialLine(
+        arm=trial.arm,
+        budget=float(trial.budget),
+        seed=trial.seed,
+        status=trial.status,
+        value=_score(trial, sweep),
+        settings=own_settings(trial),
+        steps=trial.steps,
+        seconds=float(trial.seconds),
+        error=trial.error,
+        run_id=trial.mlflow_run_id,
+        link=f"{run_link}{trial.mlflow_run_id}" if run_link and trial.mlflow_run_id else "",
+        counted=counts,
+    )
+
+
+def _evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list[ClassTable], list[Confusion], int]:
+    """Tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
+
+    An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix; others are left out.
+    """
+    tables: list[ClassTable] = []
+    confusions: list[Confusion] = []
+    without = 0
+    for trial in trials:
+        place = (trial.arm, float(trial.budget), trial.seed)
+        artifacts = _artifacts(inside(storage, trial.run_folder) / EVALUATION_NAME)
+        without += artifacts is None
+        for name, content in (artifacts or {}).items():
+            if _is_matrix(content):
+                counts = np.array(content["matrix"], dtype=np.float64)
+                confusions.append(Confusion(*place, name, tuple(content["names"]), counts))
+            elif _is_table(content):
+                tables.append(ClassTable(*place, name, _floats(content)))
+    return tables, confusions, without
+
+
+def _artifacts(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())["artifacts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_table(content: Any) -> bool:
+    return isinstance(content, dict) and bool(content) and all(_is_number(value) for value in content.values())
+
+
+def _is_matrix(content: Any) -> bool:
+    if not isinstance(content, dict) or set(content) != {"names", "matrix"}:
+        return False
+    names, matrix = content["names"], content["matrix"]
+    named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
+    square = isinstance(matrix, list) and named and len(matrix) == len(names)
+    return square and all(
+        isinstance(line, list) and len(line) == len(names) and all(_is_number(value) for value in line)
+        for line in matrix
+    )
+
+
+def _pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]:
+    """Last figures of one trial for each arm and budget, of the seed that most arms have, else of the arm's own first."""
+    found: dict[float, dict[int, dict[str, list[Path]]]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.seed):
+        steps = sorted((inside(storage, trial.run_folder) / "figures").glob("step-*"))
+        paths = sorted(steps[-1].glob("*.png")) if steps else []
+        if paths:
+            found.setdefault(float(trial.budget), {}).setdefault(trial.seed, {})[trial.arm] = paths
+    pictures = []
+    for budget, by_seed in found.items():
+        seeds = sorted(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))
+        for arm in dict.fromkeys(trial.arm for trial in trials):
+            seed = next((seed for seed in seeds if arm in by_seed[seed]), None)
+            if seed is not None:
+                pictures += [Picture(arm, budget, seed, path.stem, path) for path in by_seed[seed][arm]]
+    return pictures

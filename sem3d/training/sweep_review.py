@@ -1,0 +1,182 @@
+"""What a sweep found, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sem3d.errors import UserError
+from sem3d.evaluation.budget_curve import csv_text, curve_rows, draw_budget_curve
+from sem3d.evaluation.intervals import interval
+from sem3d.evaluation.sweep_page import SweepReview, cautions, headline, render_page
+from sem3d.evaluation.tables import markdown_table
+from sem3d.training.json_files import write_json
+from sem3d.training.model_card import Champion, champion_lines, choose_champion, model_card
+from sem3d.training.model_registry import CHAMPION, register
+from sem3d.training.sweep_records import SweepRecord, read_sweep, read_trials
+from sem3d.training.sweep_results import counting_trials, own_settings, read_review
+from sem3d.training.tracking_store import LockedStore, first_line, store_client, store_errors
+
+REPORT_FOLDER = "report"
+CHAMPION_FILE = "champion.json"
+PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE = "report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"
+LONGEST_NOTE = 7900
+
+
+def publish(sweep_folder: Path) -> list[str]:
+    """Registers the champion, writes the report, puts it on the sweep's MLflow run; returns lines to print.
+
+    May be repeated: it replaces what it wrote before. Where the store is away, the report is written all the same and a line
+    says how to publish it later.
+    """
+    folder = sweep_folder.resolve()
+    sweep = read_sweep(folder)
+    store = LockedStore(folder.parents[1], sweep.tracking_uri)
+    again = f"python -m jobs.report {sweep_folder} --publish"
+    if not sweep.mlflow_run_id:
+        review = write_report(folder, folder / REPORT_FOLDER)
+        return [
+            headline(review),
+            f"report     {folder / REPORT_FOLDER / PAGE}",
+            "the sweep has no MLflow run: not published",
+        ]
+    trouble = ""
+    run_link, lines = "", []
+    try:
+        with store.locked():
+            client = store_client(store.uri)
+            experiment = client.get_run(sweep.mlflow_run_id).info.experiment_id
+            run_link = f"{store.uri.rstrip('/')}/#/experiments/{experiment}/runs/" if _is_server(store.uri) else ""
+            lines = _register_champion(client, folder, sweep)
+    except store_errors() as error:
+        trouble = first_line(error)
+    review = write_report(folder, folder / REPORT_FOLDER, run_link=run_link)
+    if not trouble:
+        try:
+            with store.locked():
+                _log(client, sweep, review, folder)
+        except store_errors() as error:
+            trouble = first_line(error)
+    lines = [headline(review), f"report     {folder / REPORT_FOLDER / PAGE}", *lines]
+    return (
+        [*lines, f"MLflow store {store.uri} did not take the report ({trouble}); later: {again}"] if trouble else lines
+    )
+
+
+def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
+    """Renders page, curve and tables of the sweep in ``folder`` into ``out``; needs no MLflow.
+
+    Raises :class:`UserError` where there is no sweep or ``out`` cannot be written.
+    """
+    champion = folder / CHAMPION_FILE
+    said = json.loads(champion.read_text()) if champion.is_file() else None
+    review = read_review(folder, run_link=run_link, champion=said)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)
+        Image.fromarray(curve).save(out / CURVE, optimize=True)
+        (out / CURVE_TABLE).write_text(csv_text(curve_rows(review.scores, review.arms, review.metric)))
+        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)))
+        (out / PAGE).write_text(render_page(review))
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {out}: {error}") from error
+    return review
+
+
+def trial_rows(folder: Path) -> list[dict[str, Any]]:
+    """One row a trial: what it was, how it ended, its metrics and its own settings."""
+    rows = []
+    for trial in read_trials(folder):
+        row = {"trial": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
+        row |= {"status": trial.status, "error": trial.error, "steps": trial.steps, "seconds": trial.seconds}
+        row |= {"mlflow_run_id": trial.mlflow_run_id}
+        row |= {f"metric.{name}": value for name, value in sorted(trial.metrics.items())}
+        rows.append(row | {f"setting.{leaf}": value for leaf, value in sorted(own_settings(trial).items())})
+    return rows
+
+
+def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:
+    """Registers the best checkpoint and notes it beside the sweep's records; returns the line that says so."""
+    storage = folder.parents[1]
+    counting, _ = counting_trials(sweep, read_trials(folder))
+    champion = choose_champion(sweep, counting, storage)
+    if champion is None:
+        return ["champion   none: no finished trial has a whole checkpoint"]
+    name = f"sem3d-{re.sub(r'[^A-Za-z0-9_.-]', '-', sweep.space)}"
+    run_id = champion.trial.mlflow_run_id or sweep.mlflow_run_id
+    review = read_review(folder)
+    tags = client.get_run(run_id).data.tags
+    card, summary = model_card(name, sweep, champion, review.metric, review.budgets, tags, storage)
+    version = register(client, name, champion.checkpoint, run_id, card, summary)
+    write_json(folder / CHAMPION_FILE, _said(name, version, champion, review))
+    client.set_tag(sweep.mlflow_run_id, "champion", f"models:/{name}/{version}")
+    return [f"champion   models:/{name}@{CHAMPION} (version {version})"]
+
+
+def _said(name: str, version: str, champion: Champion, review: SweepReview) -> dict[str, str]:
+    uri = f"models:/{name}@{CHAMPION}"
+    return {
+        "registered as": f"{name}, version {version}, alias {CHAMPION}",
+        **champion_lines(champion, review.metric, review.budgets),
+        "load": f"python -m jobs.evaluate {uri}",
+    }
+
+
+def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> None:
+    """Report, a few metrics and tags on the sweep's run; files replace those of before."""
+    run_id = sweep.mlflow_run_id
+    run = client.get_run(run_id)
+    for name in (PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE):
+        client.log_artifact(run_id, str(folder / REPORT_FOLDER / name))
+    for key, value in parent_metrics(review).items():
+        if run.data.metrics.get(key) != value:
+            client.log_metric(run_id, key, value, timestamp=int(time.time() * 1000), step=len(review.trials))
+    tags = {
+        "space": sweep.space,
+        "metric": sweep.metric,
+        "arms": ", ".join(review.arms),
+        "budgets": ", ".join(review.budgets.short(value) for value in review.budgets.values),
+        "seeds": ", ".join(str(seed) for seed in review.seeds),
+        "finding": headline(review),
+        "mlflow.note.content": note(review)[:LONGEST_NOTE],
+    }
+    for key, value in tags.items():
+        if run.data.tags.get(key) != value:
+            client.set_tag(run_id, key, value[:LONGEST_NOTE])
+
+
+def parent_metrics(review: SweepReview) -> dict[str, float]:
+    """``best/<arm>``: the arm's best mean over seeds among its budgets; and how many trials ended in which way."""
+    best: dict[str, float] = {}
+    for arm in review.arms:
+        means = [interval(list(by_seed.values())).mean for by_seed in review.scores.get(arm, {}).values() if by_seed]
+        if means:
+            key = f"best/{re.sub(r'[^A-Za-z0-9_. -]', '_', arm)}"
+            best[key] = max(means) if review.metric.mode == "max" else min(means)
+    ended = {f"trials/{kind}": 0.0 for kind in ("finished", "stopped", "failed")}
+    for trial in review.trials:
+        ended[f"trials/{trial.status}"] += 1
+    return dict(list(best.items())[:40]) | ended
+
+
+def note(review: SweepReview) -> str:
+    """The finding and the table in Markdown, as MLflow shows it on the run's first page."""
+    columns = ["arm", *(review.budgets.short(value) for value in review.budgets.values)]
+    rows = []
+    for arm in review.arms:
+        row: dict[str, str] = {"arm": arm}
+        for budget in review.budgets.values:
+            by_seed = review.scores.get(arm, {}).get(budget, {})
+            if by_seed:
+                row[review.budgets.short(budget)] = review.metric.with_interval(interval(list(by_seed.values())))
+        rows.append(row)
+    said = "\n".join(f"- {sentence}" for sentence in cautions(review))
+    title = f"{review.metric.axis} by label budget"
+    return f"**{headline(review)}**\n\n{title}\n\n{markdown_table(rows, columns)}\n\n{said}\n\nFull report: `{PAGE}`."
+
+
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))

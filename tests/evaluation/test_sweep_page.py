@@ -1,0 +1,247 @@
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sem3d.evaluation.sweep_page import (
+    ClassTable,
+    Confusion,
+    Picture,
+    SweepReview,
+    TrialLine,
+    cautions,
+    headline,
+    render_page,
+)
+from sem3d.evaluation.sweep_page.gallery import MOST_PICTURES, chosen
+from sem3d.evaluation.wording import Budgets, metric_of
+
+ARMS = ("scratch", "pri3d")
+BUDGETS = (0.2, 1.0)
+VOID = {"meta", "img", "source", "input", "br"}
+
+
+def made_up(
+    gain: float = 0.05, seeds: int = 3, arms: tuple[str, ...] = ARMS, budgets: tuple[float, ...] = BUDGETS
+) -> SweepReview:
+    """A review in which every later arm is better by ``gain``, give or take a little by seed."""
+    scores = {
+        arm: {
+            budget: {
+                seed: 0.2 + gain * index + 0.1 * budget + 0.01 * seed + 0.001 * ((seed + index) % 2)
+                for seed in range(seeds)
+            }
+            for budget in budgets
+        }
+        for index, arm in enumerate(arms)
+    }
+    trials = tuple(
+        TrialLine(
+            arm=arm,
+            budget=budget,
+            seed=seed,
+            status="finished",
+            value=value,
+            settings={"optim.lr": 0.1},
+            steps=80,
+            seconds=40.0,
+        )
+        for arm, by_budget in scores.items()
+        for budget, by_seed in by_budget.items()
+        for seed, value in by_seed.items()
+    )
+    return SweepReview(
+        name="demo",
+        space="pri3d",
+        metric=metric_of("miou_scannet", "max", [0.2]),
+        arms=arms,
+        budgets=Budgets(budgets),
+        seeds=tuple(range(seeds)),
+        scores=scores,
+        trials=trials,
+    )
+
+
+class Reader(HTMLParser):
+    """Checks that elements are closed in order, and keeps addresses, ids and text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset") and value]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += f"{data} "
+
+
+def full(tmp_path: Path) -> SweepReview:
+    """A review with every part."""
+    places = [(arm, budget, seed) for arm in ARMS for budget in BUDGETS for seed in range(3)]
+    path = tmp_path / "predictions.png"
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(path)
+    failed = TrialLine(
+        arm="pri3d",
+        budget=0.2,
+        seed=7,
+        status="failed",
+        value=float("nan"),
+        settings={},
+        steps=0,
+        seconds=3.0,
+        error="out of memory",
+    )
+    review = made_up()
+    return replace(
+        review,
+        trials=(*review.trials, failed),
+        class_tables=tuple(ClassTable(*place, "iou_by_class", {"wall": 0.5, "chair": 0.1}) for place in places),
+        confusions=tuple(
+            Confusion(*place, "confusion", ("wall", "chair"), np.array([[3.0, 1.0], [2.0, 2.0]])) for place in places
+        ),
+        pictures=tuple(Picture(arm, budget, 0, "predictions", path) for arm in ARMS for budget in BUDGETS),
+        shared_settings={"schedule.steps": 80},
+        estimate={"seconds": 600.0, "trials": 12.0},
+        spent={"seconds": 754.0, "trials": 12.0, "cpu_hours": 0.42},
+        champion={
+            "registered as": "sem3d-pri3d, version 3",
+            "load": "python -m jobs.evaluate models:/sem3d-pri3d@champion",
+        },
+        notes=("One note.",),
+    )
+
+
+def test_the_page_has_every_part_and_asks_nobody_for_anything(tmp_path: Path):
+    page = render_page(full(tmp_path))
+    read = Reader(page)
+    for words in (
+        "pri3d beats scratch by 5.0 mIoU scannet",
+        "most often confused: chair → wall",
+        "out of memory",
+        "12 min 34 s",
+    ):
+        assert words in read.text, words
+    for anchor in ("curve", "table", "classes", "confusion", "predictions", "champion", "failed", "trials", "cost"):
+        assert f'<section id="{anchor}"' in page
+    assert all(address.startswith(("data:image/", "#")) for address in read.addresses)
+    assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", page)
+    assert render_page(full(tmp_path)) == page
+
+
+def test_the_page_obeys_its_own_content_security_policy(tmp_path: Path):
+    page = render_page(full(tmp_path))
+    assert not {name for name in Reader(page).attributes if name == "style" or name.startswith("on")}
+    for kind in ("style", "script"):
+        (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        sealed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src &#x27;sha256-{sealed}&#x27;" in page
+    assert "default-src &#x27;none&#x27;" in page
+
+
+def test_every_string_is_escaped(tmp_path: Path):
+    evil = '"><script>alert(1)</script>'
+    review = made_up(arms=("scratch", evil))
+    hostile = replace(
+        review,
+        name=evil,
+        trials=tuple(
+            replace(trial, settings={evil: evil}, error=evil, status="failed", run_id=evil) for trial in review.trials
+        ),
+        class_tables=tuple(ClassTable(arm, 0.2, 0, evil, {evil: 0.5}) for arm in review.arms),
+        confusions=tuple(Confusion(arm, 0.2, 0, evil, (evil, "b"), np.ones((2, 2))) for arm in review.arms),
+        shared_settings={evil: evil},
+        champion={evil: evil},
+        notes=(evil,),
+        spent={evil: 1.0},
+    )
+    page = render_page(hostile)
+    assert page.count("<script>") == 1
+    assert "alert(1)" not in re.sub(r"&quot;&gt;&lt;script&gt;alert\(1\)", "", page)
+    Reader(page)
+
+
+def test_the_headline_says_only_what_was_shown():
+    assert headline(made_up()).startswith("pri3d beats scratch by 5.0 mIoU scannet at 20 % of labels (95 % interval")
+    assert headline(made_up(gain=-0.05)).startswith("pri3d falls behind scratch by")
+    nothing = headline(made_up(gain=0.0005))
+    assert nothing.startswith("No arm differs significantly from scratch: the largest difference is +")
+    assert "Holm p" in nothing
+    one = headline(made_up(seeds=1))
+    assert "on the one seed that ran: not a finding yet" in one
+    assert "interval" not in one
+    assert headline(made_up(arms=("scratch",))).startswith("scratch reaches 31.")
+    assert headline(made_up(seeds=0)) == "No trial of this sweep has finished with a score."
+
+
+def test_lower_is_better_where_the_metric_says_so():
+    review = replace(made_up(gain=-0.05), metric=metric_of("error", "min", [0.2]))
+    assert headline(review).startswith("pri3d beats scratch by 0.0497 error at 100 % of labels (95 % interval 0.0")
+
+
+def test_few_seeds_are_called_a_weak_test():
+    said = " ".join(cautions(made_up(seeds=3)))
+    assert "3 seeds make a weak test" in said
+    assert "p = 0.25" in said
+    assert "weak" not in " ".join(cautions(made_up(seeds=8)))
+    assert cautions(made_up(seeds=1))[0].startswith("One seed an arm and budget: no interval and no test.")
+
+
+def test_one_seed_shows_no_interval_and_no_p_value():
+    text = Reader(re.sub("<style>.*?</style>", "", render_page(made_up(seeds=1)), flags=re.DOTALL)).text
+    assert "±" not in text
+    assert "Holm" not in text
+
+
+def test_the_gallery_is_bounded_and_prefers_predictions_at_the_ends():
+    budgets = tuple(float(value) for value in range(1, 12))
+    pictures = tuple(
+        Picture(arm, budget, 0, name, Path("x"))
+        for name in ("features", "predictions")
+        for arm in ("a", "b", "c")
+        for budget in budgets
+    )
+    kept, left_out = chosen(pictures, budgets)
+    assert (len(kept), left_out) == (MOST_PICTURES, len(pictures) - MOST_PICTURES)
+    assert {picture.name for picture in kept} == {"predictions"}
+    assert {1.0, 11.0} <= {picture.budget for picture in kept}
+
+
+def test_a_picture_that_cannot_be_read_is_counted_and_left_out(tmp_path: Path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    review = replace(made_up(), pictures=(Picture("scratch", 0.2, 0, "predictions", tmp_path / "broken.png"),))
+    page = render_page(review)
+    assert "1 more figure not shown here" in page
+
+
+def test_a_class_without_truth_has_no_row(tmp_path: Path):
+    counts = np.array([[0.0, 0.0, 0.0], [1.0, 8.0, 1.0], [0.0, 0.0, 0.0]])
+    names = ("ignored", "wall", "absent")
+    review = replace(made_up(), confusions=(Confusion("scratch", 0.2, 0, "confusion", names, counts),))
+    page = render_page(review)
+    assert "wall predicted as ignored: 10" in page
+    assert "absent predicted" not in page
+
+
+@pytest.mark.slow
+def test_a_page_of_five_hundred_trials_is_small(tmp_path: Path):
+    review = made_up(seeds=20, arms=("a", "b", "c", "d", "e"), budgets=(0.01, 0.05, 0.1, 0.2, 1.0))
+    assert len(review.trials) == 500
+    assert len(render_page(review)) < 10_000_000

@@ -1,0 +1,269 @@
+"""The doctor names what is wrong and what mends it, never crashes and never waits for what hangs."""
+
+import http.server
+import json
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs import doctor
+from jobs.exits import run
+from sem3d.datasets.index import PrepareConfig
+from sem3d.datasets.prepare import inputs_digest, prepare
+from sem3d.training.health import packages, storage
+from sem3d.training.health.authentication import authentication
+from sem3d.training.health.data import data
+from sem3d.training.health.finding import Finding, look
+from sem3d.training.health.ray_cluster import cluster, is_remote
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch, tmp_path):
+    for name in ("ADDRESS", "API_SERVER_ADDRESS", "AUTH_MODE", "AUTH_TOKEN", "AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(f"RAY_{name}", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@contextmanager
+def web_server(status: int, content: bytes = b"{}") -> Iterator[str]:
+    """A server that answers everything alike."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 -- the library's name
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def well() -> list[Finding]:
+    return [Finding("a", "ok", "well")]
+
+
+def test_a_check_that_hangs_or_raises_is_a_line_like_any_other():
+    def hangs() -> list[Finding]:
+        time.sleep(30)
+        return well()
+
+    def raises() -> list[Finding]:
+        raise RuntimeError("no such thing\nmore")
+
+    began = time.monotonic()
+    found = list(look({"a": well, "b": hangs, "c": raises}, seconds=0.5))
+    assert time.monotonic() - began < 5
+    assert [finding.level for finding in found] == ["ok", "warn", "FAIL"]
+    assert "RuntimeError: no such thing" in found[2].found
+
+
+def report(
+    monkeypatch, capsys, checks: dict[str, Callable[[], list[Finding]]], *arguments: str
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(doctor, "checks", lambda words: checks)
+    monkeypatch.setattr(sys, "argv", ["doctor", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        run(doctor.main)
+    printed = capsys.readouterr()
+    return stop.value.code, printed.out, printed.err
+
+
+def test_the_report_is_a_line_a_part_with_its_mend_below(monkeypatch, capsys):
+    bad = {"a": well, "b": lambda: [Finding("b", "FAIL", "ill", "rest")]}
+    code, out, _ = report(monkeypatch, capsys, bad)
+    assert code == 1
+    first, second, third, *_ = out.splitlines()
+    assert first.split() == ["ok", "a", "well"]
+    assert second.split() == ["FAIL", "b", "ill"]
+    assert third.split() == ["->", "rest"]
+    assert "1 FAIL, 0 warn" in out
+    assert "\x1b" not in out
+    assert report(monkeypatch, capsys, {"a": well})[0] == 0
+    code, out, _ = report(monkeypatch, capsys, bad, "--json")
+    assert code == 1
+    assert [json.loads(line)["level"] for line in out.splitlines()] == ["ok", "FAIL"]
+
+
+def test_a_wrong_argument_is_one_line_and_code_2(monkeypatch, capsys):
+    code, _, error = report(monkeypatch, capsys, {"a": well}, "--strorage", "x")
+    assert code == 2
+    assert error.count("\n") == 1
+    assert "--strorage" in error
+
+
+def test_versions_are_compared_by_number():
+    assert packages.numbers("2.12.1+cu130") == (2, 12, 1)
+    assert packages.numbers("0.7.9.post1") == (0, 7, 9)
+    assert all(finding.level == "ok" for finding in packages.package_versions())
+
+
+def test_a_version_that_does_not_fit_and_a_package_that_is_absent_fail(monkeypatch):
+    monkeypatch.setitem(packages.WANTED, "torch", ("2.99", "3", "it must"))
+    monkeypatch.setitem(packages.WANTED, "no-such-package", ("1", "2", ""))
+    found = {finding.part: finding for finding in packages.package_versions()}
+    assert found["torch"].level == found["no-such-package"].level == "FAIL"
+    assert "it must" in found["torch"].found
+    assert "setup.sh" in found["no-such-package"].mend
+
+
+def test_a_package_that_ends_python_is_named_and_the_next_one_is_still_looked_at(tmp_path):
+    fakes = {"ray": "import os; os.abort()", "torchvision": "raise ImportError('undefined symbol: _ZN3c10')"}
+    for name, text in fakes.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(text)
+    found = packages.probe(["services", "torchvision"], PYTHONPATH=str(tmp_path))
+    assert found["services"][0] == "FAIL"
+    assert "ended Python with code -6" in found["services"][1]
+    assert found["torchvision"] == ("FAIL", "ImportError: undefined symbol: _ZN3c10")
+
+
+def test_gpus_that_only_the_driver_sees_fail(monkeypatch):
+    monkeypatch.setattr(packages, "driver_gpus", lambda: [("NVIDIA A10G", "535.1")])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    none = {"cuda": "13.0", "devices": []}
+    assert packages.gpu_finding("ok", none).level == "FAIL"
+    assert "580" in packages.gpu_finding("ok", none).mend
+    one = {"cuda": "13.0", "devices": [{"name": "NVIDIA A10G", "free": 20 << 30, "total": 22 << 30}]}
+    assert packages.gpu_finding("ok", one).level == "ok"
+    monkeypatch.setattr(packages, "driver_gpus", list)
+    assert packages.gpu_finding("ok", none).level == "ok"
+
+
+def test_the_token_and_the_mode_must_agree(monkeypatch, tmp_path):
+    def level() -> str:
+        (finding,) = authentication()
+        assert "secret" not in finding.found + finding.mend
+        return finding.level
+
+    assert level() == "warn"
+    token = tmp_path / "home" / ".ray" / "auth_token"
+    token.parent.mkdir(parents=True)
+    token.write_text("secret")
+    token.chmod(0o600)
+    assert level() == "warn"
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    assert level() == "ok"
+    token.chmod(0o644)
+    assert level() == "warn"
+    token.write_text("")
+    assert level() == "FAIL"
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert level() == "ok"
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "nowhere"))
+    assert level() == "FAIL"
+    monkeypatch.setenv("RAY_AUTH_MODE", "tokn")
+    assert level() == "FAIL"
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert level() == "ok"
+
+
+def test_addresses_are_tried(monkeypatch):
+    assert [finding.level for finding in cluster("")] == ["ok"]
+    assert [finding.level for finding in cluster("127.0.0.1:9")] == ["FAIL"]
+    assert [finding.level for finding in cluster("nonsense")] == ["FAIL"]
+    assert [finding.level for finding in cluster("ray://127.0.0.1:10001")] == ["FAIL"]
+    assert [finding.level for finding in cluster("http://127.0.0.1:9")] == ["FAIL"]
+    with web_server(401) as address:
+        (finding,) = cluster(address)
+        assert "token" in finding.mend
+    with web_server(200, b'{"ray_version": "1.0.0"}') as address:
+        assert "1.0.0" in cluster(address)[0].found
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        assert [finding.level for finding in cluster("")] == ["FAIL", "warn"]
+    assert is_remote("10.0.0.5:6379")
+    assert is_remote("http://head:8265")
+    assert not is_remote("http://127.0.0.1:8265")
+    assert not is_remote("auto")
+
+
+def test_a_storage_is_tried_out_and_left_as_it_was(tmp_path, monkeypatch):
+    (finding,) = storage.storage(str(tmp_path), remote=False)
+    assert finding.level in ("ok", "warn")
+    assert "renames and locks work" in finding.found
+    assert not list(tmp_path.iterdir())
+    (finding,) = storage.storage(str(tmp_path / "a" / "b"), remote=False)
+    assert "will be made" in finding.found
+    assert [finding.level for finding in storage.storage("s3://bucket", remote=False)] == ["FAIL"]
+    (tmp_path / "file").write_text("")
+    assert [finding.level for finding in storage.storage(str(tmp_path / "file"), remote=False)] == ["FAIL"]
+    monkeypatch.setattr(storage, "file_system", lambda path: "ext4")
+    assert "other machines do not see it" in storage.storage(str(tmp_path), remote=True)[0].found
+    monkeypatch.setattr(storage, "SCARCE", 1 << 62)
+    assert [finding.level for finding in storage.storage(str(tmp_path), remote=False)] == ["FAIL"]
+
+
+def test_the_file_system_is_that_of_the_deepest_mount(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text("a / ext4 rw 0 0\nb /mnt/sem3d nfs4 rw 0 0\nc /mnt ext3 rw 0 0\n")
+    assert storage.file_system(Path("/mnt/sem3d/runs"), mounts) == "nfs4"
+    assert storage.file_system(Path("/mnt/other"), mounts) == "ext3"
+    assert storage.is_network("nfs4")
+    assert not storage.is_network("ext4")
+
+
+def test_mlflow_stores_are_asked(tmp_path, monkeypatch):
+    def level(uri: str = "") -> str:
+        (finding,) = storage.tracking(uri, str(tmp_path))
+        return finding.level
+
+    assert level() == "ok"
+    assert not (tmp_path / "mlflow.db").exists()
+    (tmp_path / "mlflow.db").write_text("no database, and longer than a header would be" * 9)
+    assert level() == "FAIL"
+    (tmp_path / "mlflow.db").unlink()
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("create table alembic_version (version_num text)")
+    assert level() == "ok"
+    monkeypatch.setattr(storage, "ANSWER_SECONDS", 0.1)
+    database.execute("begin exclusive")
+    assert level() == "FAIL"
+    database.close()
+    assert level("http://127.0.0.1:9") == "FAIL"
+    assert level(str(tmp_path)) == "FAIL"
+    for status, expected in {200: "ok", 403: "FAIL", 401: "warn", 500: "FAIL"}.items():
+        with web_server(status) as uri:
+            assert level(uri) == expected
+    with web_server(200) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert level() == "ok"
+
+
+def test_data_without_layout_without_index_and_with_one(tmp_path, rooms):
+    assert [finding.level for finding in data("", str(tmp_path))] == ["ok"]
+    assert [finding.level for finding in data(str(tmp_path / "no"), str(tmp_path))] == ["FAIL"]
+    (tmp_path / "empty").mkdir()
+    assert [finding.level for finding in data(str(tmp_path / "empty"), str(tmp_path))] == ["FAIL"]
+    assert [finding.level for finding in data(str(rooms), str(tmp_path))] == ["ok", "warn"]
+    config = PrepareConfig(stride=1)
+    folder = tmp_path / "index" / inputs_digest(rooms, config)
+    prepare(rooms, folder, config)
+    layout, index = data(str(rooms), str(tmp_path))
+    assert layout.found.endswith("layout scannet_sens")
+    assert index.level == "ok"
+    assert "quarantine 0" in index.found
+    assert data(str(folder), str(tmp_path)) == [index]
+    (folder / "pairs.parquet").write_bytes(b"broken")
+    assert [finding.level for finding in data(str(rooms), str(tmp_path))] == ["ok", "FAIL"]
+
+
+@pytest.mark.slow
+def test_this_environment_is_well():
+    found = [*packages.python_version(), *packages.compiled_packages(), *packages.services()]
+    assert not [finding for finding in found if finding.level == "FAIL"]

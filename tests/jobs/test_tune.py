@@ -1,0 +1,90 @@
+"""The command of a sweep: its settings are typed and checked, mistakes are one line, a dry run says what it would do."""
+
+import sys
+
+import pytest
+
+from jobs import tune
+from jobs.exits import run
+from sem3d.errors import UserError
+from sem3d.training.space import read_space
+
+ROOMS = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
+ROOMS |= {"depth-height": 60, "depth-width": 80, "point-spacing": 0.05}
+
+
+def outcome(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        run(tune.main)
+    printed = capsys.readouterr()
+    return stop.value.code, printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cooking"], "unknown space 'cooking': choose one of pri3d"),
+        (["pri3d", "--arms", "magic"], "unknown arm 'magic'"),
+        (["pri3d", "--preset", "biggest"], "unknown preset 'biggest'"),
+        (["pri3d", "--set", "optim.rate=3"], "unknown setting 'optim.rate'"),
+        (["pri3d", "--set", "optim.lr=fast"], "optim.lr=fast"),
+        (["pri3d", "--set", "optim.lr"], "--set takes leaf=value"),
+        (["pri3d", "--set", "pretrain.data.budget=1"], "unknown setting 'data.budget'"),
+        (["pri3d", "--arms", "scratch", "--set", "pretrain.optim.lr=1"], "no arm of space pri3d has a pretraining"),
+        (["pri3d", "--set", "run.seed=7"], "run.seed is what the sweep varies"),
+        (["pri3d", "--data.root", "/no/such/folder"], "/no/such/folder"),
+        (["pri3d", "--storage", "s3://bucket"], "s3://bucket"),
+        (["pri3d", "--name", "a/b"], "plain folder name"),
+    ],
+)
+def test_a_wrong_command_is_one_line_that_names_it(arguments, words, monkeypatch, capsys, tmp_path):
+    storage = [] if "--storage" in arguments else ["--storage", tmp_path]
+    code, _, error = outcome(monkeypatch, capsys, *arguments, *storage)
+    assert code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+
+
+def test_settings_have_the_types_of_their_leaves():
+    space = read_space("pri3d")
+    trials, pretrainings = tune.settings_of(
+        space,
+        (
+            "optim.lr=1e-3",
+            "data.augment_color=True",
+            "schedule.steps=7",
+            "init=imagenet",
+            "pretrain.method.sparse_unet.planes=4 4 4 4 4 4 4 4",
+        ),
+    )
+    assert trials == {"optim.lr": 1e-3, "data.augment_color": True, "schedule.steps": 7, "init": "imagenet"}
+    assert pretrainings == {"method.sparse_unet.planes": (4,) * 8}
+    with pytest.raises(UserError, match="schedule"):
+        tune.settings_of(space, ("schedule.steps=many",))
+
+
+def test_a_dry_run_says_what_would_be_run(ray_cluster, tmp_path, monkeypatch, capsys):
+    rooms = [f"--rooms.{name}={value}" for name, value in ROOMS.items()]
+    arguments = ["pri3d", "--dry-run", "--probe-steps", 0, "--storage", tmp_path, "--arms", "scratch", "pri3d"]
+    arguments += ["--budgets", 0.5, 1, "--seeds", 2, *rooms]
+    code, out, error = outcome(monkeypatch, capsys, *arguments)
+    assert code == 0, error
+    rows = [line.split()[:5] for line in out.splitlines() if line.startswith(("pretraining", "trial"))]
+    assert rows == [
+        ["pretraining", "pri3d", "–", "–", "2"],
+        ["trial", "scratch", "0.5", "8", "2"],
+        ["trial", "pri3d", "0.5", "8", "2"],
+        ["trial", "scratch", "1", "16", "2"],
+        ["trial", "pri3d", "1", "16", "2"],
+    ]
+    assert "at a time on 4 CPUs" in out
+    assert not list((tmp_path / "sweeps").glob("pri3d-*"))
+
+
+def test_help_names_the_spaces(monkeypatch, capsys):
+    code, out, _ = outcome(monkeypatch, capsys, "--help")
+    assert code == 0
+    assert "pri3d, semantic_segmentation_2d" in out
+    assert "--max-concurrent" in out

@@ -1,0 +1,130 @@
+"""cluster.yaml by Ray's own schema, and what its commands say: shell that parses, files that exist, nothing left open."""
+
+import copy
+import re
+import shlex
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from jobs import train
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = (
+    "initialization_commands",
+    "setup_commands",
+    "head_setup_commands",
+    "worker_setup_commands",
+    "head_start_ray_commands",
+    "worker_start_ray_commands",
+)
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "cluster.yaml").read_text())
+
+
+def commands(config: dict[str, Any]) -> list[str]:
+    return [command for kind in COMMANDS for command in config[kind]]
+
+
+def test_ray_accepts_the_cluster(config):
+    validate_config(prepare_config(config))
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ((), {"idle_timeout_minuts": 5}),
+        (("docker",), {"imagee": "x"}),
+        (("available_node_types", "gpu_worker"), {"max_workers": "eight"}),
+        ((), {"head_node_type": "heda"}),
+        (("available_node_types", "gpu_worker"), {"min_workers": 9}),
+    ],
+)
+def test_ray_refuses_a_slip_in_it(config, place, wrong):
+    broken = copy.deepcopy(config)
+    part = broken
+    for name in place:
+        part = part.setdefault(name, {})
+    part.update(wrong)
+    with pytest.raises(Exception, match=r"."):
+        validate_config(prepare_config(broken))
+
+
+def test_workers_come_from_zero_on_spot_and_the_head_takes_no_work(config):
+    head, worker = (config["available_node_types"][name] for name in ("head", "gpu_worker"))
+    assert head["resources"]["CPU"] == 0
+    assert "InstanceMarketOptions" not in head["node_config"]
+    assert worker["min_workers"] == 0
+    assert worker["max_workers"] <= config["max_workers"]
+    assert worker["resources"]["GPU"] == 1
+    assert worker["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot"
+
+
+def test_every_command_is_shell_that_parses(config):
+    for command in commands(config):
+        assert isinstance(command, str)
+        as_ray_runs_it = f"source ~/.bashrc; export OMP_NUM_THREADS=1 && ({command})"
+        checked = subprocess.run(["bash", "-n", "-c", as_ray_runs_it], capture_output=True, text=True)
+        assert checked.returncode == 0, f"{command}\n{checked.stderr}"
+
+
+def test_files_that_are_sent_and_files_that_commands_name_exist(config):
+    sent = {remote: local for remote, local in config["file_mounts"].items() if not local.startswith("~")}
+    for local in sent.values():
+        assert (ROOT / local).exists(), local
+    named = [word for command in commands(config) for word in re.findall(r"\bjobs/\w+\.sh|\bjobs\.\w+", command)]
+    assert named
+    for name in named:
+        path = name if name.endswith(".sh") else name.replace(".", "/") + ".py"
+        assert (ROOT / path).is_file(), name
+        assert f"~/sem3d/{path.split('/')[0]}" in sent
+    assert {"~/sem3d/pyproject.toml", "~/sem3d/README.md", "~/sem3d/sem3d"} <= set(sent)
+
+
+def test_the_token_is_asked_for_and_the_dashboard_stays_at_home(config):
+    assert any("RAY_AUTH_MODE=token" in command for command in config["setup_commands"])
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+    start = config["head_start_ray_commands"][-1]
+    assert "--dashboard-host=127.0.0.1" in start
+    assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in start
+
+
+def test_the_set_up_script_parses():
+    subprocess.run(["bash", "-n", str(ROOT / "jobs" / "setup.sh")], check=True)
+
+
+def test_the_kuberay_job_says_the_same(config, tmp_path):
+    job = yaml.safe_load((ROOT / "jobs" / "kuberay" / "rayjob.yaml").read_text())
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    cluster = job["spec"]["rayClusterSpec"]
+    (workers,) = cluster["workerGroupSpecs"]
+    assert cluster["rayVersion"] == version("ray")
+    assert cluster["authOptions"] == {"mode": "token"}
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert (workers["minReplicas"], workers["maxReplicas"]) == (0, config["max_workers"])
+    for group in (cluster["headGroupSpec"], workers):
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert set(mounted) == {volume["name"] for volume in pod["volumes"]}
+        assert {"name": "SEM3D_STORAGE", "value": mounted["storage"]} in container["env"]
+    python, module, name, method, *settings = shlex.split(job["spec"]["entrypoint"])
+    assert (python, module, name) == ("python", "-m", "jobs.train")
+    settings[settings.index("--data.root") + 1] = str(tmp_path)
+    assert train.parse(method, settings).run.workers == config["max_workers"]
+
+
+def test_the_image_copies_what_there_is():
+    text = (ROOT / "jobs" / "kuberay" / "Dockerfile").read_text()
+    copied = [word for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert {"pyproject.toml", "sem3d", "jobs"} <= set(copied)
+    for name in copied:
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,229 @@
+"""A Ray cluster of several nodes on this machine, and runs on it that meet trouble: a process of its own, for tests.
+
+Reads the name of a case from each line of standard input and answers with a line of JSON. The head has one CPU, for reading
+data; each node has two, which is what one worker asks for, so two workers need two nodes.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from ray.cluster_utils import Cluster
+
+from sem3d.datasets.synthetic.rooms_config import RoomsConfig
+from sem3d.datasets.synthetic.write import write_rooms
+from sem3d.training.cluster import connect
+from sem3d.training.launch import train
+from tests.methods.tiny import tiny_experiment
+from tests.training.toy_method import ToyMethod, toy_experiment
+
+STEPS, TROUBLE = 40, 12
+STORE_BYTES = 100 * 2**20
+SECONDS = 200.0
+
+
+class Nodes:
+    def __init__(self) -> None:
+        head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+        self.cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.started = 1
+        self.alive: list = []
+
+    def add(self) -> None:
+        self.started += 1
+        self.alive.append(
+            self.cluster.add_node(
+                num_cpus=2, object_store_memory=STORE_BYTES, node_ip_address=f"127.0.0.{self.started}", wait=True
+            )
+        )
+
+    def remove(self) -> None:
+        self.cluster.remove_node(self.alive.pop(), allow_graceful=False)
+
+    def have(self, count: int) -> None:
+        self.alive = [node for node in self.alive if node.any_processes_alive() and not node.dead_processes()]
+        while len(self.alive) < count:
+            self.add()
+        while len(self.alive) > count:
+            self.remove()
+
+    def drain(self, seconds: int) -> None:
+        command = [str(Path(sys.executable).with_name("ray")), "drain-node", "--address", self.cluster.address]
+        command += ["--node-id", self.alive[-1].node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
+        command += ["--reason-message", "spot", "--deadline-remaining-seconds", str(seconds)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+class Run:
+    """A driver process and the progress it makes, with the time at which each line was seen."""
+
+    def __init__(self, address: str, folder: Path, name: str, **settings: dict):
+        self.folder = folder / name
+        self.command = [sys.executable, __file__, "drive", str(folder), json.dumps({"name": name, **settings})]
+        self.environment = {**os.environ, "RAY_ADDRESS": address}
+        self.lines: list[tuple[float, str]] = []
+        self.start()
+
+    def start(self) -> None:
+        self.driver = subprocess.Popen(self.command, env=self.environment, stdout=sys.stderr, stderr=sys.stderr)
+
+    def look(self) -> None:
+        log = self.folder / "progress.log"
+        whole = log.read_text().split("\n")[:-1] if log.is_file() else []
+        self.lines += [(time.monotonic(), line) for line in whole[len(self.lines) :]]
+
+    def until(self, condition: Callable[[str], bool], seconds: float = SECONDS) -> float:
+        """Time at which a line not seen before meets the condition."""
+        deadline, seen = time.monotonic() + seconds, len(self.lines)
+        while time.monotonic() < deadline:
+            self.look()
+            for moment, line in self.lines[seen:]:
+                if condition(line):
+                    return moment
+            if self.driver.poll() is not None:
+                raise RuntimeError(f"the driver ended with {self.driver.returncode}: {self.text()}")
+            time.sleep(0.05)
+        raise TimeoutError(self.text())
+
+    def until_step(self, step: int) -> float:
+        return self.until(lambda line: line.startswith(f"step {step}/"))
+
+    def text(self) -> str:
+        return "\n".join(line for _, line in self.lines)
+
+    def finish(self, trouble_at: float = 0.0) -> dict:
+        if trouble_at:
+            back = self.until(lambda line: line.startswith("step "))
+        code = self.driver.wait(SECONDS)
+        self.look()
+        result = json.loads((self.folder / "result.json").read_text())
+        facts = {"code": code, "lines": [line for _, line in self.lines], "steps": result["steps"]}
+        facts |= {"weights": str(Path(result["checkpoint_last"]) / "weights.safetensors")}
+        return facts | ({"recovery_seconds": back - trouble_at} if trouble_at else {})
+
+
+def own_train_workers() -> list[psutil.Process]:
+    """Training processes of this cluster, whatever else runs on this machine."""
+    mine = psutil.Process().children(recursive=True)
+    return [process for process in mine if process.name().startswith("ray::RayTrain")]
+
+
+def undisturbed(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    return Run(nodes.cluster.address, folder, "undisturbed").finish()
+
+
+def pretraining(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    return Run(nodes.cluster.address, folder, "pretraining").finish()
+
+
+def killed_worker(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    run = Run(nodes.cluster.address, folder, "killed_worker", method={"pause": 0.2})
+    run.until_step(TROUBLE)
+    workers = own_train_workers()
+    workers[-1].send_signal(signal.SIGKILL)
+    return {**run.finish(time.monotonic()), "workers_then": len(workers)}
+
+
+def removed_node(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    run = Run(nodes.cluster.address, folder, "removed_node", method={"pause": 0.4})
+    run.until_step(TROUBLE)
+    nodes.remove()
+    removed_at = time.monotonic()
+    nodes.add()
+    return run.finish(removed_at)
+
+
+def killed_driver(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    run = Run(nodes.cluster.address, folder, "killed_driver", method={"pause": 0.2})
+    run.until_step(TROUBLE)
+    run.driver.send_signal(signal.SIGKILL)
+    run.driver.wait()
+    killed_at = time.monotonic()
+    finished_then = (run.folder / "result.json").exists()
+    run.start()
+    run.until(lambda line: line.startswith("resuming from step"))
+    return {**run.finish(killed_at), "finished_then": finished_then}
+
+
+def joining_node(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(1)
+    settings = {"min_workers": 1, "resize_every": 2.0, "checkpoint_every": 1000}
+    run = Run(nodes.cluster.address, folder, "joining_node", method={"pause_alone": 1.5}, run=settings)
+    run.until_step(3)
+    nodes.add()
+    joined_at = time.monotonic()
+    run.until(lambda line: line.startswith("resuming from step"))
+    return run.finish(joined_at)
+
+
+def preempted_node(nodes: Nodes, folder: Path) -> dict:
+    nodes.have(2)
+    settings = {"checkpoint_every": 1000, "max_failures": 0}
+    run = Run(nodes.cluster.address, folder, "preempted_node", method={"pause": 0.5}, run=settings)
+    run.until_step(TROUBLE)
+    nodes.drain(seconds=6)
+    drained_at = time.monotonic()
+    nodes.add()
+    run.until(lambda line: line.startswith("resuming from step"))
+    return run.finish(drained_at)
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        *(undisturbed, pretraining, killed_worker, removed_node),
+        *(killed_driver, joining_node, preempted_node),
+    )
+}
+
+
+def drive(storage: Path, settings: dict) -> None:
+    name = settings["name"]
+    if name == "pretraining":
+        connect(cpus=1)
+        size = {"color_height": 60, "color_width": 80, "depth_height": 60, "depth_width": 80}
+        rooms = RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=8, point_spacing=0.05, **size)
+        write_rooms(storage / "rooms", rooms)
+        leaves = {"run__workers": 2, "run__cpus_per_worker": 2.0, "run__name": name}
+        train("pri3d", tiny_experiment("pri3d", storage / "rooms", storage, **leaves))
+        return
+    run = {"name": name, "workers": 2, "cpus_per_worker": 2.0, "log_every": 1, "checkpoint_every": 5}
+    experiment = toy_experiment(
+        storage,
+        schedule={"steps": STEPS},
+        method={"noise": 0.0, **settings.get("method", {})},
+        run={**run, **settings.get("run", {})},
+    )
+    train(ToyMethod, experiment)
+
+
+def main(folder: Path) -> None:
+    nodes = Nodes()
+    try:
+        for line in sys.stdin:
+            start = time.monotonic()
+            try:
+                facts = CASES[line.strip()](nodes, folder)
+            except Exception as error:
+                facts = {"error": f"{type(error).__name__}: {error}"}
+            print(json.dumps({**facts, "seconds": time.monotonic() - start}), flush=True)
+    finally:
+        nodes.cluster.shutdown()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "drive":
+        drive(Path(sys.argv[2]), json.loads(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]))

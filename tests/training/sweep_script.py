@@ -1,0 +1,17 @@
+"""A toy sweep in a process of its own, for tests that kill it: ``python sweep_script.py ROOMS STORAGE``."""
+
+import sys
+from pathlib import Path
+
+from sem3d.training.sweep import run_sweep
+from sem3d.training.sweep_forecast import Terms
+from tests.training.sweep_toys import toy_request
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    rooms, storage = map(Path, sys.argv[1:3])
+    run_sweep(toy_request(rooms, storage, seeds=(0,)), Terms(probe_steps=0), say)

@@ -1,0 +1,95 @@
+"""A signal to the driver becomes a request that process 0 sees."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from sem3d.training.interruption import (
+    StopRequests,
+    clear_request,
+    in_a_thread,
+    request_stop,
+    stop_on_signals,
+    stop_requested,
+)
+
+
+def test_nothing_is_requested_until_it_is(tmp_path):
+    assert not stop_requested(tmp_path)
+    clear_request(tmp_path)
+    assert not stop_requested(tmp_path)
+    request_stop(tmp_path)
+    assert stop_requested(tmp_path)
+    clear_request(tmp_path)
+    assert not stop_requested(tmp_path)
+
+
+def test_process_0_looks_seldom_and_remembers(tmp_path):
+    now = [0.0]
+    requests = StopRequests(tmp_path, interval=0.5, clock=lambda: now[0])
+    clear_request(tmp_path)
+    assert not requests()
+    request_stop(tmp_path)
+    assert not requests()
+    now[0] = 0.6
+    assert requests()
+    clear_request(tmp_path)
+    now[0] = 2.0
+    assert requests()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_asks_and_the_second_ends(tmp_path, number):
+    before, lines = signal.getsignal(number), []
+    with stop_on_signals(tmp_path, lines.append):
+        assert not stop_requested(tmp_path)
+        os.kill(os.getpid(), number)
+        assert stop_requested(tmp_path)
+        assert lines == [f"{number.name}: ending with a checkpoint; again to end at once"]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_an_earlier_request_does_not_stop_the_next_attempt(tmp_path):
+    request_stop(tmp_path)
+    with stop_on_signals(tmp_path, print):
+        assert not stop_requested(tmp_path)
+
+
+def test_in_another_thread_signals_are_left_alone(tmp_path):
+    before, seen = signal.getsignal(signal.SIGTERM), []
+
+    def trial() -> None:
+        with stop_on_signals(tmp_path, print):
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=trial)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_signal_is_seen_while_the_work_goes_on_in_a_thread(tmp_path):
+    began = threading.Event()
+
+    def work() -> str:
+        began.set()
+        while not stop_requested(tmp_path):
+            pass
+        return "a checkpoint"
+
+    with stop_on_signals(tmp_path, lambda line: None):
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert in_a_thread(work) == "a checkpoint"
+    assert began.is_set()
+
+
+def test_what_the_work_raises_is_raised(tmp_path):
+    def work() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        in_a_thread(work)

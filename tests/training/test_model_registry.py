@@ -1,0 +1,163 @@
+import json
+import pickle
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sem3d.errors import UserError
+from sem3d.training.checkpoint_files import problem, write_checkpoint
+from sem3d.training.model_registry import CARD, is_model_uri, register, resolve
+from sem3d.training.sweep_records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
+from sem3d.training.sweep_review import publish
+from sem3d.training.tracking_store import LockedStore, store_client
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory):
+    """A storage folder, a client of its store, and a run with one registered model, ``toy`` version 1."""
+    storage = tmp_path_factory.mktemp("storage")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store = LockedStore(storage)
+        client = store_client(store.uri)
+        run_id = client.create_run(store.experiment_id(client, "sem3d")).info.run_id
+        assert register(client, "toy", checkpoint(storage / "first", 1.0), run_id, "# card", "short") == "1"
+        yield storage, client, run_id
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def checkpoint(folder: Path, value: float) -> Path:
+    """A checkpoint of one tensor, with an optimiser's state beside it."""
+    state = {"step": 7, "method": "toy:Toy", "counters": {}, "experiment": {"optim.lr": 0.1}}
+    optimizer = {"main": {"state": {0: {"average": torch.zeros(3)}}, "param_groups": []}}
+    write_checkpoint(folder, {"weight": torch.full((3,), value)}, optimizer, state)
+    return folder
+
+
+def test_a_registered_checkpoint_comes_back_with_its_checksums_and_without_its_optimiser(registered):
+    storage, client, _ = registered
+    folder = resolve("models:/toy@champion", storage)
+    assert problem(folder) is None
+    assert {path.name for path in folder.iterdir()} == {"weights.safetensors", "state.json", "manifest.json"}
+    assert torch.equal(load_file(folder / "weights.safetensors")["weight"], torch.ones(3))
+    assert resolve("models:/toy/1", storage) == folder
+    version = client.get_model_version("toy", "1")
+    assert version.description == "short"
+    artifacts = client.list_artifacts(version.run_id, version.tags["sem3d.folder"])
+    assert any(item.path.endswith(CARD) for item in artifacts)
+
+
+def test_the_same_weights_are_registered_once_and_others_move_the_alias(registered):
+    storage, client, run_id = registered
+    assert register(client, "again", checkpoint(storage / "a", 2.0), run_id, "# card", "before") == "1"
+    assert register(client, "again", storage / "a", run_id, "# card of today", "now") == "1"
+    assert client.get_model_version("again", "1").description == "now"
+    assert register(client, "again", checkpoint(storage / "b", 3.0), run_id, "# card", "better") == "2"
+    assert torch.equal(
+        load_file(resolve("models:/again@champion", storage) / "weights.safetensors")["weight"], torch.full((3,), 3.0)
+    )
+    assert register(client, "again", storage / "a", run_id, "# card", "back") == "1"
+    assert torch.equal(
+        load_file(resolve("models:/again@champion", storage) / "weights.safetensors")["weight"], torch.full((3,), 2.0)
+    )
+
+
+def test_a_damaged_copy_is_fetched_again_and_exchanged_artifacts_are_refused(registered):
+    storage, client, run_id = registered
+    register(client, "safe", checkpoint(storage / "safe", 4.0), run_id, "# card", "short")
+    folder = resolve("models:/safe@champion", storage)
+    (folder / "weights.safetensors").write_bytes(b"damaged")
+    assert problem(resolve("models:/safe@champion", storage)) is None
+    version = client.get_model_version("safe", "1")
+    stored = storage / "artifacts" / run_id / "artifacts" / version.tags["sem3d.folder"]
+    other = checkpoint(storage / "forged", 5.0)
+    for name in ("weights.safetensors", "state.json"):
+        shutil.copyfile(other / name, stored / name)
+    listed = json.loads((other / "manifest.json").read_text())
+    listed["files"] = {name: listed["files"][name] for name in ("weights.safetensors", "state.json")}
+    (stored / "manifest.json").write_text(json.dumps(listed))
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match="not those that were registered"):
+        resolve("models:/safe@champion", storage)
+    assert not list((storage / "models").glob(".fetching-*"))
+
+
+def test_a_model_that_sem3d_did_not_register_is_not_opened(registered, tmp_path: Path):
+    storage, client, run_id = registered
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trap()))
+    client.log_artifact(run_id, str(tmp_path / "model.pkl"), "foreign")
+    client.create_registered_model("foreign")
+    client.create_model_version("foreign", f"{client.get_run(run_id).info.artifact_uri}/foreign", run_id)
+    with pytest.raises(UserError, match="was not registered by sem3d"):
+        resolve("models:/foreign/1", storage)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("models:/toy", "names no model"),
+        ("models:/../../etc@champion", "names no model"),
+        ("models:/toy/latest", "names no model"),
+        ("models:/toy@nobody", "is not to be had"),
+        ("models:/nothing/1", "is not to be had"),
+    ],
+)
+def test_a_wrong_name_is_an_error_on_one_line(registered, uri, words):
+    with pytest.raises(UserError, match=words) as raised:
+        resolve(uri, registered[0])
+    assert "\n" not in str(raised.value)
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path):
+    with pytest.raises(UserError, match="no MLflow store at"):
+        resolve("models:/toy@champion", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    assert is_model_uri("models:/toy@champion")
+    assert not is_model_uri("runs/models")
+
+
+@pytest.mark.slow
+def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_path: Path, monkeypatch, capsys):
+    from jobs import evaluate
+    from sem3d.training.launch import train
+    from tests.methods.tiny import tiny_experiment
+
+    name = "semantic_segmentation_2d"
+    result = train(name, tiny_experiment(name, rooms, tmp_path), say=lambda line: None)
+    store = LockedStore(tmp_path)
+    client = store_client(store.uri)
+    parent = client.create_run(store.experiment_id(client, "sem3d")).info.run_id
+    folder = sweep_folder(tmp_path, "tiny")
+    sweep = SweepRecord(
+        name="tiny", space="pri3d", metric="miou_scannet", mode="max", arms=["scratch"], budgets=[1.0], seeds=[0]
+    )
+    write_sweep(folder, replace(sweep, mlflow_run_id=parent))
+    trial = TrialRecord(key="only", method=name, arm="scratch", budget=1.0, seed=0, metrics=result.metrics)
+    places = {"run_folder": str(result.run_folder), "checkpoint": str(result.checkpoint_best)}
+    write_trial(folder, replace(trial, mlflow_run_id=result.mlflow_run_id, **places))
+    assert "champion   models:/sem3d-pri3d@champion (version 1)" in publish(folder)
+    description = client.get_model_version("sem3d-pri3d", "1").description
+    assert client.get_run(result.mlflow_run_id).data.tags["git_revision"] in description
+    assert str(rooms) in description
+    monkeypatch.setattr(sys, "argv", ["evaluate", "models:/sem3d-pri3d@champion", "--run.storage", str(tmp_path)])
+    evaluate.main()
+    printed = capsys.readouterr().out
+    assert f"{result.metrics['miou_scannet']:.4f}" in printed
+    assert "IoU by class (%)" in printed

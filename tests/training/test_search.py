@@ -1,0 +1,46 @@
+"""Ray Tune as sweeps use it: a limit on how many run at a time, and trials that fail alone."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from sem3d.training.search import run_all
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
+
+
+class Notes:
+    def __init__(self):
+        self.begun: list[str] = []
+        self.over: dict[str, str] = {}
+
+    def started(self, key, config):
+        self.begun.append(key)
+
+    def ended(self, key, config, report, error):
+        self.over[key] = error
+
+
+def test_no_more_run_at_a_time_than_asked_and_an_error_ends_its_own_trial_only(tmp_path: Path):
+    def work(key: str) -> None:
+        start = time.time()
+        if key == "raises":
+            raise ValueError("the work is bad")
+        if key == "dies":
+            os._exit(1)
+        time.sleep(0.5)
+        (tmp_path / key).write_text(f"{start} {time.time()}")
+
+    keys, notes = ["a", "raises", "b", "dies", "c", "d", "e"], Notes()
+    run_all(work, keys, tmp_path, 2, notes)
+    assert sorted(notes.begun) == sorted(keys)
+    assert notes.over.keys() == set(keys)
+    assert "the work is bad" in notes.over["raises"]
+    assert notes.over["dies"]
+    done = {key for key, error in notes.over.items() if not error}
+    assert done == set("abcde")
+    spans = [tuple(map(float, (tmp_path / key).read_text().split())) for key in done]
+    assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= 2
+    assert not list((tmp_path / ".tune").iterdir())

@@ -1,0 +1,83 @@
+"""A sweep whose driver is killed twice ends with the table of one that was left alone; everything is real."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from sem3d.training.parent_run import PARENT_TAG
+from sem3d.training.sweep import run_sweep
+from sem3d.training.sweep_forecast import Terms
+from sem3d.training.sweep_plan import plan
+from sem3d.training.sweep_records import read_sweep, read_trials, sweep_folder
+from tests.training.sweep_toys import toy_request
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+ROOT = Path(__file__).parents[2]
+LONGEST_WAIT = 600.0
+
+
+def start(rooms: Path, storage: Path) -> subprocess.Popen:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")
+    }
+    command = [sys.executable, "-m", "tests.training.sweep_script", str(rooms), str(storage)]
+    log = (storage / "driver.log").open("a")
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+
+def kill_when(ready: Callable[[], bool], rooms: Path, storage: Path) -> None:
+    driver, deadline = start(rooms, storage), time.monotonic() + LONGEST_WAIT
+    while not ready():
+        assert driver.poll() is None, (storage / "driver.log").read_text()
+        assert time.monotonic() < deadline, (storage / "driver.log").read_text()
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+
+
+def table(folder: Path) -> list[tuple]:
+    rows = []
+    for trial in read_trials(folder):
+        metrics = sorted((name, value) for name, value in trial.metrics.items() if "seconds" not in name)
+        rows.append((trial.key, trial.arm, trial.budget, trial.seed, trial.status, trial.steps, *metrics))
+    return rows
+
+
+def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, ray_cluster, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    killed.mkdir()
+    undisturbed = run_sweep(toy_request(rooms, alone, seeds=(0,)), Terms(probe_steps=0), [].append)
+    request = toy_request(rooms, killed, seeds=(0,))
+    whole, folder = plan(request), sweep_folder(killed, plan(request).name)
+    pretraining = killed / whole.pretrainings[0].key / "checkpoints"
+    kill_when(lambda: bool(list(pretraining.glob("step-*"))), rooms, killed)
+    assert read_trials(folder) == []
+
+    def in_a_later_trial() -> bool:
+        runs = [path for path in killed.glob(f"{folder.name}-*/config.json")]
+        return len(read_trials(folder)) >= 1 and len(runs) >= 2
+
+    kill_when(in_a_later_trial, rooms, killed)
+    assert 1 <= len(read_trials(folder)) < 4
+    last = start(rooms, killed)
+    assert last.wait(LONGEST_WAIT) == 0, (killed / "driver.log").read_text()
+    assert table(folder) == table(undisturbed)
+    assert len(table(folder)) == 4
+    record = read_sweep(folder)
+    client = MlflowClient(record.tracking_uri)
+    runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
+    assert Counter(run.data.tags["stage"] for run in runs) == {"sweep": 1, "pretraining": 1, "trial": 4}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    children = [run for run in runs if run.data.tags.get(PARENT_TAG) == record.mlflow_run_id]
+    assert {run.data.tags["trial"] for run in children} == {trial.key for trial in whole.trials}
+    assert record.spent["seconds"] > max(trial.seconds for trial in read_trials(folder))
