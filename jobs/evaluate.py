@@ -23,6 +23,7 @@ from tyro.conf import Positional
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.places import place, storage_place, store_place
 from sem3d.config import Experiment, override
 from sem3d.datasets.labels import CLASS_NAMES
 from sem3d.errors import UserError
@@ -57,8 +58,8 @@ class Evaluate:
     def folder(self) -> Path:
         """Where the run lies on this machine; a registered model is fetched and verified."""
         if is_model_uri(self.run):
-            return resolve(self.run, Path(self.storage), self.tracking_uri)
-        return Path(self.run)
+            return resolve(self.run, storage_place(self.storage), store_place(self.tracking_uri))
+        return place(self.run)
 
 
 def build(name: str, experiment: Experiment, source: str) -> Method:
@@ -76,7 +77,7 @@ def settings(config: Evaluate, expected: tuple[str, ...] = ()) -> tuple[str, Exp
         raise UserError(f"{config.run} is a run of {name}; this evaluation takes {' or '.join(expected)}")
     changes: dict[str, object] = {"run.batch_size": config.batch_size}
     if config.root:
-        changes["data.root"] = str(Path(config.root).resolve())
+        changes["data.root"] = str(place(config.root))
     return name, override(experiment, changes)
 
 

@@ -9,6 +9,7 @@ import tyro
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.places import place, storage_place
 from sem3d.datasets.index import Index, PrepareConfig
 from sem3d.datasets.prepare import inputs_digest, prepare
 from sem3d.datasets.quarantine import QuarantineReport
@@ -40,9 +41,10 @@ def scans(
         workers: Scenes prepared at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
     """
     start = time.monotonic()
+    root = place(root)
     if workers:
         connect(cpus=workers)
-    folder = out or storage / "index" / inputs_digest(root, config)
+    folder = place(out) if out else storage_place(storage, "storage") / "index" / inputs_digest(root, config)
     index = prepare(root, folder, config, check, say=lambda line: print(line, flush=True))
     print(summary(index, time.monotonic() - start))
 
@@ -60,7 +62,7 @@ def rooms(
     """
     start = time.monotonic()
     connect(cpus=2)
-    made = write_rooms(out, config)
+    made = write_rooms(place(out), config)
     print(f"rooms       {made.rooms}\nframes      {made.frames}")
     print(f"quarantine  {len(made.quarantine)}")
     for entry in made.quarantine:

@@ -15,6 +15,7 @@ from pathlib import Path
 from jobs import command_line
 from jobs.exits import run
 from jobs.generated_rooms import make_rooms, rooms_folder, small_rooms
+from jobs.places import storage_place
 from sem3d.config import Experiment, digest, override
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.errors import UserError
@@ -56,7 +57,7 @@ def pretraining_experiment(config: Quickstart, rooms: Path, init: str, seed: int
             "data.root": str(rooms),
             "data.prepare.stride": 1,
             "schedule.steps": config.pretraining_steps,
-            "run.storage": str(Path(config.storage).resolve()),
+            "run.storage": str(storage_place(config.storage, "storage")),
             "run.seed": seed,
             "init": init,
         },
@@ -74,7 +75,7 @@ def fine_tuning_experiment(config: Quickstart, rooms: Path, init: str, budget: f
             "data.budget_unit": "scene",
             "data.budget_seed": seed,
             "schedule.steps": config.fine_tuning_steps,
-            "run.storage": str(Path(config.storage).resolve()),
+            "run.storage": str(storage_place(config.storage, "storage")),
             "run.seed": seed,
             "init": init,
         },
@@ -141,7 +142,7 @@ def main() -> None:
     config = command_line.parse(Quickstart, prog="bash jobs/quickstart.sh")
     if config.rooms.rooms_val < 1:
         raise UserError("rooms.rooms-val must be at least 1: scores are taken on rooms that were not trained on")
-    storage = Path(config.storage).resolve()
+    storage = storage_place(config.storage, "storage")
     connect(cpus=3)
     rooms = rooms_folder(storage, config.rooms)
     make_rooms(rooms, config.rooms)

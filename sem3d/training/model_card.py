@@ -12,7 +12,7 @@ from sem3d.evaluation.wording import Budgets, Metric, counted
 from sem3d.training.checkpoint_files import problem, read_state
 from sem3d.training.run_folder import CONFIG_NAME
 from sem3d.training.sweep_records import SweepRecord, TrialRecord
-from sem3d.training.sweep_results import inside
+from sem3d.training.trial_findings import inside
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import optuna
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.progress_reporter import TrialProgressCallback
@@ -35,13 +37,9 @@ class Watcher(Protocol):
 
 def run_all(work: Callable[[str], None], keys: Sequence[str], folder: Path, concurrent: int, watcher: Watcher) -> None:
     """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only."""
-
-    def trainable(config: dict[str, Any]) -> None:
-        work(config["key"])
-
     if keys:
         again = {"reuse_actors": True}
-        _fit(trainable, {"key": tune.grid_search(list(keys))}, again, folder, concurrent, watcher)
+        _fit(partial(_with_key, work), {"key": tune.grid_search(list(keys))}, again, folder, concurrent, watcher)
 
 
 def search(
@@ -68,9 +66,7 @@ def search(
     ``unfinished`` are those to be tried first. The scheduler compares trials of one attempt only.
     """
 
-    def trainable(config: dict[str, Any]) -> None:
-        work(name_of(config), config, [TuneReportCallback()])
-
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     algorithm = OptunaSearch(
         OptunaSearch.convert_search_space(dict(distributions)),
         metric=metric,
@@ -80,10 +76,19 @@ def search(
     )
     for point, value in known:
         algorithm.add_evaluated_point(point, value)
-    scheduler = ASHAScheduler(TIME, metric, mode, max_t=steps, grace_period=min(every, steps), reduction_factor=2)
+    beyond = steps + 1  # the last report ends no trial: it still has its result to write
+    scheduler = ASHAScheduler(TIME, metric, mode, max_t=beyond, grace_period=min(every, steps), reduction_factor=2)
     options = {"search_alg": algorithm, "scheduler": scheduler, "num_samples": trials}
     if trials > 0:
-        _fit(trainable, None, options, folder, concurrent, _Named(watcher, name_of))
+        _fit(partial(_with_point, work, name_of), None, options, folder, concurrent, _Named(watcher, name_of))
+
+
+def _with_key(work: Callable[[str], None], config: dict[str, Any]) -> None:
+    work(config["key"])
+
+
+def _with_point(work: Callable[..., None], name_of: Callable[[dict[str, Any]], str], config: dict[str, Any]) -> None:
+    work(name_of(config), config, [TuneReportCallback()])
 
 
 class _Named:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sem3d.evaluation.sweep_page import ClassTable, Confusion, Picture, SweepReview, TrialLine
+from sem3d.evaluation.sweep_page import SweepReview, TrialLine
 from sem3d.evaluation.wording import Budgets, counted, metric_of
-from sem3d.training.run_folder import CIRCUMSTANCES, EVALUATION_NAME
+from sem3d.training.run_folder import CIRCUMSTANCES
 from sem3d.training.sweep_records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
+from sem3d.training.trial_findings import as_floats, last_pictures, read_evaluations
 
 Setting = str
 
@@ -26,7 +27,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
     counting, notes = counting_trials(sweep, trials)
     keys = {trial.key for trial in counting}
     storage = folder.resolve().parents[1]
-    tables, confusions, without = _evaluations(counting, storage)
+    tables, confusions, without = read_evaluations(counting, storage)
     if without and (tables or confusions):
         notes.append(f"{counted(without, 'trial')} left no evaluation on disk and are not in the tables by class.")
     failed = [item for item in read_pretrainings(folder) if item.status == "failed"]
@@ -49,10 +50,10 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         trials=tuple(_line(trial, sweep, run_link, trial.key in keys) for trial in trials),
         class_tables=tuple(tables),
         confusions=tuple(confusions),
-        pictures=tuple(_pictures(counting, storage)),
+        pictures=tuple(last_pictures(counting, storage)),
         shared_settings=sweep.settings,
-        estimate=_floats(sweep.estimate),
-        spent=_floats(spent),
+        estimate=as_floats(sweep.estimate),
+        spent=as_floats(spent),
         champion=champion or {},
         notes=tuple(notes),
     )
@@ -121,16 +122,6 @@ def scores_of(trials: Sequence[TrialRecord], metric: str) -> dict[str, dict[floa
     return scores
 
 
-def inside(storage: Path, named: str) -> Path:
-    """A run folder as a record names it, or the one of its name in ``storage`` where that lies elsewhere now."""
-    path = Path(named).resolve()
-    return path if named and path.is_relative_to(storage) and path.is_dir() else storage / (Path(named).name or "-")
-
-
-def _floats(numbers: Mapping[str, int | float]) -> dict[str, float]:
-    return {name: float(value) for name, value in numbers.items()}
-
-
 def _score(trial: TrialRecord, sweep: SweepRecord) -> float:
     return float(trial.metrics.get(sweep.metric, math.nan))
 
@@ -160,70 +151,3 @@ def _line(trial: TrialRecord, sweep: SweepRecord, run_link: str, counts: bool) -
         link=f"{run_link}{trial.mlflow_run_id}" if run_link and trial.mlflow_run_id else "",
         counted=counts,
     )
-
-
-def _evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list[ClassTable], list[Confusion], int]:
-    """Tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
-
-    An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix; others are left out.
-    """
-    tables: list[ClassTable] = []
-    confusions: list[Confusion] = []
-    without = 0
-    for trial in trials:
-        place = (trial.arm, float(trial.budget), trial.seed)
-        artifacts = _artifacts(inside(storage, trial.run_folder) / EVALUATION_NAME)
-        without += artifacts is None
-        for name, content in (artifacts or {}).items():
-            if _is_matrix(content):
-                counts = np.array(content["matrix"], dtype=np.float64)
-                confusions.append(Confusion(*place, name, tuple(content["names"]), counts))
-            elif _is_table(content):
-                tables.append(ClassTable(*place, name, _floats(content)))
-    return tables, confusions, without
-
-
-def _artifacts(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text())["artifacts"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_table(content: Any) -> bool:
-    return isinstance(content, dict) and bool(content) and all(_is_number(value) for value in content.values())
-
-
-def _is_matrix(content: Any) -> bool:
-    if not isinstance(content, dict) or set(content) != {"names", "matrix"}:
-        return False
-    names, matrix = content["names"], content["matrix"]
-    named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
-    square = isinstance(matrix, list) and named and len(matrix) == len(names)
-    return square and all(
-        isinstance(line, list) and len(line) == len(names) and all(_is_number(value) for value in line)
-        for line in matrix
-    )
-
-
-def _pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]:
-    """Last figures of one trial for each arm and budget, of the seed that most arms have, else of the arm's own first."""
-    found: dict[float, dict[int, dict[str, list[Path]]]] = {}
-    for trial in sorted(trials, key=lambda trial: trial.seed):
-        steps = sorted((inside(storage, trial.run_folder) / "figures").glob("step-*"))
-        paths = sorted(steps[-1].glob("*.png")) if steps else []
-        if paths:
-            found.setdefault(float(trial.budget), {}).setdefault(trial.seed, {})[trial.arm] = paths
-    pictures = []
-    for budget, by_seed in found.items():
-        seeds = sorted(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))
-        for arm in dict.fromkeys(trial.arm for trial in trials):
-            seed = next((seed for seed in seeds if arm in by_seed[seed]), None)
-            if seed is not None:
-                pictures += [Picture(arm, budget, seed, path.stem, path) for path in by_seed[seed][arm]]
-    return pictures

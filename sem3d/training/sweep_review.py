@@ -1,28 +1,29 @@
 """What a sweep found, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
 
-import json
 import re
 import time
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from sem3d.errors import UserError
-from sem3d.evaluation.budget_curve import csv_text, curve_rows, draw_budget_curve
 from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.sweep_page import SweepReview, cautions, headline, render_page
+from sem3d.evaluation.sweep_page import SweepReview, cautions, headline
 from sem3d.evaluation.tables import markdown_table
 from sem3d.training.json_files import write_json
 from sem3d.training.model_card import Champion, champion_lines, choose_champion, model_card
 from sem3d.training.model_registry import CHAMPION, register
 from sem3d.training.sweep_records import SweepRecord, read_sweep, read_trials
-from sem3d.training.sweep_results import counting_trials, own_settings, read_review
+from sem3d.training.sweep_report import (
+    CHAMPION_FILE,
+    CURVE,
+    CURVE_TABLE,
+    PAGE,
+    REPORT_FOLDER,
+    TRIAL_TABLE,
+    write_report,
+)
+from sem3d.training.sweep_results import counting_trials, read_review
 from sem3d.training.tracking_store import LockedStore, first_line, store_client, store_errors
 
-REPORT_FOLDER = "report"
-CHAMPION_FILE = "champion.json"
-PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE = "report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"
 LONGEST_NOTE = 7900
 
 
@@ -64,38 +65,6 @@ def publish(sweep_folder: Path) -> list[str]:
     return (
         [*lines, f"MLflow store {store.uri} did not take the report ({trouble}); later: {again}"] if trouble else lines
     )
-
-
-def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
-    """Renders page, curve and tables of the sweep in ``folder`` into ``out``; needs no MLflow.
-
-    Raises :class:`UserError` where there is no sweep or ``out`` cannot be written.
-    """
-    champion = folder / CHAMPION_FILE
-    said = json.loads(champion.read_text()) if champion.is_file() else None
-    review = read_review(folder, run_link=run_link, champion=said)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)
-        Image.fromarray(curve).save(out / CURVE, optimize=True)
-        (out / CURVE_TABLE).write_text(csv_text(curve_rows(review.scores, review.arms, review.metric)))
-        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)))
-        (out / PAGE).write_text(render_page(review))
-    except OSError as error:
-        raise UserError(f"the report cannot be written to {out}: {error}") from error
-    return review
-
-
-def trial_rows(folder: Path) -> list[dict[str, Any]]:
-    """One row a trial: what it was, how it ended, its metrics and its own settings."""
-    rows = []
-    for trial in read_trials(folder):
-        row = {"trial": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
-        row |= {"status": trial.status, "error": trial.error, "steps": trial.steps, "seconds": trial.seconds}
-        row |= {"mlflow_run_id": trial.mlflow_run_id}
-        row |= {f"metric.{name}": value for name, value in sorted(trial.metrics.items())}
-        rows.append(row | {f"setting.{leaf}": value for leaf, value in sorted(own_settings(trial).items())})
-    return rows
 
 
 def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:

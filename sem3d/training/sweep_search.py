@@ -118,7 +118,7 @@ def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say:
         folder=asked.folder,
         concurrent=concurrent,
         watcher=Watch(
-            {str(number): f"search {asked.arm}" for number in range(left)},
+            lambda _, point: f"search for {asked.arm}: {in_line(point)}",
             {str(number): seconds for number in range(left)},
             concurrent,
             close,
@@ -157,6 +157,13 @@ def closed(
     )
     write_trial(asked.records, record)
     return error or f"stopped at step {record.steps} with {metric} {metrics.get(metric, float('nan')):.4f}"
+
+
+def in_line(point: dict[str, Any]) -> str:
+    """A point of a search on one line."""
+    return ", ".join(
+        f"{leaf} {value:.4g}" if isinstance(value, float) else f"{leaf} {value}" for leaf, value in point.items()
+    )
 
 
 def _points(asked: ArmSearch) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ from sem3d.training.sweep_records import (
     write_pretraining,
     write_trial,
 )
-from sem3d.training.sweep_search import ArmSearch, found_settings, search_arm
+from sem3d.training.sweep_search import ArmSearch, found_settings, in_line, search_arm
 from sem3d.training.sweep_trial import PretrainingWork, TrialWork, record_of
 from sem3d.training.sweep_watch import Watch
 
@@ -68,7 +68,7 @@ class Stages:
                 if found_settings(asked) is None and not stop_requested(self.folder):
                     search_arm(asked, self.foreseen.concurrent, seconds, self.record.tracking_uri, self.say)
                 best[arm] = found_settings(asked) or {}
-                self.say(f"best for {arm}: {', '.join(f'{leaf} {value}' for leaf, value in best[arm].items())}")
+                self.say(f"best for {arm}: {in_line(best[arm])}")
             except UserError as error:
                 self.broken[arm] = str(error)
         return best
@@ -135,8 +135,7 @@ class Stages:
         close: Callable[..., str | None],
     ) -> None:
         if left and not stop_requested(self.folder):
-            labels = {key: one.label for key, one in left.items()}
             seconds = {key: self.foreseen.seconds(one) for key, one in left.items()}
             concurrent = self.foreseen.concurrent
-            watch = Watch(labels, seconds, concurrent, close, self.say, done)
+            watch = Watch(lambda key, _: left[key].label, seconds, concurrent, close, self.say, done)
             run_all(work, list(left), self.folder, concurrent, watch)

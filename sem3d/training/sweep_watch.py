@@ -10,21 +10,25 @@ from sem3d.training.progress import duration
 
 
 class Watch:
-    """Told by the driver what becomes of the trainings of one stage; ``closing`` finds or makes the record of one that ended."""
+    """Told by the driver what becomes of the trainings of one stage.
+
+    ``label`` names one; ``seconds`` are what each of them was foreseen to take; ``closing`` finds or makes the record of one that
+    has ended and says how it did, ``None`` if it is not done.
+    """
 
     def __init__(
         self,
-        labels: Mapping[str, str],
+        label: Callable[[str, dict[str, Any]], str],
         seconds: Mapping[str, float],
         concurrent: int,
         closing: Callable[[str, dict[str, Any], dict[str, Any], str], str | None],
         say: Callable[[str], None],
         done: int = 0,
     ):
-        self.labels, self.seconds, self.concurrent = labels, seconds, concurrent
+        self.label, self.seconds, self.concurrent = label, seconds, concurrent
         self.closing, self.say = closing, say
-        self.done, self.total = done, done + len(labels)
-        self.left = dict.fromkeys(labels, True)
+        self.done, self.total = done, done + len(seconds)
+        self.left = dict.fromkeys(seconds, True)
         self.since: dict[str, float] = {}
         self.lock = threading.Lock()
         self.measured = self.foreseen = 0.0
@@ -32,7 +36,7 @@ class Watch:
     def started(self, key: str, config: dict[str, Any]) -> None:
         """Says so."""
         self.since[key] = time.monotonic()
-        self.say(f"start  {self.labels.get(key, key)}")
+        self.say(f"start  {self.label(key, config)}")
 
     def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
         """Says how, unless the training was asked to stop and is not done."""
@@ -40,12 +44,12 @@ class Watch:
         with self.lock:
             self.left.pop(key if key in self.left else next(iter(self.left), key), None)
             if words is None:
-                self.say(f"pause  {self.labels.get(key, key)}")
+                self.say(f"pause  {self.label(key, config)}")
                 return
             took = time.monotonic() - self.since.get(key, time.monotonic())
             self.measured, self.foreseen = self.measured + took, self.foreseen + self.seconds.get(key, 0.0)
             self.done += 1
-            self.say(f"{self.done}/{self.total}  {self.labels.get(key, key)}: {words}, {duration(took)}{self._left()}")
+            self.say(f"{self.done}/{self.total}  {self.label(key, config)}: {words}, {duration(took)}{self._left()}")
 
     def _left(self) -> str:
         """The time left, by the forecast as far as it has proved right, else by the mean so far."""

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sem3d.training.ray_job import submitted_revision
+
 
 class LockedStore:
     """The MLflow store of a storage folder; opened under a file lock, for a new SQLite store breaks if two make it at once."""
@@ -45,7 +47,7 @@ def revision() -> dict[str, str]:
     try:
         commit = git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
-        commit = "unknown"
+        commit = submitted_revision() or "unknown"
     return {"git_revision": commit} | {f"version.{name}": version(name) for name in ("torch", "ray", "mlflow")}
 
 

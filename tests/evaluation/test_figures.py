@@ -1,15 +1,11 @@
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import (
-    budget_curve,
-    confusion_figure,
     draw_matches,
     feature_sheet,
-    loss_curve,
     pca_features,
     prediction_sheet,
 )
@@ -154,34 +150,6 @@ def test_features_are_shown_at_the_size_of_their_image():
     sheet = feature_sheet([grey(60, 80), grey(90, 80)], features)
     assert is_picture(sheet)
     assert sheet.shape == (8 + 24 + 8 + 240 + 8 + 360 + 8, 2 * 320 + 3 * 8, 3)
-
-
-def test_curves_and_matrices_are_pictures_and_leave_matplotlib_alone():
-    before = dict(matplotlib.rcParams)
-    noisy = [(step, 1 / (step + 1)) for step in range(100)]
-    pictures = [
-        loss_curve({"view": noisy, "geo": [(0, 1.0), (1, float("inf")), (2, 0.5)]}, title="pri3d"),
-        loss_curve({"view": noisy}, logarithmic=True),
-        loss_curve({}),
-        loss_curve({"nothing finite": [(0, float("nan"))]}),
-        budget_curve({"scratch": {0.01: [0.1, 0.12], 1.0: [0.4]}, "pri3d": {0.01: [0.2, 0.21], 1.0: [0.5, 0.52]}}),
-        confusion_figure(np.array([[9, 1, 1], [2, 5, 1], [0, 0, 0]]), NAMES[:3]),
-    ]
-    assert all(is_picture(picture) for picture in pictures)
-    assert dict(matplotlib.rcParams) == before
-
-
-def test_the_same_arguments_give_the_same_picture():
-    points = {"scratch": {0.2: [0.3, 0.31, 0.33], 1.0: [0.4, 0.42, 0.41]}}
-    np.testing.assert_array_equal(budget_curve(points), budget_curve(points))
-
-
-def test_the_column_of_ignored_predictions_appears_only_when_it_is_used():
-    clean = np.zeros((12, 12), dtype=np.int64) + 5 * np.eye(12, dtype=np.int64)
-    leaking = clean.copy()
-    leaking[3, 0] = 4
-    names = [f"class {index}" for index in range(12)]
-    assert confusion_figure(leaking, names).shape[1] > confusion_figure(clean, names).shape[1]
 
 
 def test_real_frames_give_a_match_picture_at_their_own_resolution(shared_data):

@@ -1,7 +1,6 @@
 """``ray job submit`` from a fresh clone to a local head that asks for a token, and ``ray job stop``."""
 
 import json
-import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -168,7 +167,7 @@ def test_a_small_sweep_from_a_fresh_clone_ends_with_its_table(head, clone, job_r
         "--name",
         "small",
     ]
-    answer = submit(head, clone, [*command, "--set", *(shlex.quote(word) for word in words)])
+    answer = submit(head, clone, [*command, "--set", *words])
     log = answer.stdout + answer.stderr
     assert answer.returncode == 0, log
     assert {trial.arm: trial.status for trial in read_trials(sweep_folder(tmp_path, "small"))} == {

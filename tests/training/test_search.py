@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,18 +24,23 @@ class Notes:
         self.over[key] = error
 
 
-def test_no_more_run_at_a_time_than_asked_and_an_error_ends_its_own_trial_only(tmp_path: Path):
-    def work(key: str) -> None:
+@dataclass(frozen=True)
+class Trouble:
+    folder: Path
+
+    def __call__(self, key: str) -> None:
         start = time.time()
         if key == "raises":
             raise ValueError("the work is bad")
         if key == "dies":
             os._exit(1)
         time.sleep(0.5)
-        (tmp_path / key).write_text(f"{start} {time.time()}")
+        (self.folder / key).write_text(f"{start} {time.time()}")
 
+
+def test_no_more_run_at_a_time_than_asked_and_an_error_ends_its_own_trial_only(tmp_path: Path):
     keys, notes = ["a", "raises", "b", "dies", "c", "d", "e"], Notes()
-    run_all(work, keys, tmp_path, 2, notes)
+    run_all(Trouble(tmp_path), keys, tmp_path, 2, notes)
     assert sorted(notes.begun) == sorted(keys)
     assert notes.over.keys() == set(keys)
     assert "the work is bad" in notes.over["raises"]

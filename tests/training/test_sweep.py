@@ -20,7 +20,7 @@ from sem3d.training.sweep_plan import plan
 from sem3d.training.sweep_records import read_pretrainings, read_sweep, read_trials
 from tests.training.sweep_toys import toy_request
 
-pytestmark = pytest.mark.usefixtures("ray_cluster")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 NO_PROBE = Terms(probe_steps=0)
 

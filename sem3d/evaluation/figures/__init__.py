@@ -1,17 +1,12 @@
 """Pictures of results, uint8 RGB arrays (height, width, 3); no files, no screen, no pyplot state."""
 
-from sem3d.evaluation.figures.curves import budget_curve, loss_curve
 from sem3d.evaluation.figures.matches import draw_matches
-from sem3d.evaluation.figures.matrix import confusion_figure
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.evaluation.figures.sheets import feature_sheet, prediction_sheet
 
 __all__ = [
-    "budget_curve",
-    "confusion_figure",
     "draw_matches",
     "feature_sheet",
-    "loss_curve",
     "pca_features",
     "prediction_sheet",
 ]

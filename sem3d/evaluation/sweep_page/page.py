@@ -53,7 +53,8 @@ def _opening(review: SweepReview) -> Markup:
 def _sections(review: SweepReview) -> list[Markup]:
     read = tag("ul", *(tag("li", sentence) for sentence in cautions(review)), class_="cautions")
     compared = f" Below it, the difference to {review.arms[0]}." if len(review.arms) > 1 else ""
-    explained = f"{review.metric.axis}: mean and half of the 95 % interval.{compared}"
+    shown = "mean and half of the 95 % interval" if _repeated(review) else "one seed"
+    explained = f"{review.metric.axis}: {shown}.{compared}"
     failed = failed_trials(review)
     return [
         section(f"{review.metric.title} by label budget", _curve(review), anchor="curve"),
@@ -88,7 +89,13 @@ def _curve(review: SweepReview) -> Markup:
         ),
     ]
     legend = "Bars: 95 % interval over seeds; one that leaves the picture is wider still. Faint points: single seeds."
-    return tag("figure", tag("picture", *choices), tag("figcaption", legend), class_="curve")
+    caption = tag("figcaption", legend if _repeated(review) else "One seed: no intervals.")
+    return tag("figure", tag("picture", *choices), caption, class_="curve")
+
+
+def _repeated(review: SweepReview) -> bool:
+    """Whether any arm and budget has more than one seed."""
+    return any(len(by_seed) > 1 for by_budget in review.scores.values() for by_seed in by_budget.values())
 
 
 def _confusion(review: SweepReview) -> Markup:

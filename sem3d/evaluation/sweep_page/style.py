@@ -49,14 +49,14 @@ svg text { font: 10px system-ui, "Segoe UI", sans-serif; fill: var(--ink); }
 svg .paper { fill: var(--raised); } svg .right { fill: var(--cell); } svg .wrong { fill: var(--wrong); }
 .gallery {
   display: grid; gap: 1rem; align-items: start;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr));
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 11.5rem), 1fr));
 }
-.card { border: 1px solid var(--line); border-radius: 6px; overflow: hidden; background: var(--raised); }
+.card { max-width: 24rem; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; background: var(--raised); }
 .card summary { list-style: none; padding: 0; }
 .card summary::-webkit-details-marker { display: none; }
 .card span { display: block; padding: .3rem .6rem; font-weight: 500; }
 .card img { display: block; width: 100%; height: auto; max-height: 17rem; object-fit: cover; object-position: top; }
-.card[open] { grid-column: 1 / -1; } .card[open] img { max-height: none; }
+.card[open] { grid-column: 1 / -1; max-width: none; } .card[open] img { max-height: none; }
 .trials { font-size: .88rem; width: 100%; }
 .trials thead th { position: sticky; top: 0; background: var(--paper); }
 .trials td { white-space: nowrap; } .trials .settings { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; }
