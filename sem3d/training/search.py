@@ -5,6 +5,7 @@ own, so that the training it starts always finds room. What a trial leaves is on
 are thrown away, and a sweep that goes on starts a new Tuner over what is left.
 """
 
+import logging
 import os
 import shutil
 import uuid
@@ -22,6 +23,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 ON_THE_HEAD = [{"CPU": 0, "node:__internal_head__": 0.001}]
 TIME = "step"
+SILENT_END = "its process ended without a word: out of memory, or a node that is gone; Ray's logs may tell"
+"""What is known of a trial whose ``work`` did not return: Tune tells its callbacks of an error before it knows which."""
 
 
 @runtime_checkable
@@ -125,8 +128,7 @@ class _Told(TrialProgressCallback):
         self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, "")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        lines = [line for line in str(trial.get_error() or "its process died").splitlines() if line.strip()]
-        self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, lines[-1].strip())
+        self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, SILENT_END)
 
 
 def _fit(
@@ -138,6 +140,7 @@ def _fit(
     watcher: Watcher,
 ) -> None:
     """Runs a Tuner in a folder of its own, quietly, and removes it."""
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ |= {"RAY_CHDIR_TO_TRIAL_DIR": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
     storage, name = folder / ".tune", uuid.uuid4().hex[:8]
     tuner = tune.Tuner(

@@ -32,6 +32,7 @@ class Watch:
         self.since: dict[str, float] = {}
         self.lock = threading.Lock()
         self.measured = self.foreseen = 0.0
+        self.ended_now = 0
 
     def started(self, key: str, config: dict[str, Any]) -> None:
         """Says so."""
@@ -48,7 +49,7 @@ class Watch:
                 return
             took = time.monotonic() - self.since.get(key, time.monotonic())
             self.measured, self.foreseen = self.measured + took, self.foreseen + self.seconds.get(key, 0.0)
-            self.done += 1
+            self.done, self.ended_now = self.done + 1, self.ended_now + 1
             self.say(f"{self.done}/{self.total}  {self.label(key, config)}: {words}, {duration(took)}{self._left()}")
 
     def _left(self) -> str:
@@ -59,5 +60,5 @@ class Watch:
             rate = self.measured / self.foreseen
             shares = [rate * self.seconds.get(key, 0.0) for key in self.left]
         else:
-            shares = [self.measured / max(self.done, 1)] * len(self.left)
+            shares = [self.measured / max(self.ended_now, 1)] * len(self.left)
         return f", {duration(whole_time(shares, self.concurrent))} left"

@@ -114,6 +114,12 @@ def own_train_workers() -> list[psutil.Process]:
     return [process for process in mine if process.name().startswith("ray::RayTrain")]
 
 
+def stop_drivers() -> None:
+    for process in psutil.Process().children():
+        if "drive" in process.cmdline():
+            process.kill()
+
+
 def undisturbed(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
     return Run(nodes.cluster.address, folder, "undisturbed").finish()
@@ -217,8 +223,10 @@ def main(folder: Path) -> None:
                 facts = CASES[line.strip()](nodes, folder)
             except Exception as error:
                 facts = {"error": f"{type(error).__name__}: {error}"}
+                stop_drivers()
             print(json.dumps({**facts, "seconds": time.monotonic() - start}), flush=True)
     finally:
+        stop_drivers()
         nodes.cluster.shutdown()
 
 

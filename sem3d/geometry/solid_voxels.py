@@ -1,0 +1,86 @@
+"""Solid occupancy grids of meshes: voxels that the surface touches, and all that cannot be reached from outside."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+
+_TOLERANCE = 1e-9
+"""Of a voxel's edge: a surface that lies on the boundary of two voxels must not slip between them by rounding."""
+_PAIRS_AT_A_TIME = 1 << 16
+
+
+def solid_voxels(
+    vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], size: int = 32
+) -> Bool[np.ndarray, "{size} {size} {size}"]:
+    """Grid indexed [x, y, z] of a mesh in the object frame, of which the cube [-0.5, 0.5]³ is kept.
+
+    A position ``p`` lies at ``p * (size - 1) + size / 2`` voxels, so the cube reaches from the middle of the first voxel to
+    the middle of the last (SoftRas ``models.py``). A voxel is full if a face touches it, boundary included, or if no path
+    through the faces of empty voxels leads out of the grid. Open meshes have their surface only. SoftRas
+    (``voxelization_cuda_kernel.cu``) marks voxels with a pierced edge or a vertex, a subset of those touched.
+
+    Raises ValueError for a mesh without faces, vertices that are not finite, or a face that names no vertex.
+    """
+    if len(faces) == 0:
+        raise ValueError("the mesh has no faces, so it has no voxels")
+    if not np.isfinite(vertices).all():
+        raise ValueError("a vertex of the mesh is not finite")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise ValueError(f"a face names a vertex outside 0 to {len(vertices) - 1}")
+    return fill_solid(surface_voxels(vertices.astype(np.float64)[faces] * (size - 1) + size / 2, size))
+
+
+def fill_solid(surface: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
+    """All voxels except the empty ones that are connected, by faces, to the outside of the grid."""
+    regions, _ = ndimage.label(np.pad(~surface, 1, constant_values=True))
+    return (regions != regions[0, 0, 0])[1:-1, 1:-1, 1:-1]
+
+
+def surface_voxels(
+    corners: Float[np.ndarray, "face 3 3"], size: int
+) -> Bool[np.ndarray, "{size} {size} {size}"]:
+    """Voxels ``[i, i + 1]³`` of a grid that a triangle touches, corners in voxels; a triangle without area counts as its edges.
+
+    Separating axes (Akenine-Möller 2001): the grid's axes by the range of candidates, the triangle's normal, and the nine
+    products of its edges with the grid's axes.
+    """
+    edges = np.roll(corners, -1, axis=1) - corners
+    crossed = np.cross(np.eye(3)[None, :, None], edges[:, None]).reshape(-1, 9, 3)
+    axes = np.concatenate([crossed, np.cross(edges[:, 0], edges[:, 1])[:, None]], axis=1)
+    along = np.einsum("fac,fkc->fak", axes, corners)
+    reach = np.abs(axes).sum(axis=2) * (0.5 + _TOLERANCE)
+    low, high = along.min(axis=2) - reach, along.max(axis=2) + reach
+    touched = np.zeros((size, size, size), dtype=bool)
+    for face, voxel in _candidates(corners, size):
+        middle = np.einsum("pac,pc->pa", axes[face], voxel + 0.5)
+        x, y, z = voxel[((low[face] <= middle) & (middle <= high[face])).all(axis=1)].T
+        touched[x, y, z] = True
+    return touched
+
+
+def to_dataset_axes(voxels: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "y x z"]:
+    """A grid indexed [x, y, z] of the object frame in the order of the NMR ``_voxels.npz``: [y, x, reversed z].
+
+    SoftRas ``models.py``, ``evaluate_iou``; the reversal undoes the object frame's left hand.
+    """
+    return voxels.transpose(1, 0, 2)[:, :, ::-1]
+
+
+def _candidates(
+    corners: Float[np.ndarray, "face 3 3"], size: int
+) -> Iterator[tuple[Int[np.ndarray, " pair"], Int[np.ndarray, "pair 3"]]]:
+    """Faces beside the voxels of their bounding boxes, a bounded number of pairs at a time (a face is not divided)."""
+    first = np.clip(np.ceil(corners.min(axis=1) - _TOLERANCE) - 1, 0, size).astype(np.int64)
+    last = np.clip(np.floor(corners.max(axis=1) + _TOLERANCE), -1, size - 1).astype(np.int64)
+    extent = np.maximum(last - first + 1, 0)
+    end = np.cumsum(extent.prod(axis=1))
+    cuts = np.unique(np.searchsorted(end, np.arange(0, end[-1] + _PAIRS_AT_A_TIME, _PAIRS_AT_A_TIME)))
+    for start, stop in zip(cuts, np.append(cuts[1:], len(corners)), strict=True):
+        count = extent[start:stop].prod(axis=1)
+        face = np.repeat(np.arange(start, stop), count)
+        rank = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
+        rows, columns = extent[face, 1], extent[face, 2]
+        voxel = first[face] + np.stack([rank // (rows * columns), rank // columns % rows, rank % columns], axis=1)
+        yield face, voxel
