@@ -1,4 +1,8 @@
-"""Makes data ready: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms."""
+"""Makes data ready: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms.
+
+Single objects (:mod:`jobs.prepare_objects`): ``shapes --out DIR`` generates some, ``shapenet_renders ROOT --out DIR`` renders
+meshes, ``shapenet_renders_index ROOT`` readies renders for training.
+"""
 
 import time
 from collections import Counter
@@ -10,6 +14,7 @@ import tyro
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place
+from jobs.prepare_objects import shapenet_renders, shapenet_renders_index, shapes
 from sem3d.datasets.index import Index, PrepareConfig
 from sem3d.datasets.prepare import inputs_digest, prepare
 from sem3d.datasets.quarantine import QuarantineReport
@@ -94,7 +99,9 @@ def summary(index: Index, seconds: float) -> str:
 
 def main() -> None:
     """The verbs of this job by name."""
-    command_line.run_verb({"scans": scans, "rooms": rooms}, prog="python -m jobs.prepare")
+    scenes = {"scans": scans, "rooms": rooms}
+    objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
+    command_line.run_verb(scenes | objects, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

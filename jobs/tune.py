@@ -140,7 +140,8 @@ def main() -> None:
     if not config.root:
         make_rooms(root, config.rooms)
     folder = run_sweep(request, terms, lambda line: print(line, flush=True))
-    print(f"folder  {folder}")
+    if not config.dry_run:
+        print(f"sweep      {folder}")
 
 
 def absolute(settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,4 +11,6 @@ Conventions of the whole project (fixed by ``tests/geometry/test_conventions.py`
 - An image size in code is ``(height, width)``, as in an array's shape.
 - A voxel's integer index is ``floor(position / voxel_size)``; the released Pri3D truncates toward zero instead, which
   is available by name only.
+- An object (:mod:`sem3d.geometry.object_views`) is centred with its longest side 1, in SoftRas's left-handed frame: x right,
+  y up, z away, as view 0 sees it from 30 degrees above; image positions are then NDC, y up. Meshes on disk are right-handed.
 """

@@ -18,8 +18,9 @@ def solid_voxels(
 
     A position ``p`` lies at ``p * (size - 1) + size / 2`` voxels, so the cube reaches from the middle of the first voxel to
     the middle of the last (SoftRas ``models.py``). A voxel is full if a face touches it, boundary included, or if no path
-    through the faces of empty voxels leads out of the grid. Open meshes have their surface only. SoftRas
-    (``voxelization_cuda_kernel.cu``) marks voxels with a pierced edge or a vertex, a subset of those touched.
+    through the faces of empty voxels leads out of the grid. Of an open mesh, or one that leaves the cube, only the surface
+    may remain. SoftRas (``voxelization_cuda_kernel.cu``) marks voxels with a pierced edge or a vertex, a subset of those
+    touched.
 
     Raises ValueError for a mesh without faces, vertices that are not finite, or a face that names no vertex.
     """
@@ -38,9 +39,7 @@ def fill_solid(surface: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
     return (regions != regions[0, 0, 0])[1:-1, 1:-1, 1:-1]
 
 
-def surface_voxels(
-    corners: Float[np.ndarray, "face 3 3"], size: int
-) -> Bool[np.ndarray, "{size} {size} {size}"]:
+def surface_voxels(corners: Float[np.ndarray, "face 3 3"], size: int) -> Bool[np.ndarray, "{size} {size} {size}"]:
     """Voxels ``[i, i + 1]³`` of a grid that a triangle touches, corners in voxels; a triangle without area counts as its edges.
 
     Separating axes (Akenine-Möller 2001): the grid's axes by the range of candidates, the triangle's normal, and the nine

@@ -31,12 +31,14 @@ def soft_silhouettes(
     or behind it (depth at most 1e-8), as in PyTorch3D. An image whose vertices are not finite is NaN everywhere.
 
     ``backend`` is ``"fast"`` (plain torch, any device; half precision is computed and returned in float32) or
-    ``"pytorch3d"``, the reference (float32). Raises :class:`UserError` for another name, a size below 1 or a sigma that
-    is not positive.
+    ``"pytorch3d"``, the reference (float32). Raises :class:`UserError` for another name, a size below 1, a sigma that
+    is not positive, or a face that names no vertex.
     """
     if backend not in BACKENDS:
         raise UserError(f"unknown silhouette backend '{backend}': choose from {', '.join(BACKENDS)}")
     if size < 1 or not sigma > 0:
         raise UserError(f"silhouettes of size {size} and sigma {sigma} cannot be drawn: both must be positive")
+    if faces.numel() and not (faces.min() >= 0 and faces.max() < vertices.shape[1]):
+        raise UserError(f"a face names a vertex outside 0 to {vertices.shape[1] - 1}: the mesh is damaged")
     module, function = BACKENDS[backend].split(":")
     return getattr(import_module(module), function)(vertices, faces, size=size, sigma=sigma)

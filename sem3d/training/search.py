@@ -1,7 +1,8 @@
 """Ray Tune, by its only doorway: many trainings side by side, and the search of hyperparameters.
 
-What is done is up to the caller: here it is ``work``, called with a key in a process on the head node that takes no CPU of its
-own, so that the training it starts always finds room. What a trial leaves is on disk when ``work`` returns; Tune's own records
+What is done is up to the caller: here it is ``work``, called with a key in a process that is kept for the next key. Where the
+training it starts has workers of its own, it takes no CPU and stays on the head node, so that they always find room; where
+it trains itself, it holds what training needs. What a trial leaves is on disk when ``work`` returns; Tune's own records
 are thrown away, and a sweep that goes on starts a new Tuner over what is left.
 """
 
@@ -21,8 +22,10 @@ from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-ON_THE_HEAD = [{"CPU": 0, "node:__internal_head__": 0.001}]
+ON_THE_HEAD = {"CPU": 0.0, "node:__internal_head__": 0.001}
 TIME = "step"
+RETRIES = 2
+"""How often ``work`` is called again where its process died; a training then goes on from its checkpoint."""
 SILENT_END = "its process ended without a word: out of memory, or a node that is gone; Ray's logs may tell"
 """What is known of a trial whose ``work`` did not return: Tune tells its callbacks of an error before it knows which."""
 
@@ -38,11 +41,21 @@ class Watcher(Protocol):
         """The trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
 
 
-def run_all(work: Callable[[str], None], keys: Sequence[str], folder: Path, concurrent: int, watcher: Watcher) -> None:
-    """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only."""
+def run_all(
+    work: Callable[[str], None],
+    keys: Sequence[str],
+    folder: Path,
+    concurrent: int,
+    watcher: Watcher,
+    holds: Mapping[str, float] = ON_THE_HEAD,
+) -> None:
+    """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only.
+
+    ``holds`` is what the process that calls it takes of the cluster.
+    """
     if keys:
-        again = {"reuse_actors": True}
-        _fit(partial(_with_key, work), {"key": tune.grid_search(list(keys))}, again, folder, concurrent, watcher)
+        again, points = {"reuse_actors": True}, {"key": tune.grid_search(list(keys))}
+        _fit(partial(_with_key, work), points, again, folder, concurrent, watcher, holds, retries=RETRIES)
 
 
 def search(
@@ -138,16 +151,24 @@ def _fit(
     folder: Path,
     concurrent: int,
     watcher: Watcher,
+    holds: Mapping[str, float] = ON_THE_HEAD,
+    retries: int = 0,
 ) -> None:
     """Runs a Tuner in a folder of its own, quietly, and removes it."""
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ |= {"RAY_CHDIR_TO_TRIAL_DIR": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
     storage, name = folder / ".tune", uuid.uuid4().hex[:8]
     tuner = tune.Tuner(
-        tune.with_resources(trainable, tune.PlacementGroupFactory(ON_THE_HEAD)),
+        tune.with_resources(trainable, tune.PlacementGroupFactory([dict(holds)])),
         param_space=points,
         tune_config=tune.TuneConfig(max_concurrent_trials=concurrent, **options),
-        run_config=tune.RunConfig(name=name, storage_path=str(storage), callbacks=[_Told(watcher)], verbose=0),
+        run_config=tune.RunConfig(
+            name=name,
+            storage_path=str(storage),
+            callbacks=[_Told(watcher)],
+            failure_config=tune.FailureConfig(max_failures=retries),
+            verbose=0,
+        ),
     )
     try:
         tuner.fit()

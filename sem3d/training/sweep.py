@@ -33,7 +33,7 @@ def connect_for(request: Request) -> None:
     """
     whole = plan(request)
     runs = [one.experiment.run for one in (*whole.trials, *whole.pretrainings)]
-    connect(cpus=max(math.ceil(run.workers * run.cpus_per_worker) for run in runs) + 1, dashboard=request.search > 0)
+    connect(cpus=max(math.ceil(max(run.workers, 1) * run.cpus_per_worker) for run in runs) + 1, dashboard=request.search > 0)
 
 
 def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Path:

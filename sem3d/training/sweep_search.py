@@ -53,6 +53,7 @@ class ArmSearch:
         trial = trial_of(self.request, self.arm, self.budget, max(self.request.seeds) + 1, point)
         every = self.every(trial)
         changes = {"run.evaluate_every": every, "run.checkpoint_every": every}
+        changes["run.workers"] = max(trial.experiment.run.workers, 1)  # the scheduler hears of workers only
         return with_leaves(trial, {**changes, "run.name": f"{self.sweep}-search-{trial.key}"})
 
     def every(self, trial: Trial) -> int:

@@ -23,7 +23,7 @@ from sem3d.training.sweep_records import (
     write_trial,
 )
 from sem3d.training.sweep_search import ArmSearch, found_settings, in_line, search_arm
-from sem3d.training.sweep_trial import PretrainingWork, TrialWork, record_of
+from sem3d.training.sweep_trial import PretrainingWork, TrialWork, process_holds, record_of
 from sem3d.training.sweep_watch import Watch
 
 
@@ -138,4 +138,5 @@ class Stages:
             seconds = {key: self.foreseen.seconds(one) for key, one in left.items()}
             concurrent = self.foreseen.concurrent
             watch = Watch(lambda key, _: left[key].label, seconds, concurrent, close, self.say, done)
-            run_all(work, list(left), self.folder, concurrent, watch)
+            holds = process_holds([one.experiment for one in left.values()])
+            run_all(work, list(left), self.folder, concurrent, watch, holds)

@@ -14,6 +14,7 @@ from sem3d.training.interruption import Stopped, request_stop, stop_requested
 from sem3d.training.launch import TrainingResult, train
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import run_folder
+from sem3d.training.search import ON_THE_HEAD
 from sem3d.training.spent import clocked, spent_on
 from sem3d.training.sweep_lock import held_alone
 from sem3d.training.sweep_plan import Pretraining, Trial
@@ -30,11 +31,20 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 def resources_of(experiment: Experiment) -> Resources:
     """What a training holds on the connected cluster: its workers' CPUs and one for reading data, its workers' GPUs."""
-    run = experiment.run
+    run, workers = experiment.run, max(experiment.run.workers, 1)
     return Resources(
-        cpus=run.workers * run.cpus_per_worker + 1,
-        gpus=float(run.workers) if use_gpu(experiment, cluster_resources()) else 0.0,
+        cpus=workers * run.cpus_per_worker + 1,
+        gpus=float(workers) if use_gpu(experiment, cluster_resources()) else 0.0,
     )
+
+
+def process_holds(experiments: Sequence[Experiment]) -> dict[str, float]:
+    """What a process that runs one of the trainings after the other takes for itself, beside their workers."""
+    here = [experiment for experiment in experiments if not experiment.run.workers]
+    if not here:
+        return dict(ON_THE_HEAD)
+    gpus = max(resources_of(experiment).gpus for experiment in here)
+    return {"CPU": max(experiment.run.cpus_per_worker for experiment in here)} | ({"GPU": gpus} if gpus else {})
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,11 @@ def _context(settings: dict[str, Any]) -> TrainingContext:
         logger = logging.getLogger("sem3d")
         logger.setLevel(logging.INFO)
         logger.handlers[:] = [ProgressHandler(run_folder)]
+    listened_to = {"report": ray.train.report, "reclaimed": reclaim_time} if settings["experiment"].run.workers else {}
     return TrainingContext(
         run_folder=run_folder,
         device=ray.train.torch.get_device() if settings["gpu"] else torch.device("cpu"),
         launched=settings["launched"],
         tracking=Tracking(settings["tracking_uri"], settings["mlflow_run"], run_folder) if leads else NoTracking(),
-        reclaimed=reclaim_time if settings["experiment"].run.workers else lambda: None,
-        report=ray.train.report,
+        **listened_to,
     )

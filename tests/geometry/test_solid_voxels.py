@@ -6,10 +6,8 @@ import pytest
 from sem3d.geometry.solid_voxels import fill_solid, solid_voxels, surface_voxels, to_dataset_axes
 from tests.reference import solid_voxels as reference
 
-BOX_FACES = np.array(
-    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4]]
-    + [[1, 5, 7], [1, 7, 3]]
-)
+SQUARES = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])
+BOX_FACES = SQUARES[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
 
 
 def box(low, high) -> np.ndarray:
@@ -25,10 +23,10 @@ def random_mesh(rng: np.random.Generator, closed: bool) -> tuple[np.ndarray, np.
 
 
 @pytest.mark.parametrize("closed", [True, False])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_voxels_equal_a_brute_force_voxelisation(seed, closed):
     vertices, faces = random_mesh(np.random.default_rng(seed), closed)
-    size = 13
+    size = 10
     corners = vertices[faces] * (size - 1) + size / 2
     surface = reference.surface_voxels(corners, size)
     np.testing.assert_array_equal(surface_voxels(corners, size), surface)
@@ -39,7 +37,7 @@ def test_voxels_equal_a_brute_force_voxelisation(seed, closed):
 def test_a_closed_mesh_is_its_surface_and_the_centres_under_an_odd_number_of_faces(seed):
     rng = np.random.default_rng(seed)
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    vertices, size = box([-0.3, -0.4, -0.2], [0.25, 0.3, 0.45]) @ turn.T, 12
+    vertices, size = box([-0.3, -0.2, -0.2], [0.25, 0.3, 0.15]) @ turn.T, 12
     corners = vertices[BOX_FACES] * (size - 1) + size / 2
     expected = surface_voxels(corners, size) | reference.centres_inside(corners, size)
     np.testing.assert_array_equal(solid_voxels(vertices, BOX_FACES, size), expected)

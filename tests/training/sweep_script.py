@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sem3d.training.sweep import run_sweep
 from sem3d.training.sweep_forecast import Terms
-from tests.training.sweep_toys import toy_request
+from tests.training.sweep_toys import small_request
 
 
 def say(line: str) -> None:
@@ -14,4 +14,4 @@ def say(line: str) -> None:
 
 if __name__ == "__main__":
     rooms, storage = map(Path, sys.argv[1:3])
-    run_sweep(toy_request(rooms, storage, seeds=(0,)), Terms(probe_steps=0), say)
+    run_sweep(small_request(rooms, storage), Terms(probe_steps=0), say)

@@ -70,3 +70,8 @@ def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = Non
         "pretraining_settings": TINY_PRETRAINING,
     }
     return Request(space=space, settings=settings, storage=storage, **fields | asked)
+
+
+def small_request(rooms: Path, storage: Path) -> Request:
+    """A pretraining and two trials."""
+    return toy_request(rooms, storage, budgets=(1.0,), seeds=(0,))

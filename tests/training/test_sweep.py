@@ -52,7 +52,7 @@ class Trainings:
         write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
 
-    def run_all(self, work, keys, folder, concurrent, watcher):
+    def run_all(self, work, keys, folder, concurrent, watcher, holds):
         for key in keys:
             watcher.started(key, {"key": key})
             work(key)

@@ -74,10 +74,7 @@ def car(rng: np.random.Generator) -> Sketch:
     cabin, roof = car_cabin(rng, outline, length, width, belt, height)
     parts = [NamedPart("body", body, color), NamedPart("cabin", cabin, glass), NamedPart("cabin", roof, color)]
     marks = {f"roof_{corner}": farthest([roof], (sign, front, 0.4)) for corner, front, sign in CORNERS}
-    marks |= {
-        f"body_{corner}": Mark(body, (sign * width / 2, front * length / 2, (clearance + belt) / 2))
-        for corner, front, sign in CORNERS
-    }
+    marks |= {f"body_{corner}": farthest([body], (sign, 2 * front, 0.05)) for corner, front, sign in CORNERS}
     radius, thick = rng.uniform(0.28, 0.34) * (1.2 if clearance > 0.22 else 1.0), rng.uniform(0.17, 0.26)
     axles = {"front": -length * rng.uniform(0.28, 0.34), "back": length * rng.uniform(0.26, 0.34)}
     dark = metal(np.random.default_rng(0))

@@ -73,7 +73,7 @@ def four_legs(
 ) -> tuple[list[Solid], dict[str, Mark]]:
     """Square, round or splayed legs, with stretchers or without."""
     kind, thick = rng.integers(3), rng.uniform(0.014, 0.034)
-    splay = rng.uniform(1.05, 1.3) if kind == 2 else 1.0
+    splay, tip = rng.uniform(1.05, 1.3) if kind == 2 else 1.0, thick * rng.uniform(0.6, 1.0)
     legs, marks = [], {}
     for end, front in (("front", -1), ("back", 1)):
         for side, sign in SIDES:
@@ -82,7 +82,7 @@ def four_legs(
             if kind == 0:
                 leg = box_between((x - thick, y - thick, 0), (x + thick, y + thick, height))
             else:
-                leg = rod(foot, (x, y, height), thick * rng.uniform(0.6, 1.0) if not legs else thick * 0.8, thick)
+                leg = rod(foot, (x, y, height), tip, thick)
             legs.append(leg)
             marks[f"foot_{end}_{side}"] = Mark(leg, foot)
     if rng.random() < 0.4:
@@ -206,5 +206,5 @@ def chair_arms(
                     rod((x, y, seat - 0.03), (sign * (width / 2 - 0.03), y, seat - 0.03), thick * 0.6, sections=6)
                 )
         arms.append(rest)
-        marks[f"arm_front_{side}"] = farthest([rest], (0.0, -1.0, 0.8))
+        marks[f"arm_front_{side}"] = farthest([rest], (0.1 * sign, -1.0, 0.8))
     return arms, marks

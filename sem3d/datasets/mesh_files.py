@@ -1,0 +1,204 @@
+"""Folders of .obj meshes as lists of objects, and one object as triangles with colours in ShapeNetCore's frame.
+
+Layouts, told apart object by object::
+
+    <synset>/<id>/models/model_normalized.obj   ShapeNetCore v2 (v1: models/ or the object's folder holds one .obj)
+    <class>/<name>.obj                          flat
+    index.json + <category>/<id>/<file>.obj     Sweet Home 3D, see sem3d.datasets.synthetic.catalogue
+
+ShapeNetCore's frame: y up, front at -z. Sweet Home 3D's models have their back at -z and are turned half round.
+"""
+
+import io
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int
+from trimesh.visual.material import SimpleMaterial
+
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.shapenet_renders import SYNSETS
+from sem3d.datasets.synthetic.catalogue import indexed_models, inside
+from sem3d.datasets.synthetic.models import ModelFiles
+from sem3d.datasets.synthetic.textures import linear_of_srgb
+from sem3d.errors import BadSample, UserError
+
+MOST_FACES = 1_000_000
+LARGEST_FILE = 1 << 30
+GREY = 0.4
+FLATTEST = 1e-6
+SHAPENET_FROM_SWEET_HOME = np.diag([-1.0, 1.0, -1.0])
+
+
+@dataclass(frozen=True)
+class MeshFile:
+    """One object: ``category`` is a synset where the class has one, ``path`` is relative to the data root."""
+
+    category: str
+    identity: str
+    path: str
+    rotation: tuple[float, ...] = ()
+    """Row-major 3x3 that turns the file into ShapeNetCore's frame; empty: it is there."""
+    size: tuple[float, ...] = ()
+    """Extents along x, y, z that it is stretched to; empty: its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColoredMesh:
+    """Triangles in ShapeNetCore's frame, the box centred and its longest side 1; colours are linear RGB in [0, 1]."""
+
+    vertices: Float[np.ndarray, "vertex 3"]
+    faces: Int[np.ndarray, "face 3"]
+    face_colors: Float[np.ndarray, "face 3"]
+    open_edges: int
+    """Edges with an odd number of faces; a closed mesh has none."""
+
+
+def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
+    """Objects below ``root`` in the order of class and name, and folders that hold none or several.
+
+    Raises :class:`UserError` if there is no such folder or no mesh in it.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError(f"no data folder {root}")
+    index = root / "index.json"
+    items = catalogue_meshes(index) if index.is_file() else folder_meshes(root)
+    meshes = [item for item in items if isinstance(item, MeshFile)]
+    faults = [item for item in items if isinstance(item, Quarantined)]
+    if not meshes:
+        raise UserError(f"no .obj in {root}: need <synset>/<id>/models/model_normalized.obj or <class>/<name>.obj")
+    seen: dict[tuple[str, str], MeshFile] = {}
+    for mesh in meshes:
+        if seen.setdefault((mesh.category, mesh.identity), mesh) is not mesh:
+            faults.append(Quarantined(mesh.path, mesh.category, "the same class and name occur twice"))
+    return sorted(seen.values(), key=lambda mesh: (mesh.category, mesh.identity)), faults
+
+
+def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
+    """Objects of the layouts without an index."""
+    items: list[MeshFile | Quarantined] = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        category = SYNSETS.get(folder.name, folder.name)
+        for entry in sorted(folder.iterdir()):
+            if entry.is_file() and entry.suffix.lower() == ".obj":
+                items.append(MeshFile(category, entry.stem, entry.relative_to(root).as_posix()))
+            elif entry.is_dir():
+                official = entry / "models" / "model_normalized.obj"
+                candidates = [official] if official.is_file() else sorted(entry.rglob("*.obj"))
+                if len(candidates) == 1:
+                    items.append(MeshFile(category, entry.name, candidates[0].relative_to(root).as_posix()))
+                else:
+                    reason = f"no single mesh: {len(candidates)} .obj files"
+                    items.append(Quarantined(entry.relative_to(root).as_posix(), category, reason))
+    return items
+
+
+def catalogue_meshes(index: Path) -> list[MeshFile | Quarantined]:
+    """Objects of a Sweet Home 3D folder, turned and with the catalogue's proportions."""
+    items: list[MeshFile | Quarantined] = []
+    for _, fields in indexed_models(index):
+        try:
+            items.append(catalogue_mesh(fields))
+        except BadSample as error:
+            items.append(Quarantined.of(error, str(fields.get("category"))))
+    return items
+
+
+def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
+    """One entry of an index; raises :class:`BadSample` if it is hostile or has no numbers."""
+    model, category, identity = (str(fields.get(name) or "") for name in ("model", "category", "id"))
+    if not inside(model) or not inside(category) or not identity:
+        raise BadSample(model or "entry without a model", "its model leads out of the folder, or it has no id")
+    try:
+        turned = np.array([float(x) for x in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split()])
+        size = tuple(float(fields[f"{side}_cm"]) for side in ("width", "height", "depth"))
+        rotation = SHAPENET_FROM_SWEET_HOME @ turned.reshape(3, 3)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadSample(model, f"its size or modelRotation is no number: {error}") from error
+    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-2) or not all(0 < side < 1e6 for side in size):
+        raise BadSample(model, "its modelRotation is no rotation or its size is not positive")
+    return MeshFile(SYNSETS.get(category, category), identity, model, tuple(rotation.ravel().tolist()), size)
+
+
+def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
+    """The object, normalised. Raises :class:`BadSample` for what is unreadable, empty, degenerate or huge."""
+    content = read_inside(root, mesh.path)
+    count = content.count(b"\nf ")
+    if count > MOST_FACES:
+        raise BadSample(mesh.path, f"huge mesh: {count} faces, at most {MOST_FACES} can be used")
+    files = ModelFiles(str(root), posixpath.dirname(mesh.path))
+    try:
+        scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
+        parts = [scene.geometry[name] for name in sorted(scene.geometry)]
+    except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError, BadSample) as error:
+        raise BadSample(mesh.path, f"unreadable mesh: {error}") from error
+    parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+    if not parts:
+        raise BadSample(mesh.path, "empty mesh: it has no faces")
+    corners = np.concatenate([np.asarray(part.vertices, np.float64)[np.asarray(part.faces)] for part in parts])
+    colors = np.concatenate([face_colors(part) for part in parts])
+    if len(corners) > MOST_FACES:
+        raise BadSample(mesh.path, f"huge mesh: {len(corners)} triangles, at most {MOST_FACES} can be used")
+    if not np.isfinite(corners).all():
+        raise BadSample(mesh.path, "degenerate mesh: a vertex is not finite")
+    corners = normalised(corners, mesh)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    kept = area > 1e-14
+    if not kept.any():
+        raise BadSample(mesh.path, "degenerate mesh: no face has an area")
+    vertices, inverse = np.unique(corners[kept].reshape(-1, 3).round(7), axis=0, return_inverse=True)
+    faces = inverse.reshape(-1, 3)
+    return ColoredMesh(vertices, faces, colors[kept], count_open_edges(faces))
+
+
+def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[np.ndarray, "face 3 3"]:
+    """Turned and stretched as ``mesh`` says, the box centred and its longest side 1."""
+    if mesh.rotation:
+        corners = corners @ np.array(mesh.rotation).reshape(3, 3).T
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    extent = high - low
+    if np.sort(extent)[1] <= FLATTEST * max(float(extent.max()), 1e-30):
+        raise BadSample(mesh.path, "degenerate mesh: it is a line or a point")
+    corners = corners - (low + high) / 2.0
+    if mesh.size:
+        corners = corners * (np.array(mesh.size) / np.maximum(extent, FLATTEST * extent.max()))
+    return corners / float(np.ptp(corners, axis=(0, 1)).max())
+
+
+def face_colors(part: trimesh.Trimesh) -> Float[np.ndarray, "face 3"]:
+    """Linear RGB of each face: its picture at the middle of the face, else its diffuse colour, else grey."""
+    count = len(part.faces)
+    material = getattr(part.visual, "material", None)
+    if not isinstance(material, SimpleMaterial):
+        return np.full((count, 3), GREY)
+    coordinates = getattr(part.visual, "uv", None)
+    if material.image is not None and coordinates is not None:
+        picture = np.asarray(material.image.convert("RGB"))
+        middle = np.nan_to_num(np.asarray(coordinates)[part.faces].mean(axis=1), posinf=0.0, neginf=0.0) % 1.0
+        column = np.clip(middle[:, 0] * picture.shape[1], 0, picture.shape[1] - 1).astype(int)
+        row = np.clip((1.0 - middle[:, 1]) * picture.shape[0], 0, picture.shape[0] - 1).astype(int)
+        return linear_of_srgb()[picture[row, column]].astype(np.float64)
+    diffuse = linear_of_srgb()[np.asarray(material.diffuse[:3], np.uint8)].astype(np.float64)
+    return np.broadcast_to(diffuse, (count, 3)).copy()
+
+
+def count_open_edges(faces: Int[np.ndarray, "face 3"]) -> int:
+    """Edges that an odd number of faces share."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    _, uses = np.unique(edges, axis=0, return_counts=True)
+    return int((uses % 2 == 1).sum())
+
+
+def read_inside(root: Path, path: str) -> bytes:
+    """Content of a file that must lie below ``root``; raises :class:`BadSample`."""
+    place = (root / PurePosixPath(path)).resolve()
+    if not place.is_relative_to(root.resolve()):
+        raise BadSample(path, "leads out of the data folder")
+    if not place.is_file() or place.stat().st_size > LARGEST_FILE:
+        raise BadSample(path, f"missing or larger than {LARGEST_FILE} bytes")
+    return place.read_bytes()

@@ -1,0 +1,192 @@
+"""Renders of single objects in NMR's layout: which views there are, who is labelled, and one view's arrays.
+
+24 views an object, view v at azimuth -15 v degrees, elevation 30, distance 2.732, half field of view 15 degrees
+(:mod:`sem3d.geometry.object_views`). Images are uint8 RGBA 64x64 over black, channels first; voxels are solid, 32^3.
+Made by ``python -m jobs.prepare shapenet_renders_index``; released by Kato et al. (NMR, hiroharu-kato/mesh_reconstruction).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, UInt8
+
+from sem3d.config import digest
+from sem3d.datasets.index import read_rows
+from sem3d.errors import BadSample, UserError
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "val", "test")
+IMAGE_SHAPE, VOXEL_SHAPE = (24, 4, 64, 64), (32, 32, 32)
+OBJECTS_PER_SHARD = 256
+AZIMUTH_STEP = -15.0
+SYNSETS = {
+    "airplane": "02691156",
+    "bench": "02828884",
+    "cabinet": "02933112",
+    "car": "02958343",
+    "chair": "03001627",
+    "display": "03211117",
+    "lamp": "03636649",
+    "loudspeaker": "03691459",
+    "rifle": "04090263",
+    "sofa": "04256520",
+    "table": "04379243",
+    "telephone": "04401088",
+    "watercraft": "04530566",
+}
+"""The 13 classes of the release, in the order of the paper's tables."""
+
+RENDER_SCHEMA = pa.schema(
+    [
+        pa.field("class", pa.string(), nullable=False),  # synset, or the class's name where it has none
+        pa.field("split", pa.string(), nullable=False),  # the file it comes from: train, val, test
+        pa.field("object", pa.int32(), nullable=False),  # its number in that file
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("view", pa.int32(), nullable=False),  # 0 to 23
+        pa.field("azimuth", pa.float64(), nullable=False),  # degrees
+    ]
+)
+
+Protocol = Literal["paper", "released"]
+
+
+@dataclass(frozen=True)
+class RendersIndex:
+    """The usable views of a folder of renders."""
+
+    folder: Path
+    table: pa.Table
+    """One row a usable view, see :data:`RENDER_SCHEMA`."""
+    objects: dict[str, dict[str, int]]
+    """Objects by class and split, usable or not."""
+    inputs: str
+    """Digest of the files it was made from."""
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """One view of one object and the object's solid voxels."""
+
+    image: UInt8[np.ndarray, "4 64 64"]
+    mask: UInt8[np.ndarray, "64 64"]
+    voxels: Bool[np.ndarray, "32 32 32"]
+
+
+def load_renders_index(folder: str | Path) -> RendersIndex:
+    """The index in ``folder``. Raises :class:`UserError` if there is none or it is of another format version."""
+    folder = Path(folder).absolute()
+    content = read_renders_json(folder)
+    if content is None:
+        raise UserError(
+            f"{folder} is no index of renders: make one with python -m jobs.prepare shapenet_renders_index <data>"
+        )
+    if content["format"] != FORMAT_VERSION:
+        raise UserError(f"{folder} has render format {content['format']}, not {FORMAT_VERSION}: prepare it again")
+    table = read_rows(folder / "rows.parquet", RENDER_SCHEMA)
+    return RendersIndex(folder, table, content["objects"], content["inputs"])
+
+
+def read_renders_json(folder: Path) -> dict[str, Any] | None:
+    """Content of ``renders.json``, or None where there is no such file or it is not an index's."""
+    try:
+        content = json.loads((folder / "renders.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise UserError(f"{folder / 'renders.json'} is no JSON: {error}") from error
+    return content if isinstance(content, dict) and {"format", "inputs", "objects"} <= content.keys() else None
+
+
+def class_id(index: RendersIndex, name: str) -> str:
+    """The class in ``index`` that a synset or one of the 13 names means; :class:`UserError` where it has none."""
+    for wanted in (name, SYNSETS.get(name)):
+        if wanted in index.objects:
+            return wanted
+    names = {synset: word for word, synset in SYNSETS.items()}
+    known = ", ".join(f"{known} ({names[known]})" if known in names else known for known in index.objects)
+    raise UserError(f"{index.folder} has no class '{name}': it has {known}")
+
+
+def views_of(index: RendersIndex, name: str, split: str, protocol: Protocol = "paper") -> pa.Table:
+    """The usable views of a class in "train", "val" or "test".
+
+    paper: each split is its own file, 70/10/20 of the objects. released (SSR ``src/datasets.py``): val is the first tenth
+    of the val file and test the rest of it. Raises :class:`UserError` if the class or the split has no views.
+    """
+    synset, file = class_id(index, name), split
+    first, last = 0, np.iinfo(np.int32).max
+    if protocol == "released" and split in ("val", "test"):
+        file, tenth = "val", max(1, index.objects[synset].get("val", 0) // 10)
+        first, last = (0, tenth) if split == "val" else (tenth, last)
+    column = {field: index.table[field] for field in ("class", "split", "object")}
+    keep = pc.and_(pc.equal(column["class"], synset), pc.equal(column["split"], file))
+    keep = pc.and_(keep, pc.and_(pc.greater_equal(column["object"], first), pc.less(column["object"], last)))
+    views = index.table.filter(keep)
+    if not views.num_rows:
+        raise UserError(f"{index.folder} has no usable views of {name} in {split} ({protocol} protocol, file {file})")
+    return views
+
+
+def labelled_objects(
+    views: pa.Table, count: int | None, order: Literal["random", "first"] = "random", seed: int = 0
+) -> list[int]:
+    """Numbers of the ``count`` labelled objects among those in ``views``, ascending; None labels all.
+
+    random (paper): a seeded draw in which a smaller count is a subset of a larger one. first (released): the first ones.
+    Raises :class:`UserError` if the class has fewer objects.
+    """
+    numbers = np.unique(views["object"].to_numpy())
+    if count is None:
+        return numbers.tolist()
+    if not 0 < count <= len(numbers):
+        name = views["class"][0].as_py() if views.num_rows else "empty"
+        raise UserError(f"{count} labelled objects were asked for, but class {name} has {len(numbers)} to choose from")
+    drawn = np.random.default_rng(seed).permutation(len(numbers)) if order == "random" else np.arange(len(numbers))
+    return sorted(numbers[drawn[:count]].tolist())
+
+
+def with_objects(views: pa.Table, numbers: Sequence[int], keep: bool = True) -> pa.Table:
+    """The views of the objects in ``numbers``, or with ``keep`` false of all others."""
+    chosen = pc.is_in(views["object"], value_set=pa.array(list(numbers), pa.int32()))
+    return views.filter(chosen if keep else pc.invert(chosen))
+
+
+def views_digest(index: RendersIndex, views: pa.Table) -> str:
+    """Identifies a choice of views by the data and the rows."""
+    rows = [views[name].to_pylist() for name in ("class", "split", "object", "view")]
+    return digest([index.inputs, rows])
+
+
+def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
+    """Arrays of one row, copied out of the memory-mapped shards. Raises :class:`BadSample` if a shard is gone or broken."""
+    shard, place = divmod(row["object"], OBJECTS_PER_SHARD)
+    part = folder / f"{row['class']}_{row['split']}"
+    try:
+        image = np.array(mapped(part / f"images_{shard:05d}.npy")[place, row["view"]])
+        voxels = np.array(mapped(part / f"voxels_{shard:05d}.npy")[place])
+    except (OSError, ValueError, IndexError) as error:
+        raise BadSample(f"{part.name}: object {row['object']}", f"cannot be read: {error}") from error
+    return ObjectView(image, image[3], voxels)
+
+
+def load_views(folder: Path, name: str, split: str, number: int) -> UInt8[np.ndarray, "24 4 64 64"]:
+    """All 24 images of one object; errors as :func:`load_view`."""
+    shard, place = divmod(number, OBJECTS_PER_SHARD)
+    path = folder / f"{name}_{split}" / f"images_{shard:05d}.npy"
+    try:
+        return np.array(mapped(path)[place])
+    except (OSError, ValueError, IndexError) as error:
+        raise BadSample(f"{path}: object {number}", f"cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def mapped(path: Path) -> np.ndarray:
+    """A shard as a memory map, opened once a process."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)

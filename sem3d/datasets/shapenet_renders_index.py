@@ -1,0 +1,202 @@
+"""From ``<synset>_{train,val,test}_{images,voxels}.npz`` (NMR's release or own renders) to shards that can be memory-mapped.
+
+The folder of an index::
+
+    renders.json                       format, data root, counts by class and split, digest of the inputs
+    rows.parquet                       one row a usable view: class, split, object, name, view, azimuth in degrees
+    <class>_<split>/images_00000.npy   uint8 (256, 24, 4, 64, 64), the last one shorter
+    <class>_<split>/voxels_00000.npy   bool (256, 32, 32, 32)
+    quarantine.json                    views whose mask is empty or missing
+
+An .npz is compressed, so that reading one object means unpacking all before it; a shard is 100 MB of plain bytes of which
+a worker touches what it needs.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import UInt8
+
+from sem3d.config import digest
+from sem3d.datasets.npz_stream import npz_header, npz_items
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.shapenet_renders import (
+    AZIMUTH_STEP,
+    FORMAT_VERSION,
+    IMAGE_SHAPE,
+    OBJECTS_PER_SHARD,
+    RENDER_SCHEMA,
+    SPLITS,
+    VOXEL_SHAPE,
+    RendersIndex,
+    load_renders_index,
+    read_renders_json,
+)
+from sem3d.errors import UserError
+
+IMAGES_NAME = re.compile(r"(?P<name>[A-Za-z0-9-]+)_(?P<split>train|val|test)_images\.npz")
+
+
+def index_renders(
+    root: str | Path,
+    storage: str | Path,
+    *,
+    out: Path | None = None,
+    check: bool = False,
+    quarantine_limit: float = 0.5,
+    say: Callable[[str], None] = lambda line: None,
+) -> RendersIndex | QuarantineReport:
+    """Converts the renders in the folder ``root`` into an index under ``storage/renders``, or finds it there unchanged.
+
+    With ``check`` everything is read and nothing written; the report of unusable views is returned. Raises
+    :class:`UserError` for a folder without renders, a file of another shape or dtype, with pickled objects or cut short, a
+    number of images unlike that of voxels, or more than ``quarantine_limit`` unusable views.
+    """
+    root = Path(root).resolve()
+    files = find_renders(root)
+    key = digest(
+        [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for pair in files.values() for path in pair]
+    )
+    counts = {name: checked_count(*pair) for name, pair in files.items()}
+    folder = (out or Path(storage) / "renders" / key).absolute()
+    content = read_renders_json(folder)
+    if not check and content is not None and content["inputs"] == key:
+        return load_renders_index(folder)
+    if not check and content is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is no index of renders: choose another --out")
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
+    report, rows = QuarantineReport(), []
+    try:
+        for (name, split), (images, voxels) in files.items():
+            count = counts[name, split]
+            say(f"{name} {split}: {count} objects")
+            target = None if check else unfinished / f"{name}_{split}"
+            names = object_names(root, name, split, count)
+            rows += convert_images(images, target, name, split, names, report)
+            convert_voxels(voxels, target)
+        total = sum(counts.values()) * IMAGE_SHAPE[0]
+        check_limit(report, total, quarantine_limit, folder.with_name(f"{folder.name}.quarantine.json"))
+        if check:
+            return report
+        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), unfinished / "rows.parquet")
+        report.write(unfinished / "quarantine.json")
+        content = {
+            "format": FORMAT_VERSION,
+            "root": str(root),
+            "inputs": key,
+            "objects": {name: {s: counts[n, s] for n, s in counts if n == name} for name, _ in counts},
+        }
+        (unfinished / "renders.json").write_text(json.dumps(content, indent=1) + "\n")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return load_renders_index(folder)
+
+
+def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
+    """Images and voxels of each (class, split), in the order of their names."""
+    if not root.is_dir():
+        raise UserError(f"no data folder {root}")
+    found = {}
+    for images in sorted(root.glob("*_images.npz")):
+        match = IMAGES_NAME.fullmatch(images.name)
+        if match is None:
+            raise UserError(f"{images} is not named <synset>_<train, val or test>_images.npz")
+        voxels = images.with_name(images.name.replace("_images.npz", "_voxels.npz"))
+        if not voxels.is_file():
+            raise UserError(f"{images} has no {voxels.name} beside it")
+        found[match["name"], match["split"]] = (images, voxels)
+    if not found:
+        raise UserError(
+            f"no <synset>_<split>_images.npz in {root}: unpack NMR's release there, or make renders with "
+            "python -m jobs.prepare shapenet_renders"
+        )
+    return dict(sorted(found.items(), key=lambda item: (item[0][0], SPLITS.index(item[0][1]))))
+
+
+def checked_count(images: Path, voxels: Path) -> int:
+    """Number of objects of a pair of files, from their headers alone."""
+    count = {}
+    for path, shape, dtype in ((images, IMAGE_SHAPE, np.uint8), (voxels, VOXEL_SHAPE, np.bool_)):
+        found, kind = npz_header(path)
+        if found[1:] != shape or kind != dtype:
+            wanted = f"{np.dtype(dtype).name} (N, {', '.join(map(str, shape))})"
+            alpha = ": it has no alpha channel" if found[1:] == (24, 3, 64, 64) else ""
+            raise UserError(f"{path} is {kind} {found}, not {wanted}{alpha}")
+        count[path] = found[0]
+    if count[images] != count[voxels]:
+        raise UserError(f"{images} has {count[images]} objects but {voxels.name} has {count[voxels]}")
+    if not count[images]:
+        raise UserError(f"{images} has no objects")
+    return count[images]
+
+
+def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
+    """One name an object: the lines of ``<class>_<split>_objects.txt`` where there is one, else its number."""
+    path = root / f"{name}_{split}_objects.txt"
+    if not path.is_file():
+        return [f"{number:05d}" for number in range(count)]
+    names = path.read_text().split("\n")[:-1]
+    if len(names) != count:
+        raise UserError(f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}")
+    return names
+
+
+def convert_images(
+    path: Path, target: Path | None, name: str, split: str, names: list[str], report: QuarantineReport
+) -> list[dict[str, object]]:
+    """Writes shards of images (unless ``target`` is None) and returns a row for each view with a mask."""
+    rows: list[dict[str, object]] = []
+    shard: list[np.ndarray] = []
+    for number, views in enumerate(npz_items(path)):
+        for view, fault in enumerate(mask_faults(views)):
+            if fault:
+                source = f"{path.name}: object {number} ({names[number]}), view {view}"
+                report.items.append(Quarantined(source, name, fault))
+                continue
+            place = {"class": name, "split": split, "object": number, "name": names[number], "view": view}
+            rows.append(place | {"azimuth": AZIMUTH_STEP * view})
+        shard.append(views)
+        if len(shard) == OBJECTS_PER_SHARD or number == len(names) - 1:
+            write_shard(target, "images", number // OBJECTS_PER_SHARD, shard)
+            shard = []
+    return rows
+
+
+def convert_voxels(path: Path, target: Path | None) -> None:
+    """Writes shards of voxels, or only reads through them if ``target`` is None."""
+    shard: list[np.ndarray] = []
+    number = -1
+    for number, solid in enumerate(npz_items(path)):
+        shard.append(solid)
+        if len(shard) == OBJECTS_PER_SHARD:
+            write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
+            shard = []
+    if shard:
+        write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
+
+
+def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:
+    """One plain .npy file of up to 256 objects."""
+    if target is not None:
+        target.mkdir(parents=True, exist_ok=True)
+        np.save(target / f"{kind}_{number:05d}.npy", np.stack(items), allow_pickle=False)
+
+
+def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
+    """What is wrong with the mask of each view; None where it can be used."""
+    low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
+    empty = [None if top else "empty mask" for top in high]
+    return [
+        "no alpha: the mask covers the whole image" if bottom == 255 else fault
+        for bottom, fault in zip(low, empty, strict=True)
+    ]

@@ -1,0 +1,224 @@
+"""A folder of meshes as NMR's own files, by a Ray Data job: one task an object, then one .npz a class and split.
+
+::
+
+    <class>_{train,val,test}_images.npz    arr_0: uint8 (N, 24, 4, 64, 64)
+    <class>_{train,val,test}_voxels.npz    arr_0: bool (N, 32, 32, 32), axes as in the release
+    <class>_{train,val,test}_objects.txt   one name a line, in the order of the arrays
+    quarantine.json                        meshes left out, and notes on open ones that are used
+    renders.txt                            digest of the meshes and settings
+
+Objects are in ShapeNetCore's frame (y up, front at -z), so that view 0 sees the back and view 12 the front
+(:func:`sem3d.geometry.object_views.mirrored`). The files appear all at once; a second call goes on where the first stopped.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray.data
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+
+from sem3d.config import digest
+from sem3d.datasets.mesh_files import ColoredMesh, MeshFile, find_meshes, read_mesh
+from sem3d.datasets.npz_stream import write_npz
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.shapenet_renders import IMAGE_SHAPE, SPLITS, VOXEL_SHAPE
+from sem3d.datasets.stream import quiet_ordered_context
+from sem3d.errors import BadSample, UserError
+from sem3d.geometry.object_views import mirrored
+from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
+
+FORMAT = 1
+STAMP = "renders.txt"
+Draw = Callable[
+    [Float[np.ndarray, "vertex 3"], Int[np.ndarray, "face 3"], Float[np.ndarray, "face 3"]],
+    UInt8[np.ndarray, "24 4 64 64"],
+]
+"""Vertices in the object frame, faces and their colours to images; jobs pass in the renderer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RendersConfig:
+    """How the objects of each class are split, and how many may be unusable."""
+
+    val_fraction: float = 0.1
+    """Share of a class's objects in val; paper: 0.1."""
+    test_fraction: float = 0.2
+    """Share in test; paper: 0.2."""
+    seed: int = 0
+    """Seed of the split."""
+    quarantine_limit: float = 0.5
+    """Largest share of meshes that may be unusable."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`UserError` for shares that make no sense."""
+        if min(self.val_fraction, self.test_fraction) < 0 or self.val_fraction + self.test_fraction >= 1:
+            raise UserError("val_fraction and test_fraction must not be negative and must leave objects to train on")
+
+
+@dataclass(frozen=True)
+class RendersSummary:
+    """What :func:`write_renders` made or found."""
+
+    out: Path
+    objects: dict[str, dict[str, int]]
+    """By class and split."""
+    report: QuarantineReport
+    reused: bool
+
+
+def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
+    """Reads every mesh and writes nothing: how many there are, and what is wrong with which. Errors as find_meshes."""
+    meshes, faults = find_meshes(root)
+    report = QuarantineReport(list(faults))
+    for mesh in meshes:
+        try:
+            note = open_note(mesh, read_mesh(Path(root), mesh))
+        except BadSample as error:
+            report.items.append(Quarantined.of(error, mesh.category))
+        else:
+            report.notes += note
+    return len(meshes) + len(faults), report
+
+
+def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw: Draw) -> RendersSummary:
+    """Renders and voxelises the meshes below ``root`` into ``out``, which all Ray workers must see, or finds them there.
+
+    Raises :class:`UserError` as :func:`find_meshes` does, for other content in ``out``, or for too many unusable meshes.
+    """
+    root, out = Path(root).resolve(), Path(out).resolve()
+    meshes, faults = find_meshes(root)
+    stats = [(root / mesh.path).stat() for mesh in meshes]
+    inputs = [
+        (*asdict(mesh).values(), stat.st_size, stat.st_mtime_ns) for mesh, stat in zip(meshes, stats, strict=True)
+    ]
+    key = digest([FORMAT, asdict(config), inputs])
+    if out.exists():
+        return found(out, key)
+    building = out.with_name(f".{out.name}.building-{key}")
+    parts = building / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    quiet_ordered_context()
+    rows = [{"number": number, "mesh": json.dumps(asdict(mesh))} for number, mesh in enumerate(meshes)]
+    jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
+    done = jobs.map(lambda row: {"number": row["number"], **render_row(root, parts, row, draw)}).take_all()
+    report = QuarantineReport(list(faults))
+    usable = []
+    for row in sorted(done, key=lambda row: row["number"]):
+        mesh = meshes[row["number"]]
+        if row["fault"]:
+            report.items.append(Quarantined(mesh.path, mesh.category, row["fault"]))
+            continue
+        usable.append((row["number"], mesh))
+        report.notes += [Quarantined(mesh.path, mesh.category, row["note"])] if row["note"] else []
+    check_limit(
+        report, len(meshes) + len(faults), config.quarantine_limit, out.with_name(f"{out.name}.quarantine.json")
+    )
+    counts = join_parts(building, parts, usable, config)
+    report.write(building / "quarantine.json")
+    (building / STAMP).write_text(f"{key}\n")
+    shutil.rmtree(parts)
+    os.replace(building, out)
+    return RendersSummary(out, counts, report, reused=False)
+
+
+def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict[str, str]:
+    """One task: writes the object's arrays to ``parts`` unless they are there; returns its fault and its note."""
+    mesh = MeshFile(**json.loads(row["mesh"]))
+    images_path, voxels_path, note_path = (
+        parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
+    )
+    if note_path.is_file():
+        return {"fault": "", "note": note_path.read_text()}
+    try:
+        colored = read_mesh(root, mesh)
+        images, voxels = render_object(colored, draw)
+        if not images[:, 3].any():
+            raise BadSample(mesh.path, "no view shows anything of it")
+    except BadSample as error:
+        return {"fault": error.reason, "note": ""}
+    note = "".join(item.reason for item in open_note(mesh, colored))
+    np.save(images_path, images, allow_pickle=False)
+    np.save(voxels_path, voxels, allow_pickle=False)
+    unfinished = note_path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(note)
+    os.replace(unfinished, note_path)
+    return {"fault": "", "note": note}
+
+
+def render_object(
+    mesh: ColoredMesh, draw: Draw
+) -> tuple[UInt8[np.ndarray, "24 4 64 64"], Bool[np.ndarray, "32 32 32"]]:
+    """Images and voxels of one object as the release stores them."""
+    vertices, faces = mirrored(torch.from_numpy(mesh.vertices), torch.from_numpy(mesh.faces.astype(np.int64)))
+    images = draw(vertices.numpy(), faces.numpy(), mesh.face_colors)
+    return images, np.ascontiguousarray(to_dataset_axes(solid_voxels(vertices.numpy(), faces.numpy(), VOXEL_SHAPE[0])))
+
+
+def open_note(mesh: MeshFile, colored: ColoredMesh) -> list[Quarantined]:
+    """A remark where the mesh is open, for only its surface may have become voxels."""
+    if not colored.open_edges:
+        return []
+    reason = f"open mesh: {colored.open_edges} open edges; voxels are its surface and what it encloses"
+    return [Quarantined(mesh.path, mesh.category, reason)]
+
+
+def join_parts(
+    building: Path, parts: Path, usable: list[tuple[int, MeshFile]], config: RendersConfig
+) -> dict[str, dict[str, int]]:
+    """Writes the .npz and lists of names of each class and split; returns the number of objects in them."""
+    counts: dict[str, dict[str, int]] = {}
+    for category in sorted({mesh.category for _, mesh in usable}):
+        members = [(number, mesh) for number, mesh in usable if mesh.category == category]
+        split_of = split_names([mesh.identity for _, mesh in members], config)
+        counts[category] = dict(Counter(split_of.values()))
+        for split in SPLITS:
+            chosen = [(number, mesh.identity) for number, mesh in members if split_of[mesh.identity] == split]
+            if not chosen:
+                continue
+            for kind, shape, dtype in (("images", IMAGE_SHAPE, np.uint8), ("voxels", VOXEL_SHAPE, np.bool_)):
+                items = stored(parts, [number for number, _ in chosen], kind)
+                target = building / f"{category}_{split}_{kind}.npz"
+                write_npz(target, items, (len(chosen), *shape), np.dtype(dtype))
+            (building / f"{category}_{split}_objects.txt").write_text("".join(f"{name}\n" for _, name in chosen))
+    return counts
+
+
+def stored(parts: Path, numbers: list[int], kind: str) -> Iterator[np.ndarray]:
+    """The arrays of the objects ``numbers``, one at a time."""
+    for number in numbers:
+        yield np.load(parts / f"{number:06d}_{kind}.npy", allow_pickle=False)
+
+
+def split_names(names: list[str], config: RendersConfig) -> dict[str, str]:
+    """Split by name, drawn by a hash of seed and name; of three objects or more each split that is wanted gets one."""
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).digest())
+    least = 1 if len(names) >= 3 else 0
+    test = max(round(config.test_fraction * len(names)), least if config.test_fraction else 0)
+    val = max(round(config.val_fraction * len(names)), least if config.val_fraction else 0)
+    return {
+        name: "test" if rank < test else "val" if rank < test + val else "train" for rank, name in enumerate(ranked)
+    }
+
+
+def found(out: Path, key: str) -> RendersSummary:
+    """What is in ``out`` already; :class:`UserError` if it is something else."""
+    stamp = out / STAMP
+    if not stamp.is_file():
+        raise UserError(f"{out} exists and holds no renders: choose another folder or remove it")
+    if stamp.read_text().strip() != key:
+        raise UserError(f"{out} holds renders of other meshes or settings: choose another folder")
+    counts: dict[str, dict[str, int]] = {}
+    for path in sorted(out.glob("*_objects.txt")):
+        category, split, _ = path.name.rsplit("_", 2)
+        counts.setdefault(category, {})[split] = path.read_text().count("\n")
+    return RendersSummary(out, counts, QuarantineReport.read(out / "quarantine.json"), reused=True)

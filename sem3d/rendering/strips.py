@@ -1,0 +1,113 @@
+"""Which pixels each face of a mesh can reach, cut into strips of ``STRIP`` pixels of one row.
+
+Strips keep the work per face proportional to its dilated bounding box, in tensors without ragged ends.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+SMALLEST_DEPTH = 1e-8
+SMALLEST_DOUBLE_AREA = 1e-8
+STRIP = 8
+STRIPS_AT_A_TIME = {"cpu": 1 << 13}
+MOST_STRIPS_AT_A_TIME = 1 << 19
+"""Bounds the memory to some 500 MB on a device with much of it; on a CPU a chunk should rather fit the cache."""
+
+
+class Faces(NamedTuple):
+    """Faces that may show, three corners first; ``along`` is the unit vector to the next corner."""
+
+    vertex: Int[Tensor, "3 face"]
+    image: Int[Tensor, " face"]
+    x: Float[Tensor, "3 face"]
+    y: Float[Tensor, "3 face"]
+    along_x: Float[Tensor, "3 face"]
+    along_y: Float[Tensor, "3 face"]
+    half_length: Float[Tensor, "3 face"]
+    turn: Float[Tensor, " face"]
+    column: Int[Tensor, " face"]
+    columns: Int[Tensor, " face"]
+    row: Int[Tensor, " face"]
+    rows: Int[Tensor, " face"]
+
+
+class Strips(NamedTuple):
+    """Up to ``STRIP`` neighbouring pixels of one row, for one face; ``pixel`` counts through all images."""
+
+    face: Int[Tensor, " strip"]
+    row: Int[Tensor, " strip"]
+    column: Int[Tensor, " strip"]
+    width: Int[Tensor, " strip"]
+    pixel: Int[Tensor, " strip"]
+
+
+def visible_faces(
+    vertices: Float[Tensor, "batch vertex 3"], faces: Int[Tensor, "face 3"], size: int, reach: float
+) -> Faces:
+    """Faces of all images that lie in front of the camera, have area and come within ``reach`` (NDC) of a pixel centre."""
+    batch, count = vertices.shape[:2]
+    vertex = (faces.T[:, None] + torch.arange(batch, device=faces.device)[:, None] * count).flatten(1)
+    x, y, z = (axis.reshape(-1)[vertex] for axis in vertices.unbind(-1))
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+    column, column_end = _span((x.amin(0) - reach + 1) * size, (x.amax(0) + reach + 1) * size, size)
+    row, row_end = _span((1 - y.amax(0) - reach) * size, (1 - y.amin(0) + reach) * size, size)
+    shows = (z.amin(0) > SMALLEST_DEPTH) & (area.abs() > SMALLEST_DOUBLE_AREA) & (column_end > column) & (row_end > row)
+    kept = shows.nonzero()[:, 0]
+    vertex, x, y = vertex[:, kept], x[:, kept], y[:, kept]
+    along_x, along_y = x.roll(-1, 0) - x, y.roll(-1, 0) - y
+    length = torch.hypot(along_x, along_y)
+    return Faces(
+        vertex=vertex,
+        image=kept // max(len(faces), 1),
+        x=x,
+        y=y,
+        along_x=along_x / length,
+        along_y=along_y / length,
+        half_length=length / 2,
+        turn=area[kept].sign(),
+        column=column[kept],
+        columns=(column_end - column)[kept],
+        row=row[kept],
+        rows=(row_end - row)[kept],
+    )
+
+
+def _span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """First pixel, and the one behind the last, whose centre ``2 i + 1`` lies in [low, high]."""
+    first, last = ((low - 1) / 2).ceil().clamp(0, size), ((high - 1) / 2).floor().clamp(-1, size - 1)
+    return first.nan_to_num(0).long(), last.nan_to_num(-1).long() + 1
+
+
+def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
+    """All strips, in chunks of bounded size."""
+    pieces = (seen.columns + STRIP - 1) // STRIP
+    end = (pieces * seen.rows).cumsum(0)
+    if not len(end):
+        return
+    begin = end - pieces * seen.rows
+    limit = STRIPS_AT_A_TIME.get(end.device.type, MOST_STRIPS_AT_A_TIME)
+    cuts = torch.searchsorted(end, torch.arange(0, int(end[-1]), limit, device=end.device)[1:])
+    cuts = F.pad(F.pad(cuts, (1, 0)), (0, 1), value=len(end))
+    before = F.pad(end, (1, 0))[cuts].tolist()
+    for (first, last), (low, high) in zip(pairwise(cuts.tolist()), pairwise(before), strict=True):
+        index = torch.arange(first, last, device=end.device)
+        face = index.repeat_interleave((pieces * seen.rows)[first:last], output_size=high - low)
+        rank = torch.arange(low, high, device=end.device) - begin.index_select(0, face)
+        across = pieces.index_select(0, face)
+        down = rank // across
+        offset = (rank - down * across) * STRIP
+        row = seen.row.index_select(0, face) + down
+        column = seen.column.index_select(0, face) + offset
+        width = seen.columns.index_select(0, face) - offset
+        yield Strips(face, row, column, width, (seen.image.index_select(0, face) * size + row) * size + column)
+
+
+def pixels_of(strips: Strips) -> Int[Tensor, " pixel"]:
+    """Index of every pixel of every strip; beyond a strip's width it may name others, up to ``STRIP`` behind the last."""
+    return (torch.arange(STRIP, device=strips.pixel.device)[:, None] + strips.pixel).flatten()

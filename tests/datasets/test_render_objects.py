@@ -1,0 +1,150 @@
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import trimesh
+
+from sem3d.datasets.mesh_files import find_meshes, read_mesh
+from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.shapenet_renders import load_view, views_of
+from sem3d.datasets.shapenet_renders_index import index_renders
+from sem3d.datasets.synthetic.families.register import generated_shape
+from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shape, write_shapes
+from sem3d.datasets.synthetic.render_objects import (
+    RendersConfig,
+    check_meshes,
+    render_object,
+    split_names,
+    write_renders,
+)
+from sem3d.errors import UserError
+from sem3d.rendering.shaded_views import shaded_views
+
+KINDS = ("airplane", "car", "chair", "table")
+
+
+def draw_nothing(vertices, faces, colors):
+    return np.full((24, 4, 64, 64), 255, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Masks at 24 views and voxels of some shapes of each kind."""
+    root = tmp_path_factory.mktemp("meshes")
+    config = ShapesConfig(kinds=KINDS, objects=3)
+    write_shapes(root / "all", config)
+    result = {}
+    for mesh in find_meshes(root / "all")[0]:
+        kind = mesh.identity.split("-")[0]
+        images, voxels = render_object(read_mesh(root / "all", mesh), partial(shaded_views, supersampling=1))
+        result.setdefault(kind, []).append((images, voxels))
+    return result
+
+
+def iou(one, other):
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_silhouettes_vary_inside_a_kind_and_differ_more_between_kinds(rendered):
+    masks = {kind: [images[:, 3] > 127 for images, _ in objects] for kind, objects in rendered.items()}
+    nearest = [
+        max(
+            (iou(mask, other), kind == other_kind)
+            for other_kind in KINDS
+            for other in masks[other_kind]
+            if other is not mask
+        )[1]
+        for kind in KINDS
+        for mask in masks[kind]
+    ]
+    assert np.mean(nearest) >= 0.75
+    for kind in KINDS:
+        inside = [iou(a, b) for k, a in enumerate(masks[kind]) for b in masks[kind][:k]]
+        assert max(inside) < 0.97
+        assert all(mask.any(axis=(1, 2)).all() for mask in masks[kind])
+
+
+def test_only_wide_tables_reach_beyond_the_border_of_nmrs_camera(rendered):
+    for kind in ("airplane", "car", "chair"):
+        for images, _ in rendered[kind]:
+            assert not images[:, 3, [0, -1]].any()
+            assert not images[:, 3, :, [0, -1]].any()
+
+
+def test_voxels_are_solid_and_reach_as_far_as_the_shape(rendered):
+    for objects in rendered.values():
+        for _, voxels in objects:
+            extents = [np.ptp(where) + 1 for where in np.nonzero(voxels)]
+            assert max(extents) >= 31
+            assert 0.005 < voxels.mean() < 0.5
+
+
+def test_a_projection_of_the_voxels_covers_the_silhouette_from_the_side(tmp_path):
+    path = write_shape(tmp_path, generated_shape("chair", 0, 2))
+    (mesh,) = find_meshes(tmp_path)[0]
+    assert path.is_file()
+    _, voxels = render_object(read_mesh(tmp_path, mesh), draw_nothing)
+    height = voxels.any(axis=(1, 2))
+    assert height[1:31].all()
+    upper = np.nonzero(voxels[24:].any(axis=(0, 1)))[0]
+    lower = np.nonzero(voxels[:10].any(axis=(0, 1)))[0]
+    assert upper.min() > lower.min(), "the back rest is at +z, which the release's axes keep"
+
+
+def test_splits_are_seeded_70_10_20_and_never_empty():
+    names = [f"object{number}" for number in range(50)]
+    split = split_names(names, RendersConfig())
+    assert [list(split.values()).count(part) for part in ("train", "val", "test")] == [35, 5, 10]
+    assert split == split_names(names[::-1], RendersConfig())
+    assert split != split_names(names, RendersConfig(seed=1))
+    assert set(split_names(names[:3], RendersConfig()).values()) == {"train", "val", "test"}
+    assert set(split_names(names[:1], RendersConfig()).values()) == {"train"}
+
+
+def test_impossible_shares_are_refused():
+    with pytest.raises(UserError, match="must leave objects"):
+        RendersConfig(val_fraction=0.5, test_fraction=0.5)
+
+
+def spoiled_folder(root):
+    """Two good meshes, an open one, and one each of empty, degenerate and unreadable."""
+    write_shape(root, generated_shape("table", 0, 0))
+    write_shape(root, generated_shape("table", 0, 1))
+    box = trimesh.creation.box((1, 0.5, 0.7))
+    box.update_faces(np.arange(12) > 1)
+    (root / "04379243" / "open.obj").write_text(box.export(file_type="obj"))
+    (root / "04379243" / "empty.obj").write_text("v 0 0 0\n")
+    (root / "04379243" / "line.obj").write_text("v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n")
+    return root
+
+
+def test_a_check_names_what_is_wrong_and_writes_nothing(tmp_path):
+    root = spoiled_folder(tmp_path / "meshes")
+    before = sorted(tmp_path.rglob("*"))
+    total, report = check_meshes(root)
+    assert total == 5
+    assert report.counts() == {"degenerate mesh": 1, "empty mesh": 1}
+    assert [note.source for note in report.notes] == ["04379243/open.obj"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_meshes_become_nmr_files_that_the_reader_takes_and_bad_ones_are_named(ray_cluster, tmp_path):
+    root, out = spoiled_folder(tmp_path / "meshes"), tmp_path / "renders"
+    made = write_renders(root, out, RendersConfig(), shaded_views)
+    assert made.objects == {"04379243": {"train": 1, "val": 1, "test": 1}}
+    assert QuarantineReport.read(out / "quarantine.json").counts() == {"degenerate mesh": 1, "empty mesh": 1}
+    assert [note.source for note in made.report.notes] == ["04379243/open.obj"]
+    with np.load(out / "04379243_train_images.npz", allow_pickle=False) as stored:
+        assert stored["arr_0"].shape == (1, 24, 4, 64, 64)
+    index = index_renders(out, tmp_path / "runs")
+    for split in ("train", "val", "test"):
+        view = load_view(index.folder, views_of(index, "table", split).slice(5, 1).to_pylist()[0])
+        assert view.mask.any()
+        assert view.voxels.any()
+    again = write_renders(root, out, RendersConfig(), shaded_views)
+    assert again.reused
+    assert again.objects == made.objects
+    with pytest.raises(UserError, match="other meshes or settings"):
+        write_renders(root, out, RendersConfig(seed=1), shaded_views)
+    assert json.loads((out / "quarantine.json").read_text())["counts"]

@@ -1,0 +1,240 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.npz_stream import npz_items, write_npz
+from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.shapenet_renders import (
+    labelled_objects,
+    load_renders_index,
+    load_view,
+    load_views,
+    views_digest,
+    views_of,
+    with_objects,
+)
+from sem3d.datasets.shapenet_renders_index import index_renders
+from sem3d.errors import BadSample, UserError
+
+CHAIR = "03001627"
+
+
+def write_split(root, split, count, seed=0, synset=CHAIR):
+    """Random renders as NMR released them: savez_compressed under arr_0."""
+    rng = np.random.default_rng([seed, count])
+    images = rng.integers(1, 255, (count, 24, 4, 64, 64), dtype=np.uint8)
+    voxels = rng.random((count, 32, 32, 32)) < 0.3
+    np.savez_compressed(root / f"{synset}_{split}_images.npz", images)
+    np.savez_compressed(root / f"{synset}_{split}_voxels.npz", voxels)
+    return images, voxels
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    root = tmp_path_factory.mktemp("nmr")
+    counts = {"train": 5, "val": 11, "test": 2}
+    return root, {split: write_split(root, split, count) for split, count in counts.items()}
+
+
+@pytest.fixture(scope="module")
+def index(released, tmp_path_factory):
+    return index_renders(released[0], tmp_path_factory.mktemp("storage"))
+
+
+def test_a_view_comes_back_as_it_was_stored(released, index):
+    for split, (images, voxels) in released[1].items():
+        views = views_of(index, "chair", split)
+        assert views.num_rows == 24 * len(images)
+        for row in views.slice(30, 2).to_pylist():
+            view = load_view(index.folder, row)
+            np.testing.assert_array_equal(view.image, images[row["object"], row["view"]])
+            np.testing.assert_array_equal(view.mask, images[row["object"], row["view"], 3])
+            np.testing.assert_array_equal(view.voxels, voxels[row["object"]])
+            assert row["azimuth"] == -15 * row["view"]
+        np.testing.assert_array_equal(load_views(index.folder, CHAIR, split, 1), images[1])
+
+
+def test_objects_lie_in_shards_of_256(monkeypatch, released, tmp_path):
+    for module in ("shapenet_renders", "shapenet_renders_index"):
+        monkeypatch.setattr(f"sem3d.datasets.{module}.OBJECTS_PER_SHARD", 2)
+    index = index_renders(released[0], tmp_path)
+    shards = sorted(path.name for path in (index.folder / f"{CHAIR}_train").iterdir())
+    assert shards == [f"{kind}_0000{number}.npy" for kind in ("images", "voxels") for number in range(3)]
+    view = load_view(index.folder, views_of(index, CHAIR, "train").slice(4 * 24 + 7, 1).to_pylist()[0])
+    np.testing.assert_array_equal(view.image, released[1]["train"][0][4, 7])
+    np.testing.assert_array_equal(view.voxels, released[1]["train"][1][4])
+
+
+def test_the_released_protocol_cuts_the_val_file_and_never_opens_the_test_file(index):
+    val, test = (views_of(index, "chair", split, "released") for split in ("val", "test"))
+    assert set(val["object"].to_pylist()) == {0}
+    assert set(test["object"].to_pylist()) == set(range(1, 11))
+    assert set(val["split"].to_pylist()) == set(test["split"].to_pylist()) == {"val"}
+    assert views_of(index, "chair", "test").num_rows == 48
+
+
+def test_labelled_objects_are_nested_seeded_or_the_first(index):
+    views = views_of(index, "chair", "val")
+    draws = [labelled_objects(views, count, seed=3) for count in (2, 5, 11)]
+    assert set(draws[0]) < set(draws[1]) < set(draws[2])
+    assert draws[0] == labelled_objects(views, 2, seed=3)
+    assert len({tuple(labelled_objects(views, 2, seed=seed)) for seed in range(8)}) > 3
+    assert labelled_objects(views, 3, "first") == [0, 1, 2]
+    assert labelled_objects(views, None) == list(range(11))
+    rest = with_objects(views, draws[1], keep=False)
+    assert with_objects(views, draws[1]).num_rows + rest.num_rows == views.num_rows
+    assert views_digest(index, rest) != views_digest(index, views)
+
+
+def test_more_labelled_objects_than_the_class_has_names_both_numbers(index):
+    with pytest.raises(UserError, match=r"20 labelled objects .* has 5"):
+        labelled_objects(views_of(index, "chair", "train"), 20)
+
+
+def test_an_unknown_class_is_named_with_the_known_ones(index):
+    with pytest.raises(UserError, match=r"no class 'lamp': it has 03001627 \(chair\)"):
+        views_of(index, "lamp", "train")
+
+
+def test_unchanged_renders_are_found_again(released, index):
+    assert index_renders(released[0], index.folder.parents[1]).folder == index.folder
+    assert load_renders_index(index.folder).table.equals(index.table)
+
+
+def test_empty_and_missing_masks_are_counted_and_the_rest_is_used(tmp_path):
+    images, _ = write_split(tmp_path, "train", 3)
+    images[1, 4, 3], images[2, 0, 3] = 0, 255
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_images.npz", images)
+    index = index_renders(tmp_path, tmp_path / "runs")
+    report = QuarantineReport.read(index.folder / "quarantine.json")
+    assert report.counts() == {"empty mask": 1, "no alpha": 1}
+    assert "object 1 (00001), view 4" in report.items[0].source
+    assert index.table.num_rows == 70
+    assert index_renders(tmp_path, tmp_path / "runs", check=True).counts() == report.counts()
+
+
+def test_too_many_empty_masks_stop_and_are_named(tmp_path):
+    images, _ = write_split(tmp_path, "train", 1)
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_images.npz", images * 0)
+    with pytest.raises(UserError, match="24 of 24 items cannot be used"):
+        index_renders(tmp_path, tmp_path / "runs")
+    assert next((tmp_path / "runs" / "renders").iterdir()).name.endswith("quarantine.json")
+
+
+def spoil_shape(root):
+    np.savez_compressed(root / f"{CHAIR}_train_images.npz", np.zeros((2, 24, 4, 32, 32), np.uint8))
+
+
+def spoil_alpha(root):
+    np.savez_compressed(root / f"{CHAIR}_train_images.npz", np.zeros((2, 24, 3, 64, 64), np.uint8))
+
+
+def spoil_dtype(root):
+    np.savez_compressed(root / f"{CHAIR}_train_voxels.npz", np.zeros((2, 32, 32, 32), np.float32))
+
+
+def spoil_count(root):
+    np.savez_compressed(root / f"{CHAIR}_train_voxels.npz", np.zeros((3, 32, 32, 32), bool))
+
+
+def spoil_pickle(root):
+    np.savez_compressed(root / f"{CHAIR}_train_images.npz", np.array([{"a": 1}], dtype=object))
+
+
+def spoil_key(root):
+    np.savez_compressed(root / f"{CHAIR}_train_images.npz", images=np.zeros((2, 24, 4, 64, 64), np.uint8))
+
+
+def spoil_tail(root):
+    path = root / f"{CHAIR}_train_images.npz"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def spoil_bytes(root):
+    path = root / f"{CHAIR}_train_images.npz"
+    content = bytearray(path.read_bytes())
+    content[3000:3020] = bytes(20)
+    path.write_bytes(bytes(content))
+
+
+def spoil_length(root):
+    path = root / f"{CHAIR}_train_images.npz"
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("arr_0.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("arr_0.npy", content[:-100])
+
+
+def spoil_pair(root):
+    (root / f"{CHAIR}_train_voxels.npz").unlink()
+
+
+def spoil_names(root):
+    (root / f"{CHAIR}_train_objects.txt").write_text("one\n")
+
+
+def spoil_all(root):
+    for path in root.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoil_shape, "is uint8 .*, not uint8"),
+        (spoil_alpha, "no alpha channel"),
+        (spoil_dtype, "float32"),
+        (spoil_count, "has 2 objects but .* has 3"),
+        (spoil_pickle, "pickled objects"),
+        (spoil_key, "no array 'arr_0' but images.npy"),
+        (spoil_tail, "truncated or damaged"),
+        (spoil_bytes, "truncated or damaged"),
+        (spoil_length, "entry 1 of 2 is cut short"),
+        (spoil_pair, "has no .*_voxels.npz beside it"),
+        (spoil_names, "names 1 objects"),
+        (spoil_all, "no <synset>_<split>_images.npz"),
+    ],
+)
+@pytest.mark.parametrize("check", [False, True])
+def test_a_bad_file_is_one_clear_error_and_leaves_nothing_behind(spoil, words, check, tmp_path):
+    root = tmp_path / "nmr"
+    root.mkdir()
+    write_split(root, "train", 2)
+    spoil(root)
+    with pytest.raises(UserError, match=words) as error:
+        index_renders(root, tmp_path / "runs", check=check)
+    assert "\n" not in str(error.value)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and root not in path.parents]
+
+
+def test_a_folder_with_other_content_is_not_overwritten(released, tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(UserError, match="no index of renders"):
+        index_renders(released[0], tmp_path, out=tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_an_index_of_another_version_or_none_is_refused(index, tmp_path):
+    with pytest.raises(UserError, match="no index of renders"):
+        load_renders_index(tmp_path)
+    content = json.loads((index.folder / "renders.json").read_text()) | {"format": 99}
+    (tmp_path / "renders.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="render format 99"):
+        load_renders_index(tmp_path)
+
+
+def test_a_lost_shard_is_one_bad_sample(index):
+    row = index.table.slice(0, 1).to_pylist()[0] | {"object": 99_999}
+    with pytest.raises(BadSample, match="cannot be read"):
+        load_view(index.folder, row)
+
+
+def test_streamed_npz_is_what_numpy_writes_and_reads(tmp_path):
+    items = np.random.default_rng(0).integers(0, 255, (4, 3, 5), dtype=np.uint8)
+    write_npz(tmp_path / "ours.npz", iter(items), items.shape, items.dtype)
+    with np.load(tmp_path / "ours.npz", allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["arr_0"], items)
+    np.savez_compressed(tmp_path / "theirs.npz", items)
+    np.testing.assert_array_equal(np.stack(list(npz_items(tmp_path / "theirs.npz"))), items)
