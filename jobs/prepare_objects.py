@@ -13,6 +13,7 @@ from sem3d.datasets.shapenet_renders_index import index_renders
 from sem3d.datasets.synthetic.families.register import FAMILIES
 from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shapes
 from sem3d.datasets.synthetic.render_objects import RendersConfig, check_meshes, write_renders
+from sem3d.errors import UserError
 from sem3d.training.cluster import connect
 
 SAMPLES_SHOWN = 3
@@ -57,10 +58,12 @@ def shapenet_renders(
     """
     start = time.monotonic()
     root = place(root)
-    if check or out is None:
+    if check:
         total, report = check_meshes(root)
         print(f"meshes      {total}\n{found_wrong(report)}\nseconds     {time.monotonic() - start:.1f} (only checked)")
         return
+    if out is None:
+        raise UserError("name the folder of the renders with --out, or only check the meshes with --check")
     # PyTorch3D takes seconds to import, which the other verbs need not wait for.
     from sem3d.rendering.shaded_views import shaded_views
 

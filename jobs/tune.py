@@ -116,6 +116,7 @@ def main() -> None:
     from sem3d.training.sweep import connect_for, run_sweep
     from sem3d.training.sweep_forecast import Terms
     from sem3d.training.sweep_plan import Request
+    from sem3d.training.sweep_records import read_sweep
 
     request = Request(
         space=space,
@@ -142,6 +143,7 @@ def main() -> None:
     folder = run_sweep(request, terms, lambda line: print(line, flush=True))
     if not config.dry_run:
         print(f"sweep      {folder}")
+        print(f"MLflow     mlflow ui --backend-store-uri {read_sweep(folder).tracking_uri}")
 
 
 def absolute(settings: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from sem3d.geometry.object_views import VIEWS, camera_axes, eyes_of_views, to_de
 
 TILE = 16
 AMBIENT, HEADLIGHT, SKYLIGHT = 0.3, 0.5, 0.2
+DARKEST = 0.03
+"""Least reflectance, so that black things show on the black background."""
 MOST_PAIRS = 4_000_000
 """Faces, counted once for each tile they meet, that are rasterised at a time: about 1 GB."""
 
@@ -30,7 +32,7 @@ def shaded_views(
 ) -> UInt8[np.ndarray, "view 4 {size} {size}"]:
     """The 24 views of :mod:`sem3d.geometry.object_views` of a mesh in its object frame.
 
-    ``face_colors`` are linear RGB in [0, 1]. A face is lit the same from both sides, flat: 0.3 everywhere, 0.5 from the camera,
+    ``face_colors`` are linear RGB in [0, 1], raised to at least 0.03. A face is lit the same from both sides, flat: 0.3 everywhere, 0.5 from the camera,
     0.2 from above. Each pixel is the mean of ``supersampling`` squared samples; alpha is the covered share, RGB (gamma 2.2) is
     multiplied by it, so the background is black as in the NMR renders.
     """
@@ -61,7 +63,7 @@ def lit(
     head = (normals @ toward.T).abs().T
     sky = normals[:, 1].abs()
     light = AMBIENT + HEADLIGHT * head + SKYLIGHT * sky
-    return (colors.clamp(0, 1) * light[..., None]).clamp(0, 1) ** (1 / 2.2)
+    return (colors.clamp(DARKEST, 1) * light[..., None]).clamp(0, 1) ** (1 / 2.2)
 
 
 def visible_faces(seen: Float[Tensor, "view face 3 3"], size: int) -> Int[Tensor, "view {size} {size}"]:

@@ -12,9 +12,9 @@ from typing import Any
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.training.json_files import write_json
 from sem3d.training.launch import train
+from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources
 from sem3d.training.run_folder import CIRCUMSTANCES, run_folder
-from sem3d.training.sweep_lock import held_alone
 
 MLFLOW_EXPERIMENT = "sem3d probes"
 TIMELESS = frozenset(

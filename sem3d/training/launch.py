@@ -16,6 +16,7 @@ from sem3d.methods.method import Method
 from sem3d.training.cluster import connect
 from sem3d.training.elastic import ElasticTrainer
 from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
+from sem3d.training.lock import held_alone
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
 from sem3d.training.progress import lines_printed
 from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
@@ -71,30 +72,31 @@ def train(
         say(f"already finished: {folder}")
         write_what_waits(experiment, finished["mlflow_run_id"], folder)
         return _result(folder, finished)
-    uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
-    settings = {
-        "method_class": chosen,
-        "experiment": experiment,
-        "run_folder": str(folder),
-        "tracking_uri": uri,
-        "mlflow_run": run_id,
-        "launch": uuid.uuid4().hex[:8],
-        "launched": launched,
-        "gpu": gpu,
-    }
-    status = "FAILED"
-    try:
-        with stop_on_signals(folder, say), lines_printed(folder, say):
-            outcome = in_a_thread(lambda: _run_workers(settings, callbacks))
-        outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
-        write_result(folder, outcome)
-        status = "FINISHED"
-    except (KeyboardInterrupt, Stopped):
-        status = "KILLED"
-        raise
-    finally:
-        close_run(uri, run_id, folder, status)
-    return _result(folder, outcome)
+    with held_alone(folder.parent, folder.name, wait=False):
+        uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
+        settings = {
+            "method_class": chosen,
+            "experiment": experiment,
+            "run_folder": str(folder),
+            "tracking_uri": uri,
+            "mlflow_run": run_id,
+            "launch": uuid.uuid4().hex[:8],
+            "launched": launched,
+            "gpu": gpu,
+        }
+        status = "FAILED"
+        try:
+            with stop_on_signals(folder, say), lines_printed(folder, say):
+                outcome = in_a_thread(lambda: _run_workers(settings, callbacks))
+            outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
+            write_result(folder, outcome)
+            status = "FINISHED"
+        except (KeyboardInterrupt, Stopped):
+            status = "KILLED"
+            raise
+        finally:
+            close_run(uri, run_id, folder, status)
+        return _result(folder, outcome)
 
 
 def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from sem3d.errors import UserError
 from sem3d.training.cluster import connect
 from sem3d.training.interruption import in_a_thread, stop_on_signals, stop_requested
+from sem3d.training.lock import held_alone
 from sem3d.training.parent_run import close_parent
 from sem3d.training.spent import clocked, spent_in_all
 from sem3d.training.sweep_forecast import Forecast, Terms, forecast, in_words, money
-from sem3d.training.sweep_lock import held_alone
 from sem3d.training.sweep_opening import open_sweep
 from sem3d.training.sweep_plan import Request, plan
 from sem3d.training.sweep_records import SweepRecord, read_trials, sweep_folder, write_sweep
@@ -33,7 +33,9 @@ def connect_for(request: Request) -> None:
     """
     whole = plan(request)
     runs = [one.experiment.run for one in (*whole.trials, *whole.pretrainings)]
-    connect(cpus=max(math.ceil(max(run.workers, 1) * run.cpus_per_worker) for run in runs) + 1, dashboard=request.search > 0)
+    connect(
+        cpus=max(math.ceil(max(run.workers, 1) * run.cpus_per_worker) for run in runs) + 1, dashboard=request.search > 0
+    )
 
 
 def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Path:

@@ -12,11 +12,11 @@ from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.training.interruption import Stopped, request_stop, stop_requested
 from sem3d.training.launch import TrainingResult, train
+from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import run_folder
 from sem3d.training.search import ON_THE_HEAD
 from sem3d.training.spent import clocked, spent_on
-from sem3d.training.sweep_lock import held_alone
 from sem3d.training.sweep_plan import Pretraining, Trial
 from sem3d.training.sweep_records import (
     PretrainingRecord,

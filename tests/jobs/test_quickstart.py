@@ -1,16 +1,27 @@
-"""The quickstart and the evaluations of its runs, small, from rendering to the table."""
+"""The command of the quickstart and the evaluations of its runs, small, from rendering to the table."""
 
-import json
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
-from jobs import evaluate, quickstart
+from jobs import evaluate, tune
 from jobs.exits import run
+from sem3d.training.sweep_records import read_trials
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
+SCRIPT = Path(__file__).parents[2] / "jobs" / "quickstart.sh"
 SIZES = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
+STEPS = ["--set", "schedule.steps=2", "pretrain.schedule.steps=2"]
+
+
+def quickstart_arguments() -> list[str]:
+    """What the script gives to jobs.tune, but for the number of steps."""
+    command = SCRIPT.read_text().replace("\\\n", " ").split("exec python -m jobs.tune ")[1]
+    words = shlex.split(command.replace('"$@"', ""))
+    return words[: words.index("--set")]
 
 
 def printed(main, monkeypatch, capsys, *arguments):
@@ -23,19 +34,23 @@ def printed(main, monkeypatch, capsys, *arguments):
 
 
 def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluster, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     sizes = [f"--rooms.{name}={value}" for name, value in SIZES.items()]
-    arguments = ["--storage", tmp_path, "--pretraining-steps", 2, "--fine-tuning-steps", 2, *sizes]
-    text = printed(quickstart.main, monkeypatch, capsys, *arguments)
-    assert "difference" in text
+    arguments = [*quickstart_arguments(), *STEPS, "--storage", tmp_path, *sizes]
+    text = printed(tune.main, monkeypatch, capsys, *arguments)
+    assert "mean and 95 % interval" in text
     assert "mlflow ui" in text
-    report = json.loads(next(tmp_path.glob("quickstart-*.json")).read_text())
-    assert {(record["budget"], record["arm"]) for record in report["records"]} == {
-        (budget, arm) for budget in (0.2, 1.0) for arm in ("with", "without")
+    sweep = next((tmp_path / "sweeps").iterdir())
+    trials = read_trials(sweep)
+    assert {(trial.budget, trial.arm) for trial in trials} == {
+        (budget, arm) for budget in (0.2, 1.0) for arm in ("scratch", "pri3d")
     }
-    again = printed(quickstart.main, monkeypatch, capsys, *arguments)
-    assert again.count("already finished") == 5
-    pretrained = next(tmp_path.glob("pri3d-*"))
-    segmentation = next(tmp_path.glob("semantic_segmentation_2d-*"))
+    assert (sweep / "report" / "report.html").is_file()
+    again = printed(tune.main, monkeypatch, capsys, *arguments)
+    assert "4 trials are done" in again
+    assert "start" not in again
+    assert read_trials(sweep) == trials
+    pretrained, segmentation = next(tmp_path.glob("pri3d-*/checkpoints")).parent, trials[0].run_folder
     assert "ratio" in printed(evaluate.main, monkeypatch, capsys, "correspondence", pretrained)
     assert "miou_pri3d" in printed(evaluate.main, monkeypatch, capsys, "segmentation", segmentation)
     assert "probe mIoU" in printed(evaluate.main, monkeypatch, capsys, "probe", pretrained)

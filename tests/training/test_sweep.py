@@ -11,11 +11,11 @@ from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.training import sweep_review, sweep_stages, sweep_trial
 from sem3d.training.launch import TrainingResult
+from sem3d.training.lock import held_alone
 from sem3d.training.parent_run import SWEEP_TAG
 from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
 from sem3d.training.sweep import run_sweep
 from sem3d.training.sweep_forecast import Terms, concurrency
-from sem3d.training.sweep_lock import held_alone
 from sem3d.training.sweep_plan import plan
 from sem3d.training.sweep_records import read_pretrainings, read_sweep, read_trials
 from tests.training.sweep_toys import toy_request

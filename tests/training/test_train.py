@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sem3d.errors import UserError
 from sem3d.training.interruption import Stopped, request_stop
 from sem3d.training.launch import TrainingResult, train
+from sem3d.training.lock import held_alone
 from tests.training.toy_method import ToyMethod, toy_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
@@ -118,3 +119,10 @@ def test_an_error_of_the_user_on_one_worker_ends_the_run_on_one_line(tmp_path: P
     assert [run.info.status for run in runs] == ["FAILED"]
     folder = next(path for path in tmp_path.iterdir() if (path / "config.json").is_file())
     assert json.loads((folder / "config.json").read_text())["method"] == "ToyMethod"
+
+
+def test_a_run_that_another_process_trains_is_left_alone(two_workers):
+    result, _ = two_workers
+    storage = result.run_folder.parent
+    with held_alone(storage, "busy"), pytest.raises(UserError, match="busy is being run by another process"):
+        train(ToyMethod, toy_experiment(storage, run={"name": "busy"}))

@@ -1,4 +1,4 @@
-"""What only one process at a time may do on a storage folder: a sweep, or a pretraining that several sweeps need."""
+"""What only one process at a time may do on a storage folder: a run, a sweep, or a pretraining that several sweeps need."""
 
 import fcntl
 from collections.abc import Iterator
@@ -21,6 +21,6 @@ def held_alone(storage: str | Path, name: str, wait: bool = True) -> Iterator[No
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise UserError(
-                f"{name} is being run by another process: wait for it, or give this one another --name"
+                f"{name} is being run by another process: wait for it, or give this one another name"
             ) from error
         yield

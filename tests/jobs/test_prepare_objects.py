@@ -1,0 +1,71 @@
+"""The verbs for single objects, without Ray: what they print, and that mistakes are one line."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from jobs import prepare
+from jobs.exits import run
+
+
+def outcome(monkeypatch, capsys, *arguments):
+    """Exit code, standard output and standard error of jobs.prepare."""
+    monkeypatch.setattr(sys, "argv", ["prepare", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        run(prepare.main)
+    printed = capsys.readouterr()
+    return stop.value.code, printed.out, printed.err
+
+
+@pytest.fixture
+def renders(tmp_path):
+    root = tmp_path / "nmr"
+    root.mkdir()
+    images = np.full((2, 24, 4, 64, 64), 7, np.uint8)
+    images[1, 3, 3] = 0
+    np.savez_compressed(root / "02958343_train_images.npz", images)
+    np.savez_compressed(root / "02958343_train_voxels.npz", np.ones((2, 32, 32, 32), bool))
+    return root
+
+
+def test_shapes_are_generated_and_checked_by_the_render_verb(monkeypatch, capsys, tmp_path):
+    made = tmp_path / "made"
+    arguments = ("shapes", "--out", made, "--kinds", "chair", "lamp", "--objects", 2, "--no-render")
+    code, text, error = outcome(monkeypatch, capsys, *arguments)
+    assert (code, error) == (0, "")
+    assert "chair 03001627, lamp 03636649" in text
+    code, text, error = outcome(monkeypatch, capsys, "shapenet_renders", made / "meshes", "--check")
+    assert (code, error) == (0, "")
+    assert "meshes      4" in text
+    assert "quarantine  0\nnotes       0" in text
+
+
+def test_renders_are_indexed_and_unusable_views_counted(monkeypatch, capsys, renders, tmp_path):
+    storage = ("--storage", tmp_path / "runs")
+    code, text, _ = outcome(monkeypatch, capsys, "shapenet_renders_index", renders, *storage, "--check")
+    assert code == 0
+    assert "1 empty mask" in text
+    assert not (tmp_path / "runs").exists()
+    code, text, _ = outcome(monkeypatch, capsys, "shapenet_renders_index", renders, *storage)
+    assert code == 0
+    assert "car         2 objects (train 2)" in text
+    assert "views       47" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["shapenet_renders", "/no/such/folder", "--check"], "no data folder /no/such/folder"),
+        (["shapenet_renders", "/no/such/folder"], "--out"),
+        (["shapenet_renders_index", "/no/such/folder"], "no data folder /no/such/folder"),
+        (["shapes", "--out", "/tmp/never", "--kinds", "boat"], "no shape family 'boat'"),
+        (["shapes"], "--out"),
+    ],
+)
+def test_a_wrong_command_is_one_line(arguments, words, monkeypatch, capsys):
+    code, _, error = outcome(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
