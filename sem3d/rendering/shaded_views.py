@@ -32,9 +32,9 @@ def shaded_views(
 ) -> UInt8[np.ndarray, "view 4 {size} {size}"]:
     """The 24 views of :mod:`sem3d.geometry.object_views` of a mesh in its object frame.
 
-    ``face_colors`` are linear RGB in [0, 1], raised to at least 0.03. A face is lit the same from both sides, flat: 0.3 everywhere, 0.5 from the camera,
-    0.2 from above. Each pixel is the mean of ``supersampling`` squared samples; alpha is the covered share, RGB (gamma 2.2) is
-    multiplied by it, so the background is black as in the NMR renders.
+    ``face_colors`` are linear RGB in [0, 1], raised to at least 0.03. A face is lit the same from both sides, flat: 0.3
+    everywhere, 0.5 from the camera, 0.2 from above. Each pixel is the mean of ``supersampling`` squared samples; alpha is the
+    covered share, RGB (gamma 2.2) is multiplied by it, so the background is black as in the NMR renders.
     """
     corners = torch.as_tensor(vertices, dtype=torch.float32, device=device)
     triangles = torch.as_tensor(faces, dtype=torch.int64, device=device)
