@@ -14,8 +14,8 @@ from jobs import command_line
 from jobs.exits import run
 from sem3d.errors import UserError
 from sem3d.evaluation.sweep_page import headline
-from sem3d.training.sweep_report import PAGE, REPORT_FOLDER, write_report
-from sem3d.training.sweep_review import publish
+from sem3d.training.sweeps.report import PAGE, REPORT_FOLDER, write_report
+from sem3d.training.sweeps.review import publish
 
 
 @dataclass(frozen=True, kw_only=True)

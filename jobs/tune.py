@@ -18,7 +18,7 @@ from sem3d.config import Experiment, flatten
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.training.space import Part, Space, read_space, space_names
+from sem3d.training.sweeps.space import Part, Space, read_space, space_names
 
 PRETRAIN = "pretrain."
 PROG = "python -m jobs.tune"
@@ -113,10 +113,10 @@ def main() -> None:
     else:
         root = rooms_folder(storage, config.rooms)
         trials = {"data.prepare.stride": 1} | trials
-    from sem3d.training.sweep import connect_for, run_sweep
-    from sem3d.training.sweep_forecast import Terms
-    from sem3d.training.sweep_plan import Request
-    from sem3d.training.sweep_records import read_sweep
+    from sem3d.training.sweeps.forecast import Terms
+    from sem3d.training.sweeps.plan import Request
+    from sem3d.training.sweeps.records import read_sweep
+    from sem3d.training.sweeps.sweep import connect_for, run_sweep
 
     request = Request(
         space=space,

@@ -94,12 +94,24 @@ def index_renders(
             "objects": {name: {s: counts[n, s] for n, s in counts if n == name} for name, _ in counts},
         }
         (unfinished / "renders.json").write_text(json.dumps(content, indent=1) + "\n")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(unfinished, folder)
+        publish(unfinished, folder, key)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return load_renders_index(folder)
+
+
+def publish(unfinished: Path, folder: Path, key: str) -> None:
+    """Puts a finished index at ``folder``; one that another process has put there meanwhile from the same files stays."""
+    content = read_renders_json(folder)
+    if content is not None and content["inputs"] == key:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        os.replace(unfinished, folder)
+    except OSError:
+        content = read_renders_json(folder)
+        if content is None or content["inputs"] != key:
+            raise
 
 
 def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:

@@ -17,6 +17,8 @@ TILE = 16
 AMBIENT, HEADLIGHT, SKYLIGHT = 0.3, 0.5, 0.2
 DARKEST = 0.03
 """Least reflectance, so that black things show on the black background."""
+SLACK = 1e-3
+"""Pixels by which a face's box is widened before it is asked for pixel centres, against rounding."""
 MOST_PAIRS = 4_000_000
 """Faces, counted once for each tile they meet, that are rasterised at a time: about 1 GB."""
 
@@ -96,12 +98,15 @@ def visible_faces(seen: Float[Tensor, "view face 3 3"], size: int) -> Int[Tensor
 def faces_of_tiles(
     corners: Float[Tensor, "view face 3 3"], tiles: int
 ) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"], Int[Tensor, " pair"], Int[Tensor, " pair"]]:
-    """View, face, tile row and tile column of every face and tile whose boxes meet; x points left and y up, as tiles count."""
-    in_tiles = (1.0 - corners[..., :2]) * (tiles / 2.0)
-    low = in_tiles.amin(dim=2).floor().long()
-    high = in_tiles.amax(dim=2).floor().long()
-    inside = (high >= 0).all(-1) & (low < tiles).all(-1) & (corners[..., 2] > 1e-8).all(-1)
-    low, high = low.clamp(0, tiles - 1), high.clamp(0, tiles - 1)
+    """View, face, tile row and tile column of every face and tile where the face's box holds the centre of a pixel.
+
+    x points left and y up, against the order in which tiles are counted.
+    """
+    in_pixels = (1.0 - corners[..., :2]) * (tiles * TILE / 2.0) - 0.5
+    first = (in_pixels.amin(dim=2) - SLACK).ceil().long().clamp(min=0)
+    last = (in_pixels.amax(dim=2) + SLACK).floor().long().clamp(max=tiles * TILE - 1)
+    inside = (first <= last).all(-1) & (corners[..., 2] > 1e-8).all(-1)
+    low, high = first // TILE, last // TILE
     view, face = torch.nonzero(inside, as_tuple=True)
     low, span = low[view, face], (high - low + 1)[view, face]
     count = span[:, 0] * span[:, 1]

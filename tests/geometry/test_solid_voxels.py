@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sem3d.evaluation.reconstruction import voxel_iou
 from sem3d.geometry.solid_voxels import fill_solid, solid_voxels, surface_voxels, to_dataset_axes
 from tests.reference import solid_voxels as reference
 
@@ -31,6 +32,16 @@ def test_voxels_equal_a_brute_force_voxelisation(seed, closed):
     surface = reference.surface_voxels(corners, size)
     np.testing.assert_array_equal(surface_voxels(corners, size), surface)
     np.testing.assert_array_equal(solid_voxels(vertices, faces, size), reference.fill_solid(surface))
+
+
+def test_voxel_iou_of_two_meshes_equals_that_of_their_brute_force_voxels():
+    rng, ours, brute = np.random.default_rng(5), [], []
+    for _ in range(2):
+        vertices, faces = random_mesh(rng, closed=True)
+        ours.append(solid_voxels(vertices, faces, 12))
+        brute.append(reference.fill_solid(reference.surface_voxels(vertices[faces] * 11 + 6, 12)))
+    assert 0.1 < voxel_iou(*ours) < 0.9
+    assert voxel_iou(*ours) == voxel_iou(*brute)
 
 
 @pytest.mark.parametrize("seed", range(3))

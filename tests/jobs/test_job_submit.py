@@ -11,7 +11,7 @@ import pytest
 from sem3d.training.checkpoint_files import read_state
 from sem3d.training.health.authentication import authentication
 from sem3d.training.health.ray_cluster import cluster
-from sem3d.training.sweep_records import read_trials, sweep_folder
+from sem3d.training.sweeps.records import read_trials, sweep_folder
 from tests.jobs.local_head import LocalHead, fresh_clone, local_head
 from tests.methods.tiny import EVERYWHERE, TINY
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobs import evaluate, tune
 from jobs.exits import run
-from sem3d.training.sweep_records import read_trials
+from sem3d.training.sweeps.records import read_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 

@@ -7,7 +7,7 @@ import pytest
 from jobs import tune
 from jobs.exits import run
 from sem3d.errors import UserError
-from sem3d.training.space import read_space
+from sem3d.training.sweeps.space import read_space
 
 ROOMS = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
 ROOMS |= {"depth-height": 60, "depth-width": 80, "point-spacing": 0.05}

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from sem3d.errors import UserError
 from sem3d.training.checkpoint_files import problem, write_checkpoint
 from sem3d.training.model_registry import CARD, is_model_uri, register, resolve
-from sem3d.training.sweep_records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
-from sem3d.training.sweep_review import publish
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
+from sem3d.training.sweeps.review import publish
 from sem3d.training.tracking_store import LockedStore, store_client
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")

@@ -6,8 +6,8 @@ import pytest
 
 from sem3d.config import flatten
 from sem3d.methods import method_class
-from sem3d.training.space import read_space, space_names
-from sem3d.training.sweep_plan import Request, distributions, plan
+from sem3d.training.sweeps.plan import Request, distributions, plan
+from sem3d.training.sweeps.space import read_space, space_names
 
 SPACES = [
     (name, preset) for name in space_names() for preset in method_class(read_space(name).arms[0].trained.method).presets

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sem3d.evaluation.intervals import interval
 from sem3d.evaluation.tables import Cell, format_table
-from sem3d.training.sweep_records import SweepRecord, TrialRecord
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord
 
 
 def sweep_table(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:

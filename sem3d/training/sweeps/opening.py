@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.training.parent_run import open_parent
-from sem3d.training.sweep_plan import Plan, Request
-from sem3d.training.sweep_records import (
+from sem3d.training.sweeps.parent_run import open_parent
+from sem3d.training.sweeps.plan import Plan, Request
+from sem3d.training.sweeps.records import (
     SWEEP_NAME,
     SweepRecord,
     read_sweep,

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from sem3d.training.sweep import run_sweep
-from sem3d.training.sweep_forecast import Terms
-from tests.training.sweep_toys import small_request
+from sem3d.training.sweeps.forecast import Terms
+from sem3d.training.sweeps.sweep import run_sweep
+from tests.training.sweeps.sweep_toys import small_request
 
 
 def say(line: str) -> None:

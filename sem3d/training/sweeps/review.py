@@ -9,10 +9,10 @@ from sem3d.evaluation.intervals import interval
 from sem3d.evaluation.sweep_page import SweepReview, cautions, headline
 from sem3d.evaluation.tables import markdown_table
 from sem3d.training.json_files import write_json
-from sem3d.training.model_card import Champion, champion_lines, choose_champion, model_card
 from sem3d.training.model_registry import CHAMPION, register
-from sem3d.training.sweep_records import SweepRecord, read_sweep, read_trials
-from sem3d.training.sweep_report import (
+from sem3d.training.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
+from sem3d.training.sweeps.records import SweepRecord, read_sweep, read_trials
+from sem3d.training.sweeps.report import (
     CHAMPION_FILE,
     CURVE,
     CURVE_TABLE,
@@ -21,7 +21,7 @@ from sem3d.training.sweep_report import (
     TRIAL_TABLE,
     write_report,
 )
-from sem3d.training.sweep_results import counting_trials, read_review
+from sem3d.training.sweeps.results import counting_trials, read_review
 from sem3d.training.tracking_store import LockedStore, first_line, store_client, store_errors
 
 LONGEST_NOTE = 7900

@@ -11,8 +11,8 @@ from sem3d.evaluation.tables import markdown_table
 from sem3d.evaluation.wording import Budgets, Metric, counted
 from sem3d.training.checkpoint_files import problem, read_state
 from sem3d.training.run_folder import CONFIG_NAME
-from sem3d.training.sweep_records import SweepRecord, TrialRecord
-from sem3d.training.trial_findings import inside
+from sem3d.training.sweeps.findings import inside
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import run_folder
-from sem3d.training.search import ON_THE_HEAD
-from sem3d.training.spent import clocked, spent_on
-from sem3d.training.sweep_plan import Pretraining, Trial
-from sem3d.training.sweep_records import (
+from sem3d.training.sweeps.plan import Pretraining, Trial
+from sem3d.training.sweeps.records import (
     PretrainingRecord,
     TrialRecord,
     write_pretraining,
     write_trial,
 )
+from sem3d.training.sweeps.spent import clocked, spent_on
+from sem3d.training.sweeps.tuner import ON_THE_HEAD
 from sem3d.training.tracking_store import first_line
 
 SECONDS_BETWEEN_LOOKS = 0.5

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sem3d.training.estimate import whole_time
 from sem3d.training.progress import duration
+from sem3d.training.sweeps.estimate import whole_time
 
 
 class Watch:

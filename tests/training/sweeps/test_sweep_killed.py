@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from sem3d.training.parent_run import PARENT_TAG
-from sem3d.training.sweep import run_sweep
-from sem3d.training.sweep_forecast import Terms
-from sem3d.training.sweep_plan import plan
-from sem3d.training.sweep_records import read_sweep, read_trials, sweep_folder
-from tests.training.sweep_toys import small_request
+from sem3d.training.sweeps.forecast import Terms
+from sem3d.training.sweeps.parent_run import PARENT_TAG
+from sem3d.training.sweeps.plan import plan
+from sem3d.training.sweeps.records import read_sweep, read_trials, sweep_folder
+from sem3d.training.sweeps.sweep import run_sweep
+from tests.training.sweeps.sweep_toys import small_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LONGEST_WAIT = 600.0
 
 
@@ -29,7 +29,7 @@ def start(rooms: Path, storage: Path) -> subprocess.Popen:
     environment = {
         name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")
     }
-    command = [sys.executable, "-m", "tests.training.sweep_script", str(rooms), str(storage)]
+    command = [sys.executable, "-m", "tests.training.sweeps.sweep_script", str(rooms), str(storage)]
     with (storage / "driver.log").open("a") as log:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 

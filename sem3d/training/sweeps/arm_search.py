@@ -10,13 +10,13 @@ from sem3d.config import digest
 from sem3d.errors import UserError
 from sem3d.training.interruption import stop_requested
 from sem3d.training.json_files import write_json
-from sem3d.training.parent_run import close_stopped
-from sem3d.training.search import search
-from sem3d.training.spent import spent_on
-from sem3d.training.sweep_plan import Request, Trial, trial_of, with_leaves
-from sem3d.training.sweep_records import TrialRecord, read_trials, write_trial
-from sem3d.training.sweep_trial import run_trial
-from sem3d.training.sweep_watch import Watch
+from sem3d.training.sweeps.parent_run import close_stopped
+from sem3d.training.sweeps.plan import Request, Trial, trial_of, with_leaves
+from sem3d.training.sweeps.records import TrialRecord, read_trials, write_trial
+from sem3d.training.sweeps.spent import spent_on
+from sem3d.training.sweeps.trial import run_trial
+from sem3d.training.sweeps.tuner import search
+from sem3d.training.sweeps.watch import Watch
 
 COMPARISONS = 4
 """How often a trial is evaluated, and may be stopped, on its way."""

@@ -9,7 +9,7 @@ from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.training.run_folder import CIRCUMSTANCES, identity, read_result, run_folder, run_name
-from sem3d.training.space import Arm, Space
+from sem3d.training.sweeps.space import Arm, Space
 
 PLACES = (
     "run.storage",

@@ -7,13 +7,13 @@ import pytest
 
 from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
-from sem3d.training.sweep_records import TrialRecord, read_sweep, read_trials, write_sweep, write_trial
-from sem3d.training.sweep_report import write_report
-from sem3d.training.sweep_results import counting_trials, read_review
-from sem3d.training.sweep_review import publish
+from sem3d.training.sweeps.findings import inside
+from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_sweep, write_trial
+from sem3d.training.sweeps.report import write_report
+from sem3d.training.sweeps.results import counting_trials, read_review
+from sem3d.training.sweeps.review import publish
 from sem3d.training.tracking_store import LockedStore, store_client
-from sem3d.training.trial_findings import inside
-from tests.training.fake_sweep import fake_sweep, fake_trial, usual_score
+from tests.training.sweeps.fake_sweep import fake_sweep, fake_trial, usual_score
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sem3d.training.checkpoint_files import write_checkpoint
-from sem3d.training.sweep_records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
 
 CLASSES = ("unlabelled", "wall", "floor", "chair", "sofa <b>")
 Score = Callable[[str, float, int], float]

@@ -6,13 +6,12 @@ from typing import Any
 
 from sem3d.errors import UserError
 from sem3d.training.interruption import stop_requested
-from sem3d.training.parent_run import PARENT_TAG
-from sem3d.training.search import run_all
-from sem3d.training.spent import spent_on
-from sem3d.training.sweep_forecast import Forecast, search_trials
-from sem3d.training.sweep_opening import refuse_other_trials
-from sem3d.training.sweep_plan import Plan, Pretraining, Request, Trial, plan
-from sem3d.training.sweep_records import (
+from sem3d.training.sweeps.arm_search import ArmSearch, found_settings, in_line, search_arm
+from sem3d.training.sweeps.forecast import Forecast, search_trials
+from sem3d.training.sweeps.opening import refuse_other_trials
+from sem3d.training.sweeps.parent_run import PARENT_TAG
+from sem3d.training.sweeps.plan import Plan, Pretraining, Request, Trial, plan
+from sem3d.training.sweeps.records import (
     PretrainingRecord,
     SweepRecord,
     forget_pretraining,
@@ -22,9 +21,10 @@ from sem3d.training.sweep_records import (
     write_pretraining,
     write_trial,
 )
-from sem3d.training.sweep_search import ArmSearch, found_settings, in_line, search_arm
-from sem3d.training.sweep_trial import PretrainingWork, TrialWork, process_holds, record_of
-from sem3d.training.sweep_watch import Watch
+from sem3d.training.sweeps.spent import spent_on
+from sem3d.training.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of
+from sem3d.training.sweeps.tuner import run_all
+from sem3d.training.sweeps.watch import Watch
 
 
 class Stages:

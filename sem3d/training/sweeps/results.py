@@ -11,8 +11,8 @@ import numpy as np
 from sem3d.evaluation.sweep_page import SweepReview, TrialLine
 from sem3d.evaluation.wording import Budgets, counted, metric_of
 from sem3d.training.run_folder import CIRCUMSTANCES
-from sem3d.training.sweep_records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
-from sem3d.training.trial_findings import as_floats, last_pictures, read_evaluations
+from sem3d.training.sweeps.findings import as_floats, last_pictures, read_evaluations
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
 
 Setting = str
 

@@ -9,16 +9,16 @@ from mlflow.tracking import MlflowClient
 
 from sem3d.config import flatten
 from sem3d.errors import UserError
-from sem3d.training import sweep_review, sweep_stages, sweep_trial
 from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
-from sem3d.training.parent_run import SWEEP_TAG
 from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
-from sem3d.training.sweep import run_sweep
-from sem3d.training.sweep_forecast import Terms, concurrency
-from sem3d.training.sweep_plan import plan
-from sem3d.training.sweep_records import read_pretrainings, read_sweep, read_trials
-from tests.training.sweep_toys import toy_request
+from sem3d.training.sweeps import review, stages, trial
+from sem3d.training.sweeps.forecast import Terms, concurrency
+from sem3d.training.sweeps.parent_run import SWEEP_TAG
+from sem3d.training.sweeps.plan import plan
+from sem3d.training.sweeps.records import read_pretrainings, read_sweep, read_trials
+from sem3d.training.sweeps.sweep import run_sweep
+from tests.training.sweeps.sweep_toys import toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
@@ -31,9 +31,9 @@ class Trainings:
     def __init__(self, monkeypatch):
         self.begun: list[str] = []
         self.faults: dict[str, Exception] = {}
-        monkeypatch.setattr(sweep_trial, "train", self.train)
-        monkeypatch.setattr(sweep_stages, "run_all", self.run_all)
-        monkeypatch.setattr(sweep_review, "publish", lambda folder: [f"published {folder.name}"])
+        monkeypatch.setattr(trial, "train", self.train)
+        monkeypatch.setattr(stages, "run_all", self.run_all)
+        monkeypatch.setattr(review, "publish", lambda folder: [f"published {folder.name}"])
 
     def train(self, method, experiment, *, callbacks=(), tags=None, say=None):
         folder = run_folder(method, experiment)
@@ -188,7 +188,7 @@ def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, mo
             (folder / ".stop").write_text("stop\n")
         return train(*arguments, **options)
 
-    monkeypatch.setattr(sweep_trial, "train", stopping)
+    monkeypatch.setattr(trial, "train", stopping)
     with pytest.raises(UserError, match="interrupted: the same command goes on"):
         run_sweep(request, NO_PROBE, [].append)
     assert len(table(folder)) == 3

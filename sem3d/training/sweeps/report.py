@@ -9,8 +9,8 @@ from PIL import Image
 from sem3d.errors import UserError
 from sem3d.evaluation.budget_curve import csv_text, curve_rows, draw_budget_curve
 from sem3d.evaluation.sweep_page import SweepReview, render_page
-from sem3d.training.sweep_records import read_trials
-from sem3d.training.sweep_results import own_settings, read_review
+from sem3d.training.sweeps.records import read_trials
+from sem3d.training.sweeps.results import own_settings, read_review
 
 REPORT_FOLDER = "report"
 CHAMPION_FILE = "champion.json"

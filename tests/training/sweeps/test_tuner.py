@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sem3d.training.search import SILENT_END, run_all
+from sem3d.training.sweeps.tuner import SILENT_END, run_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
 

@@ -8,9 +8,9 @@ import pytest
 from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.training.space import space_of
-from sem3d.training.sweep_plan import plan, trial_of
-from tests.training.sweep_toys import toy_module, toy_request
+from sem3d.training.sweeps.plan import plan, trial_of
+from sem3d.training.sweeps.space import space_of
+from tests.training.sweeps.sweep_toys import toy_module, toy_request
 
 NOWHERE = Path("/nowhere")
 

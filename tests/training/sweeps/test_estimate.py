@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from sem3d.config import override
-from sem3d.training import estimate
-from sem3d.training.estimate import Pace, Share, kind_of, pace_of, totals, whole_time
 from sem3d.training.launch import TrainingResult
 from sem3d.training.preflight import Resources
-from sem3d.training.sweep_watch import Watch
+from sem3d.training.sweeps import estimate
+from sem3d.training.sweeps.estimate import Pace, Share, kind_of, pace_of, totals, whole_time
+from sem3d.training.sweeps.watch import Watch
 from tests.methods.tiny import tiny_experiment
 
 SEGMENTATION = "semantic_segmentation_2d"
@@ -64,7 +64,7 @@ def test_a_kind_is_probed_once(tmp_path, monkeypatch):
 
 def test_the_time_left_follows_the_forecast_as_far_as_it_proved_right(monkeypatch):
     now, said = [0.0], []
-    monkeypatch.setattr("sem3d.training.sweep_watch.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sem3d.training.sweeps.watch.time.monotonic", lambda: now[0])
     seconds = {"a": 10.0, "b": 10.0, "c": 20.0}
     watch = Watch(lambda key, _: f"trial {key}", seconds, 1, lambda *_: "fine", said.append, done=2)
     watch.started("a", {})

@@ -1,6 +1,6 @@
 """Running a sweep: forecast, search, pretrainings, trials, table; started again it goes on where it was.
 
-What has ended is on disk (:mod:`sem3d.training.sweep_records`), a running training goes on from its own checkpoint, and one
+What has ended is on disk (:mod:`sem3d.training.sweeps.records`), a running training goes on from its own checkpoint, and one
 process at a time runs a sweep. So the table of a sweep does not depend on how often it was interrupted.
 """
 
@@ -14,14 +14,14 @@ from sem3d.errors import UserError
 from sem3d.training.cluster import connect
 from sem3d.training.interruption import in_a_thread, stop_on_signals, stop_requested
 from sem3d.training.lock import held_alone
-from sem3d.training.parent_run import close_parent
-from sem3d.training.spent import clocked, spent_in_all
-from sem3d.training.sweep_forecast import Forecast, Terms, forecast, in_words, money
-from sem3d.training.sweep_opening import open_sweep
-from sem3d.training.sweep_plan import Request, plan
-from sem3d.training.sweep_records import SweepRecord, read_trials, sweep_folder, write_sweep
-from sem3d.training.sweep_stages import Stages
-from sem3d.training.sweep_table import sweep_table
+from sem3d.training.sweeps.forecast import Forecast, Terms, forecast, in_words, money
+from sem3d.training.sweeps.opening import open_sweep
+from sem3d.training.sweeps.parent_run import close_parent
+from sem3d.training.sweeps.plan import Request, plan
+from sem3d.training.sweeps.records import SweepRecord, read_trials, sweep_folder, write_sweep
+from sem3d.training.sweeps.spent import clocked, spent_in_all
+from sem3d.training.sweeps.stages import Stages
+from sem3d.training.sweeps.table import sweep_table
 
 WHOLE = "sweep"
 
@@ -78,7 +78,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
 
 def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str], None]) -> None:
     """Says what came out and what it took, and publishes it."""
-    from sem3d.training.sweep_review import publish
+    from sem3d.training.sweeps.review import publish
 
     trials = read_trials(folder)
     spent = {"trials": float(sum(trial.status == "finished" for trial in trials)), **spent_in_all(folder, WHOLE)}

@@ -4,8 +4,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sem3d.training.space import space_of
-from sem3d.training.sweep_plan import Request
+from sem3d.training.sweeps.plan import Request
+from sem3d.training.sweeps.space import space_of
 
 TINY = {
     "method.unet.width": 16,

@@ -9,7 +9,7 @@ import numpy as np
 
 from sem3d.evaluation.sweep_page import ClassTable, Confusion, Picture
 from sem3d.training.run_folder import EVALUATION_NAME
-from sem3d.training.sweep_records import TrialRecord
+from sem3d.training.sweeps.records import TrialRecord
 
 
 def inside(storage: Path, named: str) -> Path:

@@ -3,8 +3,8 @@
 import pytest
 
 from sem3d.errors import UserError
-from sem3d.training.space import read_space, space_of
-from tests.training.sweep_toys import toy_module
+from sem3d.training.sweeps.space import read_space, space_of
+from tests.training.sweeps.sweep_toys import toy_module
 
 
 @pytest.mark.parametrize(

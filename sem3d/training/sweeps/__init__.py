@@ -1,0 +1,1 @@
+"""Sweeps: many trainings side by side, compared over label budgets and seeds, and what a reviewer sees of them."""
