@@ -45,8 +45,8 @@ class TrialRecord:
     """Folder of the best checkpoint."""
     mlflow_run_id: str = ""
     steps: int = 0
-    training_seconds: float = 0.0
-    """Seconds spent in optimiser steps."""
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    """Where the time of its last attempt went; see :class:`sem3d.training.stages.Stages`."""
     seconds: float = 0.0
     """Wall time of the trial, of all its attempts."""
 

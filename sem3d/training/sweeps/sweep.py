@@ -21,7 +21,7 @@ from sem3d.training.sweeps.plan import Request, plan
 from sem3d.training.sweeps.records import SweepRecord, read_trials, sweep_folder, write_sweep
 from sem3d.training.sweeps.spent import clocked, spent_in_all
 from sem3d.training.sweeps.stages import Stages
-from sem3d.training.sweeps.table import sweep_table
+from sem3d.training.sweeps.table import cost_of_a_trial, sweep_table
 
 WHOLE = "sweep"
 
@@ -86,6 +86,8 @@ def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str],
     record = replace(record, spent=spent)
     write_sweep(folder, record)
     for line in sweep_table(record, trials):
+        say(line)
+    for line in cost_of_a_trial(trials):
         say(line)
     say(f"took {in_words(spent)}" + (f"; estimate: {in_words(record.estimate)}" if record.estimate["seconds"] else ""))
     for line in publish(folder) if spent["trials"] else []:

@@ -140,7 +140,7 @@ def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: 
         checkpoint=str(result.checkpoint_best),
         mlflow_run_id=result.mlflow_run_id,
         steps=result.steps,
-        training_seconds=result.seconds.get("training", 0.0),
+        stage_seconds=result.seconds,
         seconds=seconds,
     )
 

@@ -86,7 +86,7 @@ def fake_trial(
             "run_folder": str(run),
             "checkpoint": str(checkpoint),
             "steps": 80,
-            "training_seconds": 30.0,
+            "stage_seconds": {"training": 30.0},
             "seconds": 41.5,
             **changes,
         }

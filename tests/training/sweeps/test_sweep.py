@@ -93,7 +93,7 @@ def test_records_say_what_a_reviewer_asks(rooms, tmp_path, trainings):
     assert record.spent.keys() == record.estimate.keys() == {"trials", "seconds", "cpu_hours", "gpu_hours", "money"}
     assert record.settings["pretrain.schedule.steps"] == 4
     trial = read_trials(folder)[0]
-    assert (trial.status, trial.training_seconds, trial.steps) == ("finished", 1.5, 1)
+    assert (trial.status, trial.stage_seconds["training"], trial.steps) == ("finished", 1.5, 1)
     assert trial.settings["schedule.steps"] == 4
     assert [item.status for item in read_pretrainings(folder)] == ["finished", "finished"]
     assert (folder / "logs" / f"{trial.key}.log").read_text() == "step 1/1\n"
