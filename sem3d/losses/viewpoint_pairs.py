@@ -1,0 +1,77 @@
+"""The pair loss of SSR's viewpoint network: cross entropy on balanced pairs, and on the hardest of each kind (Eq. 2)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+PairChoice = Literal["all", "distinct_positives", "distinct"]
+"""Pairs that count: all (released); positives of different objects only (the paper's section 3.2); no pair of one object."""
+
+
+def viewpoint_pair_loss(
+    logits: Float[Tensor, "image image"],
+    viewpoints: Int[Tensor, " image"],
+    objects: Int[Tensor, " image"],
+    generator: torch.Generator | None = None,
+    *,
+    choice: PairChoice = "distinct_positives",
+    draws: int = 32,
+) -> Float[Tensor, ""]:
+    """Mean cross entropy of ``draws`` random negatives and as many positives, plus the hardest of each over ``draws``.
+
+    ``logits[i, j]`` says how likely i and j have the same viewpoint; entries with i < j are read. A positive is a pair of
+    equal ``viewpoints``, and is hardest where its logit is lowest, a negative where it is highest. Draws are with
+    replacement and take the same numbers from ``generator`` (CPU; None is torch's own) whatever the batch; the released
+    ``losses.py`` takes probabilities instead of logits. Without positives, or negatives, their part is a zero that keeps
+    the graph. Computed in float32 or wider.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    positive, negative = _pairs(viewpoints, objects, choice)
+    places = torch.rand(2, draws, dtype=torch.float64, generator=generator)
+    loss = logits[:0].sum()
+    for costs, place in zip((F.softplus(-logits[positive]), F.softplus(logits[negative])), places, strict=True):
+        if len(costs):
+            drawn = (place * len(costs)).long().to(costs.device)
+            loss = loss + costs[drawn].mean() + costs.max() / draws
+    return loss
+
+
+def viewpoint_pair_counts(
+    logits: Float[Tensor, "image image"],
+    viewpoints: Int[Tensor, " image"],
+    objects: Int[Tensor, " image"],
+    choice: PairChoice = "distinct_positives",
+) -> Int[Tensor, "2 2"]:
+    """Positives and negatives (rows): how many are told right by the sign of their logit, and how many there are.
+
+    Counts of several workers add up. The gate of a pseudo-labelling pass is :func:`balanced_accuracy` of them.
+    """
+    positive, negative = _pairs(viewpoints, objects, choice)
+    right = torch.stack([((logits > 0) & positive).sum(), ((logits < 0) & negative).sum()])
+    return torch.stack([right, torch.stack([positive.sum(), negative.sum()])], dim=1)
+
+
+def balanced_accuracy(counts: Int[Tensor, "2 2"]) -> float:
+    """Mean of the shares of positives and of negatives that are told right; NaN, which passes no gate, without either."""
+    right, pairs = counts.double().unbind(1)
+    return float((right / pairs).mean())
+
+
+def _pairs(
+    viewpoints: Int[Tensor, " image"], objects: Int[Tensor, " image"], choice: PairChoice
+) -> tuple[Bool[Tensor, "image image"], Bool[Tensor, "image image"]]:
+    """Positives and negatives, each pair once (row < column)."""
+    if choice not in ("all", "distinct_positives", "distinct"):
+        raise ValueError(f"no choice {choice!r} of pairs; there are all, distinct_positives, distinct")
+    same = viewpoints[:, None] == viewpoints
+    distinct = objects[:, None] != objects
+    once = torch.ones_like(same).triu(1)
+    positive, negative = once & same, once & ~same
+    if choice != "all":
+        positive = positive & distinct
+    if choice == "distinct":
+        negative = negative & distinct
+    return positive, negative

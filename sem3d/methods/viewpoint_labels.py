@@ -1,0 +1,146 @@
+"""One pass of SSR's pseudo-labelling: images without a viewpoint take that of the labelled image they resemble most.
+
+Three rules, of which an image must pass one to be labelled:
+
+=================== ========== ====================================== =================================
+rule                score over rotation test                          references
+=================== ========== ====================================== =================================
+paper               0.5        both best the same, both scores over   a random image of each viewpoint
+released            0.8        none                                   the first object
+rotation_consistent 0.8        both best the same, both scores over   a random object (the pseudocode)
+=================== ========== ====================================== =================================
+
+In the rotation test, image and references are compared once more after all are turned in their plane by one angle. The
+released ``losses.py`` has such a test, off, that pairs the two lists of accepted images out of step.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from sem3d.errors import UserError
+from sem3d.geometry.image_rotation import rotate_images
+from sem3d.networks.siamese_viewpoint import SiameseViewpoint
+
+ReferenceChoice = Literal["random_image", "random_object", "first_object"]
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """Which labels are accepted, and what images are compared with."""
+
+    threshold: float
+    """Scores must be greater."""
+    rotation_test: bool
+    references: ReferenceChoice
+
+
+LABEL_RULES = {
+    "paper": LabelRule(0.5, True, "random_image"),
+    "released": LabelRule(0.8, False, "first_object"),
+    "rotation_consistent": LabelRule(0.8, True, "random_object"),
+}
+
+
+class References(NamedTuple):
+    """Labelled images as the network sees them, one a viewpoint."""
+
+    viewpoints: Int[Tensor, " reference"]
+    features: Float[Tensor, "reference dim"]
+    turned: Float[Tensor, "reference dim"] | None
+    """Features after a turn by ``degrees``; None leaves the rotation test out."""
+    degrees: int
+
+
+class ViewpointLabels(NamedTuple):
+    """What a pass found for each image."""
+
+    viewpoint: Int[Tensor, " image"]
+    """The best viewpoint, also where it is not accepted."""
+    confidence: Float[Tensor, " image"]
+    """Its score, the lower of the two where there was a rotation test."""
+    accepted: Bool[Tensor, " image"]
+
+
+def choose_references(
+    viewpoints: Int[Tensor, " image"],
+    objects: Int[Tensor, " image"],
+    choice: ReferenceChoice,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, " reference"]:
+    """Places of the references among the labelled images, by ascending viewpoint, one for each viewpoint there is.
+
+    ``generator`` is on the CPU. An object is chosen among those seen from the most viewpoints, the first being that of the
+    lowest number. Raises :class:`UserError` without labelled images.
+    """
+    if not len(viewpoints):
+        raise UserError("pseudo-labels need labelled images to compare with, and there are none: label an object")
+    keys = torch.rand(len(viewpoints), generator=generator, dtype=torch.float64)
+    viewpoints, objects = viewpoints.cpu(), objects.cpu()
+    candidates = torch.arange(len(viewpoints))
+    if choice != "random_image":
+        seen = torch.stack([objects, viewpoints]).unique(dim=1)[0]
+        numbers, views = seen.unique_consecutive(return_counts=True)
+        fullest = numbers[views == views.max()]
+        rank = 0 if choice == "first_object" else int(keys[0] * len(fullest))
+        candidates = candidates[objects == fullest[rank]]
+    order = candidates[keys[candidates].argsort()]
+    chosen = [order[viewpoints[order] == viewpoint][0] for viewpoint in viewpoints[candidates].unique()]
+    return torch.stack(chosen)
+
+
+@torch.no_grad()
+def see_references(
+    network: SiameseViewpoint,
+    images: Float[Tensor, "reference 4 64 64"],
+    viewpoints: Int[Tensor, " reference"],
+    degrees: int | None = 45,
+) -> References:
+    """Features of the references, made once a pass; ``degrees`` of the rotation test (None: no test; released: 45)."""
+    turned = None if degrees is None else network(rotate_images(images, degrees))
+    return References(viewpoints, network(images), turned, degrees or 0)
+
+
+@torch.no_grad()
+def label_images(
+    network: SiameseViewpoint, images: Float[Tensor, "image 4 64 64"], references: References, rule: LabelRule
+) -> ViewpointLabels:
+    """Labels of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
+    plain = torch.sigmoid(network.similarity(network(images), references.features))
+    turned = None
+    if rule.rotation_test and references.turned is not None:
+        features = network(rotate_images(images, references.degrees))
+        turned = torch.sigmoid(network.similarity(features, references.turned))
+    return pick_labels(plain, turned, references.viewpoints, rule)
+
+
+def pick_labels(
+    plain: Float[Tensor, "image reference"],
+    turned: Float[Tensor, "image reference"] | None,
+    viewpoints: Int[Tensor, " reference"],
+    rule: LabelRule,
+) -> ViewpointLabels:
+    """Labels by probabilities of the same viewpoint, as images are (``plain``) and after the turn.
+
+    The first of equal scores is the best; a score that is not finite is never accepted. Raises ValueError if the rule's
+    rotation test lacks ``turned``.
+    """
+    if rule.rotation_test and turned is None:
+        raise ValueError("this rule has a rotation test: it needs the scores of turned images and references")
+    confidence, best = plain.max(dim=1)
+    agreed = torch.ones_like(best, dtype=torch.bool)
+    if rule.rotation_test:
+        confidence_turned, best_turned = turned.max(dim=1)
+        agreed = best == best_turned
+        confidence = torch.minimum(confidence, confidence_turned)
+    accepted = agreed & confidence.isfinite() & (confidence > rule.threshold)
+    return ViewpointLabels(viewpoints[best], confidence, accepted)
+
+
+def kept_labels(earlier: ViewpointLabels, found: ViewpointLabels) -> ViewpointLabels:
+    """A new pass replaces a label only by one it accepts: as released, labels are overwritten but never withdrawn."""
+    parts = (torch.where(found.accepted, new, old) for new, old in zip(found, earlier, strict=True))
+    return ViewpointLabels(*parts)
