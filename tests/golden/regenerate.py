@@ -14,10 +14,10 @@ STEPS = 3
 
 
 def first_losses(name: str) -> list[dict[str, float]]:
-    """Losses of the first steps on one batch."""
-    experiment = tiny_experiment(name, Path("rooms"), Path("storage"))
+    """Losses of the first steps on one batch; in float64 and by SGD, so that they are the same on every processor."""
+    experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3)
     torch.manual_seed(0)
-    method = method_class(name)(experiment)
+    method = method_class(name)(experiment).double()
     optimizers = method.optimizers(experiment.optim)
     batch, curve = method.Batch(**BATCHES[name]()), []
     for step in range(STEPS):

@@ -15,4 +15,4 @@ def test_first_losses_are_the_recorded_ones(name):
     for now, before in zip(first_losses(name), recorded, strict=True):
         assert now.keys() == before.keys()
         for key, value in before.items():
-            assert_close(now[key], value, rtol=2e-3, atol=1e-4)
+            assert_close(now[key], value, rtol=1e-6, atol=1e-9)
