@@ -48,7 +48,7 @@ def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluste
     assert (sweep / "report" / "report.html").is_file()
     again = printed(tune.main, monkeypatch, capsys, *arguments)
     assert "4 trials are done" in again
-    assert "start" not in again
+    assert "\nstart" not in again
     assert read_trials(sweep) == trials
     pretrained, segmentation = next(tmp_path.glob("pri3d-*/checkpoints")).parent, trials[0].run_folder
     assert "ratio" in printed(evaluate.main, monkeypatch, capsys, "correspondence", pretrained)
