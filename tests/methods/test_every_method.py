@@ -182,7 +182,7 @@ def test_two_workers_of_ray_train_end_with_the_weights_of_one(name, rooms, tmp_p
         run_in_process(name, experiment, tmp_path / "run", stop_at=2)
     together = train(name, override(experiment, {"run.workers": 2}), say=[].append)
     assert together.steps == alone["steps"] == 4
-    for key, value in weights(tmp_path / "alone").items():
-        assert_close(
-            weights(together.run_folder)[key], value, rtol=1e-7, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}"
-        )
+    ours, theirs = weights(together.run_folder), weights(tmp_path / "alone")
+    assert ours.keys() == theirs.keys()
+    for key, value in theirs.items():
+        assert_close(ours[key], value, rtol=1e-7, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}")
