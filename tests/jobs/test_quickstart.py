@@ -8,7 +8,7 @@ import pytest
 
 from jobs import evaluate, tune
 from jobs.exits import run
-from sem3d.training.sweeps.records import read_trials
+from sem3d.training.sweeps.records import read_pretrainings, read_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -50,7 +50,7 @@ def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluste
     assert "4 trials are done" in again
     assert "\nstart" not in again
     assert read_trials(sweep) == trials
-    pretrained, segmentation = next(tmp_path.glob("pri3d-*/checkpoints")).parent, trials[0].run_folder
+    pretrained, segmentation = read_pretrainings(sweep)[0].run_folder, trials[0].run_folder
     assert "ratio" in printed(evaluate.main, monkeypatch, capsys, "correspondence", pretrained)
     assert "miou_pri3d" in printed(evaluate.main, monkeypatch, capsys, "segmentation", segmentation)
     assert "probe mIoU" in printed(evaluate.main, monkeypatch, capsys, "probe", pretrained)
