@@ -36,7 +36,10 @@ def commands(config: dict[str, Any]) -> list[str]:
 
 
 def test_ray_accepts_the_cluster(config):
-    validate_config(prepare_config(config))
+    prepared = prepare_config(config)
+    validate_config(prepared)
+    assert prepared["head_node_type"] == "head"
+    assert prepared["available_node_types"].keys() == {"head", "gpu_worker"}
 
 
 @pytest.mark.parametrize(

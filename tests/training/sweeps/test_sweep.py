@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -103,13 +104,14 @@ def test_records_say_what_a_reviewer_asks(rooms, tmp_path, trainings):
     assert runs[0].data.tags[SWEEP_TAG] == record.name
 
 
-def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, trainings):
+def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, trainings, monkeypatch):
+    monkeypatch.setattr("sem3d.training.sweeps.watch.time", SimpleNamespace(monotonic=lambda: 0.0))
     request, said = toy_request(rooms, tmp_path), []
     victim = plan(request).trials[2]
     trainings.faults = {victim.key: UserError("the room is dark\nvery dark")}
     with pytest.raises(UserError, match=f"1 trials failed.*{victim.label}: the room is dark$"):
         run_sweep(request, NO_PROBE, said.append)
-    assert any(f"{victim.label}: failed: the room is dark, " in line for line in said)
+    assert any(line.endswith(f"{victim.label}: failed: the room is dark, 0 s, 0 s left") for line in said)
     folder = next((tmp_path / "sweeps").glob("toy-*"))
     records = {record.key: record for record in read_trials(folder)}
     assert (len(records), records[victim.key].status) == (8, "failed")
