@@ -13,7 +13,7 @@ import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
-from sem3d.training.preemption import checkpoint_requested, clear_request, request_checkpoint
+from sem3d.training.folder_requests import CHECKPOINT
 
 LONGEST_WAIT = 120.0
 """Seconds a resize waits for its checkpoint: a step and the writing of it."""
@@ -38,7 +38,7 @@ class UsableSizes(ElasticScalingPolicy):
     def make_decision_for_non_running_worker_group(self) -> Any:
         """Ray's decision; an announced resize is moot, as the group ended otherwise."""
         self.announced = None
-        clear_request(self.run_folder)
+        CHECKPOINT.clear(self.run_folder)
         return super().make_decision_for_non_running_worker_group()
 
     def make_decision_for_running_worker_group(self, worker_group_state: Any, worker_group_status: Any) -> Any:
@@ -48,9 +48,9 @@ class UsableSizes(ElasticScalingPolicy):
             if not isinstance(decision, ResizeDecision):
                 return decision
             self.announced, self.announced_at = decision, time.monotonic()
-            request_checkpoint(self.run_folder)
+            CHECKPOINT.make(self.run_folder)
         waited = time.monotonic() - self.announced_at
-        if checkpoint_requested(self.run_folder) and waited < LONGEST_WAIT:
+        if CHECKPOINT.is_made(self.run_folder) and waited < LONGEST_WAIT:
             return NoopDecision()
         decision, self.announced = self.announced, None
         return decision

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-REQUEST_NAME = ".stop"
+from sem3d.training.folder_requests import STOP
+
 Result = TypeVar("Result")
 
 
@@ -24,28 +25,6 @@ class Stopped(Exception):
         super().__init__(f"stopped at step {step}, the same command goes on from there: {checkpoint}")
         self.step = step
         self.checkpoint = checkpoint
-
-
-def clear_request(run_folder: Path) -> None:
-    """Takes back an earlier request.
-
-    The file stays, empty: opening a file that is there asks an NFS server anew, whereas looking for one that was absent may
-    be answered from a cache for half a minute.
-    """
-    (run_folder / REQUEST_NAME).write_text("")
-
-
-def request_stop(run_folder: Path) -> None:
-    """Asks the run of this folder to write a checkpoint and end; any process that shares the folder may."""
-    (run_folder / REQUEST_NAME).write_text("stop\n")
-
-
-def stop_requested(run_folder: Path) -> bool:
-    """Whether the run of this folder was asked to end."""
-    try:
-        return bool((run_folder / REQUEST_NAME).read_text())
-    except FileNotFoundError:
-        return False
 
 
 class StopRequests:
@@ -62,7 +41,7 @@ class StopRequests:
         """Whether a stop was requested, at the last look."""
         if not self.found and self.clock() >= self.next_look:
             self.next_look = self.clock() + self.interval
-            self.found = stop_requested(self.run_folder)
+            self.found = STOP.is_made(self.run_folder)
         return self.found
 
 
@@ -71,18 +50,18 @@ def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[No
     """Turns the first SIGTERM or SIGINT meanwhile into a request to stop; the second ends the process at once.
 
     The second one raises :class:`KeyboardInterrupt`. Python handles signals in its main thread only: in another, as in a
-    Tune trial, signals are left alone and :func:`request_stop` is the way. Ray sets handlers of its own when it connects and
+    Tune trial, signals are left alone and ``STOP.make`` is the way. Ray sets handlers of its own when it connects and
     when ``TorchTrainer.fit`` begins in the main thread: enter after the one and see :func:`in_a_thread` for the other.
     """
-    clear_request(run_folder)
+    STOP.clear(run_folder)
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(number: int, _: object) -> None:
-        if stop_requested(run_folder):
+        if STOP.is_made(run_folder):
             raise KeyboardInterrupt
-        request_stop(run_folder)
+        STOP.make(run_folder)
         say(f"{signal.Signals(number).name}: ending with a checkpoint; again to end at once")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -53,7 +53,7 @@ def train(
     ``callbacks`` go to Ray Train (a Tune trial passes its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's
     ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output. Raises :class:`UserError` for
     what the user can mend, here or on any worker, :class:`Stopped` if the run was asked to stop (SIGTERM or SIGINT here, or
-    :func:`request_stop`), and Ray's own error once ``run.max_failures`` crashes are used up.
+    ``STOP.make``), and Ray's own error once ``run.max_failures`` crashes are used up.
     """
     launched = time.time()
     say = say or _print_line

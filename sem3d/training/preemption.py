@@ -9,27 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-REQUEST_NAME = ".checkpoint"
+from sem3d.training.folder_requests import CHECKPOINT
+
 LAST_SECONDS = 15.0
 """So long before a node goes, a second checkpoint is written: training has gone on since the first."""
-
-
-def request_checkpoint(run_folder: Path) -> None:
-    """Asks the run of this folder for a checkpoint; it takes the request away once that is written."""
-    (run_folder / REQUEST_NAME).write_text("checkpoint\n")
-
-
-def clear_request(run_folder: Path) -> None:
-    """Takes a request away; the file stays, empty, because NFS may hide for half a minute that a new one is there."""
-    (run_folder / REQUEST_NAME).write_text("")
-
-
-def checkpoint_requested(run_folder: Path) -> bool:
-    """Whether a request has not been met yet."""
-    try:
-        return bool((run_folder / REQUEST_NAME).read_text())
-    except FileNotFoundError:
-        return False
 
 
 class CheckpointRequests:
@@ -58,7 +41,7 @@ class CheckpointRequests:
         """Whether a checkpoint is wanted; looks at the file at most once in ``interval`` seconds."""
         if self.clock() >= self.next_look:
             self.next_look = self.clock() + self.interval
-            self.asked = checkpoint_requested(self.run_folder)
+            self.asked = CHECKPOINT.is_made(self.run_folder)
         return self.asked or self._reclaim() not in {None, *self.met}
 
     def meet(self) -> None:
@@ -68,7 +51,7 @@ class CheckpointRequests:
             self.met.add(reclaim)
         if self.asked:
             self.asked = False
-            clear_request(self.run_folder)
+            CHECKPOINT.clear(self.run_folder)
 
     def _reclaim(self) -> tuple[float, bool] | None:
         """The time at which a node goes, and whether that is very soon."""

@@ -9,7 +9,7 @@ from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
 
 from sem3d.training import elastic
 from sem3d.training.elastic import UsableSizes
-from sem3d.training.preemption import checkpoint_requested, clear_request
+from sem3d.training.folder_requests import CHECKPOINT
 
 
 def policy(folder: Path, sizes: tuple[int, ...] = (1, 2, 4)) -> UsableSizes:
@@ -29,9 +29,9 @@ def test_a_resize_waits_until_the_checkpoint_is_written(tmp_path: Path, monkeypa
     monkeypatch.setattr(ElasticScalingPolicy, "make_decision_for_running_worker_group", lambda *arguments: resize)
     chosen = policy(tmp_path)
     assert isinstance(chosen.make_decision_for_running_worker_group(None, None), NoopDecision)
-    assert checkpoint_requested(tmp_path)
+    assert CHECKPOINT.is_made(tmp_path)
     assert isinstance(chosen.make_decision_for_running_worker_group(None, None), NoopDecision)
-    clear_request(tmp_path)
+    CHECKPOINT.clear(tmp_path)
     assert chosen.make_decision_for_running_worker_group(None, None) is resize
 
 
@@ -53,5 +53,5 @@ def test_a_group_that_ended_otherwise_forgets_the_resize(tmp_path: Path, monkeyp
     chosen = policy(tmp_path)
     chosen.make_decision_for_running_worker_group(None, None)
     assert chosen.make_decision_for_non_running_worker_group() is resize
-    assert not checkpoint_requested(tmp_path)
+    assert not CHECKPOINT.is_made(tmp_path)
     assert chosen.announced is None

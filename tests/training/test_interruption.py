@@ -6,36 +6,30 @@ import threading
 
 import pytest
 
-from sem3d.training.interruption import (
-    StopRequests,
-    clear_request,
-    in_a_thread,
-    request_stop,
-    stop_on_signals,
-    stop_requested,
-)
+from sem3d.training.folder_requests import STOP
+from sem3d.training.interruption import StopRequests, in_a_thread, stop_on_signals
 
 
 def test_nothing_is_requested_until_it_is(tmp_path):
-    assert not stop_requested(tmp_path)
-    clear_request(tmp_path)
-    assert not stop_requested(tmp_path)
-    request_stop(tmp_path)
-    assert stop_requested(tmp_path)
-    clear_request(tmp_path)
-    assert not stop_requested(tmp_path)
+    assert not STOP.is_made(tmp_path)
+    STOP.clear(tmp_path)
+    assert not STOP.is_made(tmp_path)
+    STOP.make(tmp_path)
+    assert STOP.is_made(tmp_path)
+    STOP.clear(tmp_path)
+    assert not STOP.is_made(tmp_path)
 
 
 def test_process_0_looks_seldom_and_remembers(tmp_path):
     now = [0.0]
     requests = StopRequests(tmp_path, interval=0.5, clock=lambda: now[0])
-    clear_request(tmp_path)
+    STOP.clear(tmp_path)
     assert not requests()
-    request_stop(tmp_path)
+    STOP.make(tmp_path)
     assert not requests()
     now[0] = 0.6
     assert requests()
-    clear_request(tmp_path)
+    STOP.clear(tmp_path)
     now[0] = 2.0
     assert requests()
 
@@ -44,9 +38,9 @@ def test_process_0_looks_seldom_and_remembers(tmp_path):
 def test_the_first_signal_asks_and_the_second_ends(tmp_path, number):
     before, lines = signal.getsignal(number), []
     with stop_on_signals(tmp_path, lines.append):
-        assert not stop_requested(tmp_path)
+        assert not STOP.is_made(tmp_path)
         os.kill(os.getpid(), number)
-        assert stop_requested(tmp_path)
+        assert STOP.is_made(tmp_path)
         assert lines == [f"{number.name}: ending with a checkpoint; again to end at once"]
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
@@ -54,9 +48,9 @@ def test_the_first_signal_asks_and_the_second_ends(tmp_path, number):
 
 
 def test_an_earlier_request_does_not_stop_the_next_attempt(tmp_path):
-    request_stop(tmp_path)
+    STOP.make(tmp_path)
     with stop_on_signals(tmp_path, print):
-        assert not stop_requested(tmp_path)
+        assert not STOP.is_made(tmp_path)
 
 
 def test_in_another_thread_signals_are_left_alone(tmp_path):
@@ -77,7 +71,7 @@ def test_a_signal_is_seen_while_the_work_goes_on_in_a_thread(tmp_path):
 
     def work() -> str:
         began.set()
-        while not stop_requested(tmp_path):
+        while not STOP.is_made(tmp_path):
             pass
         return "a checkpoint"
 

@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 
 from sem3d.training.context import TrainingContext
+from sem3d.training.folder_requests import CHECKPOINT
 from sem3d.training.loop import fit
-from sem3d.training.preemption import LAST_SECONDS, CheckpointRequests, checkpoint_requested, request_checkpoint
+from sem3d.training.preemption import LAST_SECONDS, CheckpointRequests
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
 
 
@@ -23,11 +24,11 @@ def test_nothing_is_wanted_where_nothing_is_announced(tmp_path: Path):
 def test_a_request_in_the_run_folder_is_met_once_and_taken_away(tmp_path: Path):
     clock = Clock()
     requests = CheckpointRequests(tmp_path, lambda: None, clock=clock)
-    request_checkpoint(tmp_path)
+    CHECKPOINT.make(tmp_path)
     assert requests()
-    assert checkpoint_requested(tmp_path)
+    assert CHECKPOINT.is_made(tmp_path)
     requests.meet()
-    assert not checkpoint_requested(tmp_path)
+    assert not CHECKPOINT.is_made(tmp_path)
     clock.now += 1.0
     assert not requests()
 

@@ -9,7 +9,8 @@ from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
 from sem3d.errors import UserError
-from sem3d.training.interruption import Stopped, request_stop
+from sem3d.training.folder_requests import STOP
+from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
 from tests.training.toy_method import ToyMethod, toy_experiment
@@ -59,7 +60,7 @@ def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(two_workers
     def stop_at_step_1(line: str) -> None:
         lines.append(line)
         if line.startswith("step 1/4"):
-            request_stop(tmp_path / "run")
+            STOP.make(tmp_path / "run")
 
     slow = toy_experiment(
         tmp_path, method={"pause": 1.0}, run={"workers": 2, "name": "run", "log_every": 1, "checkpoint_every": 4}

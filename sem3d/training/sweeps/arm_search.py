@@ -8,7 +8,7 @@ from typing import Any
 
 from sem3d.config import digest
 from sem3d.errors import UserError
-from sem3d.training.interruption import stop_requested
+from sem3d.training.folder_requests import STOP
 from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.parent_run import close_stopped
 from sem3d.training.sweeps.plan import Request, Trial, trial_of, with_leaves
@@ -137,7 +137,7 @@ def closed(
     for record in read_trials(asked.records):
         if record.key == key:
             return record.error or f"{metric} {record.metrics.get(metric, float('nan')):.4f}"
-    if stop_requested(asked.folder) or not (error or metric in report):
+    if STOP.is_made(asked.folder) or not (error or metric in report):
         return None
     trial = asked.trial(point)
     run = close_stopped(uri, trial.experiment.run.experiment, trial.experiment.run.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.training.interruption import stop_requested
+from sem3d.training.folder_requests import STOP
 from sem3d.training.sweeps.arm_search import ArmSearch, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials
 from sem3d.training.sweeps.opening import refuse_other_trials
@@ -41,12 +41,12 @@ class Stages:
     def run(self) -> list[str]:
         """Whatever is left: search, pretrainings, trials; returns a line for each trial that failed."""
         best = self._search() if self.request.search else {}
-        if stop_requested(self.folder):
+        if STOP.is_made(self.folder):
             return []
         whole = plan(self.request, best)
         refuse_other_trials(whole, self.folder)
         self._pretrain(whole)
-        if stop_requested(self.folder):
+        if STOP.is_made(self.folder):
             return []
         self._try(whole)
         ended = [read_trial(self.folder, trial.key) for trial in whole.trials]
@@ -65,7 +65,7 @@ class Stages:
             asked = ArmSearch(request=self.request, arm=arm, sweep=self.record.name, folder=self.folder, tags=self.tags)
             seconds = self.foreseen.seconds(model)
             try:
-                if found_settings(asked) is None and not stop_requested(self.folder):
+                if found_settings(asked) is None and not STOP.is_made(self.folder):
                     search_arm(asked, self.foreseen.concurrent, seconds, self.record.tracking_uri, self.say)
                 best[arm] = found_settings(asked) or {}
                 self.say(f"best for {arm}: {in_line(best[arm])}")
@@ -134,7 +134,7 @@ class Stages:
         done: int,
         close: Callable[..., str | None],
     ) -> None:
-        if left and not stop_requested(self.folder):
+        if left and not STOP.is_made(self.folder):
             seconds = {key: self.foreseen.seconds(one) for key, one in left.items()}
             concurrent = self.foreseen.concurrent
             watch = Watch(lambda key, _: left[key].label, seconds, concurrent, close, self.say, done)

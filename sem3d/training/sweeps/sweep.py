@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sem3d.errors import UserError
 from sem3d.training.cluster import connect
-from sem3d.training.interruption import in_a_thread, stop_on_signals, stop_requested
+from sem3d.training.folder_requests import STOP
+from sem3d.training.interruption import in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
 from sem3d.training.sweeps.forecast import Forecast, Terms, forecast, in_words, money
 from sem3d.training.sweeps.opening import open_sweep
@@ -65,7 +66,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
     try:
         with stop_on_signals(folder, say), clocked(folder, WHOLE):
             failed = in_a_thread(Stages(request, record, foreseen, folder, say).run)
-        if stop_requested(folder):
+        if STOP.is_made(folder):
             status = "KILLED"
             raise UserError("interrupted: the same command goes on with what is left")
         _close(record, terms, folder, say)

@@ -12,7 +12,8 @@ from typing import Any
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
-from sem3d.training.interruption import Stopped, request_stop, stop_requested
+from sem3d.training.folder_requests import STOP
+from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
@@ -155,7 +156,7 @@ def attempt(
     ``run`` gets what takes its progress lines: ``logs/<key>.log`` in the sweep's folder. The time is counted, and a request to
     stop the sweep is passed on to the run.
     """
-    if stop_requested(folder):
+    if STOP.is_made(folder):
         return None, ""
     log = folder / "logs" / f"{key}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -192,8 +193,8 @@ def stop_passed_on(sweep: Path, run: Path) -> Iterator[None]:
 
     def look() -> None:
         while not done.wait(SECONDS_BETWEEN_LOOKS):
-            if stop_requested(sweep) and run.is_dir():
-                request_stop(run)
+            if STOP.is_made(sweep) and run.is_dir():
+                STOP.make(run)
 
     looker = threading.Thread(target=look, name="stop", daemon=True)
     looker.start()
