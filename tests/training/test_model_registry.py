@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sem3d.errors import UserError
 from sem3d.training.checkpoint_files import problem, write_checkpoint
 from sem3d.training.model_registry import CARD, is_model_uri, register, resolve
-from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
 from sem3d.training.sweeps.review import publish
 from sem3d.training.tracking_store import LockedStore, store_client
 
@@ -151,7 +151,7 @@ def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_p
     write_sweep(folder, replace(sweep, mlflow_run_id=parent))
     trial = TrialRecord(key="only", method=name, arm="scratch", budget=1.0, seed=0, metrics=result.metrics)
     places = {"run_folder": str(result.run_folder), "checkpoint": str(result.checkpoint_best)}
-    write_trial(folder, replace(trial, mlflow_run_id=result.mlflow_run_id, **places))
+    write_record(folder, replace(trial, mlflow_run_id=result.mlflow_run_id, **places))
     assert "champion   models:/sem3d-pri3d@champion (version 1)" in publish(folder)
     description = client.get_model_version("sem3d-pri3d", "1").description
     assert client.get_run(result.mlflow_run_id).data.tags["git_revision"] in description

@@ -12,7 +12,7 @@ from sem3d.training.folder_requests import STOP
 from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.parent_run import close_stopped
 from sem3d.training.sweeps.plan import Request, Trial, trial_of, with_leaves
-from sem3d.training.sweeps.records import TrialRecord, read_trials, write_trial
+from sem3d.training.sweeps.records import TrialRecord, read_trials, write_record
 from sem3d.training.sweeps.spent import spent_on
 from sem3d.training.sweeps.trial import run_trial
 from sem3d.training.sweeps.tuner import search
@@ -156,7 +156,7 @@ def closed(
         steps=int(report.get("step", 0)),
         seconds=spent_on(asked.folder, key),
     )
-    write_trial(asked.records, record)
+    write_record(asked.records, record)
     return error or f"stopped at step {record.steps} with {metric} {metrics.get(metric, float('nan')):.4f}"
 
 

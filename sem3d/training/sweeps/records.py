@@ -8,14 +8,12 @@ the trials that are done. ``pretrainings/<key>.json`` says the same of the pretr
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
 
 SWEEP_NAME = "sweep.json"
-TRIALS_FOLDER = "trials"
-PRETRAININGS_FOLDER = "pretrainings"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +97,10 @@ class SweepRecord:
     """What it took, by the same names, over all attempts."""
 
 
+FOLDERS = {TrialRecord: "trials", PretrainingRecord: "pretrainings"}
+Record = TypeVar("Record", TrialRecord, PretrainingRecord)
+
+
 def sweep_folder(storage: Path, name: str) -> Path:
     """Folder of the sweep ``name`` in ``storage``."""
     return storage / "sweeps" / name
@@ -117,47 +119,39 @@ def read_sweep(folder: Path) -> SweepRecord:
     return _read(path, SweepRecord)
 
 
-def write_trial(folder: Path, trial: TrialRecord) -> None:
-    """Records that a trial of the sweep in ``folder`` has ended."""
-    write_json(folder / TRIALS_FOLDER / f"{trial.key}.json", asdict(trial))
+def write_record(folder: Path, record: TrialRecord | PretrainingRecord) -> None:
+    """Records that a trial or a pretraining of the sweep in ``folder`` has ended."""
+    write_json(_path(folder, type(record), record.key), asdict(record))
 
 
-def read_trial(folder: Path, key: str) -> TrialRecord | None:
-    """The record of one trial, if it has ended."""
-    path = folder / TRIALS_FOLDER / f"{key}.json"
-    return _read(path, TrialRecord) if path.is_file() else None
+def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:
+    """The record of one trial or pretraining, if it has ended."""
+    path = _path(folder, kind, key)
+    return _read(path, kind) if path.is_file() else None
 
 
-def forget_trial(folder: Path, key: str) -> None:
-    """Removes the record of a trial that is tried again."""
-    (folder / TRIALS_FOLDER / f"{key}.json").unlink(missing_ok=True)
+def forget_record(folder: Path, kind: type[Record], key: str) -> None:
+    """Removes the record of a trial or pretraining that is tried again."""
+    _path(folder, kind, key).unlink(missing_ok=True)
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
     """All trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
-    trials = [_read(path, TrialRecord) for path in (folder / TRIALS_FOLDER).glob("*.json")]
+    trials = _read_all(folder, TrialRecord)
     return sorted(trials, key=lambda trial: (trial.budget, trial.arm, trial.seed, trial.key))
-
-
-def write_pretraining(folder: Path, pretraining: PretrainingRecord) -> None:
-    """Records that a pretraining of the sweep in ``folder`` has ended."""
-    write_json(folder / PRETRAININGS_FOLDER / f"{pretraining.key}.json", asdict(pretraining))
-
-
-def read_pretraining(folder: Path, key: str) -> PretrainingRecord | None:
-    """The record of one pretraining, if it has ended."""
-    path = folder / PRETRAININGS_FOLDER / f"{key}.json"
-    return _read(path, PretrainingRecord) if path.is_file() else None
-
-
-def forget_pretraining(folder: Path, key: str) -> None:
-    """Removes the record of a pretraining that is tried again."""
-    (folder / PRETRAININGS_FOLDER / f"{key}.json").unlink(missing_ok=True)
 
 
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:
     """All pretrainings of the sweep in ``folder`` that have ended, by name."""
-    return [_read(path, PretrainingRecord) for path in sorted((folder / PRETRAININGS_FOLDER).glob("*.json"))]
+    return _read_all(folder, PretrainingRecord)
+
+
+def _path(folder: Path, kind: type, key: str) -> Path:
+    return folder / FOLDERS[kind] / f"{key}.json"
+
+
+def _read_all(folder: Path, kind: type[Record]) -> list[Record]:
+    return [_read(path, kind) for path in sorted((folder / FOLDERS[kind]).glob("*.json"))]
 
 
 def _read(path: Path, kind: type) -> Any:

@@ -14,12 +14,10 @@ from sem3d.training.sweeps.plan import Plan, Pretraining, Request, Trial, plan
 from sem3d.training.sweeps.records import (
     PretrainingRecord,
     SweepRecord,
-    forget_pretraining,
-    forget_trial,
-    read_pretraining,
-    read_trial,
-    write_pretraining,
-    write_trial,
+    TrialRecord,
+    forget_record,
+    read_record,
+    write_record,
 )
 from sem3d.training.sweeps.spent import spent_on
 from sem3d.training.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of
@@ -49,7 +47,7 @@ class Stages:
         if STOP.is_made(self.folder):
             return []
         self._try(whole)
-        ended = [read_trial(self.folder, trial.key) for trial in whole.trials]
+        ended = [read_record(self.folder, TrialRecord, trial.key) for trial in whole.trials]
         return [
             f"{record.arm}, budget {record.budget:g}, seed {record.seed}: {record.error}"
             for record in ended
@@ -78,44 +76,44 @@ class Stages:
         wanted = {one.key: one for one in whole.pretrainings}
         left = {key: one for key, one in wanted.items() if not self._pretrained(key)}
         for key in left:
-            forget_pretraining(self.folder, key)
+            forget_record(self.folder, PretrainingRecord, key)
 
         def close(key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> str | None:
-            record = read_pretraining(self.folder, key)
+            record = read_record(self.folder, PretrainingRecord, key)
             if record is None and error:
                 one = wanted[key]
                 record = PretrainingRecord(
                     key=key, method=one.method, arm=one.arm, seed=one.seed, status="failed", error=error
                 )
-                write_pretraining(self.folder, record)
+                write_record(self.folder, record)
             return record and (record.error or "finished")
 
         work = PretrainingWork(self.folder, left)
         self._side_by_side(work, left, len(wanted) - len(left), close)
 
     def _pretrained(self, key: str) -> bool:
-        record = read_pretraining(self.folder, key)
+        record = read_record(self.folder, PretrainingRecord, key)
         return record is not None and record.status == "finished" and Path(record.checkpoint).is_dir()
 
     def _try(self, whole: Plan) -> None:
         """Runs the trials that have not been finished; those whose pretraining or search failed fail with its line."""
         left = {}
         for trial in whole.trials:
-            record = read_trial(self.folder, trial.key)
+            record = read_record(self.folder, TrialRecord, trial.key)
             if record is None or record.status != "finished":
-                forget_trial(self.folder, trial.key)
+                forget_record(self.folder, TrialRecord, trial.key)
                 left[trial.key] = trial
         for key, trial in list(left.items()):
             why = self.broken.get(trial.arm) or self._why_not(trial)
             if why:
-                write_trial(self.folder, record_of(trial, None, why, 0.0))
+                write_record(self.folder, record_of(trial, None, why, 0.0))
                 del left[key]
 
         def close(key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> str | None:
-            record = read_trial(self.folder, key)
+            record = read_record(self.folder, TrialRecord, key)
             if record is None and error:
                 record = record_of(left[key], None, error, spent_on(self.folder, key))
-                write_trial(self.folder, record)
+                write_record(self.folder, record)
             value = record.metrics.get(self.record.metric, float("nan")) if record else 0.0
             return record and (f"failed: {record.error}" if record.error else f"{self.record.metric} {value:.4f}")
 
@@ -124,7 +122,7 @@ class Stages:
 
     def _why_not(self, trial: Trial) -> str:
         """The line of the failed pretraining that a trial needs, else ""."""
-        before = trial.pretraining and read_pretraining(self.folder, trial.pretraining.key)
+        before = trial.pretraining and read_record(self.folder, PretrainingRecord, trial.pretraining.key)
         return f"its pretraining failed: {before.error}" if before and before.status == "failed" else ""
 
     def _side_by_side(

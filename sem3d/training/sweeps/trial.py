@@ -19,12 +19,7 @@ from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import run_folder
 from sem3d.training.sweeps.plan import Pretraining, Trial
-from sem3d.training.sweeps.records import (
-    PretrainingRecord,
-    TrialRecord,
-    write_pretraining,
-    write_trial,
-)
+from sem3d.training.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.training.sweeps.spent import clocked, spent_on
 from sem3d.training.sweeps.tuner import ON_THE_HEAD
 from sem3d.training.tracking_store import first_line
@@ -79,7 +74,7 @@ class PretrainingWork:
         if result or error:
             seconds = spent_on(self.folder, key)
             status = "finished" if result else "failed"
-            write_pretraining(self.folder, replace(record, seconds=seconds, status=status, error=error))
+            write_record(self.folder, replace(record, seconds=seconds, status=status, error=error))
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def run_trial(
     if result is None and not error:
         return None
     record = record_of(trial, result, error, spent_on(folder, trial.key))
-    write_trial(records, record)
+    write_record(records, record)
     return record
 
 

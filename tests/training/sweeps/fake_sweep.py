@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from sem3d.training.checkpoint_files import write_checkpoint
-from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_sweep, write_trial
+from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
 
 CLASSES = ("unlabelled", "wall", "floor", "chair", "sofa <b>")
 Score = Callable[[str, float, int], float]
@@ -55,7 +55,7 @@ def fake_sweep(
     for arm in arms:
         for budget in budgets:
             for seed in range(seeds):
-                write_trial(folder, fake_trial(storage, arm, budget, seed, score(arm, budget, seed), metric))
+                write_record(folder, fake_trial(storage, arm, budget, seed, score(arm, budget, seed), metric))
     return folder
 
 

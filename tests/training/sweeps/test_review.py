@@ -8,7 +8,7 @@ import pytest
 from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.findings import inside
-from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_sweep, write_trial
+from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_record, write_sweep
 from sem3d.training.sweeps.report import write_report
 from sem3d.training.sweeps.results import counting_trials, read_review
 from sem3d.training.sweeps.review import publish
@@ -77,7 +77,7 @@ def test_a_better_trial_becomes_the_champion_and_the_page_follows(tmp_path: Path
     publish(folder)
     before = client.get_run(run_id).data.metrics["best/scratch"]
     for seed in (0, 1):
-        write_trial(
+        write_record(
             folder, fake_trial(tmp_path, "scratch", 1.0, seed, 0.9 + 0.01 * seed, key=f"better-{seed}", settings={})
         )
     lines = publish(folder)
@@ -101,9 +101,9 @@ def test_a_store_that_is_away_costs_no_report(tmp_path: Path, monkeypatch):
 def test_only_finished_trials_with_a_score_count(tmp_path: Path):
     folder = fake_sweep(tmp_path, budgets=(1.0,), seeds=2)
     common = {"method": "semantic_segmentation_2d", "arm": "pri3d", "budget": 1.0}
-    write_trial(folder, TrialRecord(key="a", seed=2, status="stopped", metrics={"miou_scannet": 0.9}, **common))
-    write_trial(folder, TrialRecord(key="b", seed=3, status="failed", error="out of <memory>", **common))
-    write_trial(folder, TrialRecord(key="c", seed=4, metrics={"miou_scannet": float("nan")}, **common))
+    write_record(folder, TrialRecord(key="a", seed=2, status="stopped", metrics={"miou_scannet": 0.9}, **common))
+    write_record(folder, TrialRecord(key="b", seed=3, status="failed", error="out of <memory>", **common))
+    write_record(folder, TrialRecord(key="c", seed=4, metrics={"miou_scannet": float("nan")}, **common))
     review = read_review(folder)
     assert set(review.scores["pri3d"][1.0]) == {0, 1}
     assert len(review.trials) == 7
@@ -116,7 +116,7 @@ def test_of_several_settings_the_one_with_most_seeds_and_then_the_best_mean_coun
     folder = fake_sweep(tmp_path, budgets=(1.0,), arms=("scratch",), seeds=2, score=lambda arm, budget, seed: 0.3)
     for seed, rate, value in ((0, 0.1, 0.35), (1, 0.1, 0.37), (0, 0.5, 0.99)):
         settings = {"optim.lr": rate, "run.seed": seed}
-        write_trial(folder, fake_trial(tmp_path, "scratch", 1.0, seed, value, key=f"{rate}-{seed}", settings=settings))
+        write_record(folder, fake_trial(tmp_path, "scratch", 1.0, seed, value, key=f"{rate}-{seed}", settings=settings))
     counting, notes = counting_trials(read_sweep(folder), read_trials(folder))
     assert sorted(trial.metrics["miou_scannet"] for trial in counting) == [0.35, 0.37]
     assert "3 settings" in notes[0]
