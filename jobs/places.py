@@ -11,6 +11,8 @@ from sem3d.errors import UserError
 from sem3d.training.ray_job import in_ray_job
 
 STORAGE_VARIABLE = "SEM3D_STORAGE"
+PATH_LEAVES = ("data.prepare.splits", "data.budget_list")
+"""Settings that name files, beside those that every method has."""
 
 
 def place(path: str | Path) -> Path:

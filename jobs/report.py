@@ -1,7 +1,8 @@
 """Renders the report of a sweep again: ``python -m jobs.report SWEEP_FOLDER [--out DIR] [--publish]``.
 
 A page that needs nothing but a browser, the label-budget curve, and two tables in CSV. ``--publish`` also puts them on the
-sweep's MLflow run and registers its champion, as the sweep itself does at its end.
+sweep's MLflow run and registers its champion, as the sweep itself does at its end. ``--published`` prints the table of the
+method's paper with the results of sweeps, one for each class, beside it.
 """
 
 import sys
@@ -12,35 +13,63 @@ from tyro.conf import Positional
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.places import place
+from sem3d.datasets.shapenet_renders import SYNSETS
 from sem3d.errors import UserError
-from sem3d.evaluation.sweep_page import headline
+from sem3d.evaluation.published import ssr_table
+from sem3d.evaluation.sweep_page import SweepReview, headline
+from sem3d.evaluation.tables import format_table
 from sem3d.training.sweeps.report import PAGE, REPORT_FOLDER, write_report
+from sem3d.training.sweeps.results import read_review
 from sem3d.training.sweeps.review import publish
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Which sweep, and where its report goes."""
+    """Which sweeps, and where their report goes."""
 
-    sweep: Positional[Path]
-    """Folder of the sweep, such as runs/sweeps/NAME."""
+    sweeps: Positional[tuple[Path, ...]]
+    """Folder of the sweep, such as runs/sweeps/NAME; several with --published only."""
     out: str = ""
     """Folder for the report; empty: the folder report inside the sweep's."""
     publish: bool = False
     """Put it on the sweep's MLflow run and register the champion."""
+    published: bool = False
+    """Print the paper's table and ours instead; for sweeps of ssr."""
 
 
 def main() -> None:
     """Renders, and publishes if asked to."""
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
+    if config.published:
+        print(format_table(*ssr_table(ssr_scores([read_review(place(sweep)) for sweep in config.sweeps]))))
+        return
+    if len(config.sweeps) != 1:
+        raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
+    sweep = config.sweeps[0]
     if config.publish and config.out:
         raise UserError("--publish writes to the sweep's own folder: leave --out away, or run it twice")
     if config.publish:
-        print("\n".join(publish(config.sweep)))
+        print("\n".join(publish(sweep)))
         return
-    out = Path(config.out) if config.out else config.sweep / REPORT_FOLDER
-    review = write_report(config.sweep.resolve(), out)
+    out = Path(config.out) if config.out else sweep / REPORT_FOLDER
+    review = write_report(sweep.resolve(), out)
     print(f"{headline(review)}\nreport     {out / PAGE}")
+
+
+def ssr_scores(reviews: list[SweepReview]) -> dict[tuple[str, float], dict[str, list[float]]]:
+    """Scores over seeds by arm and budget, then by class; raises :class:`UserError` for sweeps of something else."""
+    names = {synset: name for name, synset in SYNSETS.items()}
+    found: dict[tuple[str, float], dict[str, list[float]]] = {}
+    for review in reviews:
+        if review.space != "ssr":
+            raise UserError(f"{review.name} is a sweep of {review.space}: --published knows the table of ssr")
+        category = str(review.shared_settings.get("data.category", "chair"))
+        for arm, by_budget in review.scores.items():
+            for budget, by_seed in by_budget.items():
+                scores = found.setdefault((arm, budget), {}).setdefault(names.get(category, category), [])
+                scores.extend(by_seed.values())
+    return found
 
 
 if __name__ == "__main__":

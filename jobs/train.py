@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs import command_line
 from jobs.exits import run
-from jobs.places import place, storage_place, store_place
+from jobs.places import PATH_LEAVES, place, storage_place, store_place
 from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
@@ -25,6 +25,7 @@ methods:
 examples:
   python -m jobs.train pri3d --preset laptop --data.root scans --schedule.steps 500
   python -m jobs.train semantic_segmentation_2d --preset laptop --data.root scans --init runs/pri3d-0123456789ab
+  python -m jobs.train ssr --preset laptop --data.root shapes/renders --data.category chair --data.labelled 2
   python -m jobs.train pri3d --help            every setting, its meaning and default
 """
 
@@ -71,7 +72,7 @@ def parse(name: str, arguments: list[str]) -> Experiment:
         default = with_network_of(default, place(experiment.init))
         experiment = command_line.parse(kind, default=default, args=rest, prog=prog)
     if not experiment.data.root:
-        raise UserError("no data: name a folder of scans with --data.root")
+        raise UserError("no data: name its folder with --data.root")
     return absolute(experiment)
 
 
@@ -86,17 +87,15 @@ def absolute(experiment: Experiment) -> Experiment:
     """Paths made absolute, since workers run in other folders; a missing data folder raises :class:`UserError`."""
     root = place(experiment.data.root)
     if not root.is_dir():
-        raise UserError(f"no folder {root}: --data.root must name a folder of scans")
+        raise UserError(f"no folder {root}: --data.root must name the folder of the data")
     changes = {"data.root": str(root), "run.storage": str(storage_place(experiment.run.storage))}
     if experiment.init not in ("scratch", "imagenet"):
         init = place(experiment.init)
         if not init.exists():
             raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")
         changes["init"] = str(init)
-    lists = {"data.prepare.splits": experiment.data.prepare.splits}
-    if hasattr(experiment.data, "budget_list"):
-        lists["data.budget_list"] = experiment.data.budget_list
-    changes |= {name: str(place(path)) for name, path in lists.items() if path}
+    leaves = flatten(experiment)
+    changes |= {name: str(place(leaves[name])) for name in PATH_LEAVES if leaves.get(name)}
     changes["run.tracking_uri"] = store_place(experiment.run.tracking_uri)
     return override(experiment, changes)
 

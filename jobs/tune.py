@@ -12,9 +12,10 @@ from tyro.conf import Positional
 
 from jobs import command_line
 from jobs.exits import run
-from jobs.generated_rooms import make_rooms, rooms_folder, small_rooms
-from jobs.places import place, storage_place, store_place
+from jobs.generated_data import data_folder, make_data, one_family, small_rooms
+from jobs.places import PATH_LEAVES, place, storage_place, store_place
 from sem3d.config import Experiment, flatten
+from sem3d.datasets.synthetic.families.write import ShapesConfig
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.errors import UserError
 from sem3d.methods import method_class
@@ -31,9 +32,11 @@ class Tune:
     space: Positional[str]
     """Name of a module in tune_spaces."""
     root: Annotated[str, tyro.conf.arg(name="data.root")] = ""
-    """Folder of scans; empty: generated rooms."""
+    """Folder of the data; empty: what is generated for the space's method, rooms or shapes."""
     rooms: RoomsConfig = field(default_factory=small_rooms)
     """The generated rooms, where no scans are named."""
+    shapes: ShapesConfig = field(default_factory=one_family)
+    """The generated shapes, where no renders are named."""
     preset: str = ""
     """Preset of every method; empty: the space's."""
     arms: tuple[str, ...] = ()
@@ -106,12 +109,11 @@ def main() -> None:
     space = replace(space, arms=tuple(space.arm(name) for name in names))
     trials, pretrainings = settings_of(space, config.set)
     storage = storage_place(config.storage, "storage")
-    if config.root:
-        root = place(config.root)
-        if not root.is_dir():
-            raise UserError(f"no folder {root}: --data.root must name a folder of scans")
-    else:
-        root = rooms_folder(storage, config.rooms)
+    generated = {"rooms": config.rooms, "shapes": config.shapes}[data_class(space).generated]
+    root = place(config.root) if config.root else data_folder(storage, generated)
+    if config.root and not root.is_dir():
+        raise UserError(f"no folder {root}: --data.root must name the folder of the data")
+    if not config.root and "data.prepare.stride" in flatten(space.arms[0].trained.experiment()):
         trials = {"data.prepare.stride": 1} | trials
     from sem3d.training.sweeps.forecast import Terms
     from sem3d.training.sweeps.plan import Request
@@ -139,17 +141,21 @@ def main() -> None:
     )
     connect_for(request)
     if not config.root:
-        make_rooms(root, config.rooms)
+        make_data(root, generated)
     folder = run_sweep(request, terms, lambda line: print(line, flush=True))
     if not config.dry_run:
         print(f"sweep      {folder}")
         print(f"MLflow     mlflow ui --backend-store-uri {read_sweep(folder).tracking_uri}")
 
 
+def data_class(space: Space) -> type:
+    """What the trials of a space learn from."""
+    return method_class(space.arms[0].trained.method).Data
+
+
 def absolute(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with their paths made absolute, since trials run in other folders."""
-    paths = {"data.prepare.splits", "data.budget_list"}
-    changes = {leaf: str(place(value)) for leaf, value in settings.items() if leaf in paths and value}
+    changes = {leaf: str(place(value)) for leaf, value in settings.items() if leaf in PATH_LEAVES and value}
     if "run.tracking_uri" in settings:
         changes["run.tracking_uri"] = store_place(settings["run.tracking_uri"])
     if settings.get("init") not in (None, "scratch", "imagenet"):

@@ -41,3 +41,11 @@ def rooms(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     size = {"color_height": 60, "color_width": 80, "depth_height": 60, "depth_width": 80}
     write_rooms(folder, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=8, point_spacing=0.05, **size))
     return folder
+
+
+@pytest.fixture(scope="session")
+def renders(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Boxes as a class of objects in NMR's layout."""
+    from tests.datasets.tiny_renders import write_tiny_renders
+
+    return write_tiny_renders(tmp_path_factory.mktemp("generated") / "renders")

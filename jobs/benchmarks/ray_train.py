@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
 from sem3d.config import Experiment, override
-from sem3d.datasets.stream import Order, Samples, load_batch
+from sem3d.datasets.stream import Samples, load_batch
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.methods.pri3d import Pri3D, laptop
@@ -35,7 +35,7 @@ class Batches(Dataset):
     def __init__(self, samples: Samples, experiment: Experiment, rank: int):
         self.samples, self.rank = samples, rank
         self.batch, self.share = experiment.run.batch_size, experiment.run.batch_size // WORKERS
-        self.order = Order(samples.table.num_rows, experiment.run.seed)
+        self.order = samples.order(experiment.run.seed)
 
     def __len__(self) -> int:
         return STEPS

@@ -8,7 +8,7 @@ pixels. Nothing is cached on disk.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,7 @@ PIXELS_SEARCHED_PER_MATCH = 4
 class FramePairs:
     """Which scans, and how frames become pairs; the defaults are the paper's (methods.md 1.5, 1.8, 14)."""
 
+    generated: ClassVar = "rooms"
     root: str = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

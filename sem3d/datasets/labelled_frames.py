@@ -1,7 +1,7 @@
 """Labelled single frames under a label budget: what 2D segmentation is fine-tuned and evaluated on."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from sem3d.errors import UserError
 class LabelledFrames:
     """Which labelled frames, at which size, and how many of them may be learnt from."""
 
+    generated: ClassVar = "rooms"
     root: str = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

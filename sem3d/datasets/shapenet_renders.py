@@ -176,12 +176,14 @@ def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
     return ObjectView(image, image[3], voxels)
 
 
-def load_views(folder: Path, name: str, split: str, number: int) -> UInt8[np.ndarray, "24 4 64 64"]:
-    """All 24 images of one object; errors as :func:`load_view`."""
+def load_views(
+    folder: Path, name: str, split: str, number: int, views: Sequence[int] = range(IMAGE_SHAPE[0])
+) -> UInt8[np.ndarray, "view 4 64 64"]:
+    """Images of one object, all 24 unless told; errors as :func:`load_view`."""
     shard, place = divmod(number, OBJECTS_PER_SHARD)
     path = folder / f"{name}_{split}" / f"images_{shard:05d}.npy"
     try:
-        return np.array(mapped(path)[place])
+        return mapped(path)[place][list(views)]
     except (OSError, ValueError, IndexError) as error:
         raise BadSample(f"{path}: object {number}", f"cannot be read: {error}") from error
 

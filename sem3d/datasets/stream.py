@@ -2,6 +2,8 @@
 
 The order of a run is one endless sequence: epoch after epoch, each a permutation of the rows drawn from (seed, epoch).
 Step ``s`` takes positions ``s * batch_size`` to ``(s + 1) * batch_size``, each worker its part of every micro-batch.
+Where the rows are of several groups (labelled and unlabelled), positions go to the groups in turn, each with such a sequence
+of its own, so that every batch holds as many rows of one as of another.
 So any number of workers sees the same samples in the same steps, and a run that resumes at step ``s`` starts at its
 position without replaying anything. What a sample looks like (augmentation, sampled matches) is drawn from
 (seed, epoch, row), never from a worker's own state.
@@ -47,6 +49,12 @@ class Samples:
     load: Callable[[dict[str, Any], np.random.Generator], dict[str, np.ndarray]]
     collate: Callable[[list[dict[str, np.ndarray] | None]], dict[str, np.ndarray]]
     digest: str
+    groups: tuple[int, ...] = ()
+    """Numbers of rows of the groups that follow each other in the table and share each batch; empty: all rows are one group."""
+
+    def order(self, seed: int | None) -> "Order":
+        """The order in which these rows come."""
+        return Order(self.table.num_rows, seed, self.groups)
 
 
 @dataclass(frozen=True)
@@ -60,21 +68,27 @@ class StreamedBatch:
 
 @dataclass(frozen=True)
 class Order:
-    """Which row stands at which position; without a seed it is the table's own order."""
+    """Which row stands at which position; without a seed it is the table's own order, whatever the groups."""
 
     rows: int
     seed: int | None
+    groups: tuple[int, ...] = ()
 
     def at(self, position: int) -> tuple[int, int]:
         """Epoch and row number at a position of the endless sequence."""
-        epoch, offset = divmod(position, self.rows)
-        return epoch, offset if self.seed is None else int(permutation(self.rows, self.seed, epoch)[offset])
+        if self.seed is None:
+            return divmod(position, self.rows)
+        groups = self.groups or (self.rows,)
+        turn, group = divmod(position, len(groups))
+        epoch, offset = divmod(turn, groups[group])
+        return epoch, sum(groups[:group]) + int(permutation(groups[group], self.seed, epoch, group)[offset])
 
 
-@lru_cache(maxsize=4)
-def permutation(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """Order of the rows in one epoch."""
-    return np.random.default_rng([ORDER_STREAM, seed, epoch]).permutation(rows)
+@lru_cache(maxsize=8)
+def permutation(rows: int, seed: int, epoch: int, group: int = 0) -> np.ndarray:
+    """Order of a group's rows in one epoch."""
+    words = [ORDER_STREAM, seed, epoch, group] if group else [ORDER_STREAM, seed, epoch]
+    return np.random.default_rng(words).permutation(rows)
 
 
 @lru_cache(maxsize=4)
@@ -200,9 +214,7 @@ def stream_batches(
         raise ValueError("there are no samples to stream")
     deal = Deal(stride=batch_size // accumulate, offset=rank * share, length=share, limit=sys.maxsize)
     numbers = range(first_step * accumulate, last_step * accumulate)
-    for number, columns, failures in run_pipeline(
-        samples, Order(samples.table.num_rows, seed), deal, numbers, own_process=True
-    ):
+    for number, columns, failures in run_pipeline(samples, samples.order(seed), deal, numbers, own_process=True):
         yield StreamedBatch(number // accumulate, columns, failures)
 
 

@@ -1,7 +1,7 @@
 """The contract of a method: one trainable, in one file, registered by one line."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,6 +10,20 @@ from torch import Tensor, nn
 from sem3d.config import Experiment, OptimConfig
 from sem3d.datasets.stream import Samples
 from sem3d.methods.optimizers import build_optimizer
+
+
+@runtime_checkable
+class Passes(Protocol):
+    """What a method may use between steps; every process makes the same calls."""
+
+    def batches(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
+        """Columns of this process's share of one visit to every row, by Ray Data; unusable rows go to the quarantine."""
+
+    def total(self, values: Tensor) -> Tensor:
+        """Sum over all processes, float64 on the CPU."""
+
+    def tell(self, line: str, metrics: dict[str, float], tables: dict[str, Any]) -> None:
+        """A line for the user; metrics and JSON values by name for MLflow."""
 
 
 class Method(nn.Module):
@@ -22,7 +36,8 @@ class Method(nn.Module):
     Config: ClassVar[type]
     """Frozen dataclass of the method's own settings; its defaults are the paper's."""
     Data: ClassVar[type]
-    """Frozen dataclass that says which data and how they are prepared."""
+    """Frozen dataclass that says which data and how they are prepared; its class variable ``generated`` names what stands in
+    where a user has none: ``rooms`` or ``shapes``."""
     Batch: ClassVar[type]
     """Frozen dataclass of tensors; ``Batch(**columns)`` takes what ``Samples.collate`` made."""
     presets: ClassVar[dict[str, Callable[[], Experiment]]]
@@ -78,5 +93,15 @@ class Method(nn.Module):
 
     optimizer_names: tuple[str, ...] = ("main",)
 
-    def between_steps(self, step: int) -> None:
-        """Work of every k-th step over a whole data set, such as a pseudo-labelling cycle; called on every rank."""
+    def between_steps(self, step: int, passes: Passes) -> None:
+        """Work of every k-th step over a whole data set, such as a pseudo-labelling cycle; called on every process.
+
+        What it finds must be the same on all and be part of ``state_dict()``.
+        """
+
+    def samples_now(self, samples: Samples) -> Samples:
+        """The rows to learn from as of this step, given those of :meth:`training_samples`.
+
+        Called before every step: another object than the time before makes the loop open its stream anew.
+        """
+        return samples

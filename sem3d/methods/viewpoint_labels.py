@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sem3d.errors import UserError
 from sem3d.geometry.image_rotation import rotate_images
-from sem3d.networks.siamese_viewpoint import SiameseViewpoint
+from sem3d.networks.siamese_viewpoint import SiameseViewpoint, ViewpointClassifier
 
 ReferenceChoice = Literal["random_image", "random_object", "first_object"]
 
@@ -117,6 +117,16 @@ def label_images(
     return pick_labels(plain, turned, references.viewpoints, rule)
 
 
+@torch.no_grad()
+def classify_images(
+    network: ViewpointClassifier, images: Float[Tensor, "image 4 64 64"], rule: LabelRule, degrees: int = 45
+) -> ViewpointLabels:
+    """Labels by a classifier's probabilities, under the same threshold and rotation test; it needs no references."""
+    plain = network.logits(network(images)).softmax(1)
+    turned = network.logits(network(rotate_images(images, degrees))).softmax(1) if rule.rotation_test else None
+    return pick_labels(plain, turned, torch.arange(plain.shape[1], device=plain.device), rule)
+
+
 def pick_labels(
     plain: Float[Tensor, "image reference"],
     turned: Float[Tensor, "image reference"] | None,
@@ -138,6 +148,15 @@ def pick_labels(
         confidence = torch.minimum(confidence, confidence_turned)
     accepted = agreed & confidence.isfinite() & (confidence > rule.threshold)
     return ViewpointLabels(viewpoints[best], confidence, accepted)
+
+
+def no_labels(images: int) -> ViewpointLabels:
+    """What is known of the images before the first pass."""
+    return ViewpointLabels(
+        torch.zeros(images, dtype=torch.int64),
+        torch.zeros(images, dtype=torch.float64),
+        torch.zeros(images, dtype=torch.bool),
+    )
 
 
 def kept_labels(earlier: ViewpointLabels, found: ViewpointLabels) -> ViewpointLabels:

@@ -1,6 +1,7 @@
 """SiamVP, SSR's network that tells whether two images show their objects from the same viewpoint (section 3.2).
 
 The paper takes the network of Koch et al. (ICML deep learning workshop 2015); the released ``models.py`` fits it to 64x64.
+Beside it the baseline that it is compared with, which tells the viewpoint itself.
 """
 
 from dataclasses import dataclass
@@ -50,17 +51,17 @@ class KochTrunk(nn.Module):
         return self.convolutions(images[:, :3]).flatten(1)
 
 
-class SiameseViewpoint(nn.Module):
-    """Features of images, and the similarity of any two: a linear layer on the absolute difference of their features."""
+class ViewpointFeatures(nn.Module):
+    """A trunk, a linear layer and a sigmoid, and a head of ``answers`` numbers on them."""
 
-    def __init__(self, config: SiameseViewpointConfig):
+    def __init__(self, config: SiameseViewpointConfig, answers: int):
         super().__init__()
         if config.trunk == "koch":
             self.trunk, self.dim = KochTrunk(config.width), config.dim or 4096
         else:
             self.trunk, self.dim = ShapeEncoder(ShapeEncoderConfig(width=config.width)), config.dim or 512
         self.linear = nn.Linear(self.trunk.dim, self.dim)
-        self.head = nn.Linear(self.dim, 1)
+        self.head = nn.Linear(self.dim, answers)
         if config.initial == "kaiming":
             self.apply(_kaiming)
 
@@ -68,11 +69,29 @@ class SiameseViewpoint(nn.Module):
         """Features in [0, 1] of RGBA images in [0, 1]."""
         return torch.sigmoid(self.linear(self.trunk(images.to(self.linear.weight.dtype))))
 
+
+class SiameseViewpoint(ViewpointFeatures):
+    """Features of images, and the similarity of any two: a linear layer on the absolute difference of their features."""
+
+    def __init__(self, config: SiameseViewpointConfig):
+        super().__init__(config, answers=1)
+
     def similarity(
         self, left: Float[Tensor, "left {self.dim}"], right: Float[Tensor, "right {self.dim}"]
     ) -> Float[Tensor, "left right"]:
         """Logit that two images have the same viewpoint, for all pairs of features; symmetric, and bounded in memory."""
         return pair_differences(left, right, self.head.weight[0]) + self.head.bias
+
+
+class ViewpointClassifier(ViewpointFeatures):
+    """Features of images as :class:`SiameseViewpoint` has them, and a linear layer to the viewpoints."""
+
+    def __init__(self, config: SiameseViewpointConfig, viewpoints: int):
+        super().__init__(config, answers=viewpoints)
+
+    def logits(self, features: Float[Tensor, "image {self.dim}"]) -> Float[Tensor, "image viewpoint"]:
+        """Scores of the viewpoints, before a softmax."""
+        return self.head(features)
 
 
 def _kaiming(module: nn.Module) -> None:

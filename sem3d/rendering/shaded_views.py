@@ -4,6 +4,8 @@ PyTorch3D's CPU kernel tries every face at every pixel. The image is therefore c
 a mesh of its own that holds only the faces whose bounding box meets it; the images are the same and come many times sooner.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -28,11 +30,12 @@ def shaded_views(
     faces: Int[np.ndarray, "face 3"],
     face_colors: Float[np.ndarray, "face 3"],
     *,
+    views: Sequence[int] = range(VIEWS),
     size: int = 64,
     supersampling: int = 4,
     device: str = "cpu",
 ) -> UInt8[np.ndarray, "view 4 {size} {size}"]:
-    """The 24 views of :mod:`sem3d.geometry.object_views` of a mesh in its object frame.
+    """A mesh in its object frame as it is seen from some of the 24 views of :mod:`sem3d.geometry.object_views`, or from all.
 
     ``face_colors`` are linear RGB in [0, 1], raised to at least 0.03. A face is lit the same from both sides, flat: 0.3
     everywhere, 0.5 from the camera, 0.2 from above. Each pixel is the mean of ``supersampling`` squared samples; alpha is the
@@ -40,13 +43,13 @@ def shaded_views(
     """
     corners = torch.as_tensor(vertices, dtype=torch.float32, device=device)
     triangles = torch.as_tensor(faces, dtype=torch.int64, device=device)
-    eyes = eyes_of_views(torch.arange(VIEWS, device=device))
-    seen = to_device_coordinates(corners.expand(VIEWS, -1, -1), eyes)[:, triangles]
+    eyes = eyes_of_views(torch.as_tensor(list(views), device=device))
+    seen = to_device_coordinates(corners.expand(len(eyes), -1, -1), eyes)[:, triangles]
     radiance = lit(corners[triangles], torch.as_tensor(face_colors, dtype=torch.float32, device=device), eyes)
     fine = size * supersampling
     images = []
     views_at_once = max(1, MOST_PAIRS // (4 * len(faces)))
-    for chosen in torch.arange(VIEWS).split(views_at_once):
+    for chosen in torch.arange(len(eyes)).split(views_at_once):
         face = visible_faces(seen[chosen], fine)
         hit = face >= 0
         color = radiance[chosen[:, None, None].to(device), face.clamp(min=0)] * hit[..., None]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sem3d.config import Experiment
-from sem3d.datasets.stream import StreamedBatch
+from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
 from sem3d.methods.method import Method
 from sem3d.training import distributed
@@ -20,6 +20,7 @@ from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.interruption import StopRequests
 from sem3d.training.milestones import Milestones
 from sem3d.training.optim import apply_schedule
+from sem3d.training.passes import PassesOfARun
 from sem3d.training.preemption import CheckpointRequests
 from sem3d.training.progress import Progress, progress_line
 from sem3d.training.quarantine import Quarantine, quarantine_report
@@ -46,6 +47,8 @@ class TrainingLoop:
         self.stages = Stages(context.launched)
         self.stages.ends("start")
         self.samples = method_class.training_samples(experiment)
+        self.streamed: Samples | None = None
+        self.batches: Iterator[StreamedBatch] = iter(())
         if self.samples.table.num_rows == 0:
             raise UserError("there is no training sample: look at the index, its split and the label budget")
         self.state = TrainingState(method_class, experiment, context)
@@ -54,6 +57,7 @@ class TrainingLoop:
         self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
         held_out = method_class.evaluation_samples(experiment)
         self.milestones = Milestones(self.state, held_out, self.quarantine, context)
+        self.passes = PassesOfARun(context, self.quarantine, experiment.run.batch_size)
         self.progress = Progress(self.state.step, experiment.schedule.steps)
         self.unusable = 0
         self.stop_requests = StopRequests(context.run_folder)
@@ -64,9 +68,8 @@ class TrainingLoop:
     def run(self) -> dict[str, Any]:
         """All remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
         run, last_step = self.experiment.run, self.experiment.schedule.steps
-        batches = self._open_stream(last_step)
         while self.state.step < last_step:
-            outcome = self._step(batches)
+            outcome = self._step()
             self.state.step += 1
             ends = self.state.step == last_step
             wish = distributed.broadcast_json(self._wish()) if outcome.stop and not ends else ""
@@ -92,14 +95,19 @@ class TrainingLoop:
             return ""
         return "stop" if self.stop_requests() else "checkpoint" if self.checkpoint_requests() else ""
 
-    def _open_stream(self, last_step: int) -> Iterator[StreamedBatch]:
-        return self.context.stream_batches(
-            self.samples,
+    def _follow_samples(self) -> None:
+        """Opens the stream from this step on where the method learns from other rows than before."""
+        samples = self.state.method.samples_now(self.samples)
+        if samples is self.streamed:
+            return
+        self.streamed = samples
+        self.batches = self.context.stream_batches(
+            samples,
             seed=self.experiment.run.seed,
             batch_size=self.experiment.run.batch_size,
             accumulate=self.experiment.optim.accumulate,
             first_step=self.state.step,
-            last_step=last_step,
+            last_step=self.experiment.schedule.steps,
             **self.context.share,
         )
 
@@ -107,13 +115,16 @@ class TrainingLoop:
         device = self.context.device
         return self.state.method.Batch(**{name: value.to(device, non_blocking=True) for name, value in columns.items()})
 
-    def _step(self, batches: Iterator[StreamedBatch]) -> StepOutcome:
+    def _step(self) -> StepOutcome:
         step, seed, method = self.state.step, self.experiment.run.seed, self.state.method
         seed_everything(seed, step)
-        method.between_steps(step)
+        self.passes.step = step
+        with self.progress.pause():
+            method.between_steps(step, self.passes)
+        self._follow_samples()
         apply_schedule(self.experiment.schedule, self.state.optimizers, method, step)
         with self.progress.waiting():
-            micro_batches = [next(batches) for _ in range(self.experiment.optim.accumulate)]
+            micro_batches = [next(self.batches) for _ in range(self.experiment.optim.accumulate)]
         if "first_batch" not in self.stages.seconds:
             self.stages.ends("first_batch")
         for micro_batch in micro_batches:

@@ -20,7 +20,7 @@ class Quarantine:
         self.limit = limit
 
     def add(self, phase: str, step: int, failures: list[dict[str, str]]) -> None:
-        """Appends one line a failure; ``phase`` is training or evaluation."""
+        """Appends one line a failure; ``phase`` is training, evaluation or labelling."""
         if failures:
             with self.path.open("a") as file:
                 for failure in failures:

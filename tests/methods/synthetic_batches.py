@@ -34,4 +34,16 @@ def semantic_segmentation_2d() -> dict[str, Tensor]:
     }
 
 
-BATCHES = {"pri3d": pri3d, "semantic_segmentation_2d": semantic_segmentation_2d}
+def ssr() -> dict[str, Tensor]:
+    """Four objects, two of them labelled, two views each."""
+    random = torch.Generator().manual_seed(1)
+    return {
+        "image": torch.randint(0, 256, (4, 2, 4, 64, 64), generator=random, dtype=torch.uint8),
+        "viewpoint": torch.tensor([[3, 8], [3, 20], [0, 1], [8, 3]]),
+        "object": torch.arange(4),
+        "labelled": torch.tensor([1, 1, 0, 1], dtype=torch.uint8),
+        "usable": torch.ones(4, dtype=torch.uint8),
+    }
+
+
+BATCHES = {"pri3d": pri3d, "semantic_segmentation_2d": semantic_segmentation_2d, "ssr": ssr}

@@ -15,21 +15,32 @@ from sem3d.training.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.launch import train
 from sem3d.training.loop import fit
-from tests.methods.tiny import tiny_experiment
+from tests.methods.tiny import DATA, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
 
 
-def first_batch(experiment, method, count: int = 4, usable: bool = True):
-    samples = method.training_samples(experiment)
-    rows = samples.table.slice(0, count).to_pylist()
-    loaded = [samples.load(row, np.random.default_rng(number)) if usable else None for number, row in enumerate(rows)]
+@pytest.fixture
+def data(name, request):
+    """What the method learns from."""
+    return request.getfixturevalue(DATA[name])
+
+
+def batch_of(method, samples, first: int = 0, count: int = 4, usable: bool = True):
+    rows = samples.table.slice(first, count).to_pylist()
+    loaded = [
+        samples.load(row, np.random.default_rng(first + number)) if usable else None for number, row in enumerate(rows)
+    ]
     return method.Batch(**{name: torch.tensor(column) for name, column in samples.collate(loaded).items()})
 
 
-def built(name, rooms, tmp_path, **changes):
-    experiment = tiny_experiment(name, rooms, tmp_path, **changes)
+def first_batch(experiment, method, usable: bool = True):
+    return batch_of(method, method.training_samples(experiment), usable=usable)
+
+
+def built(name, data, tmp_path, **changes):
+    experiment = tiny_experiment(name, data, tmp_path, **changes)
     torch.manual_seed(0)
     method = method_class(name)(experiment)
     return experiment, method, first_batch(experiment, method)
@@ -40,8 +51,8 @@ def test_leaves_of_a_preset_rebuild_it(name):
         assert override(preset(), flatten(preset())) == preset()
 
 
-def test_losses_are_finite_and_reach_every_parameter(name, rooms, tmp_path):
-    _, method, batch = built(name, rooms, tmp_path)
+def test_losses_are_finite_and_reach_every_parameter(name, data, tmp_path):
+    _, method, batch = built(name, data, tmp_path)
     sum(method(batch, 0).values()).backward()
     untouched = [
         key for key, value in method.named_parameters() if value.grad is None or not value.grad.isfinite().all()
@@ -51,16 +62,16 @@ def test_losses_are_finite_and_reach_every_parameter(name, rooms, tmp_path):
     assert len(still) <= 0.1 * len(list(method.parameters())), still
 
 
-def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name, rooms, tmp_path):
-    experiment, method, _ = built(name, rooms, tmp_path)
+def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name, data, tmp_path):
+    experiment, method, _ = built(name, data, tmp_path)
     losses = method(first_batch(experiment, method, usable=False), 0)
     sum(losses.values()).backward()
     assert_close(sum(losses.values()).detach(), torch.zeros(()))
     assert all(value.grad is not None for value in method.parameters())
 
 
-def test_the_loss_falls_on_one_batch(name, rooms, tmp_path):
-    experiment, method, batch = built(name, rooms, tmp_path)
+def test_the_loss_falls_on_one_batch(name, data, tmp_path):
+    experiment, method, batch = built(name, data, tmp_path)
     optimizers = method.optimizers(experiment.optim)
     curve = []
     for step in range(12):
@@ -73,8 +84,8 @@ def test_the_loss_falls_on_one_batch(name, rooms, tmp_path):
     assert curve[-1] < 0.95 * curve[0], curve
 
 
-def test_every_trainable_parameter_has_one_optimiser(name, rooms, tmp_path):
-    experiment, method, _ = built(name, rooms, tmp_path)
+def test_every_trainable_parameter_has_one_optimiser(name, data, tmp_path):
+    experiment, method, _ = built(name, data, tmp_path)
     held = [
         id(parameter)
         for optimizer in method.optimizers(experiment.optim).values()
@@ -84,28 +95,25 @@ def test_every_trainable_parameter_has_one_optimiser(name, rooms, tmp_path):
     assert sorted(held) == sorted(id(value) for value in method.parameters() if value.requires_grad)
 
 
-def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, rooms, tmp_path):
-    experiment, method, _ = built(name, rooms, tmp_path)
+def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, data, tmp_path):
+    experiment, method, _ = built(name, data, tmp_path)
     method.eval()
-    whole, samples = first_batch(experiment, method), method.training_samples(experiment)
+    samples = method.evaluation_samples(experiment)
     sums: dict[str, torch.Tensor] = {}
     for half in range(2):
-        rows = samples.table.slice(2 * half, 2).to_pylist()
-        loaded = [samples.load(row, np.random.default_rng(2 * half + number)) for number, row in enumerate(rows)]
-        batch = method.Batch(**{key: torch.tensor(column) for key, column in samples.collate(loaded).items()})
         with torch.no_grad():
-            for key, value in method.evaluate(batch).items():
+            for key, value in method.evaluate(batch_of(method, samples, 2 * half, 2)).items():
                 sums[key] = sums.get(key, 0) + value
     with torch.no_grad():
-        expected = method.evaluate(whole)
+        expected = method.evaluate(batch_of(method, samples))
     assert sums.keys() == expected.keys()
     for key, value in expected.items():
         assert_close(sums[key], value, rtol=1e-4, atol=1e-4 * max(1.0, float(value.abs().max())))
 
 
-def test_pictures_are_pictures(name, rooms, tmp_path):
-    _, method, batch = built(name, rooms, tmp_path)
-    pictures = method.figures(batch)
+def test_pictures_are_pictures(name, data, tmp_path):
+    experiment, method, _ = built(name, data, tmp_path)
+    pictures = method.figures(batch_of(method, method.evaluation_samples(experiment)))
     assert pictures
     for picture in pictures.values():
         assert picture.dtype == np.uint8
@@ -113,8 +121,8 @@ def test_pictures_are_pictures(name, rooms, tmp_path):
         assert picture.std() > 5
 
 
-def test_a_batch_holds_the_columns_that_collate_makes(name, rooms, tmp_path):
-    _, _, batch = built(name, rooms, tmp_path)
+def test_a_batch_holds_the_columns_that_collate_makes(name, data, tmp_path):
+    _, _, batch = built(name, data, tmp_path)
     assert {item.name for item in fields(batch) if getattr(batch, item.name) is not None} >= {"image"}
     assert len(batch.image) == 4
 
@@ -138,8 +146,8 @@ def run_in_process(name, experiment, folder, stop_at=None):
     return fit(method_class(name), experiment, TrainingContext(run_folder=folder, report=report))
 
 
-def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_path):
-    experiment = tiny_experiment(name, rooms, tmp_path)
+def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, data, tmp_path):
+    experiment = tiny_experiment(name, data, tmp_path)
     run_in_process(name, experiment, tmp_path / "whole")
     with pytest.raises(Interrupted):
         run_in_process(name, experiment, tmp_path / "halves", stop_at=2)
@@ -151,8 +159,8 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, rooms, tmp_pa
 
 
 @pytest.mark.slow
-def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, rooms, tmp_path):
-    experiment = tiny_experiment(name, rooms, tmp_path)
+def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, data, tmp_path):
+    experiment = tiny_experiment(name, data, tmp_path)
     samples = method_class(name).training_samples(experiment)
     rows = samples.table.slice(0, 4).to_pylist()
     loaded = [samples.load(row, np.random.default_rng(number)) for number, row in enumerate(rows)]
@@ -173,10 +181,10 @@ def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_r
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_two_workers_of_ray_train_end_with_the_weights_of_one(name, rooms, tmp_path, monkeypatch):
+def test_two_workers_of_ray_train_end_with_the_weights_of_one(name, data, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     exact = {"run__precision": "float64", "optim__kind": "sgd", "optim__lr": 1e-3, "run__name": "run"}
-    experiment = tiny_experiment(name, rooms, tmp_path, **exact)
+    experiment = tiny_experiment(name, data, tmp_path, **exact)
     alone = run_in_process(name, experiment, tmp_path / "alone")
     with pytest.raises(Interrupted):
         run_in_process(name, experiment, tmp_path / "run", stop_at=2)

@@ -1,12 +1,14 @@
-"""The smallest experiment of each method, on the small generated rooms."""
+"""The smallest experiment of each method, on small generated data: rooms, or renders of single objects."""
 
 from pathlib import Path
 
 from sem3d.config import Experiment, override
 from sem3d.methods import method_class
 
+IN_ROOMS = {"data.prepare.stride": 1, "data.height": 33, "data.width": 44, "schedule.warmup": 0}
 TINY = {
-    "pri3d": {
+    "pri3d": IN_ROOMS
+    | {
         "method.depth_head": True,
         "method.unet.width": 16,
         "method.unet.dim": 8,
@@ -18,24 +20,40 @@ TINY = {
         "data.geo_threshold": 0.3,
         "data.evaluation_pairs": 5,
     },
-    "semantic_segmentation_2d": {"method.unet.width": 16, "method.unet.dim": 8},
+    "semantic_segmentation_2d": IN_ROOMS | {"method.unet.width": 16, "method.unet.dim": 8},
+    "ssr": {
+        "method.encoder.width": 2,
+        "method.encoder.hidden": 8,
+        "method.encoder.dim": 8,
+        "method.decoder.subdivisions": 1,
+        "method.decoder.hidden": 8,
+        "method.viewpoint.width": 2,
+        "method.viewpoint.dim": 8,
+        "method.silhouette_size": 16,
+        "method.sigma": 1e-3,
+        "method.cycle": 2,
+        "method.gate": 0.0,
+        "method.viewpoint_lr": 0.02,
+        "optim.lr": 0.02,
+        "data.labelled": 4,
+        "data.evaluation_views": 2,
+        "schedule.warmup": 0,
+    },
 }
+DATA = {"pri3d": "rooms", "semantic_segmentation_2d": "rooms", "ssr": "renders"}
+"""The fixture that holds what each method learns from."""
 EVERYWHERE = {
     "init": "scratch",
-    "data.prepare.stride": 1,
-    "data.height": 33,
-    "data.width": 44,
     "run.batch_size": 4,
     "run.log_every": 1,
     "run.checkpoint_every": 2,
     "run.cpus_per_worker": 1.0,
     "schedule.steps": 4,
-    "schedule.warmup": 0,
 }
 
 
-def tiny_experiment(name: str, rooms: Path, storage: Path, **changes: object) -> Experiment:
+def tiny_experiment(name: str, data: Path, storage: Path, **changes: object) -> Experiment:
     """Method ``name`` cut down to seconds; ``changes`` are leaves with ``__`` for the dot."""
     experiment = override(method_class(name).presets["laptop"](), EVERYWHERE | TINY[name])
-    places = {"data.root": str(rooms), "run.storage": str(storage)}
+    places = {"data.root": str(data), "run.storage": str(storage)}
     return override(experiment, places | {leaf.replace("__", "."): value for leaf, value in changes.items()})

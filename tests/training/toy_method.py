@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
-from sem3d.datasets.stream import Order, Samples, StreamedBatch, load_batch
+from sem3d.datasets.stream import Samples, StreamedBatch, load_batch
 from sem3d.errors import BadSample, UserError
 from sem3d.methods.method import Method
 from sem3d.methods.optimizers import build_optimizer
@@ -175,7 +175,7 @@ def _tensors(columns: dict[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def stream_in_process(samples, *, seed, batch_size, accumulate, rank, world_size, first_step, last_step):
-    order, whole = Order(samples.table.num_rows, seed), batch_size // accumulate
+    order, whole = samples.order(seed), batch_size // accumulate
     share = whole // world_size
     for number in range(first_step * accumulate, last_step * accumulate):
         start = number * whole + rank * share
@@ -184,7 +184,7 @@ def stream_in_process(samples, *, seed, batch_size, accumulate, rank, world_size
 
 
 def stream_once_in_process(samples, *, batch_size, rank, world_size):
-    rows, order = samples.table.num_rows, Order(samples.table.num_rows, None)
+    rows, order = samples.table.num_rows, samples.order(None)
     for number, start in enumerate(range(rank * batch_size, rows, world_size * batch_size)):
         columns, failures = load_batch(samples, order, range(start, min(start + batch_size, rows)))
         yield StreamedBatch(number, _tensors(columns), failures)

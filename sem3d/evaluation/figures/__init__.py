@@ -2,11 +2,14 @@
 
 from sem3d.evaluation.figures.matches import draw_matches
 from sem3d.evaluation.figures.principal import pca_features
+from sem3d.evaluation.figures.reconstructions import label_history, reconstruction_sheet
 from sem3d.evaluation.figures.sheets import feature_sheet, prediction_sheet
 
 __all__ = [
     "draw_matches",
     "feature_sheet",
+    "label_history",
     "pca_features",
     "prediction_sheet",
+    "reconstruction_sheet",
 ]

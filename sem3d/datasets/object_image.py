@@ -1,0 +1,59 @@
+"""A user's own picture of an object as the networks of single objects see it, and a predicted mesh as a file."""
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from jaxtyping import Float, Int, UInt8
+from PIL import Image, UnidentifiedImageError
+
+from sem3d.datasets.shapenet_renders import IMAGE_SHAPE
+from sem3d.errors import UserError
+
+SIZE = IMAGE_SHAPE[-1]
+FILLED = 0.72
+"""Share of the image that the longer side of an object takes in the renders, about."""
+OPAQUE = 128
+MESH_FORMATS = (".obj", ".ply", ".glb")
+
+
+def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
+    """RGBA over black, as the renders are; a picture of another size is cut to its object, centred and scaled.
+
+    Raises :class:`UserError` for a file that is no picture, has no alpha channel, or shows nothing.
+    """
+    try:
+        with Image.open(path) as opened:
+            transparent = "A" in opened.getbands() or "transparency" in opened.info
+            picture = opened.convert("RGBA")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read as a picture: {error}") from error
+    if not transparent:
+        raise UserError(f"{path} has no alpha channel: cut the object out and save it as RGBA, for example a PNG")
+    alpha = np.asarray(picture)[..., 3]
+    if not (alpha >= OPAQUE).any():
+        raise UserError(f"{path} shows nothing: its mask is empty")
+    premultiplied = picture.convert("RGBa")
+    if picture.size != (SIZE, SIZE):
+        premultiplied = centred(premultiplied, alpha)
+    return np.ascontiguousarray(np.asarray(premultiplied).transpose(2, 0, 1))
+
+
+def centred(picture: Image.Image, alpha: UInt8[np.ndarray, "height width"]) -> Image.Image:
+    """The object in the middle of a square picture, as large as in the renders."""
+    rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    side = max(box[2] - box[0], box[3] - box[1]) / FILLED
+    left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
+    frame = Image.new("RGBa", (max(SIZE, round(side)),) * 2)
+    scaled = picture.crop((round(left), round(top), round(left + side), round(top + side)))
+    frame.paste(scaled.resize(frame.size, Image.Resampling.BICUBIC))
+    return frame.resize((SIZE, SIZE), Image.Resampling.BOX)
+
+
+def write_mesh(path: Path, vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"]) -> None:
+    """A mesh in right-handed axes, y up, as .obj, .ply or .glb; raises :class:`UserError` for another ending."""
+    if path.suffix.lower() not in MESH_FORMATS:
+        raise UserError(f"{path} must end in {', '.join(MESH_FORMATS)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trimesh.Trimesh(vertices, faces, process=False).export(path)

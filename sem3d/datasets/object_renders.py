@@ -1,0 +1,253 @@
+"""Views of single objects as samples: pairs of views to learn shapes from, images to label, held-out views.
+
+A row is one object with the views that are known to show it and the viewpoint each is taken from: the true one where the
+object is labelled, the pseudo-label where it is not. :func:`with_pseudo_labels` joins both kinds into a table of two
+groups, so that half of every batch is labelled and half pseudo-labelled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Bool, Int, Integer, UInt8
+
+from sem3d.config import digest
+from sem3d.datasets.shapenet_renders import (
+    IMAGE_SHAPE,
+    VOXEL_SHAPE,
+    Protocol,
+    RendersIndex,
+    labelled_objects,
+    load_renders_index,
+    load_view,
+    load_views,
+    read_renders_json,
+    views_digest,
+    views_of,
+    with_objects,
+)
+from sem3d.datasets.shapenet_renders_index import index_renders
+from sem3d.datasets.stream import Samples
+from sem3d.errors import BadSample, UserError
+
+VIEWS_OF_A_PAIR = 2
+NO_VIEWPOINT = 0
+"""What stands where a row could not be used; such rows count in no loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectRenders:
+    """Which renders, of which class, and how many of its objects are labelled."""
+
+    generated: ClassVar = "shapes"
+    root: str = ""
+    """Folder of <synset>_{train,val,test}_{images,voxels}.npz, or of an index that jobs.prepare wrote."""
+    category: str = "chair"
+    """One class: a synset, or one of the 13 names."""
+    protocol: Protocol = "paper"
+    """paper tests on the test file; released takes the first tenth of the val file as val and the rest of it as test."""
+    labelled: int = 0
+    """Training objects whose viewpoints are known, with all their views; 0: all."""
+    labelled_order: Literal["random", "first"] = "random"
+    """random: a seeded draw, a smaller number being part of a larger one (paper). first: the first ones (released)."""
+    budget_seed: int = 0
+    """Decides which objects are labelled, apart from run.seed."""
+    evaluation_split: Literal["val", "test"] = "test"
+    """What is evaluated on."""
+    evaluation_views: int = IMAGE_SHAPE[0]
+    """Views of each held-out object that are evaluated, evenly around it; the paper takes all 24."""
+
+
+@dataclass(frozen=True)
+class ObjectSplit:
+    """The training objects of a class, labelled and not."""
+
+    index: RendersIndex
+    labelled: pa.Table
+    """One row a view, see RENDER_SCHEMA."""
+    unlabelled: pa.Table
+    """One row a view; its true viewpoint is there too, for counting, not for learning."""
+
+
+def open_renders(root: str, storage: str) -> RendersIndex:
+    """The index in ``root``, or that of the renders in ``root``, made in ``storage`` if it is not there yet."""
+    if read_renders_json(Path(root)) is not None:
+        return load_renders_index(root)
+    found = index_renders(root, storage)
+    assert isinstance(found, RendersIndex)
+    return found
+
+
+@lru_cache(maxsize=4)
+def training_split(config: ObjectRenders, storage: str) -> ObjectSplit:
+    """Labelled and unlabelled views of the training file; objects with a single usable view are not chosen.
+
+    Raises :class:`UserError` if the class has fewer objects than are to be labelled.
+    """
+    index = open_renders(config.root, storage)
+    views = views_of(index, config.category, "train", config.protocol)
+    numbers, counts = np.unique(views["object"].to_numpy(), return_counts=True)
+    views = with_objects(views, numbers[counts >= VIEWS_OF_A_PAIR].tolist())
+    if config.labelled < 0:
+        raise UserError(f"data.labelled {config.labelled} must be a number of objects, or 0 for all")
+    chosen = labelled_objects(views, config.labelled or None, config.labelled_order, config.budget_seed)
+    return ObjectSplit(index, with_objects(views, chosen), with_objects(views, chosen, keep=False))
+
+
+@dataclass(frozen=True)
+class LoadPair:
+    """Two different views of an object, drawn anew at each visit, and where they are seen from."""
+
+    folder: Path
+
+    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """``image`` uint8 (2, 4, 64, 64), ``viewpoint`` (2,), ``object``, ``labelled``, ``usable``."""
+        drawn = rng.permutation(len(row["views"]))[:VIEWS_OF_A_PAIR]
+        views = [row["views"][place] for place in drawn]
+        return {
+            "image": load_views(self.folder, row["class"], row["split"], row["object"], views),
+            "viewpoint": np.array([row["viewpoints"][place] for place in drawn]),
+            "object": np.array(row["object"], dtype=np.int64),
+            "labelled": np.array(row["labelled"], dtype=np.uint8),
+            "usable": np.array(1, dtype=np.uint8),
+        }
+
+
+@dataclass(frozen=True)
+class LoadView:
+    """One view of an object, with its number in the table, and its voxels if they are wanted."""
+
+    folder: Path
+    voxels: bool
+
+    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """As :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
+        loaded = load_view(self.folder, row)
+        columns = {
+            "image": loaded.image[None],
+            "viewpoint": np.array([row["view"]]),
+            "object": np.array(row["object"], dtype=np.int64),
+            "labelled": np.array(1, dtype=np.uint8),
+            "usable": np.array(1, dtype=np.uint8),
+        }
+        extra = {"voxels": loaded.voxels} if self.voxels else {"number": np.array(row["number"], dtype=np.int64)}
+        return columns | extra
+
+
+@dataclass(frozen=True)
+class CollateViews:
+    """Stacks loaded rows; one that could not be used becomes black and is marked as not usable."""
+
+    views: int
+    extra: Literal["", "number", "voxels"] = ""
+
+    def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
+        """The columns of a batch."""
+        empty = {
+            "image": np.zeros((self.views, *IMAGE_SHAPE[1:]), np.uint8),
+            "viewpoint": np.full(self.views, NO_VIEWPOINT, np.int64),
+            "object": np.array(-1, dtype=np.int64),
+            "labelled": np.array(0, dtype=np.uint8),
+            "usable": np.array(0, dtype=np.uint8),
+        }
+        if self.extra == "number":
+            empty["number"] = np.array(-1, dtype=np.int64)
+        if self.extra == "voxels":
+            empty["voxels"] = np.zeros(VOXEL_SHAPE, np.bool_)
+        return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
+
+
+def labelled_pairs(config: ObjectRenders, storage: str) -> Samples:
+    """Pairs of views of the labelled training objects."""
+    split = training_split(config, storage)
+    table = object_rows(split.labelled, split.labelled["view"].to_numpy(), labelled=True)
+    return Samples(
+        table, LoadPair(split.index.folder), CollateViews(VIEWS_OF_A_PAIR), views_digest(split.index, split.labelled)
+    )
+
+
+def unlabelled_images(config: ObjectRenders, storage: str) -> Samples:
+    """Every view of every training object that is not labelled, each with its ``number``; there may be none."""
+    split = training_split(config, storage)
+    table = split.unlabelled.append_column("number", pa.array(np.arange(split.unlabelled.num_rows)))
+    load = LoadView(split.index.folder, voxels=False)
+    return Samples(table, load, CollateViews(1, "number"), views_digest(split.index, split.unlabelled))
+
+
+def held_out_views(config: ObjectRenders, storage: str) -> Samples:
+    """Views of the held-out objects with their voxels, objects in turn so that the first rows show several."""
+    index = open_renders(config.root, storage)
+    if not 1 <= config.evaluation_views <= IMAGE_SHAPE[0]:
+        raise UserError(f"data.evaluation_views must be 1 to {IMAGE_SHAPE[0]}, not {config.evaluation_views}")
+    views = views_of(index, config.category, config.evaluation_split, config.protocol)
+    kept = set((np.arange(config.evaluation_views) * IMAGE_SHAPE[0] // config.evaluation_views).tolist())
+    views = views.filter(pa.array([view in kept for view in views["view"].to_pylist()]))
+    views = views.sort_by([("view", "ascending"), ("object", "ascending")])
+    load = LoadView(index.folder, voxels=True)
+    return Samples(views, load, CollateViews(1, "voxels"), views_digest(index, views))
+
+
+def with_pseudo_labels(
+    labelled: Samples,
+    images: Samples,
+    viewpoint: Integer[np.ndarray, " image"],
+    accepted: Bool[np.ndarray, " image"],
+) -> Samples:
+    """``labelled`` and, as a second group, the objects of ``images`` with at least two accepted pseudo-labels."""
+    table = object_rows(images.table.filter(pa.array(accepted)), viewpoint[accepted], labelled=False)
+    enough = [len(views) >= VIEWS_OF_A_PAIR for views in table["views"].to_pylist()]
+    table = table.filter(pa.array(enough, pa.bool_()))
+    if not table.num_rows:
+        return labelled
+    return Samples(
+        pa.concat_tables([labelled.table, table]),
+        labelled.load,
+        labelled.collate,
+        digest([labelled.digest, images.digest, viewpoint[accepted].tolist(), np.flatnonzero(accepted).tolist()]),
+        groups=(labelled.table.num_rows, table.num_rows),
+    )
+
+
+def object_rows(views: pa.Table, viewpoints: Integer[np.ndarray, " view"], *, labelled: bool) -> pa.Table:
+    """One row an object, in the order of their numbers: its views in ``views``, and a viewpoint for each."""
+    rows: dict[int, dict[str, Any]] = {}
+    for view, viewpoint in zip(views.to_pylist(), viewpoints.tolist(), strict=True):
+        row = {name: view[name] for name in ("class", "split", "object", "name")}
+        row = rows.setdefault(view["object"], row | {"labelled": int(labelled), "views": [], "viewpoints": []})
+        row["views"].append(view["view"])
+        row["viewpoints"].append(viewpoint)
+    return pa.Table.from_pylist([rows[number] for number in sorted(rows)], OBJECT_SCHEMA)
+
+
+OBJECT_SCHEMA = pa.schema(
+    [
+        pa.field("class", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("object", pa.int32(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("labelled", pa.int8(), nullable=False),
+        pa.field("views", pa.list_(pa.int32()), nullable=False),
+        pa.field("viewpoints", pa.list_(pa.int32()), nullable=False),
+    ]
+)
+
+
+def reference_images(
+    split: ObjectSplit, rows: Sequence[int]
+) -> tuple[UInt8[np.ndarray, "reference 4 64 64"], Int[np.ndarray, " reference"]]:
+    """Images and true viewpoints of some labelled views, by their rows in ``split.labelled``.
+
+    Raises :class:`UserError` for an image that cannot be read.
+    """
+    chosen = [split.labelled.slice(row, 1).to_pylist()[0] for row in rows]
+    try:
+        images = [
+            load_views(split.index.folder, row["class"], row["split"], row["object"], [row["view"]]) for row in chosen
+        ]
+    except BadSample as fault:
+        raise UserError(f"{fault.source} {fault.reason}: prepare the renders again") from fault
+    return np.concatenate(images), np.array([row["view"] for row in chosen])

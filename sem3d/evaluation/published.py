@@ -1,0 +1,59 @@
+"""Numbers that papers report, and tables of them beside ours."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from sem3d.evaluation.intervals import interval
+from sem3d.evaluation.tables import Cell
+
+SSR_CLASSES = [
+    "airplane",
+    "bench",
+    "cabinet",
+    "car",
+    "chair",
+    "display",
+    "lamp",
+    "loudspeaker",
+    "rifle",
+    "sofa",
+    "table",
+    "telephone",
+    "watercraft",
+]
+SSR_VOXEL_IOU: Mapping[tuple[str, float], tuple[float, ...]] = {
+    ("softras", 2): (0.42, 0.24, 0.39, 0.60, 0.26, 0.33, 0.17, 0.38, 0.44, 0.38, 0.17, 0.57, 0.28),
+    ("ssr", 2): (0.55, 0.44, 0.48, 0.75, 0.37, 0.50, 0.27, 0.45, 0.63, 0.53, 0.27, 0.71, 0.53),
+    ("softras", 5): (0.43, 0.27, 0.42, 0.64, 0.29, 0.34, 0.19, 0.45, 0.43, 0.47, 0.20, 0.60, 0.42),
+    ("ssr", 5): (0.59, 0.44, 0.50, 0.75, 0.49, 0.55, 0.33, 0.47, 0.65, 0.66, 0.35, 0.78, 0.56),
+    ("softras", 20): (0.47, 0.34, 0.53, 0.68, 0.33, 0.44, 0.26, 0.51, 0.52, 0.55, 0.31, 0.67, 0.47),
+    ("ssr", 20): (0.63, 0.47, 0.65, 0.76, 0.51, 0.57, 0.38, 0.62, 0.66, 0.65, 0.43, 0.78, 0.55),
+    ("softras", float("inf")): (0.64, 0.51, 0.71, 0.77, 0.53, 0.62, 0.46, 0.67, 0.68, 0.69, 0.45, 0.79, 0.60),
+}
+"""Voxel IoU by arm and number of labelled objects, in the order of the classes (SSR, 2108.09593, Table 2)."""
+
+Found = Mapping[tuple[str, float], Mapping[str, Sequence[float]]]
+"""Our scores over seeds, by arm and budget, then by class."""
+
+
+def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
+    """Rows and columns of the paper's Table 2 with ours below each of its rows: means over seeds, and over classes.
+
+    Only classes that were run have a column; a mean is over these, in the paper's rows too.
+    """
+    classes = [name for name in SSR_CLASSES if any(name in scores for scores in found.values())]
+    others = sorted({name for scores in found.values() for name in scores} - set(classes))
+    rows: list[dict[str, Cell]] = []
+    for arm, budget in sorted({*SSR_VOXEL_IOU, *found}, key=lambda key: (key[1], key[0] != "softras", key[0])):
+        place: dict[str, Cell] = {"method": arm, "N": "all" if budget == float("inf") else f"{budget:g}"}
+        published = dict(zip(SSR_CLASSES, SSR_VOXEL_IOU.get((arm, budget), ()), strict=False))
+        if published and classes:
+            values = {name: published[name] for name in classes}
+            rows.append(place | {"by": "paper"} | values | {"mean": fmean(values.values())})
+        scores = found.get((arm, budget), {})
+        if scores:
+            ours: dict[str, Cell] = {
+                name: interval(list(scores[name])) for name in (*classes, *others) if name in scores
+            }
+            rows.append(place | {"by": "ours"} | ours | {"mean": fmean(fmean(values) for values in scores.values())})
+    return rows, ["method", "N", "by", *classes, *others, "mean"]

@@ -1,0 +1,83 @@
+"""The pseudo-labels that a run has made so far, as part of its checkpoints, and what is said of each pass."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from sem3d.methods.viewpoint_label_counts import LabelCounts, count_labels
+from sem3d.methods.viewpoint_labels import ViewpointLabels, kept_labels, no_labels
+
+
+class PseudoLabels(nn.Module):
+    """A viewpoint, its confidence and the pass that gave it for each unlabelled image; the same on every process.
+
+    It has no tensors of weights: its state is a JSON value (``state.json`` of a checkpoint), so that the weights of a run
+    can be loaded where there are other images.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forget()
+
+    def forget(self) -> None:
+        """Starts anew, without images."""
+        self.labels = no_labels(0)
+        self.given_by = torch.zeros(0, dtype=torch.int64)
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def passes(self) -> int:
+        """Passes done."""
+        return len(self.history)
+
+    def add(self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int) -> dict[str, float]:
+        """Takes over what a pass accepted and returns its numbers: shares in [0, 1], by name; unknown ones are left out."""
+        if not len(self.given_by):
+            self.labels = no_labels(len(found.accepted))
+            self.given_by = torch.zeros(len(found.accepted), dtype=torch.int64)
+        self.labels = kept_labels(self.labels, found)
+        self.given_by = torch.where(found.accepted, self.passes + 1, self.given_by)
+        numbers = {**of_counts("", count_labels(self.labels, truth)), **of_counts("new_", count_labels(found, truth))}
+        self.history.append({"step": float(step), **numbers})
+        return numbers
+
+    def table(self, truth: Int[Tensor, " image"]) -> dict[str, list[Any]]:
+        """One entry a labelled image: its number, viewpoint, confidence, the pass that gave it, and whether it is right."""
+        rows = self.labels.accepted.nonzero()[:, 0]
+        return {
+            "image": rows.tolist(),
+            "viewpoint": self.labels.viewpoint[rows].tolist(),
+            "confidence": self.labels.confidence[rows].tolist(),
+            "pass": self.given_by[rows].tolist(),
+            "right": (self.labels.viewpoint == truth)[rows].tolist(),
+        }
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """A JSON value for the checkpoint."""
+        rows = self.labels.accepted.nonzero()[:, 0]
+        return {
+            "images": len(self.given_by),
+            "image": rows.tolist(),
+            "viewpoint": self.labels.viewpoint[rows].tolist(),
+            "confidence": self.labels.confidence[rows].tolist(),
+            "pass": self.given_by[rows].tolist(),
+            "history": self.history,
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what :meth:`get_extra_state` gave."""
+        self.labels, rows = no_labels(state["images"]), torch.tensor(state["image"], dtype=torch.int64)
+        self.labels.viewpoint[rows] = torch.tensor(state["viewpoint"], dtype=torch.int64)
+        self.labels.confidence[rows] = torch.tensor(state["confidence"], dtype=torch.float64)
+        self.labels.accepted[rows] = True
+        self.given_by = torch.zeros(state["images"], dtype=torch.int64)
+        self.given_by[rows] = torch.tensor(state["pass"], dtype=torch.int64)
+        self.history = [dict(entry) for entry in state["history"]]
+
+
+def of_counts(prefix: str, counts: LabelCounts) -> dict[str, float]:
+    """Coverage, accuracy and mean confidence by name, without those that are not known."""
+    numbers = {"coverage": counts.coverage, "accuracy": counts.accuracy, "confidence": counts.mean_confidence}
+    return {f"{prefix}{name}": value for name, value in numbers.items() if value == value}

@@ -1,0 +1,140 @@
+"""Pairs of views under a label budget, images to label, held-out views, and what pseudo-labels add."""
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.object_renders import (
+    ObjectRenders,
+    held_out_views,
+    labelled_pairs,
+    reference_images,
+    training_split,
+    unlabelled_images,
+    with_pseudo_labels,
+)
+from sem3d.datasets.shapenet_renders import load_views
+from sem3d.errors import UserError
+from tests.datasets.tiny_renders import OBJECTS, write_tiny_renders
+
+VIEWS = 24
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("storage"))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return str(write_tiny_renders(tmp_path_factory.mktemp("renders")))
+
+
+def loaded(samples, row, seed=0):
+    return samples.load(samples.table.slice(row, 1).to_pylist()[0], np.random.default_rng(seed))
+
+
+def test_every_training_object_is_either_labelled_or_to_be_labelled(root, storage):
+    config = ObjectRenders(root=root, labelled=2)
+    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    known, unknown = set(pairs.table["object"].to_pylist()), set(images.table["object"].to_pylist())
+    assert len(known) == 2
+    assert known | unknown == set(range(OBJECTS["train"]))
+    assert not known & unknown
+    assert images.table["number"].to_pylist() == list(range((OBJECTS["train"] - 2) * VIEWS))
+
+
+def test_a_smaller_budget_is_part_of_a_larger_one_and_released_takes_the_first(root, storage):
+    def chosen(**settings):
+        return set(labelled_pairs(ObjectRenders(root=root, **settings), storage).table["object"].to_pylist())
+
+    assert chosen(labelled=2, budget_seed=3) < chosen(labelled=5, budget_seed=3) < chosen(budget_seed=3)
+    assert chosen(labelled=2, labelled_order="first") == {0, 1}
+    assert chosen(labelled=0) == set(range(OBJECTS["train"]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"labelled": 10}, "10 labelled objects.*has 9"),
+        ({"labelled": -1}, "data.labelled -1"),
+        ({"category": "sofa"}, "no class 'sofa'"),
+    ],
+)
+def test_a_budget_that_cannot_be_had_is_refused(root, storage, settings, said):
+    with pytest.raises(UserError, match=said):
+        labelled_pairs(ObjectRenders(root=root, **settings), storage)
+
+
+def test_a_pair_is_two_different_views_with_their_true_viewpoints(root, storage):
+    samples = labelled_pairs(ObjectRenders(root=root, labelled=2), storage)
+    row = samples.table.slice(1, 1).to_pylist()[0]
+    whole = load_views(samples.load.folder, row["class"], "train", row["object"])
+    seen = set()
+    for seed in range(30):
+        pair = loaded(samples, 1, seed)
+        first, second = pair["viewpoint"].tolist()
+        assert first != second
+        np.testing.assert_array_equal(pair["image"], whole[[first, second]])
+        seen |= {first, second}
+    assert len(seen) > 15
+
+
+def test_held_out_views_are_spread_around_every_object_and_bring_its_voxels(root, storage):
+    samples = held_out_views(ObjectRenders(root=root, evaluation_views=4), storage)
+    assert sorted(set(samples.table["view"].to_pylist())) == [0, 6, 12, 18]
+    assert samples.table.num_rows == 4 * OBJECTS["test"]
+    assert len(set(samples.table["object"].to_pylist()[: OBJECTS["test"]])) == OBJECTS["test"]
+    item = loaded(samples, 0)
+    assert item["voxels"].shape == (32, 32, 32)
+    assert item["image"].shape == (1, 4, 64, 64)
+    with pytest.raises(UserError, match="evaluation_views"):
+        held_out_views(ObjectRenders(root=root, evaluation_views=25), storage)
+
+
+def test_released_takes_test_objects_from_the_val_file(root, storage):
+    released = held_out_views(ObjectRenders(root=root, protocol="released"), storage).table
+    assert set(released["split"].to_pylist()) == {"val"}
+    assert set(released["object"].to_pylist()) == {1, 2}
+
+
+def test_objects_with_two_accepted_labels_join_as_a_second_group_that_takes_turns(root, storage):
+    config = ObjectRenders(root=root, labelled=2)
+    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    objects = images.table["object"].to_numpy()
+    one, two = sorted(set(objects.tolist()))[:2]
+    accepted = np.zeros(len(objects), dtype=bool)
+    accepted[np.flatnonzero(objects == one)[:1]] = True
+    accepted[np.flatnonzero(objects == two)[[3, 9, 11]]] = True
+    joined = with_pseudo_labels(pairs, images, np.arange(len(objects)) % 7, accepted)
+    assert joined.groups == (2, 1)
+    row = joined.table.to_pylist()[-1]
+    assert (row["object"], row["labelled"], row["views"]) == (two, 0, [3, 9, 11])
+    assert row["viewpoints"] == (np.flatnonzero(objects == two)[[3, 9, 11]] % 7).tolist()
+    turns = [joined.order(seed=5).at(position)[1] for position in range(12)]
+    assert set(turns[1::2]) == {2}
+    assert sorted(turns[0:4:2]) == sorted(turns[4:8:2]) == [0, 1]
+    assert joined.digest != pairs.digest
+
+
+def test_without_two_labels_of_one_object_only_labelled_pairs_remain(root, storage):
+    config = ObjectRenders(root=root, labelled=2)
+    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    accepted = np.zeros(images.table.num_rows, dtype=bool)
+    accepted[0] = True
+    assert with_pseudo_labels(pairs, images, np.zeros(len(accepted), dtype=np.int64), accepted) is pairs
+
+
+def test_a_row_that_cannot_be_used_is_marked_and_black(root, storage):
+    samples = held_out_views(ObjectRenders(root=root), storage)
+    columns = samples.collate([loaded(samples, 0), None])
+    assert columns["usable"].tolist() == [1, 0]
+    assert not columns["image"][1].any()
+    assert columns["voxels"].shape == (2, 32, 32, 32)
+
+
+def test_references_are_the_images_of_their_rows(root, storage):
+    split = training_split(ObjectRenders(root=root, labelled=2), storage)
+    images, viewpoints = reference_images(split, [30, 3])
+    assert viewpoints.tolist() == [6, 3]
+    assert images.shape == (2, 4, 64, 64)
+    assert not np.array_equal(images[0], images[1])

@@ -1,0 +1,26 @@
+"""What unlabelled images are worth to single-view reconstruction when few objects have viewpoints (SSR, Table 2)."""
+
+from ray import tune
+
+METHOD = "ssr"
+PRESET = "laptop"
+SETTINGS = {"run.workers": 0}
+BUDGET = "data.labelled"
+BUDGETS = (2, 5, 20)
+SEEDS = 3
+SEED_LEAVES = ("run.seed", "data.budget_seed")
+ARMS = {
+    "softras": {"settings": {"method.labels_from": "none"}},
+    "ssr": {},
+    "ssr, no rotation": {"settings": {"method.rotation_augmentation": False}},
+    "classifier": {"settings": {"method.labels_from": "classifier"}},
+}
+SEARCH = {
+    "optim.lr": tune.loguniform(3e-4, 3e-3),
+    "method.viewpoint_lr": tune.loguniform(3e-4, 3e-3),
+    "method.laplacian": tune.loguniform(1e-3, 5e-2),
+    "method.rule": tune.choice(["paper", "released", "rotation_consistent"]),
+    "method.cycle": tune.choice([50, 100, 200]),
+}
+METRIC = "voxel_iou"
+MODE = "max"
