@@ -1,12 +1,14 @@
 """What unlabelled images are worth to single-view reconstruction when few objects have viewpoints (SSR, Table 2)."""
 
+from math import inf
+
 from ray import tune
 
 METHOD = "ssr"
 PRESET = "laptop"
 SETTINGS = {"run.workers": 0}
 BUDGET = "data.labelled"
-BUDGETS = (2, 5, 20)
+BUDGETS = (2, 5, 20, inf)
 SEEDS = 3
 SEED_LEAVES = ("run.seed", "data.budget_seed")
 ARMS = {

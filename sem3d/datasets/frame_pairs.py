@@ -39,6 +39,7 @@ class FramePairs:
     """Which scans, and how frames become pairs; the defaults are the paper's (methods.md 1.5, 1.8, 14)."""
 
     generated: ClassVar = "rooms"
+    counted: ClassVar = "pair"
     root: str = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

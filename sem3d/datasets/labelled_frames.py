@@ -22,6 +22,7 @@ class LabelledFrames:
     """Which labelled frames, at which size, and how many of them may be learnt from."""
 
     generated: ClassVar = "rooms"
+    counted: ClassVar = "frame"
     root: str = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

@@ -44,6 +44,7 @@ class ObjectRenders:
     """Which renders, of which class, and how many of its objects are labelled."""
 
     generated: ClassVar = "shapes"
+    counted: ClassVar = "object"
     root: str = ""
     """Folder of <synset>_{train,val,test}_{images,voxels}.npz, or of an index that jobs.prepare wrote."""
     category: str = "chair"

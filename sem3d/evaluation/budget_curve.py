@@ -38,7 +38,7 @@ def draw_budget_curve(
     figure.set_dpi(160)
     ink, paper = INK[dark]
     _paint(figure, axes, ink, paper)
-    positions = {value: value if budgets.logarithmic else float(place) for place, value in enumerate(budgets.values)}
+    positions = budgets.positions()
     ends: list[tuple[str, str, float, float]] = []
     points: list[float] = []
     limits: list[float] = []
@@ -133,7 +133,8 @@ def _shifts(index: int, arms: int) -> tuple[float, float]:
 def _beside(position: float, shift: float, budgets: Budgets) -> float:
     if not budgets.logarithmic:
         return position + 0.05 * shift
-    return position * math.exp(0.016 * math.log(max(budgets.values) / min(budgets.values)) * shift)
+    ends = budgets.positions().values()
+    return position * math.exp(0.016 * math.log(max(ends) / min(ends)) * shift)
 
 
 def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from sem3d.evaluation.intervals import interval
 from sem3d.evaluation.tables import Cell
+from sem3d.evaluation.wording import budget_text
 
 SSR_CLASSES = [
     "airplane",
@@ -45,7 +46,7 @@ def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
     others = sorted({name for scores in found.values() for name in scores} - set(classes))
     rows: list[dict[str, Cell]] = []
     for arm, budget in sorted({*SSR_VOXEL_IOU, *found}, key=lambda key: (key[1], key[0] != "softras", key[0])):
-        place: dict[str, Cell] = {"method": arm, "N": "all" if budget == float("inf") else f"{budget:g}"}
+        place: dict[str, Cell] = {"method": arm, "N": budget_text(float(budget))}
         published = dict(zip(SSR_CLASSES, SSR_VOXEL_IOU.get((arm, budget), ()), strict=False))
         if published and classes:
             values = {name: published[name] for name in classes}

@@ -71,9 +71,14 @@ def metric_of(name: str, mode: Literal["max", "min"], values: Iterable[float]) -
     return Metric(name, mode, bool(words & RATES) and all(abs(value) <= 1 for value in values if math.isfinite(value)))
 
 
+def budget_text(budget: float) -> str:
+    """A label budget as it is asked for; infinity is all labels there are."""
+    return "all" if math.isinf(budget) else f"{budget:g}"
+
+
 @dataclass(frozen=True)
 class Budgets:
-    """Label budgets of a sweep: shares of the labels (0.2), or numbers of labelled things (20)."""
+    """Label budgets of a sweep: shares of the labels (0.2), or numbers of labelled things (20, infinity for all)."""
 
     values: tuple[float, ...]
     unit: str = "item"
@@ -90,7 +95,9 @@ class Budgets:
         return len(self.values) > 1 and min(self.values) > 0
 
     def short(self, budget: float) -> str:
-        """``20 %`` or ``20``."""
+        """``20 %``, ``20`` or ``all``."""
+        if math.isinf(budget):
+            return "all"
         return f"{100 * budget:.4g} %" if self.shares else f"{budget:.6g}"
 
     def text(self, budget: float) -> str:
@@ -98,6 +105,14 @@ class Budgets:
         if self.shares:
             return f"{self.short(budget)} of labels"
         return f"{self.short(budget)} labelled {plural(self.unit, budget)}"
+
+    def positions(self) -> dict[float, float]:
+        """Where each budget stands on the axis; all labels stand one mean step beyond the largest number."""
+        if not self.logarithmic:
+            return {value: float(place) for place, value in enumerate(self.values)}
+        numbers = [value for value in self.values if math.isfinite(value)] or [1.0]
+        step = (max(numbers) / min(numbers)) ** (1 / (len(numbers) - 1)) if len(numbers) > 1 else 4.0
+        return {value: value if math.isfinite(value) else max(numbers) * step for value in self.values}
 
     @property
     def axis(self) -> str:

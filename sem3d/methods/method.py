@@ -37,7 +37,7 @@ class Method(nn.Module):
     """Frozen dataclass of the method's own settings; its defaults are the paper's."""
     Data: ClassVar[type]
     """Frozen dataclass that says which data and how they are prepared; its class variable ``generated`` names what stands in
-    where a user has none: ``rooms`` or ``shapes``."""
+    where a user has none (``rooms`` or ``shapes``) and ``counted`` what a label budget counts."""
     Batch: ClassVar[type]
     """Frozen dataclass of tensors; ``Batch(**columns)`` takes what ``Samples.collate`` made."""
     presets: ClassVar[dict[str, Callable[[], Experiment]]]

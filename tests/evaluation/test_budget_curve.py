@@ -46,6 +46,16 @@ def test_odd_sweeps_are_drawn_without_a_warning(arms, budgets, seeds):
     assert picture.std() > 0
 
 
+def test_all_labels_stand_one_step_beyond_the_largest_number():
+    budgets = Budgets((2.0, 8.0, 32.0, float("inf")), "object")
+    assert budgets.positions() == {2.0: 2.0, 8.0: 8.0, 32.0: 32.0, float("inf"): pytest.approx(128.0)}
+    assert Budgets((5.0, float("inf"))).positions()[float("inf")] == 20.0
+    assert [budgets.short(value) for value in budgets.values] == ["2", "8", "32", "all"]
+    assert budgets.text(float("inf")) == "all labelled objects"
+    scores = {"a": {value: {0: 0.1, 1: 0.2} for value in budgets.values}}
+    assert draw_budget_curve(scores, ("a",), MIOU, budgets).std() > 0
+
+
 def test_the_same_scores_give_the_same_picture():
     scores = made_up(("a", "b"), (1.0, 5.0), 2)
     pictures = [draw_budget_curve(scores, ("a", "b"), MIOU, Budgets((1.0, 5.0)), size="narrow") for _ in range(2)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
+from sem3d.evaluation.wording import budget_text
 from sem3d.methods import method_class
 from sem3d.training.preflight import cluster_resources
 from sem3d.training.progress import duration
@@ -110,7 +111,7 @@ def _groups(stages: list[list[Trial | Pretraining]]) -> dict[tuple[str, str], li
     groups: dict[tuple[str, str], list[Trial | Pretraining]] = {}
     for name, stage in zip(names, stages, strict=True):
         for one in stage:
-            budget = f"{one.budget:g}" if isinstance(one, Trial) else ""
+            budget = budget_text(one.budget) if isinstance(one, Trial) else ""
             groups.setdefault((f"{name} {one.arm}", budget), []).append(one)
     return groups
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
+from sem3d.evaluation.wording import budget_text
 from sem3d.training.sweeps.parent_run import open_parent
 from sem3d.training.sweeps.plan import Plan, Request
 from sem3d.training.sweeps.records import (
@@ -36,7 +37,7 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
     arms = _joined(before.arms if before else [], request.arms)
     budgets = _joined(before.budgets if before else [], request.budgets)
     tags = {"space": space.name, "metric": space.metric, "stage": "sweep", "arms": ", ".join(arms)}
-    tags["budgets"] = ", ".join(f"{budget:g}" for budget in budgets)
+    tags["budgets"] = ", ".join(budget_text(budget) for budget in budgets)
     uri, run_id = open_parent(request.storage, run.tracking_uri, run.experiment, whole.name, tags)
     record = SweepRecord(
         name=whole.name,

@@ -1,12 +1,14 @@
 """The plan of a sweep: which trainings, each named by what is asked of it, and which pretraining each starts from."""
 
 import json
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
+from sem3d.evaluation.wording import budget_text
 from sem3d.methods import method_class
 from sem3d.training.run_folder import CIRCUMSTANCES, identity, read_result, run_folder, run_name
 from sem3d.training.sweeps.space import Arm, Space
@@ -22,6 +24,8 @@ PLACES = (
     "run.max_failures",
 )
 """Leaves that say where a training runs; a pretraining runs where its trial does."""
+ALL_ITEMS = 0
+"""What a setting that counts labelled items takes for all of them; a budget says infinity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +91,7 @@ class Trial:
     @property
     def label(self) -> str:
         """What it is called in lines for people."""
-        return f"{self.arm}, budget {self.budget:g}, seed {self.seed}"
+        return f"{self.arm}, budget {budget_text(self.budget)}, seed {self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +180,8 @@ def _pretraining_of(request: Request, arm: Arm, trained: Experiment, seed: int) 
 
 
 def _as_budget(budget: float, like: Any, leaf: str) -> float | int:
+    if isinstance(like, int) and math.isinf(budget):
+        return ALL_ITEMS
     if isinstance(like, int) and budget != int(budget):
         raise UserError(f"{leaf} counts labelled items: {budget:g} must be a whole number")
     return int(budget) if isinstance(like, int) else budget

@@ -10,6 +10,7 @@ import numpy as np
 
 from sem3d.evaluation.sweep_page import SweepReview, TrialLine
 from sem3d.evaluation.wording import Budgets, counted, metric_of
+from sem3d.methods import METHODS, method_class
 from sem3d.training.run_folder import CIRCUMSTANCES
 from sem3d.training.sweeps.findings import as_floats, last_pictures, read_evaluations
 from sem3d.training.sweeps.records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
@@ -131,9 +132,10 @@ def _arms(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
 
 
 def _unit(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
-    """What a budget counts, by the method's own setting."""
+    """What a budget counts, by the setting where there is a choice, else by what the method's data are."""
     settings = [sweep.settings, *(trial.settings for trial in trials)]
-    return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), "item")
+    fixed = next((method_class(trial.method).Data.counted for trial in trials if trial.method in METHODS), "item")
+    return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), fixed)
 
 
 def _line(trial: TrialRecord, sweep: SweepRecord, run_link: str, counts: bool) -> TrialLine:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
+from sem3d.evaluation.wording import budget_text
 from sem3d.training.folder_requests import STOP
 from sem3d.training.sweeps.arm_search import ArmSearch, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials
@@ -49,7 +50,7 @@ class Stages:
         self._try(whole)
         ended = [read_record(self.folder, TrialRecord, trial.key) for trial in whole.trials]
         return [
-            f"{record.arm}, budget {record.budget:g}, seed {record.seed}: {record.error}"
+            f"{record.arm}, budget {budget_text(record.budget)}, seed {record.seed}: {record.error}"
             for record in ended
             if record and record.status == "failed"
         ]

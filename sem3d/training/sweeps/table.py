@@ -5,6 +5,7 @@ from statistics import fmean
 
 from sem3d.evaluation.intervals import interval
 from sem3d.evaluation.tables import Cell, format_table
+from sem3d.evaluation.wording import budget_text
 from sem3d.training.sweeps.records import SweepRecord, TrialRecord
 
 
@@ -12,7 +13,7 @@ def sweep_table(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:
     """Lines of the table, with a line before that says what it shows."""
     rows: list[dict[str, Cell]] = []
     for budget in sorted(sweep.budgets):
-        row: dict[str, Cell] = {"budget": f"{budget:g}"}
+        row: dict[str, Cell] = {"budget": budget_text(budget)}
         for arm in sweep.arms:
             values = [
                 trial.metrics[sweep.metric]

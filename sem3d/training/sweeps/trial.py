@@ -12,6 +12,7 @@ from typing import Any
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
+from sem3d.evaluation.wording import budget_text
 from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
@@ -121,7 +122,7 @@ def with_start(trial: Trial) -> Experiment:
 
 def tags_of(trial: Trial) -> dict[str, str]:
     """What MLflow's runs are filtered by."""
-    tags = {"trial": trial.key, "arm": trial.arm, "budget": f"{trial.budget:g}", "seed": str(trial.seed)}
+    tags = {"trial": trial.key, "arm": trial.arm, "budget": budget_text(trial.budget), "seed": str(trial.seed)}
     return tags | ({"pretraining": trial.pretraining.key} if trial.pretraining else {})
 
 

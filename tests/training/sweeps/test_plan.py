@@ -69,6 +69,9 @@ def test_a_budget_may_count_items_and_then_is_a_whole_number():
     space = space_of(toy_module(BUDGET="run.max_nonfinite"))
     request = toy_request(NOWHERE, NOWHERE, space=space)
     assert trial_of(request, "scratch", 20.0, 0, {}).experiment.run.max_nonfinite == 20
+    everything = trial_of(request, "scratch", float("inf"), 0, {})
+    assert everything.experiment.run.max_nonfinite == 0
+    assert everything.label == "scratch, budget all, seed 0"
     with pytest.raises(UserError, match="must be a whole number"):
         trial_of(request, "scratch", 0.5, 0, {})
 

@@ -1,0 +1,63 @@
+"""A user's own picture as the networks see it, and a mesh as a file."""
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from sem3d.datasets.object_image import read_object_image, write_mesh
+from sem3d.errors import UserError
+
+
+def picture(path, size=(200, 120), box=(150, 20, 190, 100), color=(200, 100, 50, 255)):
+    image = Image.new("RGBA", size, (255, 255, 255, 0))
+    image.paste(color, box)
+    image.save(path)
+    return path
+
+
+def test_an_object_is_cut_out_centred_and_over_black(tmp_path):
+    image = read_object_image(picture(tmp_path / "x.png"))
+    assert image.shape == (4, 64, 64)
+    rows, columns = np.nonzero(image[3] > 128)
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(31.5, abs=1)
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(31.5, abs=1)
+    assert rows.max() - rows.min() + 1 == pytest.approx(0.72 * 64, abs=1.5)
+    assert columns.max() - columns.min() + 1 == pytest.approx(0.36 * 64, abs=1.5)
+    assert not image[:3, image[3] == 0].any()
+    np.testing.assert_allclose(image[:3, 32, 32], [200, 100, 50], atol=2)
+
+
+def test_a_render_stays_as_it_is(tmp_path):
+    path = picture(tmp_path / "x.png", size=(64, 64), box=(3, 5, 20, 30))
+    image = read_object_image(path)
+    np.testing.assert_array_equal(image[3], np.asarray(Image.open(path))[..., 3])
+
+
+def test_a_picture_that_cannot_be_used_is_refused_on_one_line(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "plain.png")
+    Image.new("RGBA", (64, 64), (9, 9, 9, 0)).save(tmp_path / "empty.png")
+    (tmp_path / "text.png").write_text("no picture")
+    for name, said in (
+        ("plain.png", "no alpha channel"),
+        ("empty.png", "mask is empty"),
+        ("text.png", "cannot be read"),
+        ("none.png", "cannot be read"),
+    ):
+        with pytest.raises(UserError, match=said) as refused:
+            read_object_image(tmp_path / name)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ending", [".obj", ".ply", ".glb"])
+def test_a_mesh_comes_back_from_its_file(tmp_path, ending):
+    box = trimesh.creation.box((1.0, 0.5, 0.2))
+    write_mesh(tmp_path / f"made/mesh{ending}", np.asarray(box.vertices), np.asarray(box.faces))
+    again = trimesh.load(tmp_path / f"made/mesh{ending}", force="mesh", process=False)
+    np.testing.assert_allclose(again.vertices, box.vertices, atol=1e-6)
+    assert again.volume == pytest.approx(0.1, rel=1e-5)
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"\.obj, \.ply, \.glb"):
+        write_mesh(tmp_path / "mesh.stl", np.zeros((3, 3)), np.array([[0, 1, 2]]))

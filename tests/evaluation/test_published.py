@@ -1,0 +1,41 @@
+"""The paper's table beside ours."""
+
+from statistics import fmean
+
+import pytest
+
+from sem3d.evaluation.published import SSR_CLASSES, SSR_VOXEL_IOU, ssr_table
+from sem3d.evaluation.tables import format_table
+
+
+@pytest.mark.parametrize(
+    ("row", "mean"),
+    [
+        (("softras", 2), 0.36),
+        (("ssr", 2), 0.50),
+        (("softras", 5), 0.40),
+        (("ssr", 5), 0.55),
+        (("softras", 20), 0.47),
+        (("ssr", 20), 0.59),
+        (("softras", float("inf")), 0.62),
+    ],
+)
+def test_the_means_over_classes_are_those_that_the_paper_prints(row, mean):
+    assert len(SSR_VOXEL_IOU[row]) == len(SSR_CLASSES)
+    assert fmean(SSR_VOXEL_IOU[row]) == pytest.approx(mean, abs=0.0151)
+
+
+def test_only_classes_that_were_run_have_a_column_and_ours_stands_below_the_papers():
+    ours = {("ssr", 2.0): {"chair": [0.3, 0.4], "table": [0.2, 0.2]}, ("another", 2.0): {"chair": [0.1]}}
+    rows, columns = ssr_table(ours)
+    assert columns == ["method", "N", "by", "chair", "table", "mean"]
+    two = [(row["method"], row["by"], row["mean"]) for row in rows if row["N"] == "2"]
+    assert two == [
+        ("softras", "paper", pytest.approx((0.26 + 0.17) / 2)),
+        ("another", "ours", pytest.approx(0.1)),
+        ("ssr", "paper", pytest.approx((0.37 + 0.27) / 2)),
+        ("ssr", "ours", pytest.approx(0.275)),
+    ]
+    text = format_table(rows, columns)
+    assert "0.35 ± " in text
+    assert text.splitlines()[-1].startswith("softras  all")
