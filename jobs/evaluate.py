@@ -6,6 +6,8 @@ pixels whose nearest neighbour in feature space, among all pixels of the other f
 ``python -m jobs.evaluate segmentation RUN`` scores a segmentation run by both mIoU protocols, class by class.
 ``python -m jobs.evaluate probe RUN --data.root DIR`` fits a linear probe on the frozen features of a Pri3D or segmentation
 run, and of the same network before training.
+``python -m jobs.evaluate surfaces RUN --meshes DIR`` compares the meshes of an SSR run with those that the renders were made
+from: Chamfer distance, F-score, and a picture of both in the run folder.
 ``python -m jobs.evaluate scores RUN`` prints what the method itself reports of held-out data, for any method.
 RUN is a run folder, one of its checkpoint folders, or a registered model such as ``models:/sem3d-pri3d@champion``, which is
 looked up in ``--run.tracking-uri``, else ``MLFLOW_TRACKING_URI``, else the MLflow store in ``--run.storage``.
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from PIL import Image
 from tyro.conf import Positional
 
 from jobs import command_line
@@ -49,6 +52,8 @@ class Evaluate:
     """Data to evaluate on; empty: those the run was trained on."""
     batch_size: int = 8
     """Items evaluated at a time; does not change the numbers."""
+    meshes: str = ""
+    """Folder of the meshes that the renders were made from; surfaces only."""
     storage: Annotated[str, tyro.conf.arg(name="run.storage")] = "runs"
     """Folder of the default MLflow store; registered models are kept there once fetched."""
     tracking_uri: Annotated[str, tyro.conf.arg(name="run.tracking-uri")] = ""
@@ -142,10 +147,28 @@ def probe(config: Evaluate) -> None:
     print(format_table(rows, list(rows[0])))
 
 
+def surfaces(config: Evaluate) -> None:
+    """Chamfer distance and F-score, with a picture beside the truth."""
+    name, experiment = settings(config, ("ssr",))
+    if not config.meshes:
+        raise UserError("name the folder of the meshes that the renders were made from with --meshes")
+    from sem3d.training.surfaces import compare_surfaces
+
+    method = build(name, experiment, str(weights_file(config.folder)))
+    found = compare_surfaces(method, experiment, place(config.meshes))
+    metrics = [{"metric": key, "value": value} for key, value in found.metrics.items()]
+    print(format_table(metrics, ["metric", "value"], digits=4))
+    picture = config.folder / "figures" / "surfaces.png"
+    picture.parent.mkdir(exist_ok=True)
+    Image.fromarray(found.picture).save(picture)
+    print(f"picture    {picture}")
+
+
 EVALUATIONS: dict[str, Callable[[Evaluate], None]] = {
     "correspondence": correspondence,
     "segmentation": segmentation,
     "probe": probe,
+    "surfaces": surfaces,
     "scores": scores,
 }
 OF_METHOD = {"pri3d": "correspondence", "semantic_segmentation_2d": "segmentation"}

@@ -18,6 +18,7 @@ the number of workers. ``laptop`` is small networks and a coarser sphere for two
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -215,7 +216,7 @@ class SSR(Method):
             return "scratch: all weights are new"
         if not source.endswith(".safetensors"):
             raise UserError(f"--init {source}: SSR starts from scratch or from a run of its own")
-        return load_parts(self, read_safetensors(source), source)
+        return load_parts(self, read_safetensors(Path(source)), source)
 
     def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
         """One optimiser of two groups: Adam treats every weight by itself, so that equals the released two."""

@@ -1,0 +1,105 @@
+"""SSR by its commands, small: a sweep on generated shapes, its evaluations, a mesh of a picture, the paper's table."""
+
+import sys
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from jobs import evaluate, predict, report, train, tune
+from jobs.exits import run
+from sem3d.datasets.shapenet_renders import load_view
+from sem3d.training.sweeps.records import read_trials
+
+TINY = [
+    "method.encoder.width=2",
+    "method.encoder.hidden=8",
+    "method.decoder.subdivisions=1",
+    "method.decoder.hidden=8",
+    "method.viewpoint.width=2",
+    "method.viewpoint.dim=8",
+    "data.evaluation_views=2",
+    "schedule.steps=2",
+    "run.batch_size=4",
+]
+
+
+def outcome(main, monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        run(main)
+    out = capsys.readouterr()
+    return stop.value.code, out.out, out.err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reported(
+    ray_cluster, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def printed(main, *arguments):
+        code, out, error = outcome(main, monkeypatch, capsys, *arguments)
+        assert code == 0, error
+        return out
+
+    shapes = ["--shapes.objects", 6, "--arms", "softras", "ssr", "--budgets", 2, "inf", "--seeds", 1]
+    text = printed(tune.main, "ssr", "--storage", tmp_path, "--probe-steps", 0, *shapes, "--set", *TINY)
+    assert "rendered 6 objects" in text
+    assert "models:/sem3d-ssr@champion" in text
+    sweep = next((tmp_path / "sweeps").iterdir())
+    trials = read_trials(sweep)
+    assert {(trial.arm, trial.budget) for trial in trials} == {
+        (arm, budget) for arm in ("softras", "ssr") for budget in (2.0, float("inf"))
+    }
+    assert all(0 <= trial.metrics["voxel_iou"] <= 1 for trial in trials)
+    table = printed(report.main, sweep, "--published")
+    assert [line.split()[:3] for line in table.splitlines() if " ours " in line] == [
+        ["softras", "2", "ours"],
+        ["ssr", "2", "ours"],
+        ["softras", "all", "ours"],
+        ["ssr", "all", "ours"],
+    ]
+    page = (sweep / "report" / "report.html").read_text()
+    assert "all labelled objects" in page
+
+    folder = trials[0].run_folder
+    assert "voxel_iou" in printed(evaluate.main, folder)
+    (meshes,) = tmp_path.glob("shapes-*/meshes")
+    assert "chamfer" in printed(evaluate.main, "surfaces", folder, "--meshes", meshes)
+    assert np.asarray(Image.open(f"{folder}/figures/surfaces.png")).std() > 5
+
+    (index,) = (tmp_path / "renders").iterdir()
+    row = {"class": "03001627", "split": "test", "object": 0, "view": 3}
+    image = load_view(index, row).image.transpose(1, 2, 0)
+    Image.fromarray(image).save(tmp_path / "chair.png")
+    store = ["--storage", tmp_path, "--image", tmp_path / "chair.png", "--out", tmp_path / "chair.glb"]
+    assert "42 vertices, 80 faces" in printed(predict.main, "ssr", *store)
+    mesh = trimesh.load(tmp_path / "chair.glb", force="mesh")
+    assert mesh.volume > 0
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "words"),
+    [
+        (train.main, ["ssr", "--preset", "laptop"], "no data"),
+        (
+            train.main,
+            ["ssr", "--preset", "laptop", "--data.root", "RENDERS", "--data.labelled", "99"],
+            "has 9 to choose",
+        ),
+        (train.main, ["ssr", "--preset", "laptop", "--data.root", "RENDERS", "--data.category", "sofa"], "no class"),
+        (report.main, [".", "."], "name one sweep"),
+        (predict.main, ["ssr", "--image", "none.png", "--out", "x.glb"], "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_line(main, arguments, words, renders, ray_cluster, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    given = [str(renders) if word == "RENDERS" else word for word in arguments]
+    storage = ["--run.storage", tmp_path] if main is train.main else []
+    code, _, error = outcome(main, monkeypatch, capsys, *given, *storage)
+    assert code == 2
+    assert words in error
+    assert error.count("\n") == 1
