@@ -58,7 +58,7 @@ class ObjectRenders:
     budget_seed: int = 0
     """Decides which objects are labelled, apart from run.seed."""
     evaluation_split: Literal["val", "test"] = "test"
-    """What is evaluated on."""
+    """What is evaluated on. Where a run is evaluated more than once its best checkpoint is chosen by that: then take val."""
     evaluation_views: int = IMAGE_SHAPE[0]
     """Views of each held-out object that are evaluated, evenly around it; the paper takes all 24."""
 

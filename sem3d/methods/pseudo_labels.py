@@ -1,5 +1,6 @@
 """The pseudo-labels that a run has made so far, as part of its checkpoints, and what is said of each pass."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -43,14 +44,14 @@ class PseudoLabels(nn.Module):
         self.history.append({"step": float(step), **numbers})
         return numbers
 
-    def table(self, truth: Int[Tensor, " image"]) -> dict[str, list[Any]]:
-        """One entry a labelled image: its number, viewpoint, confidence, the pass that gave it, and whether it is right."""
-        rows = self.labels.accepted.nonzero()[:, 0]
+    def table(self, truth: Int[Tensor, " image"], objects: Sequence[str]) -> dict[str, list[Any]]:
+        """One entry a labelled image: object, true view, label, confidence, the pass that gave it, and whether it is right."""
+        state = self.get_extra_state()
+        rows = state["image"]
         return {
-            "image": rows.tolist(),
-            "viewpoint": self.labels.viewpoint[rows].tolist(),
-            "confidence": self.labels.confidence[rows].tolist(),
-            "pass": self.given_by[rows].tolist(),
+            "object": [objects[row] for row in rows],
+            "view": truth[rows].tolist(),
+            **{name: state[name] for name in ("viewpoint", "confidence", "pass")},
             "right": (self.labels.viewpoint == truth)[rows].tolist(),
         }
 

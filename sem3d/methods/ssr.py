@@ -139,7 +139,7 @@ def paper() -> Experiment:
         data=ObjectRenders(labelled=2),
         optim=OptimConfig(kind="adamw", lr=1e-4),
         schedule=ScheduleConfig(steps=200_000, decay="exponential", gamma=0.3, gamma_every=150_000),
-        run=RunConfig(checkpoint_every=2000),
+        run=RunConfig(checkpoint_every=2000, evaluate_every=2000),
     )
 
 
@@ -238,7 +238,8 @@ class SSR(Method):
     def forward(self, batch: SSRBatch, step: int) -> dict[str, Tensor]:
         """Silhouettes and smoothness of all usable objects, and the viewpoint loss of the labelled ones."""
         vertices = self.meshes(batch.image.flatten(0, 1)).unflatten(0, batch.image.shape[:2])
-        losses = self.reconstruction_losses(vertices, batch, step)
+        with torch.autocast(vertices.device.type, enabled=False):
+            losses = self.reconstruction_losses(vertices, batch, step)
         if self.viewpoints is not None:
             losses |= self.viewpoint_losses(batch, step)
         return losses
@@ -306,7 +307,8 @@ class SSR(Method):
     ) -> tuple[Float[Tensor, ""], float]:
         """Loss of the labelling network and its accuracy, NaN where there is nothing to tell; alike on every worker."""
         if isinstance(self.viewpoints, ViewpointClassifier):
-            logits = self.viewpoints.logits(features).float()
+            logits = self.viewpoints.logits(features)
+            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
             loss = F.cross_entropy(logits, viewpoints, reduction="sum") / max(len(features), 1)
             return loss, float((logits.argmax(1) == viewpoints).double().mean())
         config = self.experiment.method
@@ -336,7 +338,7 @@ class SSR(Method):
         passes.tell(
             f"labelling {self.pseudo_labels.passes} at step {step}: {len(truth)} images, {said}",
             {f"labels/{name}": value for name, value in {"gate": accuracy, **numbers}.items()},
-            {f"labels/step-{step:08d}.json": self.pseudo_labels.table(truth)},
+            {f"labels/step-{step:08d}.json": self.pseudo_labels.table(truth, images.table["name"].to_pylist())},
         )
 
     def label(self, images: Samples, passes: Passes) -> ViewpointLabels:

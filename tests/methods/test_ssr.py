@@ -88,6 +88,13 @@ def test_each_kind_has_its_losses_and_gradients(labels_from):
     assert all(value.grad is not None and value.grad.isfinite().all() for value in method.parameters())
 
 
+def test_positions_stay_exact_under_autocast():
+    method = SSR(tiny_experiment("ssr", Path("renders"), Path("storage")))
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = method(batch(), 0)
+    assert {name: value.dtype for name, value in losses.items()} == dict.fromkeys(losses, torch.float32)
+
+
 def test_the_rotated_batch_is_left_out_if_asked():
     assert "viewpoint_turned" not in tiny_method(method__rotation_augmentation=False)(batch(), 0)
 
@@ -117,8 +124,9 @@ def test_labels_come_back_from_their_json_state_exactly():
         kept = labels.labels.accepted
         assert_close(mine[kept], theirs[kept].to(mine.dtype))
     assert again.get_extra_state() == labels.get_extra_state()
-    assert labels.table(torch.tensor([3, 4, 6])) == {
-        "image": [0, 2],
+    assert labels.table(torch.tensor([3, 4, 6]), ["a", "b", "c"]) == {
+        "object": ["a", "c"],
+        "view": [3, 6],
         "viewpoint": [3, 5],
         "confidence": found.confidence[[0, 2]].tolist(),
         "pass": [1, 1],
