@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from PIL import Image
@@ -27,7 +27,7 @@ from tyro.conf import Positional
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place, store_place
-from sem3d.config import Experiment, override
+from sem3d.config import Experiment, flatten, override
 from sem3d.datasets.labels import CLASS_NAMES
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
@@ -52,6 +52,8 @@ class Evaluate:
     """Data to evaluate on; empty: those the run was trained on."""
     batch_size: int = 8
     """Items evaluated at a time; does not change the numbers."""
+    split: Annotated[Literal["", "val", "test"], tyro.conf.arg(name="data.evaluation-split")] = ""
+    """Split of single objects to evaluate on; empty: that of the run."""
     meshes: str = ""
     """Folder of the meshes that the renders were made from; surfaces only."""
     storage: Annotated[str, tyro.conf.arg(name="run.storage")] = "runs"
@@ -83,6 +85,10 @@ def settings(config: Evaluate, expected: tuple[str, ...] = ()) -> tuple[str, Exp
     changes: dict[str, object] = {"run.batch_size": config.batch_size}
     if config.root:
         changes["data.root"] = str(place(config.root))
+    if config.split:
+        if "data.evaluation_split" not in flatten(experiment):
+            raise UserError(f"{name} has no data.evaluation_split: leave it away")
+        changes["data.evaluation_split"] = config.split
     return name, override(experiment, changes)
 
 

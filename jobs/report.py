@@ -46,14 +46,14 @@ def main() -> None:
         return
     if len(config.sweeps) != 1:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
-    sweep = config.sweeps[0]
+    sweep = place(config.sweeps[0])
     if config.publish and config.out:
         raise UserError("--publish writes to the sweep's own folder: leave --out away, or run it twice")
     if config.publish:
         print("\n".join(publish(sweep)))
         return
-    out = Path(config.out) if config.out else sweep / REPORT_FOLDER
-    review = write_report(sweep.resolve(), out)
+    out = place(config.out) if config.out else sweep / REPORT_FOLDER
+    review = write_report(sweep, out)
     print(f"{headline(review)}\nreport     {out / PAGE}")
 
 
@@ -67,8 +67,10 @@ def ssr_scores(reviews: list[SweepReview]) -> dict[tuple[str, float], dict[str, 
         category = str(review.shared_settings.get("data.category", "chair"))
         for arm, by_budget in review.scores.items():
             for budget, by_seed in by_budget.items():
-                scores = found.setdefault((arm, budget), {}).setdefault(names.get(category, category), [])
-                scores.extend(by_seed.values())
+                scores = found.setdefault((arm, budget), {})
+                if names.get(category, category) in scores:
+                    raise UserError(f"two sweeps have {arm} on {names.get(category, category)}: name one sweep a class")
+                scores[names.get(category, category)] = list(by_seed.values())
     return found
 
 

@@ -42,7 +42,7 @@ class Tune:
     arms: tuple[str, ...] = ()
     """Arms of the space to compare, the first with all others; empty: all."""
     budgets: tuple[float, ...] = ()
-    """Label budgets, shares or numbers of labelled items as the space has it; empty: the space's."""
+    """Label budgets, shares or numbers of labelled items (inf: all) as the space has it; empty: the space's."""
     seeds: int = 0
     """Seeds 0, 1, ...; 0: as many as the space says."""
     set: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Tune:
     search: int = 0
     """Trials an arm that search its hyperparameters first (Optuna and ASHA)."""
     search_budget: float = 0.0
-    """Label budget of the search; 0: the largest one."""
+    """Label budget of the search; 0: the largest one that is a number."""
     max_concurrent: int = 0
     """Trials at a time; 0: as many as the cluster holds."""
     probe_steps: int = 4

@@ -13,9 +13,9 @@ SEEDS = 3
 SEED_LEAVES = ("run.seed", "data.budget_seed")
 ARMS = {
     "softras": {"settings": {"method.labels_from": "none"}},
-    "ssr": {},
-    "ssr, no rotation": {"settings": {"method.rotation_augmentation": False}},
-    "classifier": {"settings": {"method.labels_from": "classifier"}},
+    "ssr": {"needs_unlabelled": True},
+    "ssr, no rotation": {"settings": {"method.rotation_augmentation": False}, "needs_unlabelled": True},
+    "classifier": {"settings": {"method.labels_from": "classifier"}, "needs_unlabelled": True},
 }
 SEARCH = {
     "optim.lr": tune.loguniform(3e-4, 3e-3),
@@ -24,5 +24,6 @@ SEARCH = {
     "method.rule": tune.choice(["paper", "released", "rotation_consistent"]),
     "method.cycle": tune.choice([50, 100, 200]),
 }
+SEARCH_SETTINGS = {"data.evaluation_split": "val"}
 METRIC = "voxel_iou"
 MODE = "max"

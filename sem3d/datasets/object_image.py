@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sem3d.datasets.shapenet_renders import IMAGE_SHAPE
 from sem3d.errors import UserError
@@ -26,11 +26,12 @@ def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
         with Image.open(path) as opened:
             transparent = "A" in opened.getbands() or "transparency" in opened.info
             picture = opened.convert("RGBA")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as a picture: {error}") from error
-    if not transparent:
-        raise UserError(f"{path} has no alpha channel: cut the object out and save it as RGBA, for example a PNG")
     alpha = np.asarray(picture)[..., 3]
+    if not transparent or alpha.min() == 255:
+        what = "its mask covers the whole picture" if transparent else "it has no alpha channel"
+        raise UserError(f"{path}: {what}; cut the object out and save it as RGBA, for example a PNG")
     if not (alpha >= OPAQUE).any():
         raise UserError(f"{path} shows nothing: its mask is empty")
     premultiplied = picture.convert("RGBa")

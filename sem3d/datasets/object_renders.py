@@ -127,16 +127,16 @@ class LoadView:
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """As :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
-        loaded = load_view(self.folder, row)
         columns = {
-            "image": loaded.image[None],
+            "image": load_views(self.folder, row["class"], row["split"], row["object"], [row["view"]]),
             "viewpoint": np.array([row["view"]]),
             "object": np.array(row["object"], dtype=np.int64),
             "labelled": np.array(1, dtype=np.uint8),
             "usable": np.array(1, dtype=np.uint8),
         }
-        extra = {"voxels": loaded.voxels} if self.voxels else {"number": np.array(row["number"], dtype=np.int64)}
-        return columns | extra
+        if self.voxels:
+            return columns | {"voxels": load_view(self.folder, row).voxels}
+        return columns | {"number": np.array(row["number"], dtype=np.int64)}
 
 
 @dataclass(frozen=True)

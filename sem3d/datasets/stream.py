@@ -3,7 +3,7 @@
 The order of a run is one endless sequence: epoch after epoch, each a permutation of the rows drawn from (seed, epoch).
 Step ``s`` takes positions ``s * batch_size`` to ``(s + 1) * batch_size``, each worker its part of every micro-batch.
 Where the rows are of several groups (labelled and unlabelled), positions go to the groups in turn, each with such a sequence
-of its own, so that every batch holds as many rows of one as of another.
+of its own, so that every batch of an even size holds as many rows of one as of another.
 So any number of workers sees the same samples in the same steps, and a run that resumes at step ``s`` starts at its
 position without replaying anything. What a sample looks like (augmentation, sampled matches) is drawn from
 (seed, epoch, row), never from a worker's own state.

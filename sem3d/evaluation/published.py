@@ -40,7 +40,8 @@ Found = Mapping[tuple[str, float], Mapping[str, Sequence[float]]]
 def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
     """Rows and columns of the paper's Table 2 with ours below each of its rows: means over seeds, and over classes.
 
-    Only classes that were run have a column; a mean is over these, in the paper's rows too.
+    Only classes that were run have a column; the paper's means are over those of the 13 among them, ours over those that
+    an arm was run on, so that a row of ours with a gap compares by its columns only.
     """
     classes = [name for name in SSR_CLASSES if any(name in scores for scores in found.values())]
     others = sorted({name for scores in found.values() for name in scores} - set(classes))

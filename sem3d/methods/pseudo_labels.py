@@ -45,13 +45,14 @@ class PseudoLabels(nn.Module):
         return numbers
 
     def table(self, truth: Int[Tensor, " image"], objects: Sequence[str]) -> dict[str, list[Any]]:
-        """One entry a labelled image: object, true view, label, confidence, the pass that gave it, and whether it is right."""
-        state = self.get_extra_state()
-        rows = state["image"]
+        """One entry for each image that the last pass labelled: object, true view, label, confidence, whether it is right."""
+        rows = (self.given_by == self.passes).nonzero()[:, 0]
         return {
+            "pass": [self.passes],
             "object": [objects[row] for row in rows],
             "view": truth[rows].tolist(),
-            **{name: state[name] for name in ("viewpoint", "confidence", "pass")},
+            "viewpoint": self.labels.viewpoint[rows].tolist(),
+            "confidence": self.labels.confidence[rows].tolist(),
             "right": (self.labels.viewpoint == truth)[rows].tolist(),
         }
 

@@ -49,7 +49,7 @@ from sem3d.losses.mesh_smoothness import flattening_loss, hinges, laplacian_loss
 from sem3d.losses.segmentation import global_mean
 from sem3d.losses.silhouette_iou import silhouette_iou_loss
 from sem3d.losses.viewpoint_pairs import PairChoice, balanced_accuracy, viewpoint_pair_counts, viewpoint_pair_loss
-from sem3d.methods.initial_parts import load_parts, read_safetensors
+from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
 from sem3d.methods.method import Method, Passes
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.pseudo_labels import PseudoLabels
@@ -139,7 +139,7 @@ def paper() -> Experiment:
         data=ObjectRenders(labelled=2),
         optim=OptimConfig(kind="adamw", lr=1e-4),
         schedule=ScheduleConfig(steps=200_000, decay="exponential", gamma=0.3, gamma_every=150_000),
-        run=RunConfig(checkpoint_every=2000, evaluate_every=2000),
+        run=RunConfig(checkpoint_every=2000),
     )
 
 
@@ -152,7 +152,7 @@ def released() -> Experiment:
         data=ObjectRenders(labelled=2, labelled_order="first", protocol="released"),
         optim=OptimConfig(kind="adamw", lr=1e-4),
         schedule=ScheduleConfig(steps=200_000, decay="exponential", gamma=0.3, gamma_every=150_000),
-        run=RunConfig(checkpoint_every=2000, evaluate_every=200),
+        run=RunConfig(checkpoint_every=2000),
     )
 
 
@@ -187,6 +187,8 @@ class SSR(Method):
     def __init__(self, experiment: Experiment[SSRConfig, ObjectRenders]):
         super().__init__(experiment)
         config = experiment.method
+        if config.cycle < 1:
+            raise UserError(f"method.cycle {config.cycle} must be at least 1; --method.labels_from none never labels")
         self.encoder = ShapeEncoder(config.encoder)
         self.decoder = MeshDecoder(config.decoder, config.encoder.dim)
         self.viewpoints: SiameseViewpoint | ViewpointClassifier | None = None
@@ -216,7 +218,10 @@ class SSR(Method):
             return "scratch: all weights are new"
         if not source.endswith(".safetensors"):
             raise UserError(f"--init {source}: SSR starts from scratch or from a run of its own")
-        return load_parts(self, read_safetensors(Path(source)), source)
+        stored = read_safetensors(Path(source))
+        if not {"encoder", "decoder"} <= parts(stored):
+            raise UserError(f"{source} holds no weights of SSR but of {', '.join(sorted(parts(stored)))}")
+        return load_parts(self, stored, source)
 
     def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
         """One optimiser of two groups: Adam treats every weight by itself, so that equals the released two."""
@@ -324,9 +329,12 @@ class SSR(Method):
         images = unlabelled_images(experiment.data, experiment.run.storage)
         if not images.table.num_rows:
             return
-        accuracy = float(self.accuracy)
+        accuracy = float(passes.total(self.accuracy) / passes.total(torch.ones(())))
         if accuracy < config.gate:
             line = f"no labelling at step {step}: accuracy {accuracy:.3f} on labelled images is below {config.gate:g}"
+            line += " (0 also where no batch held a pair to tell: label two objects, or --method.pairs all)" * (
+                not accuracy
+            )
             passes.tell(line, {"labels/gate": accuracy}, {})
             return
         self.viewpoints.eval()
@@ -338,7 +346,7 @@ class SSR(Method):
         passes.tell(
             f"labelling {self.pseudo_labels.passes} at step {step}: {len(truth)} images, {said}",
             {f"labels/{name}": value for name, value in {"gate": accuracy, **numbers}.items()},
-            {f"labels/step-{step:08d}.json": self.pseudo_labels.table(truth, images.table["name"].to_pylist())},
+            {f"labels/step-{step:08d}": self.pseudo_labels.table(truth, images.table["name"].to_pylist())},
         )
 
     def label(self, images: Samples, passes: Passes) -> ViewpointLabels:

@@ -16,7 +16,8 @@ from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
 from sem3d.training.folder_requests import CHECKPOINT
 
 LONGEST_WAIT = 120.0
-"""Seconds a resize waits for its checkpoint: a step and the writing of it."""
+"""Seconds a resize waits for its checkpoint: a step and the writing of it. Where a method works longer than that between two
+steps, the resize goes on from the checkpoint before."""
 
 
 class UsableSizes(ElasticScalingPolicy):

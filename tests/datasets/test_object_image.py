@@ -37,10 +37,16 @@ def test_a_render_stays_as_it_is(tmp_path):
 def test_a_picture_that_cannot_be_used_is_refused_on_one_line(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "plain.png")
     Image.new("RGBA", (64, 64), (9, 9, 9, 0)).save(tmp_path / "empty.png")
+    Image.new("RGBA", (64, 64), (9, 9, 9, 255)).save(tmp_path / "full.png")
     (tmp_path / "text.png").write_text("no picture")
+    damaged = bytearray(picture(tmp_path / "damaged.png").read_bytes())
+    damaged[33:41] = b"\xff\xff\xff\xffIHDR"
+    (tmp_path / "damaged.png").write_bytes(damaged)
     for name, said in (
         ("plain.png", "no alpha channel"),
         ("empty.png", "mask is empty"),
+        ("full.png", "covers the whole picture"),
+        ("damaged.png", "cannot be read"),
         ("text.png", "cannot be read"),
         ("none.png", "cannot be read"),
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from sem3d.config import override
@@ -90,9 +90,14 @@ def test_each_kind_has_its_losses_and_gradients(labels_from):
 
 def test_positions_stay_exact_under_autocast():
     method = SSR(tiny_experiment("ssr", Path("renders"), Path("storage")))
+    vertices = method.meshes(batch().image.flatten(0, 1)).unflatten(0, (4, 2))
+    exact = method.reconstruction_losses(vertices, batch(), 0)
+    seen = {}
+    method.meshes = lambda images: vertices.flatten(0, 1)
     with torch.autocast("cpu", torch.bfloat16):
-        losses = method(batch(), 0)
-    assert {name: value.dtype for name, value in losses.items()} == dict.fromkeys(losses, torch.float32)
+        seen = method(batch(), 0)
+    for name, value in exact.items():
+        assert_close(seen[name], value, rtol=1e-6, atol=1e-8)
 
 
 def test_the_rotated_batch_is_left_out_if_asked():
@@ -106,8 +111,21 @@ def test_an_untrained_classifier_costs_as_much_as_guessing():
 
 
 def test_ssr_starts_from_scratch_or_from_its_own_weights_only(tmp_path):
-    with pytest.raises(UserError, match="scratch"):
-        tiny_method().initialise("imagenet")
+    save_file({"unet.weight": torch.ones(2)}, tmp_path / "foreign.safetensors")
+    for source, said in (("imagenet", "scratch"), (str(tmp_path / "foreign.safetensors"), "no weights of SSR")):
+        with pytest.raises(UserError, match=said):
+            tiny_method().initialise(source)
+    weights = {name: value for name, value in tiny_method().state_dict().items() if isinstance(value, torch.Tensor)}
+    save_file(weights, tmp_path / "own.safetensors")
+    other = tiny_method()
+    torch.nn.init.zeros_(other.decoder.bias.weight)
+    assert "decoder" in other.initialise(str(tmp_path / "own.safetensors"))
+    assert_close(other.decoder.bias.weight.detach(), weights["decoder.bias.weight"].detach())
+
+
+def test_a_cycle_of_no_steps_is_refused():
+    with pytest.raises(UserError, match=r"method\.cycle 0"):
+        tiny_method(method__cycle=0)
 
 
 def test_labels_come_back_from_their_json_state_exactly():
@@ -125,11 +143,11 @@ def test_labels_come_back_from_their_json_state_exactly():
         assert_close(mine[kept], theirs[kept].to(mine.dtype))
     assert again.get_extra_state() == labels.get_extra_state()
     assert labels.table(torch.tensor([3, 4, 6]), ["a", "b", "c"]) == {
+        "pass": [1],
         "object": ["a", "c"],
         "view": [3, 6],
         "viewpoint": [3, 5],
         "confidence": found.confidence[[0, 2]].tolist(),
-        "pass": [1, 1],
         "right": [True, False],
     }
 

@@ -36,7 +36,14 @@ def _trial(number: int, trial: TrialLine, review: SweepReview) -> Markup:
 
 
 def _number(value: int | float, text: str) -> Markup:
-    return tag("td", text, data_value=repr(float(value)) if math.isfinite(value) else "", class_="number")
+    return tag("td", text, data_value=_sorted_by(float(value)), class_="number")
+
+
+def _sorted_by(value: float) -> str:
+    """A number as JavaScript reads it; nothing where there is none."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return "" if math.isnan(value) else repr(value)
 
 
 def failed_trials(review: SweepReview) -> Markup:

@@ -46,13 +46,13 @@ class ArmSearch:
     @property
     def budget(self) -> float:
         """The label budget of the search."""
-        return self.request.search_budget or max(self.request.budgets)
+        return self.request.budget_of_search
 
     def trial(self, point: dict[str, Any]) -> Trial:
         """The trial of a point."""
         trial = trial_of(self.request, self.arm, self.budget, max(self.request.seeds) + 1, point)
         every = self.every(trial)
-        changes = {"run.evaluate_every": every, "run.checkpoint_every": every}
+        changes = {**self.request.space.search_settings, "run.evaluate_every": every, "run.checkpoint_every": every}
         changes["run.workers"] = max(trial.experiment.run.workers, 1)  # the scheduler hears of workers only
         return with_leaves(trial, {**changes, "run.name": f"{self.sweep}-search-{trial.key}"})
 

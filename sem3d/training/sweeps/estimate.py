@@ -31,13 +31,15 @@ TIMELESS = frozenset(
     }
 )
 """Leaves that do not change how long a step takes, beside those of the schedule and of the label budget."""
+UNTIMED = ("schedule.", "data.budget", "data.labelled")
+"""Beginnings of those."""
 PACE = frozenset({"run.workers", "run.device", "run.cpus_per_worker"})
 """Circumstances that do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a training takes, by its parts, in seconds."""
+    """How long a training takes, by its parts, in seconds; work between steps that comes later than a probe is not in it."""
 
     start: float
     """Workers, data, network, first batch, end."""
@@ -75,8 +77,7 @@ def kind_of(method: str, experiment: Experiment) -> str:
     leaves = {
         leaf: value
         for leaf, value in flatten(experiment).items()
-        if leaf in PACE
-        or not (leaf in CIRCUMSTANCES or leaf in TIMELESS or leaf.startswith(("schedule.", "data.budget")))
+        if leaf in PACE or not (leaf in CIRCUMSTANCES or leaf in TIMELESS or leaf.startswith(UNTIMED))
     }
     return digest([method, leaves])
 

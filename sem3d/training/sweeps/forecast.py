@@ -64,8 +64,7 @@ def search_trials(request: Request) -> list[Trial]:
     """One trial an arm like those that a search makes: at the search's budget, with a seed that no other trial has."""
     if not request.search:
         return []
-    budget = request.search_budget or max(request.budgets)
-    return [trial_of(request, arm, budget, max(request.seeds) + 1, {}) for arm in request.arms]
+    return [trial_of(request, arm, request.budget_of_search, max(request.seeds) + 1, {}) for arm in request.arms]
 
 
 def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Forecast:

@@ -45,8 +45,14 @@ class Request:
     search: int = 0
     """Trials an arm that search its hyperparameters before the comparison."""
     search_budget: float = 0.0
-    """Label budget of the search; 0: the largest one."""
+    """Label budget of the search; 0: the largest one that is a number."""
     storage: Path = Path("runs")
+
+    @property
+    def budget_of_search(self) -> float:
+        """The label budget at which hyperparameters are searched."""
+        numbers = [budget for budget in self.budgets if math.isfinite(budget)]
+        return self.search_budget or max(numbers or self.budgets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +129,13 @@ def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Pla
 
 def cells(request: Request) -> list[tuple[str, float, int]]:
     """Arm, budget and seed of every trial."""
-    return [(arm, budget, seed) for seed in request.seeds for budget in request.budgets for arm in request.arms]
+    return [
+        (arm, budget, seed)
+        for seed in request.seeds
+        for budget in request.budgets
+        for arm in request.arms
+        if math.isfinite(budget) or not request.space.arm(arm).needs_unlabelled
+    ]
 
 
 def with_leaves(trial: Trial, changes: dict[str, Any]) -> Trial:
@@ -180,10 +192,10 @@ def _pretraining_of(request: Request, arm: Arm, trained: Experiment, seed: int) 
 
 
 def _as_budget(budget: float, like: Any, leaf: str) -> float | int:
-    if isinstance(like, int) and math.isinf(budget):
+    if isinstance(like, int) and budget == math.inf:
         return ALL_ITEMS
-    if isinstance(like, int) and budget != int(budget):
-        raise UserError(f"{leaf} counts labelled items: {budget:g} must be a whole number")
+    if isinstance(like, int) and not (budget >= 1 and budget == budget // 1):
+        raise UserError(f"{leaf} counts labelled items: {budget:g} must be a whole number from 1 on, or inf for all")
     return int(budget) if isinstance(like, int) else budget
 
 

@@ -12,12 +12,15 @@ Such a module is data only, by these names:
 ``ARMS``
     Name to ``{"settings": {...}}``. ``"pretrain": {"method": ..., "settings": {...}, "seed_leaves": (...)}`` starts the trial
     from the last checkpoint of that pretraining; without seed leaves one pretraining serves all seeds. ``"method"`` and
-    ``"preset"`` make an arm of another method. The first arm is the one that the others are compared with.
+    ``"preset"`` make an arm of another method; ``"needs_unlabelled": True`` leaves it out where all is labelled. The first arm is
+    the one that the others are compared with.
 ``SHARED``
     Leaves, or beginnings of leaves, that a pretraining takes over from its trial: the data, and the part whose weights are
     handed on.
 ``SEARCH``, ``METRIC``, ``MODE``
     Leaf to distribution of ``ray.tune``; the key of the evaluation that is compared, and "max" or "min".
+``SEARCH_SETTINGS``
+    Leaves of the trials that search, such as a split of the data that the comparison is not made on.
 """
 
 import pkgutil
@@ -32,7 +35,7 @@ from sem3d.methods import method_class
 
 PACKAGE = "tune_spaces"
 DATA_LEAVES = ("data.root", "data.prepare.")
-ARM_KEYS = {"method", "preset", "settings", "pretrain"}
+ARM_KEYS = {"method", "preset", "settings", "pretrain", "needs_unlabelled"}
 PRETRAIN_KEYS = {"method", "preset", "settings", "seed_leaves"}
 
 
@@ -65,6 +68,8 @@ class Arm:
     name: str
     trained: Part
     pretrained: Part | None = None
+    needs_unlabelled: bool = False
+    """Whether it is nothing of its own where all is labelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,7 @@ class Space:
     seeds: int
     shared: tuple[str, ...]
     search: dict[str, Any]
+    search_settings: dict[str, Any]
     metric: str
     mode: Literal["max", "min"]
 
@@ -115,11 +121,12 @@ def space_of(module: ModuleType, preset: str = "") -> Space:
         seeds=module.SEEDS,
         shared=tuple(getattr(module, "SHARED", DATA_LEAVES)),
         search=dict(getattr(module, "SEARCH", {})),
+        search_settings=dict(getattr(module, "SEARCH_SETTINGS", {})),
         metric=module.METRIC,
         mode=module.MODE,
     )
     for arm in space.arms:
-        _check(arm.trained, (space.budget, *space.search), f"arm '{arm.name}' of space {name}")
+        _check(arm.trained, (space.budget, *space.search, *space.search_settings), f"arm '{arm.name}' of space {name}")
         if arm.pretrained:
             _check(arm.pretrained, (), f"pretraining of arm '{arm.name}' of space {name}")
             handed_on = [leaf for leaf in space.search if leaf.startswith(space.shared)]
@@ -144,6 +151,7 @@ def _arm(space: str, name: str, content: dict[str, Any], module: ModuleType, pre
             seed_leaves=tuple(module.SEED_LEAVES),
         ),
         pretrained=Part(**{"preset": preset, **before}) if before else None,
+        needs_unlabelled=content.get("needs_unlabelled", False),
     )
 
 

@@ -72,8 +72,24 @@ def test_a_budget_may_count_items_and_then_is_a_whole_number():
     everything = trial_of(request, "scratch", float("inf"), 0, {})
     assert everything.experiment.run.max_nonfinite == 0
     assert everything.label == "scratch, budget all, seed 0"
-    with pytest.raises(UserError, match="must be a whole number"):
-        trial_of(request, "scratch", 0.5, 0, {})
+    for budget in (0.5, 0.0, -1.0, float("-inf"), float("nan")):
+        with pytest.raises(UserError, match="must be a whole number from 1"):
+            trial_of(request, "scratch", budget, 0, {})
+
+
+def test_where_all_is_labelled_an_arm_that_needs_the_rest_is_left_out_and_a_search_takes_the_largest_number():
+    module = toy_module(BUDGET="run.max_nonfinite")
+    module.ARMS = {"scratch": module.ARMS["scratch"], "other": module.ARMS["scratch"] | {"needs_unlabelled": True}}
+    budgets = (2.0, 5.0, float("inf"))
+    request = toy_request(
+        NOWHERE, NOWHERE, space=space_of(module), arms=("scratch", "other"), budgets=budgets, seeds=(0,)
+    )
+    assert [(trial.arm, trial.budget) for trial in plan(request).trials if trial.budget > 2] == [
+        ("scratch", 5.0),
+        ("other", 5.0),
+        ("scratch", float("inf")),
+    ]
+    assert request.budget_of_search == 5.0
 
 
 def test_a_sweep_keeps_its_name_with_what_a_search_finds_and_its_trials_do_not_keep_their_keys():
