@@ -1,20 +1,9 @@
 """What a user sees of a mistake: one line on stderr and exit code 2; and of a question: help."""
 
-import sys
-
 import pytest
 
 from jobs import evaluate, prepare, train
-from jobs.exits import run
-
-
-def outcome(main, monkeypatch, capsys, *arguments):
-    """Exit code, standard output and standard error of a job."""
-    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        run(main)
-    printed = capsys.readouterr()
-    return stop.value.code, printed.out, printed.err
+from tests.jobs.outcome import outcome
 
 
 @pytest.mark.parametrize(

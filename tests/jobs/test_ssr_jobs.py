@@ -1,16 +1,14 @@
 """SSR by its commands, small: a sweep on generated shapes, its evaluations, a mesh of a picture, the paper's table."""
 
-import sys
-
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
 from jobs import evaluate, predict, report, train, tune
-from jobs.exits import run
 from sem3d.datasets.shapenet_renders import load_view
 from sem3d.training.sweeps.records import read_trials
+from tests.jobs.outcome import outcome
 
 TINY = [
     "method.encoder.width=2",
@@ -23,14 +21,6 @@ TINY = [
     "schedule.steps=2",
     "run.batch_size=4",
 ]
-
-
-def outcome(main, monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        run(main)
-    out = capsys.readouterr()
-    return stop.value.code, out.out, out.err
 
 
 @pytest.mark.slow
