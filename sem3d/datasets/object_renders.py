@@ -127,16 +127,19 @@ class LoadView:
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """As :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
-        columns = {
-            "image": load_views(self.folder, row["class"], row["split"], row["object"], [row["view"]]),
+        if self.voxels:
+            loaded = load_view(self.folder, row)
+            image, extra = loaded.image[None], {"voxels": loaded.voxels}
+        else:
+            image = load_views(self.folder, row["class"], row["split"], row["object"], [row["view"]])
+            extra = {"number": np.array(row["number"], dtype=np.int64)}
+        return extra | {
+            "image": image,
             "viewpoint": np.array([row["view"]]),
             "object": np.array(row["object"], dtype=np.int64),
             "labelled": np.array(1, dtype=np.uint8),
             "usable": np.array(1, dtype=np.uint8),
         }
-        if self.voxels:
-            return columns | {"voxels": load_view(self.folder, row).voxels}
-        return columns | {"number": np.array(row["number"], dtype=np.int64)}
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def labelled_pairs(config: ObjectRenders, storage: str) -> Samples:
     )
 
 
+@lru_cache(maxsize=4)
 def unlabelled_images(config: ObjectRenders, storage: str) -> Samples:
     """Every view of every training object that is not labelled, each with its ``number``; there may be none."""
     split = training_split(config, storage)

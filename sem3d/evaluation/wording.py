@@ -96,9 +96,7 @@ class Budgets:
 
     def short(self, budget: float) -> str:
         """``20 %``, ``20`` or ``all``."""
-        if math.isinf(budget):
-            return "all"
-        return f"{100 * budget:.4g} %" if self.shares else f"{budget:.6g}"
+        return f"{100 * budget:.4g} %" if self.shares else budget_text(budget)
 
     def text(self, budget: float) -> str:
         """``20 % of labels`` or ``20 labelled frames``."""

@@ -27,7 +27,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.object_renders import (
     ObjectRenders,
     held_out_views,
@@ -65,11 +65,10 @@ from sem3d.networks.mesh_decoder import MeshDecoder, MeshDecoderConfig
 from sem3d.networks.shape_encoder import ShapeEncoder, ShapeEncoderConfig
 from sem3d.networks.siamese_viewpoint import SiameseViewpoint, SiameseViewpointConfig, ViewpointClassifier
 from sem3d.rendering import soft_silhouettes
-from sem3d.rendering.shaded_views import shaded_views
+from sem3d.rendering.shaded_views import clay_views
 
 PICTURED = 5
 TURNS = {"same view": 0, "a quarter on": 6, "half round": 12, "three quarters": 18}
-CLAY = 0.55
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,14 +144,16 @@ def paper() -> Experiment:
 
 def released() -> Experiment:
     """The authors' exp_configs/ubl.py: first objects, object 0 as reference, no rotation test, val file, half the loss."""
-    return Experiment(
-        method=SSRConfig(
-            viewpoint=SiameseViewpointConfig(initial="default"), rule="released", pairs="all", reconstruction=0.5
-        ),
-        data=ObjectRenders(labelled=2, labelled_order="first", protocol="released"),
-        optim=OptimConfig(kind="adamw", lr=1e-4),
-        schedule=ScheduleConfig(steps=200_000, decay="exponential", gamma=0.3, gamma_every=150_000),
-        run=RunConfig(checkpoint_every=2000),
+    return override(
+        paper(),
+        {
+            "method.viewpoint.initial": "default",
+            "method.rule": "released",
+            "method.pairs": "all",
+            "method.reconstruction": 0.5,
+            "data.labelled_order": "first",
+            "data.protocol": "released",
+        },
     )
 
 
@@ -419,9 +420,8 @@ class SSR(Method):
         with torch.no_grad():
             meshes = self.meshes(images).float().cpu().numpy()
         faces = self.decoder.faces.cpu().numpy()
-        colors = np.full((len(faces), 3), CLAY)
         turns = [
-            list(shaded_views(vertices, faces, colors, views=[(view + turn) % VIEWS for turn in TURNS.values()]))
+            clay_views(vertices, faces, [view + turn for turn in TURNS.values()])
             for vertices, view in zip(meshes, first, strict=True)
         ]
         pictures = {"reconstructions": reconstruction_sheet(list(images.cpu().numpy()), turns, ["input", *TURNS])}

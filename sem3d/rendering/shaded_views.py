@@ -21,6 +21,8 @@ DARKEST = 0.03
 """Least reflectance, so that black things show on the black background."""
 SLACK = 1e-3
 """Pixels by which a face's box is widened before it is asked for pixel centres, against rounding."""
+CLAY = 0.55
+"""Reflectance of a mesh without colours."""
 MOST_PAIRS = 4_000_000
 """Faces, counted once for each tile they meet, that are rasterised at a time: about 1 GB."""
 
@@ -56,6 +58,14 @@ def shaded_views(
         samples = torch.cat([color, hit[..., None]], dim=-1).permute(0, 3, 1, 2)
         images.append(torch.nn.functional.avg_pool2d(samples, supersampling))
     return (torch.cat(images) * 255.0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def clay_views(
+    vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], views: Sequence[int]
+) -> list[UInt8[np.ndarray, "4 64 64"]]:
+    """A mesh without colours from some views; they may be counted on beyond a whole turn."""
+    colors = np.full((len(faces), 3), CLAY)
+    return list(shaded_views(vertices, faces, colors, views=[view % VIEWS for view in views]))
 
 
 def lit(

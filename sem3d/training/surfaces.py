@@ -17,9 +17,9 @@ from sem3d.datasets.shapenet_renders import load_view
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores
-from sem3d.geometry.object_views import VIEWS, mirrored
-from sem3d.methods.ssr import CLAY, SSR
-from sem3d.rendering.shaded_views import shaded_views
+from sem3d.geometry.object_views import mirrored
+from sem3d.methods.ssr import SSR
+from sem3d.rendering.shaded_views import clay_views
 
 POINTS = 4000
 THRESHOLDS = (0.01, 0.05)
@@ -73,7 +73,8 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
             found.setdefault("squared_chamfer", []).append(scores.squared_chamfer)
             if place == 0 and len(inputs) < PICTURED:
                 inputs.append(image)
-                turns.append([*turned(predicted, faces, row["view"]), *turned(vertices, true_faces, row["view"])])
+                seen_from = (row["view"], row["view"] + QUARTER)
+                turns.append([*clay_views(predicted, faces, seen_from), *clay_views(vertices, true_faces, seen_from)])
     means = {name: fmean(values) for name, values in found.items()}
     return Surfaces(means, reconstruction_sheet(inputs, turns, HEADINGS))
 
@@ -83,9 +84,3 @@ def true_mesh(root: Path, file: MeshFile) -> tuple[Vertices, Faces]:
     mesh = read_mesh(root, file)
     vertices, faces = mirrored(torch.tensor(mesh.vertices), torch.tensor(mesh.faces))
     return vertices.numpy(), faces.numpy()
-
-
-def turned(vertices: Vertices, faces: Faces, view: int) -> list[UInt8[np.ndarray, "4 64 64"]]:
-    """A mesh as seen from ``view`` and a quarter turn on."""
-    colors = np.full((len(faces), 3), CLAY)
-    return list(shaded_views(vertices, faces, colors, views=[view, (view + QUARTER) % VIEWS]))
