@@ -1,21 +1,15 @@
 """The verbs for single objects, without Ray: what they print, and that mistakes are one line."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from jobs import prepare
-from jobs.exits import run
+from tests.jobs.outcome import outcome as outcome_of
 
 
 def outcome(monkeypatch, capsys, *arguments):
-    """Exit code, standard output and standard error of jobs.prepare."""
-    monkeypatch.setattr(sys, "argv", ["prepare", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        run(prepare.main)
-    printed = capsys.readouterr()
-    return stop.value.code, printed.out, printed.err
+    """What jobs.prepare answers."""
+    return outcome_of(prepare.main, monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """The command of the quickstart and the evaluations of its runs, small, from rendering to the table."""
 
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
 from jobs import evaluate, tune
-from jobs.exits import run
 from sem3d.training.sweeps.records import read_pretrainings, read_trials
+from tests.jobs.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -25,12 +24,9 @@ def quickstart_arguments() -> list[str]:
 
 
 def printed(main, monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        run(main)
-    out = capsys.readouterr()
-    assert stop.value.code == 0, out.err
-    return out.out
+    code, out, error = outcome(main, monkeypatch, capsys, *arguments)
+    assert code == 0, error
+    return out
 
 
 def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluster, tmp_path, monkeypatch, capsys):

@@ -1,24 +1,19 @@
 """The command of a sweep: its settings are typed and checked, mistakes are one line, a dry run says what it would do."""
 
-import sys
-
 import pytest
 
 from jobs import tune
-from jobs.exits import run
 from sem3d.errors import UserError
 from sem3d.training.sweeps.space import read_space
+from tests.jobs.outcome import outcome as outcome_of
 
 ROOMS = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
 ROOMS |= {"depth-height": 60, "depth-width": 80, "point-spacing": 0.05}
 
 
 def outcome(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["job", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        run(tune.main)
-    printed = capsys.readouterr()
-    return stop.value.code, printed.out, printed.err
+    """What jobs.tune answers."""
+    return outcome_of(tune.main, monkeypatch, capsys, *arguments)
 
 
 @pytest.mark.parametrize(
