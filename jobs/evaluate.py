@@ -81,7 +81,7 @@ def settings(config: Evaluate, expected: tuple[str, ...] = ()) -> tuple[str, Exp
     """Method and experiment of the run; raises :class:`UserError` where it is of none of the methods ``expected``."""
     name, experiment = stored_experiment(config.folder)
     if expected and name not in expected:
-        raise UserError(f"{config.run} is a run of {name}; this evaluation takes {' or '.join(expected)}")
+        raise UserError(f"{config.run} is a run of {name}; this takes {' or '.join(expected)}")
     changes: dict[str, object] = {"run.batch_size": config.batch_size}
     if config.root:
         changes["data.root"] = str(place(config.root))

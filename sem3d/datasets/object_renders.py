@@ -183,6 +183,7 @@ def unlabelled_images(config: ObjectRenders, storage: str) -> Samples:
     return Samples(table, load, CollateViews(1, "number"), views_digest(split.index, split.unlabelled))
 
 
+@lru_cache(maxsize=4)
 def held_out_views(config: ObjectRenders, storage: str) -> Samples:
     """Views of the held-out objects with their voxels, objects in turn so that the first rows show several."""
     index = open_renders(config.root, storage)

@@ -48,6 +48,8 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
     kept: list[FrameRecord] = []
     mesh = read_mesh(root, records[0], quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)
+    if check:
+        check_labels_of_mesh(root, records[0], quarantined)
 
     # Each cloud is thinned as it is read: a scene of 300 frames then takes some MB instead of 2 GB.
     clouds: list[Float[np.ndarray, "point 3"]] = []
@@ -118,6 +120,20 @@ def read_mesh(
         quarantined.append(Quarantined.of(error, record.scene))
         return None
     return points, colors
+
+
+def check_labels_of_mesh(root: Path, record: FrameRecord, quarantined: list[Quarantined]) -> None:
+    """Puts the labelled copy of the scene's mesh (``.labels.ply``) into ``quarantined`` if there is one that cannot be used."""
+    if not record.mesh:
+        return
+    labelled = Path(record.mesh).with_suffix(".labels.ply")
+    if not (root / labelled).is_file():
+        return
+    try:
+        if read_scene_mesh(locate(root, str(labelled)))[2] is None:
+            raise BadSample(str(labelled), "no vertex property 'label'")
+    except BadSample as error:
+        quarantined.append(Quarantined.of(error, record.scene))
 
 
 def thinned(depth: Float32[np.ndarray, "height width"], stride: int) -> Float32[np.ndarray, "height width"]:

@@ -48,7 +48,7 @@ class Pri3DConfig:
     unet: ResidualUNetConfig = field(default_factory=ResidualUNetConfig)
     """The 2D network that is kept for downstream tasks."""
     sparse_unet: SparseUNetConfig = field(default_factory=SparseUNetConfig)
-    """The 3D network of the geometric loss; """
+    """The 3D network of the geometric loss, its backend included."""
     voxel_input: Literal["occupancy", "color"] = "occupancy"
     """What a voxel tells the 3D network: that it is there (paper), or its RGB in [0, 1] (released)."""
     projection_dim: int = 64

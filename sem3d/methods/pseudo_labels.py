@@ -33,14 +33,23 @@ class PseudoLabels(nn.Module):
         """Passes done."""
         return len(self.history)
 
-    def add(self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int) -> dict[str, float]:
-        """Takes over what a pass accepted and returns its numbers: shares in [0, 1], by name; unknown ones are left out."""
+    def add(
+        self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int, others: dict[str, float]
+    ) -> dict[str, float]:
+        """Takes over what a pass accepted and returns its numbers: shares in [0, 1], by name; unknown ones are left out.
+
+        ``others`` are numbers of the same step that its history keeps with them.
+        """
         if not len(self.given_by):
             self.labels = no_labels(len(found.accepted))
             self.given_by = torch.zeros(len(found.accepted), dtype=torch.int64)
         self.labels = kept_labels(self.labels, found)
         self.given_by = torch.where(found.accepted, self.passes + 1, self.given_by)
-        numbers = {**of_counts("", count_labels(self.labels, truth)), **of_counts("new_", count_labels(found, truth))}
+        numbers = {
+            **of_counts("", count_labels(self.labels, truth)),
+            **of_counts("new_", count_labels(found, truth)),
+            **others,
+        }
         self.history.append({"step": float(step), **numbers})
         return numbers
 

@@ -17,7 +17,7 @@ rotated batch is a second loss in the same step instead of a second step, and pa
 the number of workers. ``laptop`` is small networks and a coarser sphere for two CPU cores.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -87,9 +87,11 @@ class SSRConfig:
     """Which labels are accepted, and what images are compared with; see sem3d.methods.viewpoint_labels."""
     cycle: int = 400
     """Steps between two passes over the unlabelled images (the paper's z)."""
-    gate: float = 0.99
-    """Least accuracy on the labelled images of the last batch, mean over positive and negative pairs, for a pass. The paper's
-    pseudocode says 1."""
+    gate: float = 1.0
+    """Least accuracy on labelled images, mean over positive and negative pairs, for a pass, in the last batch that held both.
+    1 is the paper's pseudocode; released: 0.99."""
+    cycle_views: int = 1
+    """Views of each held-out object whose voxel IoU is taken at each pass (Figure 4 of the paper); 0: not taken."""
     consistency_degrees: int = 45
     """Angle of the rotation test."""
     rotation_augmentation: bool = True
@@ -149,6 +151,7 @@ def released() -> Experiment:
         {
             "method.viewpoint.initial": "default",
             "method.rule": "released",
+            "method.gate": 0.99,
             "method.pairs": "all",
             "method.reconstruction": 0.5,
             "data.labelled_order": "first",
@@ -158,7 +161,7 @@ def released() -> Experiment:
 
 
 def laptop() -> Experiment:
-    """Five minutes on one CPU core: slim networks, a sphere of 162 vertices, labels without the rotation test."""
+    """Five to ten minutes on one CPU core: slim networks, a sphere of 162 vertices, labels without the rotation test."""
     return Experiment(
         method=SSRConfig(
             encoder=ShapeEncoderConfig(width=16, hidden=256, dim=128),
@@ -190,6 +193,8 @@ class SSR(Method):
         config = experiment.method
         if config.cycle < 1:
             raise UserError(f"method.cycle {config.cycle} must be at least 1; --method.labels_from none never labels")
+        if not 0 <= config.cycle_views <= VIEWS:
+            raise UserError(f"method.cycle_views {config.cycle_views} must be 0 to {VIEWS}")
         self.encoder = ShapeEncoder(config.encoder)
         self.decoder = MeshDecoder(config.decoder, config.encoder.dim)
         self.viewpoints: SiameseViewpoint | ViewpointClassifier | None = None
@@ -338,11 +343,12 @@ class SSR(Method):
             )
             passes.tell(line, {"labels/gate": accuracy}, {})
             return
-        self.viewpoints.eval()
-        found = self.label(images, passes)
-        self.viewpoints.train()
+        self.eval()
+        with torch.no_grad():
+            found, shapes = self.label(images, passes), self.shapes_now(passes)
+        self.train()
         truth = torch.tensor(images.table["view"].to_numpy(), dtype=torch.int64)
-        numbers = self.pseudo_labels.add(found, truth, step)
+        numbers = self.pseudo_labels.add(found, truth, step, shapes)
         said = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
         passes.tell(
             f"labelling {self.pseudo_labels.passes} at step {step}: {len(truth)} images, {said}",
@@ -374,6 +380,21 @@ class SSR(Method):
             found[:, columns["number"][known].cpu()] = torch.stack([part.double().cpu() for part in labels])
         viewpoint, confidence, accepted = passes.total(found)
         return ViewpointLabels(viewpoint.long(), confidence, accepted.bool())
+
+    def shapes_now(self, passes: Passes) -> dict[str, float]:
+        """Mean voxel IoU of ``cycle_views`` views of each held-out object; the same on each process."""
+        experiment = self.experiment
+        if not experiment.method.cycle_views:
+            return {}
+        data = replace(experiment.data, evaluation_views=experiment.method.cycle_views)
+        held_out = held_out_views(data, experiment.run.storage)
+        sums = torch.zeros(2, dtype=torch.float64)
+        if held_out.table.num_rows:
+            for columns in passes.batches(held_out):
+                found = self.evaluate(SSRBatch(**columns))
+                sums += torch.stack([found["iou"].sum(), found["views"].sum()])
+        iou, views = passes.total(sums).tolist()
+        return {"voxel_iou": iou / views} if views else {}
 
     def samples_now(self, samples: Samples) -> Samples:
         """The labelled pairs, and those of objects with pseudo-labels once there are any."""

@@ -9,19 +9,22 @@ from typing import Any
 
 import ray.train
 
-from sem3d.config import Experiment, digest
+from sem3d.config import Experiment
 from sem3d.errors import UserError
 from sem3d.methods import class_path, method_class, registered_name
 from sem3d.methods.method import Method
 from sem3d.training.cluster import connect
 from sem3d.training.elastic import ElasticTrainer
+from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
-from sem3d.training.progress import lines_printed
-from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
-from sem3d.training.tracking import close_run, open_run, write_what_waits
+from sem3d.training.progress import duration, lines_printed
+from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
+from sem3d.training.tracking import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.worker import first_error, worker_loop
+
+SECONDS_BETWEEN_TRIES = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,13 @@ def train(
     callbacks: Sequence[Any] = (),
     tags: dict[str, str] | None = None,
     say: Callable[[str], None] | None = None,
+    store_patience: float = 0.0,
 ) -> TrainingResult:
     """Trains a method, or goes on where the same run was interrupted, or returns at once if it is finished.
 
     ``callbacks`` go to Ray Train (a Tune trial passes its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's
-    ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output. Raises :class:`UserError` for
+    ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output; an MLflow store that is away is
+    tried again for ``store_patience`` seconds. Raises :class:`UserError` for
     what the user can mend, here or on any worker, :class:`Stopped` if the run was asked to stop (SIGTERM or SIGINT here, or
     ``STOP.make``), and Ray's own error once ``run.max_failures`` crashes are used up.
     """
@@ -66,14 +71,14 @@ def train(
         resources = cluster_resources()
         gpu = use_gpu(experiment, resources)
         check_cpus(experiment, resources)
-    data = digest([chosen.training_samples(experiment).digest, chosen.evaluation_samples(experiment).digest])
-    folder = open_run_folder(name, experiment, data)
+    folder = open_run_folder(name, experiment, data_digest(chosen, experiment))
     if finished:
         say(f"already finished: {folder}")
-        write_what_waits(experiment, finished["mlflow_run_id"], folder)
+        write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
         return _result(folder, finished)
     with held_alone(folder.parent, folder.name, wait=False):
-        uri, run_id = open_run(experiment, folder, {"method": name, **_tags(experiment), **(tags or {})})
+        described = {"method": name, **_tags(experiment), **(tags or {})}
+        uri, run_id = _open_patiently(experiment, folder, described, store_patience, say)
         settings = {
             "method_class": chosen,
             "experiment": experiment,
@@ -97,6 +102,21 @@ def train(
         finally:
             close_run(uri, run_id, folder, status)
         return _result(folder, outcome)
+
+
+def _open_patiently(
+    experiment: Experiment, folder: Path, tags: dict[str, str], patience: float, say: Callable[[str], None]
+) -> tuple[str, str]:
+    """:func:`open_run`, tried again for ``patience`` seconds unless the run is asked to stop meanwhile."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return open_run(experiment, folder, tags)
+        except StoreAway as error:
+            if time.monotonic() >= until or STOP.is_made(folder):
+                raise
+            say(f"{error}; it is tried again for {duration(until - time.monotonic())}")
+            time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
     database = store.uri.removeprefix("sqlite:///")
     if database != store.uri and not Path(database).is_file():
         raise UserError(
-            f"no MLflow store at {database} to look up {uri}: name its folder with --run.storage, or set MLFLOW_TRACKING_URI"
+            f"no MLflow store at {database} to look up {uri}: name the folder of runs (run.storage), or set MLFLOW_TRACKING_URI"
         )
     try:
         client = store_client(store.uri)

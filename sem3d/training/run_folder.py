@@ -6,6 +6,7 @@ from typing import Any
 
 from sem3d.config import Experiment, digest, flatten
 from sem3d.errors import UserError
+from sem3d.methods.method import Method
 from sem3d.training.json_files import write_json
 
 CONFIG_NAME = "config.json"
@@ -31,12 +32,25 @@ CIRCUMSTANCES = frozenset(
     }
 )
 """Leaves that do not decide what is learnt: a run may go on with others."""
+DATA_PLACE = "data.root"
+"""Where the data lie, which does not matter where they are the same."""
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Leaves that decide what is learnt, as JSON values."""
     leaves = {name: value for name, value in flatten(experiment).items() if name not in CIRCUMSTANCES}
     return json.loads(json.dumps(leaves, sort_keys=True, default=str))
+
+
+def data_digest(method: type[Method], experiment: Experiment) -> str:
+    """Identifies what a run learns from and is evaluated on, wherever it lies."""
+    return digest([method.training_samples(experiment).digest, method.evaluation_samples(experiment).digest])
+
+
+def content_name(method: str, experiment: Experiment, data: str) -> str:
+    """A name by what is learnt from which content: the place of the data is left out."""
+    leaves = {name: value for name, value in identity(experiment).items() if name != DATA_PLACE}
+    return f"{method}-{digest({**leaves, 'data': data})}"
 
 
 def run_name(method: str, experiment: Experiment) -> str:
@@ -72,12 +86,17 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
     if config.is_file():
         if experiment.resume == "never":
             raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
-        _refuse_other(json.loads(config.read_text()), settings, folder)
+        _refuse_other(read_config(folder), settings, folder)
     try:
         write_json(config, {**settings, "experiment": flatten(experiment)})
     except OSError as error:
         raise UserError(f"run.storage {folder.parent} cannot be written: {error}") from error
     return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What :func:`open_run_folder` wrote."""
+    return json.loads((folder / CONFIG_NAME).read_text())
 
 
 def write_result(folder: Path, outcome: dict[str, Any]) -> None:
@@ -98,6 +117,8 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     before, now = ({"method": run["method"], "data": run["data"], **run["identity"]} for run in (there, wanted))
+    if before["data"] == now["data"]:
+        before[DATA_PLACE] = now.get(DATA_PLACE)
     changes = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

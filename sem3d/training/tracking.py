@@ -32,11 +32,15 @@ SECONDS_BETWEEN_WRITES = 5.0
 SECONDS_BETWEEN_TRIES = 60.0
 
 
+class StoreAway(UserError):
+    """The MLflow store does not answer, or refuses."""
+
+
 def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> tuple[str, str]:
     """The store's URI and the id of the MLflow run of this run folder, new or found again; ``tags`` are added to it.
 
     The store is ``run.tracking_uri``, else ``MLFLOW_TRACKING_URI``, else a SQLite file in the storage folder, which is
-    made here once, under a lock. Raises :class:`UserError` where the store cannot be reached.
+    made here once, under a lock. Raises :class:`StoreAway` where the store cannot be reached.
     """
     store = LockedStore(run_folder.parent, experiment.run.tracking_uri)
     name = run_folder.name
@@ -56,7 +60,7 @@ def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> 
             if (run_folder / CONFIG_NAME).is_file():
                 client.log_artifact(run_id, str(run_folder / CONFIG_NAME))
     except store_errors() as error:
-        raise UserError(
+        raise StoreAway(
             f"MLflow store {store.uri} cannot be used ({first_line(error)}): start the server, or set run.tracking_uri"
         ) from error
     return store.uri, run_id
@@ -91,10 +95,10 @@ def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
         )
 
 
-def write_what_waits(experiment: Experiment, run_id: str, run_folder: Path) -> None:
+def write_what_waits(tracking_uri: str, run_id: str, run_folder: Path) -> None:
     """Gives the store what it did not take while the run went on, if anything; a store that is still away is no failure."""
     if is_waiting(run_folder / SPOOL_NAME):
-        Tracking(LockedStore(run_folder.parent, experiment.run.tracking_uri).uri, run_id, run_folder).flush()
+        Tracking(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
 
 
 class Tracking(NoTracking):

@@ -80,7 +80,7 @@ def test_voxels_are_solid_and_reach_as_far_as_the_shape(rendered):
             assert 0.005 < voxels.mean() < 0.5
 
 
-def test_a_projection_of_the_voxels_covers_the_silhouette_from_the_side(tmp_path):
+def test_voxels_have_the_axes_of_the_release(tmp_path):
     path = write_shape(tmp_path, generated_shape("chair", 0, 2))
     (mesh,) = find_meshes(tmp_path)[0]
     assert path.is_file()

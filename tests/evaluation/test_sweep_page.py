@@ -244,4 +244,26 @@ def test_a_class_without_truth_has_no_row(tmp_path: Path):
 def test_a_page_of_five_hundred_trials_is_small(tmp_path: Path):
     review = made_up(seeds=20, arms=("a", "b", "c", "d", "e"), budgets=(0.01, 0.05, 0.1, 0.2, 1.0))
     assert len(review.trials) == 500
+    names = tuple(f"class {number}" for number in range(21))
+    cells = [(arm, budget) for arm in review.arms for budget in review.budgets.values]
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (480, 1280, 3), np.uint8)).save(tmp_path / "noise.png")
+    review = replace(
+        review,
+        confusions=tuple(
+            Confusion(arm, budget, seed, "confusion", names, rng.integers(0, 10**6, (21, 21)).astype(float))
+            for arm, budget in cells
+            for seed in review.seeds
+        ),
+        pictures=tuple(
+            Picture(arm, budget, seed, "predictions", tmp_path / "noise.png")
+            for arm, budget in cells
+            for seed in (0, 1)
+        ),
+        class_tables=tuple(
+            ClassTable(arm, budget, seed, "iou_by_class", dict.fromkeys(names, 0.5))
+            for arm, budget in cells
+            for seed in review.seeds
+        ),
+    )
     assert len(render_page(review)) < 10_000_000

@@ -175,6 +175,10 @@ def test_a_small_sweep_from_a_fresh_clone_ends_with_its_table(head, clone, job_r
         "pri3d": "finished",
     }
     assert set(runs_in(tmp_path / "mlflow.db").values()) == {"FINISHED"}
+    report = sweep_folder(tmp_path, "small") / "report"
+    assert "scratch" in (report / "report.html").read_text()
+    assert (report / "budget_curve.png").stat().st_size > 5000
+    assert "models:/sem3d-pri3d@champion" in log
 
 
 def leaf_values(settings: dict[str, object]) -> list[str]:

@@ -8,6 +8,7 @@ from PIL import Image
 from jobs import evaluate, predict, report, train, tune
 from sem3d.datasets.shapenet_renders import load_view
 from sem3d.training.sweeps.records import read_trials
+from sem3d.training.tracking_store import store_client
 from tests.jobs.outcome import outcome
 
 TINY = [
@@ -64,7 +65,15 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
     image = load_view(index, row).image.transpose(1, 2, 0)
     Image.fromarray(image).save(tmp_path / "chair.png")
     store = ["--storage", tmp_path, "--image", tmp_path / "chair.png", "--out", tmp_path / "chair.glb"]
-    assert "42 vertices, 80 faces" in printed(predict.main, "ssr", *store)
+    text = printed(predict.main, "ssr", *store)
+    assert "42 vertices, 80 faces" in text
+    assert "experiment sem3d-predictions, run chair" in text
+    client = store_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (record,) = client.search_runs([client.get_experiment_by_name("sem3d-predictions").experiment_id])
+    assert record.data.params["model"] == "models:/sem3d-ssr@champion"
+    assert record.data.params["weights"].endswith(".safetensors")
+    turntable = np.asarray(Image.open(client.download_artifacts(record.info.run_id, "turntable.png", str(tmp_path))))
+    assert turntable.std() > 5
     mesh = trimesh.load(tmp_path / "chair.glb", force="mesh")
     assert mesh.volume > 0
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -123,9 +124,11 @@ def test_ssr_starts_from_scratch_or_from_its_own_weights_only(tmp_path):
     assert_close(other.decoder.bias.weight.detach(), weights["decoder.bias.weight"].detach())
 
 
-def test_a_cycle_of_no_steps_is_refused():
-    with pytest.raises(UserError, match=r"method\.cycle 0"):
-        tiny_method(method__cycle=0)
+@pytest.mark.parametrize("setting", ["cycle=0", "cycle_views=25", "cycle_views=-1"])
+def test_a_cycle_that_makes_no_sense_is_refused(setting):
+    leaf, value = setting.split("=")
+    with pytest.raises(UserError, match=rf"method\.{leaf} {value}"):
+        tiny_method(**{f"method__{leaf}": int(value)})
 
 
 def test_labels_come_back_from_their_json_state_exactly():
@@ -133,7 +136,7 @@ def test_labels_come_back_from_their_json_state_exactly():
     found = ViewpointLabels(
         torch.tensor([3, 4, 5]), torch.tensor([0.1 + 0.2, 1 / 3, 0.9]), torch.tensor([True, False, True])
     )
-    numbers = labels.add(found, torch.tensor([3, 4, 6]), step=2)
+    numbers = labels.add(found, torch.tensor([3, 4, 6]), step=2, others={})
     assert numbers["coverage"] == pytest.approx(2 / 3)
     assert numbers["accuracy"] == 0.5
     again = PseudoLabels()
@@ -155,7 +158,10 @@ def test_labels_come_back_from_their_json_state_exactly():
 def test_a_pass_that_accepts_nothing_has_no_accuracy():
     labels = PseudoLabels()
     nothing = ViewpointLabels(torch.zeros(2, dtype=torch.int64), torch.zeros(2), torch.zeros(2, dtype=torch.bool))
-    assert labels.add(nothing, torch.zeros(2, dtype=torch.int64), step=1) == {"coverage": 0.0, "new_coverage": 0.0}
+    assert labels.add(nothing, torch.zeros(2, dtype=torch.int64), step=1, others={}) == {
+        "coverage": 0.0,
+        "new_coverage": 0.0,
+    }
     assert labels.passes == 1
 
 
@@ -195,6 +201,16 @@ def test_a_run_labels_learns_from_the_labels_and_says_so(renders, tmp_path):
     assert len(labels["image"]) == unlabelled_images(experiment.data, experiment.run.storage).table.num_rows == 120
     assert [entry["step"] for entry in labels["history"]] == [1.0, 2.0]
     assert "label_coverage 1" in said
+
+
+def test_the_shapes_of_a_pass_are_those_that_an_evaluation_finds_at_its_step(renders, tmp_path):
+    experiment = accepting(tiny_experiment("ssr", renders, tmp_path), **{"schedule.steps": 3, "run.evaluate_every": 1})
+    views = {"method.cycle_views": experiment.data.evaluation_views}
+    said = run_here(Eager, override(experiment, views), tmp_path / "run")
+    (labels,) = state_of(tmp_path / "run")[1].values()
+    evaluated = [float(value) for value in re.findall(r"evaluation at step \d+ .*?voxel_iou ([\d.]+)", said)]
+    assert len(evaluated) == 3
+    assert [entry["voxel_iou"] for entry in labels["history"]] == pytest.approx(evaluated[:2], abs=1e-3)
 
 
 def test_a_network_that_is_wrong_about_labelled_images_labels_nothing(renders, tmp_path):
@@ -242,3 +258,4 @@ def test_a_worker_killed_in_the_middle_of_a_labelling_pass_leaves_labels_and_wei
         theirs[name] for name in ("image", "viewpoint", "pass")
     ]
     np.testing.assert_allclose(ours["confidence"], theirs["confidence"], rtol=1e-9)
+    assert ours["history"] == [pytest.approx(entry, rel=1e-9) for entry in theirs["history"]]

@@ -82,7 +82,7 @@ def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Pa
         *["metrics", "tags", "value"],
         *["file", "file", "status"],
     ]
-    write_what_waits(toy_experiment(tmp_path), run_id, tmp_path / "mine")
+    write_what_waits("", run_id, tmp_path / "mine")
     assert waiting(tmp_path / "mine") == []
     client = store_client(uri)
     run = client.get_run(run_id)

@@ -35,9 +35,13 @@ def on_paper(picture: Rendered) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def label_history(history: Sequence[dict[str, float]]) -> UInt8[np.ndarray, "height width 3"]:
-    """Share of the unlabelled images that have a pseudo-label, and of these that are right, by step (SSR, Figure 4)."""
+    """How many unlabelled images have a pseudo-label, how many of these are right, and voxel IoU, by step (SSR, Figure 4)."""
     figure, axes = empty_plot(6.0, 3.6)
-    names = {"coverage": "of the unlabelled images have a label", "accuracy": "of these labels are right"}
+    names = {
+        "coverage": "of the unlabelled images have a label",
+        "accuracy": "of these labels are right",
+        "voxel_iou": "voxel IoU on held-out objects",
+    }
     for number, (key, meaning) in enumerate(names.items()):
         points = [(entry["step"], entry[key]) for entry in history if key in entry]
         if points:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sem3d.errors import UserError
 from sem3d.evaluation.wording import budget_text
+from sem3d.methods import method_class
+from sem3d.training.run_folder import data_digest, read_config
 from sem3d.training.sweeps.parent_run import open_parent
 from sem3d.training.sweeps.plan import Plan, Request
 from sem3d.training.sweeps.records import (
@@ -64,6 +66,18 @@ def refuse_other_trials(whole: Plan, folder: Path) -> None:
         trial = planned.get((record.arm, record.budget, record.seed))
         if trial and trial.key != record.key:
             raise UserError(f"sweep {folder} tried {trial.label} with other settings: choose another --name")
+
+
+def refuse_other_data(whole: Plan, folder: Path) -> None:
+    """Raises :class:`UserError` if the data have changed since a trial of the plan was finished; looks at one of them."""
+    records = {record.key: record for record in read_trials(folder) if record.status == "finished"}
+    for trial in whole.trials:
+        record = records.get(trial.key)
+        if record:
+            learnt_from = read_config(Path(record.run_folder))["data"]
+            if learnt_from != data_digest(method_class(trial.method), trial.experiment):
+                raise UserError(f"the data have changed since sweep {folder} ran {trial.label}: choose another --name")
+            return
 
 
 def _asked_settings(request: Request) -> dict[str, Any]:

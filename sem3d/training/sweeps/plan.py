@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.evaluation.wording import budget_text
 from sem3d.methods import method_class
-from sem3d.training.run_folder import CIRCUMSTANCES, identity, read_result, run_folder, run_name
+from sem3d.training.run_folder import (
+    CIRCUMSTANCES,
+    content_name,
+    data_digest,
+    identity,
+    read_result,
+    run_folder,
+    run_name,
+)
 from sem3d.training.sweeps.space import Arm, Space
 
 PLACES = (
@@ -60,7 +69,7 @@ class Pretraining:
     """A training whose last checkpoint trials start from; the same for all that ask the same of it."""
 
     key: str
-    """Name of its run, which ``train`` makes from its settings: other sweeps find it too."""
+    """Name of its run, made from its settings and, by :func:`by_content`, its data: other sweeps find it too."""
     arm: str
     """The first arm that needs it."""
     seed: int
@@ -125,6 +134,24 @@ def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Pla
     if best:
         asked = [trial_of(request, arm, budget, seed, best.get(arm, {})) for arm, budget, seed in cells(request)]
     return Plan(name=name, trials=tuple(with_leaves(trial, {"run.name": f"{name}-{trial.key}"}) for trial in asked))
+
+
+def by_content(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """``trials`` whose pretrainings are named by their settings and the content of their data, not by where these lie.
+
+    So the same data elsewhere are not pretrained on again, and other data in the same place are.
+    """
+    named: dict[str, Pretraining] = {}
+    for before in {trial.pretraining.key: trial.pretraining for trial in trials if trial.pretraining}.values():
+        data = data_digest(method_class(before.method), before.experiment)
+        name = content_name(before.method, before.experiment, data)
+        named[before.key] = replace(before, key=name, experiment=override(before.experiment, {"run.name": name}))
+    return tuple(
+        replace(trial, pretraining=now, settings=trial.settings | {"init": now.key})
+        if (now := trial.pretraining and named[trial.pretraining.key])
+        else trial
+        for trial in trials
+    )
 
 
 def cells(request: Request) -> list[tuple[str, float, int]]:

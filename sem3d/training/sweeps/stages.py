@@ -1,6 +1,7 @@
 """The stages of a sweep, one after the other: search, pretrainings, trials; each runs what is not on record as done."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from sem3d.evaluation.wording import budget_text
 from sem3d.training.folder_requests import STOP
 from sem3d.training.sweeps.arm_search import ArmSearch, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials
-from sem3d.training.sweeps.opening import refuse_other_trials
+from sem3d.training.sweeps.opening import refuse_other_data, refuse_other_trials
 from sem3d.training.sweeps.parent_run import PARENT_TAG
-from sem3d.training.sweeps.plan import Plan, Pretraining, Request, Trial, plan
+from sem3d.training.sweeps.plan import Plan, Pretraining, Request, Trial, by_content, plan
 from sem3d.training.sweeps.records import (
     PretrainingRecord,
     SweepRecord,
@@ -43,7 +44,9 @@ class Stages:
         if STOP.is_made(self.folder):
             return []
         whole = plan(self.request, best)
+        whole = replace(whole, trials=by_content(whole.trials))
         refuse_other_trials(whole, self.folder)
+        refuse_other_data(whole, self.folder)
         self._pretrain(whole)
         if STOP.is_made(self.folder):
             return []
@@ -57,7 +60,7 @@ class Stages:
 
     def _search(self) -> dict[str, dict[str, Any]]:
         """The best hyperparameters of each arm; an arm without any is noted as broken."""
-        models = {trial.arm: trial for trial in search_trials(self.request)}
+        models = {trial.arm: trial for trial in by_content(search_trials(self.request))}
         self._pretrain(Plan(name=self.record.name, trials=tuple(models.values())))
         best = {}
         for arm, model in models.items():

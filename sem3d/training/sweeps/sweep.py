@@ -19,10 +19,11 @@ from sem3d.training.sweeps.forecast import Forecast, Terms, forecast, in_words, 
 from sem3d.training.sweeps.opening import open_sweep
 from sem3d.training.sweeps.parent_run import close_parent
 from sem3d.training.sweeps.plan import Request, plan
-from sem3d.training.sweeps.records import SweepRecord, read_trials, sweep_folder, write_sweep
+from sem3d.training.sweeps.records import SweepRecord, read_pretrainings, read_trials, sweep_folder, write_sweep
 from sem3d.training.sweeps.spent import clocked, spent_in_all
 from sem3d.training.sweeps.stages import Stages
 from sem3d.training.sweeps.table import cost_of_a_trial, sweep_table
+from sem3d.training.tracking import write_what_waits
 
 WHOLE = "sweep"
 
@@ -82,6 +83,9 @@ def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str],
     from sem3d.training.sweeps.review import publish
 
     trials = read_trials(folder)
+    for ended in (*read_pretrainings(folder), *trials):
+        if ended.mlflow_run_id:
+            write_what_waits(record.tracking_uri, ended.mlflow_run_id, Path(ended.run_folder))
     spent = {"trials": float(sum(trial.status == "finished" for trial in trials)), **spent_in_all(folder, WHOLE)}
     spent["money"] = money(spent, terms)
     record = replace(record, spent=spent)

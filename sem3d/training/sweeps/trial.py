@@ -26,6 +26,8 @@ from sem3d.training.sweeps.tuner import ON_THE_HEAD
 from sem3d.training.tracking_store import first_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
+STORE_PATIENCE = 600.0
+"""Seconds that a training of a sweep waits at its start for an MLflow server that has gone away."""
 
 
 def resources_of(experiment: Experiment) -> Resources:
@@ -60,7 +62,8 @@ class PretrainingWork:
 
         def run(say: Callable[[str], None]) -> TrainingResult:
             with held_alone(wanted.experiment.run.storage, f"pretraining-{key}"):
-                return train(wanted.method, wanted.experiment, tags={"stage": "pretraining"}, say=say)
+                tags = {"stage": "pretraining"}
+                return train(wanted.method, wanted.experiment, tags=tags, say=say, store_patience=STORE_PATIENCE)
 
         result, error = attempt(self.folder, key, wanted.method, wanted.experiment, run)
         record = PretrainingRecord(key=key, method=wanted.method, arm=wanted.arm, seed=wanted.seed)
@@ -96,13 +99,13 @@ def run_trial(
     trial: Trial, folder: Path, records: Path, tags: dict[str, str], callbacks: Sequence[Any] = ()
 ) -> TrialRecord | None:
     """Runs a trial of the sweep in ``folder`` and records in ``records`` how it ended; ``None`` where it was asked to stop."""
-    result, error = attempt(
-        folder,
-        trial.key,
-        trial.method,
-        trial.experiment,
-        lambda say: train(trial.method, with_start(trial), callbacks=callbacks, tags=tags_of(trial) | tags, say=say),
-    )
+
+    def run(say: Callable[[str], None]) -> TrainingResult:
+        told = tags_of(trial) | tags
+        start = with_start(trial)
+        return train(trial.method, start, callbacks=callbacks, tags=told, say=say, store_patience=STORE_PATIENCE)
+
+    result, error = attempt(folder, trial.key, trial.method, trial.experiment, run)
     if result is None and not error:
         return None
     record = record_of(trial, result, error, spent_on(folder, trial.key))

@@ -1,11 +1,11 @@
-"""A toy sweep in a process of its own, for tests that kill it: ``python sweep_script.py ROOMS STORAGE``."""
+"""A toy sweep in a process of its own, for tests that kill it: ``python sweep_script.py REQUEST ROOMS STORAGE``."""
 
 import sys
 from pathlib import Path
 
 from sem3d.training.sweeps.forecast import Terms
 from sem3d.training.sweeps.sweep import run_sweep
-from tests.training.sweeps.sweep_toys import small_request
+from tests.training.sweeps.sweep_toys import REQUESTS
 
 
 def say(line: str) -> None:
@@ -13,5 +13,5 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    rooms, storage = map(Path, sys.argv[1:3])
-    run_sweep(small_request(rooms, storage), Terms(probe_steps=0), say)
+    rooms, storage = map(Path, sys.argv[2:4])
+    run_sweep(REQUESTS[sys.argv[1]](rooms, storage), Terms(probe_steps=0), say)

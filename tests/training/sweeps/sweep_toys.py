@@ -4,6 +4,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ray import tune
+
 from sem3d.training.sweeps.plan import Request
 from sem3d.training.sweeps.space import space_of
 
@@ -75,3 +77,12 @@ def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = Non
 def small_request(rooms: Path, storage: Path) -> Request:
     """A pretraining and two trials."""
     return toy_request(rooms, storage, budgets=(1.0,), seeds=(0,))
+
+
+def searching_request(rooms: Path, storage: Path) -> Request:
+    """Two points of a search and one trial."""
+    space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
+    return toy_request(rooms, storage, space=space, arms=("scratch",), budgets=(1.0,), seeds=(0,), search=2)
+
+
+REQUESTS = {"small": small_request, "searching": searching_request}

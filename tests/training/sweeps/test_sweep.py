@@ -1,7 +1,9 @@
 """Running sweeps: what is left is run, what failed is told, what was done stays; trainings are played by a function."""
 
 import json
+import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,15 +12,18 @@ from mlflow.tracking import MlflowClient
 
 from sem3d.config import flatten
 from sem3d.errors import UserError
+from sem3d.methods import method_class
 from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
-from sem3d.training.run_folder import open_run_folder, read_result, run_folder, write_result
+from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
+from sem3d.training.spool import Spool
 from sem3d.training.sweeps import review, stages, trial
 from sem3d.training.sweeps.forecast import Terms, concurrency
 from sem3d.training.sweeps.parent_run import SWEEP_TAG
-from sem3d.training.sweeps.plan import plan
-from sem3d.training.sweeps.records import read_pretrainings, read_sweep, read_trials
+from sem3d.training.sweeps.plan import Pretraining, Request, by_content, plan
+from sem3d.training.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
 from sem3d.training.sweeps.sweep import run_sweep
+from sem3d.training.tracking import SPOOL_NAME
 from tests.training.sweeps.sweep_toys import toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -36,14 +41,14 @@ class Trainings:
         monkeypatch.setattr(stages, "run_all", self.run_all)
         monkeypatch.setattr(review, "publish", lambda folder: [f"published {folder.name}"])
 
-    def train(self, method, experiment, *, callbacks=(), tags=None, say=None):
+    def train(self, method, experiment, *, callbacks=(), tags=None, say=None, store_patience=0.0):
         folder = run_folder(method, experiment)
         self.begun.append(folder.name)
         say("step 1/1")
         for part, fault in self.faults.items():
             if part in folder.name or part == method:
                 raise fault
-        open_run_folder(method, experiment, "data")
+        open_run_folder(method, experiment, data_digest(method_class(method), experiment))
         checkpoint = folder / "checkpoints" / "step-00000001"
         checkpoint.mkdir(parents=True, exist_ok=True)
         score = experiment.data.budget if hasattr(experiment.data, "budget") else 0.0
@@ -64,6 +69,12 @@ class Trainings:
 def trainings(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return Trainings(monkeypatch)
+
+
+def pretrainings(request: Request) -> list[Pretraining]:
+    return list(
+        {one.pretraining.key: one.pretraining for one in by_content(plan(request).trials) if one.pretraining}.values()
+    )
 
 
 def table(folder: Path) -> list[tuple]:
@@ -124,7 +135,7 @@ def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, tra
 
 def test_a_failed_pretraining_fails_the_trials_that_need_it_and_no_other(rooms, tmp_path, trainings):
     request = toy_request(rooms, tmp_path)
-    first, second = plan(request).pretrainings
+    first, second = pretrainings(request)
     trainings.faults = {first.key: RuntimeError("no memory")}
     with pytest.raises(UserError, match=r"2 trials failed.*its pretraining failed: no memory"):
         run_sweep(request, NO_PROBE, [].append)
@@ -144,10 +155,40 @@ def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):
     other = toy_request(rooms, tmp_path, {"optim.lr": 0.5})
     folder = run_sweep(other, NO_PROBE, [].append)
     checkpoints = {item.checkpoint for item in read_pretrainings(folder)}
-    assert checkpoints == {item.checkpoint() for item in plan(other).pretrainings}
+    assert checkpoints == {item.checkpoint() for item in pretrainings(other)}
     starts = {flatten(trial.experiment)["init"] for trial in plan(other).trials if trial.arm == "scratch"}
     assert starts == {"scratch"}
-    assert all(read_result(run_folder(item.method, item.experiment)) for item in plan(other).pretrainings)
+    assert all(read_result(run_folder(item.method, item.experiment)) for item in pretrainings(other))
+
+
+def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_their_place_are_not_taken_for_them(
+    rooms, tmp_path, trainings
+):
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(rooms, here)
+    shutil.copytree(rooms, there)
+
+    def pretrained_in(folder: Path) -> set[str]:
+        return {item.run_folder for item in read_pretrainings(folder)}
+
+    before = pretrained_in(run_sweep(toy_request(here, tmp_path, arms=("pri3d",)), NO_PROBE, [].append))
+    assert pretrained_in(run_sweep(toy_request(there, tmp_path, arms=("pri3d",)), NO_PROBE, [].append)) == before
+    shutil.rmtree(sorted(path for path in (here / "scans").iterdir() if path.is_dir())[0])
+    with pytest.raises(UserError, match="the data have changed since sweep"):
+        run_sweep(toy_request(here, tmp_path, arms=("pri3d",)), NO_PROBE, [].append)
+    changed = toy_request(here, tmp_path, arms=("pri3d",), name="changed")
+    assert not pretrained_in(run_sweep(changed, NO_PROBE, [].append)) & before
+
+
+def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path, trainings):
+    folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+    record, ended = read_sweep(folder), read_trials(folder)[0]
+    client = MlflowClient(record.tracking_uri)
+    child = client.create_run(client.get_run(record.mlflow_run_id).info.experiment_id)
+    write_record(folder, replace(ended, mlflow_run_id=child.info.run_id))
+    Spool(Path(ended.run_folder) / SPOOL_NAME).add({"kind": "tags", "values": {"late": "yes"}})
+    run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+    assert client.get_run(child.info.run_id).data.tags["late"] == "yes"
 
 
 def test_time_adds_up_over_attempts(rooms, tmp_path, trainings):

@@ -1,0 +1,39 @@
+"""A prediction from one picture as an MLflow run of its own: what went in, what came out, and by which model."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from sem3d.training.tracking_store import LockedStore, first_line, revision, store_client, store_errors
+
+EXPERIMENT = "sem3d-predictions"
+
+
+def record_prediction(
+    store: LockedStore, made_by: dict[str, str], given: Path, made: Path, turntable: UInt8[np.ndarray, "height width 3"]
+) -> str:
+    """Stores the files ``given`` and ``made`` and the picture of the result, with the parameters ``made_by``.
+
+    Returns a line that says where; a store that is away is no failure, the line says so then.
+    """
+    run_id = ""
+    try:
+        with store.locked():
+            client = store_client(store.uri)
+            experiment = store.experiment_id(client, EXPERIMENT)
+        run_id = client.create_run(experiment, run_name=given.stem, tags=revision()).info.run_id
+        for name, value in made_by.items():
+            client.log_param(run_id, name, value)
+        client.log_image(run_id, Image.fromarray(turntable), "turntable.png")
+        client.log_artifact(run_id, str(given), "input")
+        client.log_artifact(run_id, str(made), "mesh")
+        client.set_terminated(run_id)
+    except store_errors() as error:
+        if run_id:
+            with suppress(*store_errors()):
+                client.set_terminated(run_id, "FAILED")
+        return f"not in MLflow: store {store.uri} cannot be used ({first_line(error)})"
+    return f"MLflow     {store.uri}, experiment {EXPERIMENT}, run {given.stem}"
