@@ -4,4 +4,4 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 exec python -m jobs.tune pri3d --arms scratch pri3d --budgets 0.2 1 --seeds 1 --probe-steps 0 \
-  --set schedule.steps=80 pretrain.schedule.steps=120 "$@"
+  --set schedule.steps=60 pretrain.schedule.steps=80 "$@"
