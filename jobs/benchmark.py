@@ -14,19 +14,20 @@ CASES = ("sens", "overlap", "stream", "ray_train", "sparse_convolution", "silhou
 
 
 def main() -> None:
-    """Runs the named cases, or all, and prints one row a measurement."""
+    """Runs the named cases, or all, and prints a table of each as soon as it is measured."""
     if sys.argv[1:] in (["-h"], ["--help"]):
         print(f"{__doc__}\ncases: {', '.join(CASES)}")
         return
     chosen = sys.argv[1:] or CASES
     if unknown := sorted(set(chosen) - set(CASES)):
         raise UserError(f"unknown benchmark '{unknown[0]}': choose from {', '.join(CASES)}")
-    rows = []
     for case in chosen:
         print(f"measuring {case} ...", file=sys.stderr, flush=True)
-        for what, ours, other, unit in import_module(f"jobs.benchmarks.{case}").run():
-            rows.append({"measured": what, "sem3d": ours, "rival": other, "unit": unit, "ratio": ours / other})
-    print(format_table(rows, ["measured", "sem3d", "rival", "unit", "ratio"]))
+        rows = [
+            {"measured": what, "sem3d": ours, "rival": other, "unit": unit, "ratio": ours / other}
+            for what, ours, other, unit in import_module(f"jobs.benchmarks.{case}").run()
+        ]
+        print(format_table(rows, ["measured", "sem3d", "rival", "unit", "ratio"]), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def run() -> list[tuple[str, float, float, str]]:
     with tempfile.TemporaryDirectory() as folder:
         rooms = Path(folder) / "rooms"
         write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
-        config = replace(laptop().data, root=str(rooms), height=240, width=320)
+        data = laptop().data
+        config = replace(data, root=str(rooms), height=240, width=320, prepare=replace(data.prepare, stride=1))
         samples = pair_samples(config, folder, 0, "train", voxels=True, depth=False)
         with_ray(samples)
         rounds = [(with_ray(samples), with_data_loader(samples, workers)) for _ in range(ROUNDS)]

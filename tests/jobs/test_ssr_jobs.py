@@ -37,8 +37,10 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
         return out
 
     shapes = ["--shapes.objects", 6, "--arms", "softras", "ssr", "--budgets", 2, "inf", "--seeds", 1]
-    text = printed(tune.main, "ssr", "--storage", tmp_path, "--probe-steps", 0, *shapes, "--set", *TINY)
+    text = printed(tune.main, "ssr", "--storage", tmp_path, "--probe-steps", 1, *shapes, "--set", *TINY)
     assert "rendered 6 objects" in text
+    assert "probing ssr: 1 steps" in text
+    assert "0 GPUs; estimate: " in text
     assert "models:/sem3d-ssr@champion" in text
     sweep = next((tmp_path / "sweeps").iterdir())
     trials = read_trials(sweep)

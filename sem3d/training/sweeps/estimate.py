@@ -65,7 +65,7 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
     """The pace of a kind of training, measured once for each storage folder by a run of ``steps`` steps."""
     kind = kind_of(method, experiment)
     path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
-    with held_alone(experiment.run.storage, f"probe-{kind}"):
+    with held_alone(experiment.run.storage, f"pace-{kind}"):
         if not path.is_file():
             say(f"probing {method}: {steps} steps")
             write_json(path, asdict(_measure(method, experiment, steps, f"probe-{kind}")))

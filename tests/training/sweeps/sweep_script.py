@@ -14,4 +14,4 @@ def say(line: str) -> None:
 
 if __name__ == "__main__":
     rooms, storage = map(Path, sys.argv[2:4])
-    run_sweep(REQUESTS[sys.argv[1]](rooms, storage), Terms(probe_steps=0), say)
+    run_sweep(REQUESTS[sys.argv[1]](rooms, storage), Terms(probe_steps=0, max_concurrent=1), say)

@@ -75,8 +75,8 @@ def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = Non
 
 
 def small_request(rooms: Path, storage: Path) -> Request:
-    """A pretraining and two trials."""
-    return toy_request(rooms, storage, budgets=(1.0,), seeds=(0,))
+    """A pretraining and two trials, each in the process that Tune keeps for it."""
+    return toy_request(rooms, storage, {"run.workers": 0}, budgets=(1.0,), seeds=(0,))
 
 
 def searching_request(rooms: Path, storage: Path) -> Request:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 from mlflow.tracking import MlflowClient
 
 from sem3d.training.sweeps.forecast import Terms
@@ -23,19 +24,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 ROOT = Path(__file__).parents[3]
 LONGEST_WAIT = 600.0
+ONE_BY_ONE = Terms(probe_steps=0, max_concurrent=1)
 
 
-def start(request: str, rooms: Path, storage: Path) -> subprocess.Popen:
+def start(request: str, rooms: Path, storage: Path, address: str = "") -> subprocess.Popen:
+    """A driver on the cluster at ``address``, or on one of its own."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")
     }
+    environment |= {"RAY_ADDRESS": address} if address else {}
     command = [sys.executable, "-m", "tests.training.sweeps.sweep_script", request, str(rooms), str(storage)]
     with (storage / "driver.log").open("a") as log:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def kill_when(ready: Callable[[], bool], request: str, rooms: Path, storage: Path) -> None:
-    driver, deadline = start(request, rooms, storage), time.monotonic() + LONGEST_WAIT
+def kill_when(ready: Callable[[], bool], request: str, rooms: Path, storage: Path, address: str = "") -> None:
+    driver, deadline = start(request, rooms, storage, address), time.monotonic() + LONGEST_WAIT
     while not ready():
         assert driver.poll() is None, (storage / "driver.log").read_text()
         assert time.monotonic() < deadline, (storage / "driver.log").read_text()
@@ -56,21 +60,22 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, r
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     killed.mkdir()
-    undisturbed = run_sweep(small_request(rooms, alone), Terms(probe_steps=0), [].append)
+    cluster = ray.get_runtime_context().gcs_address
+    undisturbed = run_sweep(small_request(rooms, alone), ONE_BY_ONE, [].append)
     request = small_request(rooms, killed)
     whole, folder = plan(request), sweep_folder(killed, plan(request).name)
     before = by_content(whole.trials)[-1].pretraining
     pretraining = killed / before.key / "checkpoints"
-    kill_when(lambda: bool(list(pretraining.glob("step-*"))), "small", rooms, killed)
+    kill_when(lambda: bool(list(pretraining.glob("step-*"))), "small", rooms, killed, cluster)
     assert read_trials(folder) == []
 
     def in_a_later_trial() -> bool:
         runs = [path for path in killed.glob(f"{folder.name}-*/config.json")]
         return len(read_trials(folder)) >= 1 and len(runs) >= 2
 
-    kill_when(in_a_later_trial, "small", rooms, killed)
+    kill_when(in_a_later_trial, "small", rooms, killed, cluster)
     assert 1 <= len(read_trials(folder)) < 2
-    last = start("small", rooms, killed)
+    last = start("small", rooms, killed, cluster)
     assert last.wait(LONGEST_WAIT) == 0, (killed / "driver.log").read_text()
     assert table(folder) == table(undisturbed)
     assert len(table(folder)) == 2

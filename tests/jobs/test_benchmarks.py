@@ -1,0 +1,29 @@
+"""Every case of the benchmark runs and measures something; the figures themselves are not looked at."""
+
+from importlib import import_module
+
+import pytest
+
+from jobs.benchmark import CASES
+
+SMALL = {
+    "sens": {"FRAMES": 30, "ROUNDS": 1},
+    "overlap": {"FRAMES": 6, "SAMPLED_PAIRS": 2, "ROUNDS": 1},
+    "stream": {"BATCHES": 3, "ROUNDS": 1},
+    "ray_train": {"STEPS": 2, "ROUNDS": 1},
+    "sparse_convolution": {"REPEATS": 1},
+    "silhouettes": {"ROUNDS": 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_measures_both_sides(case, ray_cluster, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    module = import_module(f"jobs.benchmarks.{case}")
+    for name, value in SMALL[case].items():
+        monkeypatch.setattr(module, name, value)
+    rows = module.run()
+    assert rows
+    assert all(ours > 0 and rival > 0 for _, ours, rival, _ in rows)
