@@ -49,5 +49,5 @@ def label_history(history: Sequence[dict[str, float]]) -> UInt8[np.ndarray, "hei
             axes.plot(steps, shares, color=COLOURS[number], marker=MARKERS[number], label=meaning)
     axes.set(xlabel="step", ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     return rendered(figure)
