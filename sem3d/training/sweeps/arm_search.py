@@ -11,7 +11,7 @@ from sem3d.errors import UserError
 from sem3d.training.folder_requests import STOP
 from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.parent_run import close_stopped
-from sem3d.training.sweeps.plan import Request, Trial, by_content, trial_of, with_leaves
+from sem3d.training.sweeps.plan import Plan, Request, Trial, by_content, trial_of, with_leaves
 from sem3d.training.sweeps.records import TrialRecord, read_trials, write_record
 from sem3d.training.sweeps.spent import spent_on
 from sem3d.training.sweeps.trial import run_trial
@@ -67,7 +67,7 @@ class ArmSearch:
     def __call__(self, key: str, point: dict[str, Any], callbacks: Sequence[Any]) -> None:
         """Runs the trial of a point; raises where it failed, so that Optuna hears of it."""
         write_json(self.records / "points" / f"{key}.json", point)
-        (trial,) = by_content([self.trial(point)])
+        (trial,) = by_content(Plan(name=self.sweep, trials=(self.trial(point),))).trials
         record = run_trial(trial, self.folder, self.records, self.tags | {"stage": "search"}, callbacks)
         if record and record.status == "failed":
             raise UserError(record.error)

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -136,22 +135,24 @@ def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Pla
     return Plan(name=name, trials=tuple(with_leaves(trial, {"run.name": f"{name}-{trial.key}"}) for trial in asked))
 
 
-def by_content(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """``trials`` whose pretrainings are named by their settings and the content of their data, not by where these lie.
+def by_content(whole: Plan) -> Plan:
+    """``whole`` with its pretrainings named by their settings and the content of their data, not by where these lie.
 
     So the same data elsewhere are not pretrained on again, and other data in the same place are.
     """
     named: dict[str, Pretraining] = {}
-    for before in {trial.pretraining.key: trial.pretraining for trial in trials if trial.pretraining}.values():
+    for before in whole.pretrainings:
         data = data_digest(method_class(before.method), before.experiment)
         name = content_name(before.method, before.experiment, data)
         named[before.key] = replace(before, key=name, experiment=override(before.experiment, {"run.name": name}))
-    return tuple(
-        replace(trial, pretraining=now, settings=trial.settings | {"init": now.key})
-        if (now := trial.pretraining and named[trial.pretraining.key])
-        else trial
-        for trial in trials
-    )
+
+    def renamed(trial: Trial) -> Trial:
+        if trial.pretraining is None:
+            return trial
+        now = named[trial.pretraining.key]
+        return replace(trial, pretraining=now, settings=trial.settings | {"init": now.key})
+
+    return replace(whole, trials=tuple(map(renamed, whole.trials)))
 
 
 def cells(request: Request) -> list[tuple[str, float, int]]:

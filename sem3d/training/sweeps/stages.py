@@ -1,7 +1,6 @@
 """The stages of a sweep, one after the other: search, pretrainings, trials; each runs what is not on record as done."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,7 @@ class Stages:
         best = self._search() if self.request.search else {}
         if STOP.is_made(self.folder):
             return []
-        whole = plan(self.request, best)
-        whole = replace(whole, trials=by_content(whole.trials))
+        whole = by_content(plan(self.request, best))
         refuse_other_trials(whole, self.folder)
         refuse_other_data(whole, self.folder)
         self._pretrain(whole)
@@ -60,8 +58,8 @@ class Stages:
 
     def _search(self) -> dict[str, dict[str, Any]]:
         """The best hyperparameters of each arm; an arm without any is noted as broken."""
-        models = {trial.arm: trial for trial in by_content(search_trials(self.request))}
-        self._pretrain(Plan(name=self.record.name, trials=tuple(models.values())))
+        models = {trial.arm: trial for trial in search_trials(self.request)}
+        self._pretrain(by_content(Plan(name=self.record.name, trials=tuple(models.values()))))
         best = {}
         for arm, model in models.items():
             asked = ArmSearch(request=self.request, arm=arm, sweep=self.record.name, folder=self.folder, tags=self.tags)

@@ -71,10 +71,8 @@ def trainings(monkeypatch):
     return Trainings(monkeypatch)
 
 
-def pretrainings(request: Request) -> list[Pretraining]:
-    return list(
-        {one.pretraining.key: one.pretraining for one in by_content(plan(request).trials) if one.pretraining}.values()
-    )
+def pretrainings(request: Request) -> tuple[Pretraining, ...]:
+    return by_content(plan(request)).pretrainings
 
 
 def table(folder: Path) -> list[tuple]:

@@ -64,8 +64,7 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, r
     undisturbed = run_sweep(small_request(rooms, alone), ONE_BY_ONE, [].append)
     request = small_request(rooms, killed)
     whole, folder = plan(request), sweep_folder(killed, plan(request).name)
-    before = by_content(whole.trials)[-1].pretraining
-    pretraining = killed / before.key / "checkpoints"
+    pretraining = killed / by_content(whole).pretrainings[0].key / "checkpoints"
     kill_when(lambda: bool(list(pretraining.glob("step-*"))), "small", rooms, killed, cluster)
     assert read_trials(folder) == []
 
