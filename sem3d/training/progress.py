@@ -98,6 +98,20 @@ def log_line(run_folder: Path, line: str) -> None:
 
 
 @contextmanager
+def records_logged(run_folder: Path) -> Iterator[None]:
+    """Puts what sem3d logs meanwhile among the run's progress lines; a process may outlive the run, and even its folder."""
+    logger = logging.getLogger("sem3d")
+    handlers, level = logger.handlers, logger.level
+    logger.handlers = [ProgressHandler(run_folder)]
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers = handlers
+        logger.setLevel(level)
+
+
+@contextmanager
 def lines_printed(run_folder: Path, say: Callable[[str], None], interval: float = 0.2) -> Iterator[None]:
     """Passes on every line that is added to the run's progress log meanwhile."""
     path = run_folder / LOG_NAME

@@ -1,9 +1,9 @@
 """What Ray Train runs on every worker: finds out who it is, trains, and brings the user's errors home."""
 
 import json
-import logging
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from sem3d.training.no_tracking import NoTracking
-from sem3d.training.progress import ProgressHandler
+from sem3d.training.progress import records_logged
 from sem3d.training.tracking import Tracking
 
 
@@ -34,9 +34,10 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
         return {"user_error": line}
     torch.set_num_threads(max(1, int(settings["experiment"].run.cpus_per_worker)))
     try:
-        context = _context(settings)
-        _say_where(context)
-        return fit(settings["method_class"], settings["experiment"], context)
+        with _told(settings):
+            context = _context(settings)
+            _say_where(context)
+            return fit(settings["method_class"], settings["experiment"], context)
     except UserError as error:
         _write_error(errors, str(error))
         if not _all_know(errors, seconds=2.0):
@@ -84,13 +85,13 @@ def _say_where(context: TrainingContext) -> None:
     context.say(f"workers: {len(nodes)}, on {len(set(nodes))} node{'s' if len(set(nodes)) > 1 else ''}")
 
 
+def _told(settings: dict[str, Any]) -> AbstractContextManager[None]:
+    return records_logged(Path(settings["run_folder"])) if distributed.rank() == 0 else nullcontext()
+
+
 def _context(settings: dict[str, Any]) -> TrainingContext:
     run_folder = Path(settings["run_folder"])
     leads = distributed.rank() == 0
-    if leads:
-        logger = logging.getLogger("sem3d")
-        logger.setLevel(logging.INFO)
-        logger.handlers[:] = [ProgressHandler(run_folder)]
     listened_to = {"report": ray.train.report, "reclaimed": reclaim_time} if settings["experiment"].run.workers else {}
     return TrainingContext(
         run_folder=run_folder,

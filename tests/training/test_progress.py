@@ -1,6 +1,8 @@
+import logging
+import shutil
 from pathlib import Path
 
-from sem3d.training.progress import Progress, duration, lines_printed, log_line, progress_line
+from sem3d.training.progress import LOG_NAME, Progress, duration, lines_printed, log_line, progress_line, records_logged
 
 
 def test_a_progress_line_says_where_the_run_is():
@@ -32,3 +34,13 @@ def test_lines_of_the_log_are_printed_once_and_only_new_ones(tmp_path: Path):
         log_line(tmp_path, "first")
         log_line(tmp_path, "second\nand third")
     assert said == ["first", "second and third"]
+
+
+def test_what_sem3d_logs_is_in_the_run_only_while_it_lasts_and_the_process_may_outlive_its_folder(tmp_path: Path):
+    logger = logging.getLogger("sem3d.networks.sparse.convolution")
+    with records_logged(tmp_path):
+        logger.info("backend torch")
+    logger.info("said later")
+    assert (tmp_path / LOG_NAME).read_text() == "backend torch\n"
+    shutil.rmtree(tmp_path)
+    logger.info("nobody listens")
