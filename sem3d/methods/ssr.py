@@ -100,9 +100,6 @@ class SSRConfig:
     """Pairs of images that the viewpoint loss counts."""
     pair_draws: int = 32
     """Positives, and negatives, drawn a step."""
-    viewpoint_views: Literal[1, 2] = 1
-    """Views of each labelled object in a batch that the labelling network learns from. 1 is the released code; 2 gives it about
-    four times the positive pairs."""
     viewpoint_lr: float = 1e-4
     """Peak learning rate of the network that labels."""
     sigma: float = 1e-4
@@ -173,7 +170,6 @@ def laptop() -> Experiment:
             rule="released",
             cycle=100,
             gate=0.9,
-            viewpoint_views=2,
             viewpoint_lr=1e-3,
         ),
         data=ObjectRenders(labelled=2),
@@ -289,14 +285,12 @@ class SSR(Method):
         return {name: config.reconstruction * global_mean(mean * count, count) for name, mean in means.items()}
 
     def viewpoint_losses(self, batch: SSRBatch, step: int) -> dict[str, Tensor]:
-        """Loss of the labelling network on the views of every labelled object of the global batch, plain and turned."""
+        """Loss of the labelling network on the first view of every labelled object of the global batch, plain and turned."""
         draws = torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step)
-        views = self.experiment.method.viewpoint_views
-        mine = (batch.labelled & batch.usable).bool().repeat_interleave(views)
-        images = self.as_input(batch.image[:, :views].flatten(0, 1)[mine])
+        mine = (batch.labelled & batch.usable).bool()
+        images = self.as_input(batch.image[mine, 0])
         labelled = global_rows(mine.to(torch.uint8)).bool()
-        of_views = batch.viewpoint[:, :views].flatten(), batch.object.repeat_interleave(views)
-        viewpoints, objects = (global_rows(values)[labelled] for values in of_views)
+        viewpoints, objects = (global_rows(values)[labelled] for values in (batch.viewpoint[:, 0], batch.object))
         plain, accuracy = self.viewpoint_loss(self.features(images, mine)[labelled], viewpoints, objects, draws)
         if accuracy == accuracy:
             self.accuracy.fill_(accuracy)
@@ -308,9 +302,9 @@ class SSR(Method):
         return losses
 
     def features(
-        self, images: Float[Tensor, "labelled 4 64 64"], mine: Bool[Tensor, " image"]
-    ) -> Float[Tensor, "global_image dim"]:
-        """Features of every worker's labelled images, in their places among all images; zeros in the others."""
+        self, images: Float[Tensor, "image 4 64 64"], mine: Bool[Tensor, " batch"]
+    ) -> Float[Tensor, "global_batch dim"]:
+        """Features of every worker's labelled images, in the rows of the global batch; zeros in the others."""
         features = self.viewpoints(images)
         places = mine.nonzero()[:, 0]
         return global_rows(features.new_zeros(len(mine), features.shape[1]).index_add(0, places, features))
