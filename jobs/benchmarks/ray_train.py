@@ -1,8 +1,9 @@
 """Optimiser steps a second of a whole sem3d run on Ray against bare torch DDP.
 
 Both train Pri3D's laptop preset on the frame pairs of generated rooms, with as many processes, one thread each, and read data
-in as many processes again. The rival is a plain DistributedDataParallel loop over a DataLoader: no checkpoints, no guard
-against losses that are not finite, no MLflow. Timing starts at the first batch and leaves out the evaluation at the end.
+in as many processes of one thread again. The rival is a plain DistributedDataParallel loop over a DataLoader: no guard against
+losses that are not finite, no progress lines, no MLflow. Timing starts at the first batch and leaves out the evaluation and the
+checkpoint at the end, which the rival does not have.
 """
 
 import multiprocessing
@@ -18,6 +19,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
+from jobs.benchmarks.stream import one_thread
 from sem3d.config import Experiment, override
 from sem3d.datasets.stream import Samples, load_batch
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
@@ -26,7 +28,7 @@ from sem3d.methods.pri3d import Pri3D, laptop
 from sem3d.training.context import seed_everything
 from sem3d.training.launch import connect, train
 
-STEPS, ROUNDS, WORKERS = 60, 2, 1
+STEPS, ROUNDS, WORKERS = 40, 2, (1, 2)
 
 
 class Batches(Dataset):
@@ -34,11 +36,11 @@ class Batches(Dataset):
 
     def __init__(self, samples: Samples, experiment: Experiment, rank: int):
         self.samples, self.rank = samples, rank
-        self.batch, self.share = experiment.run.batch_size, experiment.run.batch_size // WORKERS
-        self.order = samples.order(experiment.run.seed)
+        self.batch, self.share = experiment.run.batch_size, experiment.run.batch_size // experiment.run.workers
+        self.order, self.steps = samples.order(experiment.run.seed), experiment.schedule.steps
 
     def __len__(self) -> int:
-        return STEPS
+        return self.steps
 
     def __getitem__(self, number: int) -> dict[str, np.ndarray]:
         start = number * self.batch + self.rank * self.share
@@ -53,21 +55,22 @@ def first(items: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
 def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing.SimpleQueue) -> None:
     """Process ``rank`` of the rival; process 0 reports steps a second."""
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store-{experiment.run.name}", WORKERS)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=WORKERS, timeout=timedelta(seconds=120))
+    workers = experiment.run.workers
+    store = dist.FileStore(f"{folder}/store-{experiment.run.name}", workers)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=workers, timeout=timedelta(seconds=120))
     seed_everything(experiment.run.seed)
     method = Pri3D(experiment).train()
     model = DistributedDataParallel(method)
     optimizer = method.optimizers(experiment.optim)["main"]
     batches = Batches(Pri3D.training_samples(experiment), experiment, rank)
     start = 0.0
-    for step, columns in enumerate(DataLoader(batches, num_workers=1, collate_fn=first)):
+    for step, columns in enumerate(DataLoader(batches, num_workers=1, collate_fn=first, worker_init_fn=one_thread)):
         start = start or time.perf_counter()
         optimizer.zero_grad()
         sum(model(method.Batch(**columns), step).values()).backward()
         optimizer.step()
     if rank == 0:
-        report.put(STEPS / (time.perf_counter() - start))
+        report.put(experiment.schedule.steps / (time.perf_counter() - start))
     dist.destroy_process_group()
 
 
@@ -75,7 +78,9 @@ def with_bare_ddp(folder: str, experiment: Experiment) -> float:
     """Steps a second of the rival."""
     spawn = multiprocessing.get_context("spawn")
     report = spawn.SimpleQueue()
-    processes = [spawn.Process(target=bare, args=(rank, folder, experiment, report)) for rank in range(WORKERS)]
+    processes = [
+        spawn.Process(target=bare, args=(rank, folder, experiment, report)) for rank in range(experiment.run.workers)
+    ]
     for process in processes:
         process.start()
     rate = report.get()
@@ -90,29 +95,34 @@ def with_sem3d(experiment: Experiment) -> float:
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Median rates of interleaved rounds."""
-    connect(cpus=2 * WORKERS)
+    """Median rates of interleaved rounds, for each number of workers."""
+    connect(cpus=2 * max(WORKERS))
     with tempfile.TemporaryDirectory() as folder:
         rooms = Path(folder) / "rooms"
         write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
-        experiment = override(
-            laptop(),
-            {
-                "data.root": str(rooms),
-                "data.prepare.stride": 1,
-                "data.evaluation_pairs": 8,
-                "init": "scratch",
-                "optim.kind": "sgd",
-                "optim.lr": 1e-3,
-                "schedule.steps": STEPS,
-                "run.storage": folder,
-                "run.workers": WORKERS,
-                "run.device": "cpu",
-            },
-        )
-        rounds = []
-        for number in range(ROUNDS):
-            named = override(experiment, {"run.name": f"round-{number}"})
-            rounds.append((with_sem3d(named), with_bare_ddp(folder, named)))
+        return [measured(folder, rooms, workers) for workers in WORKERS]
+
+
+def measured(folder: str, rooms: Path, workers: int) -> tuple[str, float, float, str]:
+    """Both sides with so many workers."""
+    experiment = override(
+        laptop(),
+        {
+            "data.root": str(rooms),
+            "data.prepare.stride": 1,
+            "data.evaluation_pairs": 8,
+            "init": "scratch",
+            "optim.kind": "sgd",
+            "optim.lr": 1e-3,
+            "schedule.steps": STEPS,
+            "run.storage": folder,
+            "run.workers": workers,
+            "run.device": "cpu",
+        },
+    )
+    rounds = []
+    for number in range(ROUNDS):
+        named = override(experiment, {"run.name": f"workers-{workers}-round-{number}"})
+        rounds.append((with_sem3d(named), with_bare_ddp(folder, named)))
     ours, theirs = (statistics.median(rates) for rates in zip(*rounds, strict=True))
-    return [(f"training step, {WORKERS} worker, against bare DDP", ours, theirs, "steps/s")]
+    return f"training step, {workers} worker{'s' * (workers > 1)}, against bare DDP", ours, theirs, "steps/s"

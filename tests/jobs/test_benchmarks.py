@@ -10,7 +10,7 @@ SMALL = {
     "sens": {"FRAMES": 30, "ROUNDS": 1},
     "overlap": {"FRAMES": 6, "SAMPLED_PAIRS": 2, "ROUNDS": 1},
     "stream": {"BATCHES": 3, "ROUNDS": 1},
-    "ray_train": {"STEPS": 2, "ROUNDS": 1},
+    "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,)},
     "sparse_convolution": {"REPEATS": 1},
     "silhouettes": {"ROUNDS": 1},
 }
