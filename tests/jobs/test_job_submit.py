@@ -1,6 +1,7 @@
 """``ray job submit`` from a fresh clone to a local head that asks for a token, and ``ray job stop``."""
 
 import json
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -149,32 +150,24 @@ def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, job_roo
     assert not (run_folder / "result.json").exists()
 
 
-def test_a_small_sweep_from_a_fresh_clone_ends_with_its_table(head, clone, job_rooms, tmp_path):
+def test_the_sweep_of_the_readme_made_small_runs_as_a_job_from_a_fresh_clone(head, clone, tmp_path):
     steps = {"schedule.steps": 2, "run.checkpoint_every": 2}
     words = leaf_values(EVERYWHERE | TINY["semantic_segmentation_2d"] | steps)
     words += [f"pretrain.{word}" for word in leaf_values(EVERYWHERE | TINY["pri3d"] | steps)]
-    command = ["python", "-m", "jobs.tune", "pri3d", "--data.root", str(job_rooms), "--storage", str(tmp_path)]
-    command += [
-        "--arms",
-        "scratch",
-        "pri3d",
-        "--budgets",
-        "1.0",
-        "--seeds",
-        "1",
-        "--probe-steps",
-        "0",
-        "--name",
-        "small",
-    ]
+    command = shlex.split(
+        f"python -m jobs.tune pri3d --arms scratch pri3d --seeds 1 --probe-steps 1 --name small --storage {tmp_path}"
+        " --rooms.rooms-train 2 --rooms.rooms-val 1 --rooms.frames-per-room 8 --rooms.point-spacing 0.05"
+    )
     answer = submit(head, clone, [*command, "--set", *words])
     log = answer.stdout + answer.stderr
     assert answer.returncode == 0, log
-    assert {trial.arm: trial.status for trial in read_trials(sweep_folder(tmp_path, "small"))} == {
-        "scratch": "finished",
-        "pri3d": "finished",
-    }
+    trials = read_trials(sweep_folder(tmp_path, "small"))
+    assert sorted((trial.arm, trial.budget) for trial in trials) == [
+        (arm, budget) for arm in ("pri3d", "scratch") for budget in (0.05, 0.2, 1.0)
+    ]
+    assert {trial.status for trial in trials} == {"finished"}
     assert set(runs_in(tmp_path / "mlflow.db").values()) == {"FINISHED"}
+    assert "estimate: " in log
     report = sweep_folder(tmp_path, "small") / "report"
     assert "scratch" in (report / "report.html").read_text()
     assert (report / "budget_curve.png").stat().st_size > 5000
