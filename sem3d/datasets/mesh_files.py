@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from trimesh.visual.material import SimpleMaterial
 
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.sens import IMAGE_ERRORS
 from sem3d.datasets.shapenet_renders import SYNSETS
 from sem3d.datasets.synthetic.catalogue import indexed_models, inside
 from sem3d.datasets.synthetic.models import ModelFiles
@@ -29,6 +30,8 @@ from sem3d.errors import BadSample, UserError
 
 MOST_FACES = 1_000_000
 LARGEST_FILE = 1 << 30
+LONGEST_CLASS = 200
+"""Bytes of a class's name, for it begins the names of the files of its renders."""
 GREY = 0.4
 FLATTEST = 1e-6
 SHAPENET_FROM_SWEET_HOME = np.diag([-1.0, 1.0, -1.0])
@@ -70,6 +73,12 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
     items = catalogue_meshes(index) if index.is_file() else folder_meshes(root)
     meshes = [item for item in items if isinstance(item, MeshFile)]
     faults = [item for item in items if isinstance(item, Quarantined)]
+    for category in sorted({mesh.category for mesh in meshes}):
+        if "/" in category or not category.isprintable() or len(category.encode()) > LONGEST_CLASS:
+            raise UserError(
+                f"class {category!r} in {root} cannot begin the name of a file of renders: "
+                f"name it without / and control characters, in at most {LONGEST_CLASS} bytes"
+            )
     if not meshes:
         raise UserError(f"no .obj in {root}: need <synset>/<id>/models/model_normalized.obj or <class>/<name>.obj")
     seen: dict[tuple[str, str], MeshFile] = {}
@@ -141,7 +150,10 @@ def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
     if not parts:
         raise BadSample(mesh.path, "empty mesh: it has no faces")
     corners = np.concatenate([np.asarray(part.vertices, np.float64)[np.asarray(part.faces)] for part in parts])
-    colors = np.concatenate([face_colors(part) for part in parts])
+    try:
+        colors = np.concatenate([face_colors(part) for part in parts])
+    except IMAGE_ERRORS as error:
+        raise BadSample(mesh.path, f"unreadable texture picture: {error}") from error
     if len(corners) > MOST_FACES:
         raise BadSample(mesh.path, f"huge mesh: {len(corners)} triangles, at most {MOST_FACES} can be used")
     if not np.isfinite(corners).all():

@@ -41,7 +41,7 @@ from sem3d.datasets.shapenet_renders import (
 )
 from sem3d.errors import UserError
 
-IMAGES_NAME = re.compile(r"(?P<name>[A-Za-z0-9-]+)_(?P<split>train|val|test)_images\.npz")
+IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
 
 def index_renders(
@@ -123,7 +123,7 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
         match = IMAGES_NAME.fullmatch(images.name)
         if match is None:
             raise UserError(f"{images} is not named <synset>_<train, val or test>_images.npz")
-        voxels = images.with_name(images.name.replace("_images.npz", "_voxels.npz"))
+        voxels = images.with_name(images.name.removesuffix("_images.npz") + "_voxels.npz")
         if not voxels.is_file():
             raise UserError(f"{images} has no {voxels.name} beside it")
         found[match["name"], match["split"]] = (images, voxels)

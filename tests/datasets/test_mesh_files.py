@@ -1,7 +1,9 @@
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sem3d.datasets.mesh_files import MeshFile, find_meshes, read_mesh
 from sem3d.errors import BadSample, UserError
@@ -56,6 +58,16 @@ def test_colours_come_from_the_material(tmp_path):
     assert counts.tolist() == [4, 8]
 
 
+def test_a_picture_that_is_cut_short_is_one_bad_sample(tmp_path):
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(whole, "PNG")
+    put(tmp_path, "chair/m.mtl", "newmtl wood\nmap_Kd wood.png\n")
+    (tmp_path / "chair" / "wood.png").write_bytes(whole.getvalue()[:3000])
+    triangle = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nusemtl wood\nf 1/1 2/2 3/3\n"
+    with pytest.raises(BadSample, match="unreadable texture picture"):
+        read(tmp_path, f"mtllib m.mtl\n{triangle}")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -85,6 +97,14 @@ def test_a_folder_without_meshes_is_one_error(tmp_path):
         find_meshes(tmp_path)
     with pytest.raises(UserError, match="no data folder"):
         find_meshes(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["tea\npot", "t" * 201])
+def test_a_class_that_cannot_begin_a_files_name_is_refused_before_anything_is_rendered(name, tmp_path):
+    put(tmp_path, f"{name}/x.obj", CUBE)
+    with pytest.raises(UserError, match="cannot begin the name of a file") as error:
+        find_meshes(tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_catalogue_gives_turned_meshes_of_its_proportions(tmp_path):

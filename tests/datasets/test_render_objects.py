@@ -129,6 +129,18 @@ def test_a_check_names_what_is_wrong_and_writes_nothing(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_model_that_its_index_names_but_the_folder_lacks_is_left_out_and_named(ray_cluster, tmp_path):
+    root, sides = tmp_path / "meshes", {"width_cm": 50, "depth_cm": 50, "height_cm": 50}
+    entries = [{"category": "office_chair", "id": name, "obj": "x.obj"} | sides for name in ("here", "absent")]
+    (root / "office_chair" / "here").mkdir(parents=True)
+    (root / "office_chair" / "here" / "x.obj").write_text(trimesh.creation.box().export(file_type="obj"))
+    (root / "index.json").write_text(json.dumps(entries))
+    made = write_renders(root, tmp_path / "renders", RendersConfig(), draw_nothing)
+    assert [item.source for item in made.report.items] == ["office_chair/absent/x.obj"]
+    assert made.report.items == check_meshes(root)[1].items
+    assert made.objects == {"office_chair": {"train": 1}}
+
+
 def test_meshes_become_nmr_files_that_the_reader_takes_and_bad_ones_are_named(ray_cluster, tmp_path):
     root, out = spoiled_folder(tmp_path / "meshes"), tmp_path / "renders"
     made = write_renders(root, out, RendersConfig(), shaded_views)

@@ -98,6 +98,16 @@ def test_an_unknown_class_is_named_with_the_known_ones(index):
         views_of(index, "lamp", "train")
 
 
+@pytest.mark.parametrize("name", ["office_chair", "desk lamp", "Stühle (alt)", "test_images.npz"])
+def test_a_class_may_be_named_as_the_folder_of_its_meshes(name, tmp_path):
+    for split in ("train", "test"):
+        write_split(tmp_path, split, 1, synset=name)
+    index = index_renders(tmp_path, tmp_path / "runs")
+    assert index.objects == {name: {"train": 1, "test": 1}}
+    row = views_of(index, name, "test").slice(3, 1).to_pylist()[0]
+    assert load_view(index.folder, row).voxels.any()
+
+
 def test_unchanged_renders_are_found_again(released, index):
     assert index_renders(released[0], index.folder.parents[1]).folder == index.folder
     assert load_renders_index(index.folder).table.equals(index.table)

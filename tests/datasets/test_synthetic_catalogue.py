@@ -80,6 +80,16 @@ def test_a_picture_beside_the_model_becomes_its_texture(tmp_path: Path):
     np.testing.assert_array_equal(material.image[0, 0], [10, 200, 30])
 
 
+def test_a_picture_that_is_cut_short_is_a_bad_sample_with_the_models_name(tmp_path: Path):
+    write_catalogue(tmp_path, FIELDS | SIZE | {"id": "a"}, material="newmtl paint\nmap_Kd bark.png\n")
+    Image.effect_noise((64, 64), 50).save(tmp_path / "chair/a/bark.png")
+    whole = (tmp_path / "chair/a/bark.png").read_bytes()
+    (tmp_path / "chair/a/bark.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadSample, match="unreadable texture picture") as fault:
+        load_piece(read_catalogue(tmp_path).entries[0])
+    assert fault.value.source.endswith(": a")
+
+
 def test_bad_entries_are_named_and_the_others_stay(tmp_path: Path):
     good = FIELDS | SIZE | {"id": "good"}
     bad = [

@@ -12,6 +12,7 @@ from PIL import Image
 from trimesh.resolvers import Resolver
 from trimesh.visual.material import SimpleMaterial
 
+from sem3d.datasets.sens import IMAGE_ERRORS
 from sem3d.datasets.synthetic.catalogue import Entry, inside, read_member
 from sem3d.datasets.synthetic.finishes import draw_color, shade
 from sem3d.datasets.synthetic.furniture import FAMILIES
@@ -92,6 +93,10 @@ def load_piece(entry: Entry) -> Piece:
         face_material.append(np.full(len(faces), number))
     joined = np.concatenate(corners)
     label = KIND_LABELS[entry.kind]
+    try:
+        materials = tuple(material_of(mesh) for mesh in meshes)
+    except IMAGE_ERRORS as error:
+        raise BadSample(where, f"unreadable texture picture: {error}") from error
     return Piece(
         kind=entry.kind,
         label=label,
@@ -101,7 +106,7 @@ def load_piece(entry: Entry) -> Piece:
         uv=np.concatenate(uv),
         face_material=np.concatenate(face_material),
         face_label=np.full(len(joined), label),
-        materials=tuple(material_of(mesh) for mesh in meshes),
+        materials=materials,
         tops=level_top(joined) if entry.kind in ("table", "desk") else (),
         credit=entry.credit,
     )

@@ -97,11 +97,9 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     meshes, faults = find_meshes(root)
-    stats = [(root / mesh.path).stat() for mesh in meshes]
-    inputs = [
-        (*asdict(mesh).values(), stat.st_size, stat.st_mtime_ns) for mesh, stat in zip(meshes, stats, strict=True)
-    ]
-    key = digest([FORMAT, asdict(config), inputs])
+    key = digest(
+        [FORMAT, asdict(config), [(*asdict(mesh).values(), *size_and_time(root / mesh.path)) for mesh in meshes]]
+    )
     if out.exists():
         return found(out, key)
     building = out.with_name(f".{out.name}.building-{key}")
@@ -129,6 +127,15 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     shutil.rmtree(parts)
     os.replace(building, out)
     return RendersSummary(out, counts, report, reused=False)
+
+
+def size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
+    """Bytes and time of change in nanoseconds; nothing where there is no such file, as a catalogue's index may have it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict[str, str]:
