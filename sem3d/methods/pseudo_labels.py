@@ -30,8 +30,8 @@ class PseudoLabels(nn.Module):
 
     @property
     def passes(self) -> int:
-        """Passes done."""
-        return len(self.history)
+        """Passes done; where one was refused, the history has nothing new."""
+        return sum("new_coverage" in entry for entry in self.history)
 
     def add(
         self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int, others: dict[str, float]
@@ -40,16 +40,25 @@ class PseudoLabels(nn.Module):
 
         ``others`` are numbers of the same step that its history keeps with them.
         """
-        if not len(self.given_by):
-            self.labels = no_labels(len(found.accepted))
-            self.given_by = torch.zeros(len(found.accepted), dtype=torch.int64)
+        self.make_room(len(truth))
         self.labels = kept_labels(self.labels, found)
         self.given_by = torch.where(found.accepted, self.passes + 1, self.given_by)
-        numbers = {
-            **of_counts("", count_labels(self.labels, truth)),
-            **of_counts("new_", count_labels(found, truth)),
-            **others,
-        }
+        return self.remember(truth, step, of_counts("new_", count_labels(found, truth)) | others)
+
+    def keep(self, truth: Int[Tensor, " image"], step: int, others: dict[str, float]) -> dict[str, float]:
+        """Leaves the labels as they are where a pass is refused; returns and remembers their numbers as :meth:`add` does."""
+        self.make_room(len(truth))
+        return self.remember(truth, step, others)
+
+    def make_room(self, images: int) -> None:
+        """No label for any of ``images`` if there was no room for labels yet."""
+        if not len(self.given_by):
+            self.labels = no_labels(images)
+            self.given_by = torch.zeros(images, dtype=torch.int64)
+
+    def remember(self, truth: Int[Tensor, " image"], step: int, others: dict[str, float]) -> dict[str, float]:
+        """Adds the numbers of all labels, and ``others``, to the history."""
+        numbers = {**of_counts("", count_labels(self.labels, truth)), **others}
         self.history.append({"step": float(step), **numbers})
         return numbers
 

@@ -90,8 +90,9 @@ class SSRConfig:
     gate: float = 1.0
     """Least accuracy on labelled images, mean over positive and negative pairs, for a pass, in the last batch that held both.
     1 is the paper's pseudocode; released: 0.99."""
-    cycle_views: int = 1
-    """Views of each held-out object whose voxel IoU is taken at each pass (Figure 4 of the paper); 0: not taken."""
+    cycle_views: int = 4
+    """Views of each held-out object, evenly around it, whose voxel IoU is taken every cycle (Figure 4 of the paper); 0: not
+    taken."""
     consistency_degrees: int = 45
     """Angle of the rotation test."""
     rotation_augmentation: bool = True
@@ -328,7 +329,10 @@ class SSR(Method):
         return loss, balanced_accuracy(viewpoint_pair_counts(logits, viewpoints, objects, config.pairs))
 
     def between_steps(self, step: int, passes: Passes) -> None:
-        """Labels all unlabelled images every ``cycle`` steps, if the labelling network is right about the labelled ones."""
+        """Labels all unlabelled images every ``cycle`` steps, if the labelling network is right about the labelled ones.
+
+        Coverage and voxel IoU are told whether it is or not.
+        """
         config, experiment = self.experiment.method, self.experiment
         if self.viewpoints is None or step == 0 or step % config.cycle:
             return
@@ -336,24 +340,27 @@ class SSR(Method):
         if not images.table.num_rows:
             return
         accuracy = float(passes.total(self.accuracy) / passes.total(torch.ones(())))
-        if accuracy < config.gate:
+        self.eval()
+        with torch.no_grad():
+            found = self.label(images, passes) if accuracy >= config.gate else None
+            shapes = self.shapes_now(passes)
+        self.train()
+        truth = torch.tensor(images.table["view"].to_numpy(), dtype=torch.int64)
+        labels = self.pseudo_labels
+        numbers = labels.keep(truth, step, shapes) if found is None else labels.add(found, truth, step, shapes)
+        metrics = {f"labels/{name}": value for name, value in {"gate": accuracy, **numbers}.items()}
+        if found is None:
             line = f"no labelling at step {step}: accuracy {accuracy:.3f} on labelled images is below {config.gate:g}"
             line += " (0 also where no batch held a pair to tell: label two objects, or --method.pairs all)" * (
                 not accuracy
             )
-            passes.tell(line, {"labels/gate": accuracy}, {})
+            passes.tell(line, metrics, {})
             return
-        self.eval()
-        with torch.no_grad():
-            found, shapes = self.label(images, passes), self.shapes_now(passes)
-        self.train()
-        truth = torch.tensor(images.table["view"].to_numpy(), dtype=torch.int64)
-        numbers = self.pseudo_labels.add(found, truth, step, shapes)
         said = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
         passes.tell(
-            f"labelling {self.pseudo_labels.passes} at step {step}: {len(truth)} images, {said}",
-            {f"labels/{name}": value for name, value in {"gate": accuracy, **numbers}.items()},
-            {f"labels/step-{step:08d}": self.pseudo_labels.table(truth, images.table["name"].to_pylist())},
+            f"labelling {labels.passes} at step {step}: {len(truth)} images, {said}",
+            metrics,
+            {f"labels/step-{step:08d}": labels.table(truth, images.table["name"].to_pylist())},
         )
 
     def label(self, images: Samples, passes: Passes) -> ViewpointLabels:
@@ -447,5 +454,5 @@ class SSR(Method):
         ]
         pictures = {"reconstructions": reconstruction_sheet(list(images.cpu().numpy()), turns, ["input", *TURNS])}
         if self.pseudo_labels.history:
-            pictures["labels"] = label_history(self.pseudo_labels.history)
+            pictures["labels"] = label_history(self.pseudo_labels.history, self.experiment.method.cycle_views)
         return pictures

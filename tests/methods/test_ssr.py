@@ -165,6 +165,20 @@ def test_a_pass_that_accepts_nothing_has_no_accuracy():
     assert labels.passes == 1
 
 
+def test_a_refused_pass_keeps_the_labels_and_counts_as_none():
+    labels, truth = PseudoLabels(), torch.tensor([3, 4])
+    assert labels.keep(truth, step=1, others={"voxel_iou": 0.5}) == {"coverage": 0.0, "voxel_iou": 0.5}
+    assert labels.passes == 0
+    found = ViewpointLabels(torch.tensor([3, 5]), torch.tensor([0.9, 0.8]), torch.tensor([True, False]))
+    labels.add(found, truth, step=2, others={})
+    again = PseudoLabels()
+    again.set_extra_state(labels.get_extra_state())
+    assert again.keep(truth, step=3, others={})["coverage"] == 0.5
+    assert again.labels.accepted.tolist() == [True, False]
+    assert again.passes == 1
+    assert [entry["step"] for entry in again.history] == [1.0, 2.0, 3.0]
+
+
 def accepting(experiment, **changes):
     """Whatever the networks say is accepted, so that labels come in a run of four steps."""
     return override(experiment, {"method.rule": "released", "method.cycle": 1, **changes})
@@ -216,6 +230,21 @@ def test_the_shapes_of_a_pass_are_those_that_an_evaluation_finds_at_its_step(ren
 def test_a_network_that_is_wrong_about_labelled_images_labels_nothing(renders, tmp_path):
     experiment = accepting(tiny_experiment("ssr", renders, tmp_path), **{"method.gate": 1.0, "schedule.steps": 2})
     assert "no labelling at step 1: accuracy" in run_here(Eager, experiment, tmp_path / "run")
+    (labels,) = state_of(tmp_path / "run")[1].values()
+    assert labels["image"] == []
+    (entry,) = labels["history"]
+    assert entry == {"step": 1.0, "coverage": 0.0, "voxel_iou": entry["voxel_iou"]}
+    assert 0 <= entry["voxel_iou"] <= 1
+
+
+def test_the_shapes_of_a_cycle_are_seen_from_all_around_and_change_nothing_that_is_learnt(renders, tmp_path):
+    assert SSR.Config().cycle_views == 4
+    experiment = accepting(tiny_experiment("ssr", renders, tmp_path), **{"method.gate": 1.0, "schedule.steps": 3})
+    run_here(Eager, experiment, tmp_path / "seen")
+    run_here(Eager, override(experiment, {"method.cycle_views": 0}), tmp_path / "unseen")
+    seen, unseen = (state_of(tmp_path / name)[0] for name in ("seen", "unseen"))
+    for key, value in unseen.items():
+        assert_close(seen[key], value, rtol=0, atol=0)
 
 
 def test_with_all_objects_labelled_there_is_nothing_to_label(renders, tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sem3d.evaluation.figures.canvas import beside, panel, stacked, text_line
 from sem3d.evaluation.figures.plot import COLOURS, MARKERS, empty_plot, rendered
+from sem3d.evaluation.wording import counted
 
 PANEL = 128
 Rendered = UInt8[np.ndarray, "4 _ _"]
@@ -34,13 +35,16 @@ def on_paper(picture: Rendered) -> UInt8[np.ndarray, "height width 3"]:
     return (color + 255 - alpha).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def label_history(history: Sequence[dict[str, float]]) -> UInt8[np.ndarray, "height width 3"]:
-    """How many unlabelled images have a pseudo-label, how many of these are right, and voxel IoU, by step (SSR, Figure 4)."""
+def label_history(history: Sequence[dict[str, float]], views: int) -> UInt8[np.ndarray, "height width 3"]:
+    """How many unlabelled images have a pseudo-label, how many of these are right, and voxel IoU, by step (SSR, Figure 4).
+
+    The IoU is the mean over ``views`` views of each held-out object.
+    """
     figure, axes = empty_plot(6.0, 3.6)
     names = {
         "coverage": "of the unlabelled images have a label",
         "accuracy": "of these labels are right",
-        "voxel_iou": "voxel IoU on held-out objects",
+        "voxel_iou": f"voxel IoU on held-out objects, {counted(views, 'view')} each",
     }
     for number, (key, meaning) in enumerate(names.items()):
         points = [(entry["step"], entry[key]) for entry in history if key in entry]
