@@ -61,9 +61,9 @@ def index_renders(
     """
     root = Path(root).resolve()
     files = find_renders(root)
-    key = digest(
-        [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for pair in files.values() for path in pair]
-    )
+    lists = [path for name, split in files if (path := objects_list(root, name, split)).is_file()]
+    inputs = [*(path for pair in files.values() for path in pair), *lists]
+    key = digest([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in inputs])
     counts = {name: checked_count(*pair) for name, pair in files.items()}
     folder = (out or Path(storage) / "renders" / key).absolute()
     content = read_renders_json(folder)
@@ -152,15 +152,25 @@ def checked_count(images: Path, voxels: Path) -> int:
     return count[images]
 
 
+def objects_list(root: Path, name: str, split: str) -> Path:
+    """Where the names of the objects of a class and split are listed, if they are; NMR's release has no such lists."""
+    return root / f"{name}_{split}_objects.txt"
+
+
 def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
-    """One name an object: the lines of ``<class>_<split>_objects.txt`` where there is one, else its number."""
-    path = root / f"{name}_{split}_objects.txt"
+    """One name an object: the lines of its list where there is one, else its number."""
+    path = objects_list(root, name, split)
     if not path.is_file():
-        return [f"{number:05d}" for number in range(count)]
+        return [unlisted_name(number) for number in range(count)]
     names = path.read_text().split("\n")[:-1]
     if len(names) != count:
         raise UserError(f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}")
     return names
+
+
+def unlisted_name(number: int) -> str:
+    """The name of an object that no list names."""
+    return f"{number:05d}"
 
 
 def convert_images(

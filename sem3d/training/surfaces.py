@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from sem3d.config import Experiment
 from sem3d.datasets.mesh_files import MeshFile, find_meshes, read_mesh
 from sem3d.datasets.object_renders import held_out_views, open_renders
 from sem3d.datasets.shapenet_renders import load_view
+from sem3d.datasets.shapenet_renders_index import objects_list, unlisted_name
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores
@@ -55,7 +57,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
         for place, row in enumerate(group):
             key = (row["class"], row["name"])
             if key not in files:
-                raise UserError(f"no mesh of {key[1]} (class {key[0]}) in {meshes}: name the renders' own folder")
+                raise UserError(f"no mesh of {key[1]} (class {key[0]}) in {meshes}: {mend(row, experiment.data.root)}")
             try:
                 if place == 0:
                     vertices, true_faces = true_mesh(meshes, files[key])
@@ -77,6 +79,14 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
                 turns.append([*clay_views(predicted, faces, seen_from), *clay_views(vertices, true_faces, seen_from)])
     means = {name: fmean(values) for name, values in found.items()}
     return Surfaces(means, reconstruction_sheet(inputs, turns, HEADINGS))
+
+
+def mend(row: dict[str, Any], root: str) -> str:
+    """What to do about an object without its mesh."""
+    if row["name"] != unlisted_name(row["object"]):
+        return "name the renders' own folder"
+    names = objects_list(Path(root), row["class"], row["split"]).name
+    return f"list the objects' names, one a line in the order of the renders, in {names} beside the renders' .npz"
 
 
 def true_mesh(root: Path, file: MeshFile) -> tuple[Vertices, Faces]:

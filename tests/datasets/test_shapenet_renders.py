@@ -113,6 +113,13 @@ def test_unchanged_renders_are_found_again(released, index):
     assert load_renders_index(index.folder).table.equals(index.table)
 
 
+def test_names_that_are_listed_later_are_seen(tmp_path):
+    write_split(tmp_path, "test", 2)
+    assert set(index_renders(tmp_path, tmp_path / "runs").table["name"].to_pylist()) == {"00000", "00001"}
+    (tmp_path / f"{CHAIR}_test_objects.txt").write_text("one\ntwo\n")
+    assert set(index_renders(tmp_path, tmp_path / "runs").table["name"].to_pylist()) == {"one", "two"}
+
+
 def test_empty_and_missing_masks_are_counted_and_the_rest_is_used(tmp_path):
     images, _ = write_split(tmp_path, "train", 3)
     images[1, 4, 3], images[2, 0, 3] = 0, 255

@@ -43,6 +43,13 @@ def test_the_truth_scores_full_marks_and_its_mirror_image_does_not(meshes, tmp_p
     assert found.picture.std() > 5
 
 
+def test_renders_without_names_say_which_list_they_need(meshes, tmp_path):
+    method = oracle(meshes, tmp_path, (1.0, 1.0, 1.0))
+    (tmp_path / "renders" / f"{CHAIR}_test_objects.txt").unlink()
+    with pytest.raises(UserError, match=rf"no mesh of 00000 .* one a line .* in {CHAIR}_test_objects\.txt beside"):
+        compare_surfaces(method, override(method.experiment, {"run.storage": str(tmp_path / "again")}), meshes)
+
+
 def test_an_object_without_its_mesh_is_named(meshes, tmp_path):
     method = oracle(meshes, tmp_path, (1.0, 1.0, 1.0))
     (tmp_path / "renders" / f"{CHAIR}_test_objects.txt").write_text("nobody\n")
