@@ -18,11 +18,11 @@ ARMS = {
     "classifier": {"settings": {"method.labels_from": "classifier"}, "needs_unlabelled": True},
 }
 SEARCH = {
-    "optim.lr": tune.loguniform(3e-4, 3e-3),
-    "method.viewpoint_lr": tune.loguniform(3e-4, 3e-3),
+    "optim.lr": tune.loguniform(5e-5, 3e-3),
+    "method.viewpoint_lr": tune.loguniform(5e-5, 3e-3),
     "method.laplacian": tune.loguniform(1e-3, 5e-2),
     "method.rule": tune.choice(["paper", "released", "rotation_consistent"]),
-    "method.cycle": tune.choice([50, 100, 200]),
+    "method.cycle": tune.choice([50, 100, 200, 400]),
 }
 SEARCH_SETTINGS = {"data.evaluation_split": "val"}
 METRIC = "voxel_iou"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ray.tune.search.sample import Categorical
 
 from sem3d.config import flatten
 from sem3d.methods import method_class
@@ -37,3 +38,12 @@ def test_every_space_is_one_comparison(name):
     request = Request(space=space, arms=names, budgets=space.budgets, seeds=(0, 1), storage=Path("/nowhere"))
     left_out = (float("inf") in space.budgets) * sum(arm.needs_unlabelled for arm in space.arms)
     assert len(plan(request).trials) == (len(names) * len(space.budgets) - left_out) * 2
+
+
+def test_a_search_of_ssr_can_find_the_settings_of_the_paper():
+    published = flatten(method_class("ssr").presets["paper"]())
+    for leaf, domain in read_space("ssr").search.items():
+        if isinstance(domain, Categorical):
+            assert published[leaf] in domain.categories
+        else:
+            assert domain.lower < published[leaf] < domain.upper
