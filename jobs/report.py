@@ -42,7 +42,8 @@ def main() -> None:
     """Renders, and publishes if asked to."""
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
     if config.published:
-        print(format_table(*ssr_table(ssr_scores([read_review(place(sweep)) for sweep in config.sweeps]))))
+        reviews = [read_review(place(sweep)) for sweep in config.sweeps]
+        print(format_table(*ssr_table(ssr_scores(reviews), data_of(reviews))))
         return
     if len(config.sweeps) != 1:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
@@ -72,6 +73,12 @@ def ssr_scores(reviews: list[SweepReview]) -> dict[tuple[str, float], dict[str, 
                     raise UserError(f"two sweeps have {arm} on {names.get(category, category)}: name one sweep a class")
                 scores[names.get(category, category)] = list(by_seed.values())
     return found
+
+
+def data_of(reviews: list[SweepReview]) -> str:
+    """The folders that sweeps learnt from, each by its own name and that of the folder it lies in."""
+    roots = {Path(str(review.shared_settings.get("data.root", "unknown"))) for review in reviews}
+    return ", ".join(sorted(f"{root.parent.name}/{root.name}" for root in roots))
 
 
 if __name__ == "__main__":

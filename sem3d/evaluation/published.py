@@ -33,17 +33,18 @@ SSR_VOXEL_IOU: Mapping[tuple[str, float], tuple[float, ...]] = {
 }
 """Voxel IoU by arm and number of labelled objects, in the order of the classes (SSR, 2108.09593, Table 2)."""
 ALL_CLASSES = "mean of 13"
+PAPERS_DATA = "ShapeNet"
 
 Found = Mapping[tuple[str, float], Mapping[str, Sequence[float]]]
 """Our scores over seeds, by arm and budget, then by class."""
 
 
-def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
-    """Rows and columns of the paper's Table 2 with ours below each of its rows: means over seeds, and over classes.
+def ssr_table(found: Found, data: str) -> tuple[list[dict[str, Cell]], list[str]]:
+    """Rows and columns of the paper's Table 2 with ours on ``data`` below each of its rows: means over seeds and classes.
 
     Only classes that were run have a column; ``mean`` is, for the paper, over those of the 13 among them, for us over those
     that an arm was run on, so that a row of ours with a gap compares by its columns only. ``mean of 13`` is over all classes
-    of the paper.
+    of the paper, and is in each of its rows.
     """
     classes = [name for name in SSR_CLASSES if any(name in scores for scores in found.values())]
     others = sorted({name for scores in found.values() for name in scores} - set(classes))
@@ -51,10 +52,11 @@ def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
     for arm, budget in sorted({*SSR_VOXEL_IOU, *found}, key=lambda key: (key[1], key[0] != "softras", key[0])):
         place: dict[str, Cell] = {"method": arm, "N": budget_text(float(budget))}
         published = dict(zip(SSR_CLASSES, SSR_VOXEL_IOU.get((arm, budget), ()), strict=False))
-        if published and classes:
+        if published:
             values = {name: published[name] for name in classes}
-            means = {"mean": fmean(values.values()), ALL_CLASSES: fmean(published.values())}
-            rows.append(place | {"by": "paper"} | values | means)
+            mean = fmean(values.values()) if values else None
+            means = {"mean": mean, ALL_CLASSES: fmean(published.values())}
+            rows.append(place | {"by": "paper", "data": PAPERS_DATA} | values | means)
         scores = found.get((arm, budget), {})
         if scores:
             ours: dict[str, Cell] = {
@@ -63,5 +65,5 @@ def ssr_table(found: Found) -> tuple[list[dict[str, Cell]], list[str]]:
             means = {"mean": fmean(fmean(values) for values in scores.values())}
             if scores.keys() >= set(SSR_CLASSES):
                 means[ALL_CLASSES] = fmean(fmean(scores[name]) for name in SSR_CLASSES)
-            rows.append(place | {"by": "ours"} | ours | means)
-    return rows, ["method", "N", "by", *classes, *others, "mean", ALL_CLASSES]
+            rows.append(place | {"by": "ours", "data": data} | ours | means)
+    return rows, ["method", "N", "by", "data", *classes, *others, "mean", ALL_CLASSES]

@@ -31,15 +31,16 @@ def test_the_classes_are_those_of_the_renders():
 
 
 def test_the_mean_of_13_is_ours_where_all_were_run():
-    rows, _ = ssr_table({("ssr", 5.0): {name: [0.1 * (number + 1)] for number, name in enumerate(SSR_CLASSES)}})
+    every_class = {name: [0.1 * (number + 1)] for number, name in enumerate(SSR_CLASSES)}
+    rows, _ = ssr_table({("ssr", 5.0): every_class}, "nmr")
     (ours,) = [row for row in rows if row["by"] == "ours"]
     assert ours["mean of 13"] == ours["mean"] == pytest.approx(0.7)
 
 
 def test_only_classes_that_were_run_have_a_column_and_ours_stands_below_the_papers():
     ours = {("ssr", 2.0): {"chair": [0.3, 0.4], "table": [0.2, 0.2]}, ("another", 2.0): {"chair": [0.1]}}
-    rows, columns = ssr_table(ours)
-    assert columns == ["method", "N", "by", "chair", "table", "mean", "mean of 13"]
+    rows, columns = ssr_table(ours, "shapes-1/renders")
+    assert columns == ["method", "N", "by", "data", "chair", "table", "mean", "mean of 13"]
     two = [(row["method"], row["by"], row["mean"]) for row in rows if row["N"] == "2"]
     assert two == [
         ("softras", "paper", pytest.approx((0.26 + 0.17) / 2)),
@@ -49,6 +50,16 @@ def test_only_classes_that_were_run_have_a_column_and_ours_stands_below_the_pape
     ]
     whole = {row["by"]: row.get("mean of 13") for row in rows if (row["method"], row["N"]) == ("ssr", "2")}
     assert whole == {"paper": pytest.approx(0.50, abs=0.0052), "ours": None}
+    assert {(row["by"], row["data"]) for row in rows} == {("paper", "ShapeNet"), ("ours", "shapes-1/renders")}
     text = format_table(rows, columns)
     assert "0.35 ± " in text
     assert text.splitlines()[-1].startswith("softras  all")
+
+
+def test_the_papers_rows_stay_where_none_of_its_classes_was_run():
+    rows, columns = ssr_table({("ssr", 2.0): {"teapot": [0.3]}}, "mine")
+    assert columns == ["method", "N", "by", "data", "teapot", "mean", "mean of 13"]
+    papers = [row for row in rows if row["by"] == "paper"]
+    assert len(papers) == len(SSR_VOXEL_IOU)
+    assert all(row["mean"] is None and 0.3 < row["mean of 13"] < 0.7 for row in papers)
+    assert format_table(rows, columns).count("paper") == len(papers)

@@ -1,5 +1,8 @@
 """SSR by its commands, small: a sweep on generated shapes, its evaluations, a mesh of a picture, the paper's table."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import trimesh
@@ -53,6 +56,7 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
         ["ssr", "2", "ours"],
         ["softras", "all", "ours"],
     ]
+    assert all(re.search(r"ours +shapes-\w+/renders", line) for line in table.splitlines() if " ours " in line)
     page = (sweep / "report" / "report.html").read_text()
     assert "all labelled objects" in page
 
@@ -102,3 +106,9 @@ def test_a_mistake_is_one_line(main, arguments, words, renders, ray_cluster, tmp
     assert code == 2
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_the_table_beside_the_papers_says_what_our_sweeps_learnt_from():
+    roots = ("/data/shapes-1f/renders", "/data/nmr", "/data/shapes-1f/renders")
+    reviews = [SimpleNamespace(shared_settings={"data.root": root}) for root in roots]
+    assert report.data_of(reviews) == "data/nmr, shapes-1f/renders"
