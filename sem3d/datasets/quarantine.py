@@ -16,11 +16,13 @@ class Quarantined:
     source: str
     scene: str
     reason: str
+    lost: int = 1
+    """What is lost with it and was never looked at one by one, such as the frames of a scan that breaks off."""
 
     @classmethod
-    def of(cls, error: BadSample, scene: str = "") -> "Quarantined":
+    def of(cls, error: BadSample, scene: str = "", lost: int = 1) -> "Quarantined":
         """The item that ``error`` names."""
-        return cls(error.source, scene, error.reason)
+        return cls(error.source, scene, error.reason, lost)
 
 
 @dataclass
@@ -31,11 +33,13 @@ class QuarantineReport:
     notes: list[Quarantined] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.items)
+        return sum(item.lost for item in self.items)
 
     def counts(self) -> dict[str, int]:
-        """Items by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
-        kinds = Counter(reason_kind(item.reason) for item in self.items)
+        """What is lost by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
+        kinds: Counter[str] = Counter()
+        for item in self.items:
+            kinds[reason_kind(item.reason)] += item.lost
         return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def merge(self, other: "QuarantineReport") -> "QuarantineReport":
@@ -70,13 +74,12 @@ def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) 
 
     All of them are then written to ``path``.
     """
-    items = report.items
-    if len(items) <= limit * total:
+    if len(report) <= limit * total:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     report.write(path)
-    first = "; ".join(f"{item.source}: {item.reason}" for item in items[:3])
+    first = "; ".join(f"{item.source}: {item.reason}" for item in report.items[:3])
     raise UserError(
-        f"{len(items)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
+        f"{len(report)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
         f"All are named in {path}; mend the data, or raise quarantine_limit"
     )

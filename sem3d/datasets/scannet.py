@@ -38,7 +38,9 @@ class ScanNetSens:
                 try:
                     with SensFile(path) as scan:
                         if scan.fault:
-                            yield Quarantined(path.relative_to(root).as_posix(), scene, scan.fault)
+                            wanted, held = (len(range(0, end, stride)) for end in (scan.header.frames, len(scan)))
+                            lost = max(1, wanted - held)
+                            yield Quarantined(path.relative_to(root).as_posix(), scene, scan.fault, lost)
                         yield from scan_frames(root, path, scan, stride)
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
@@ -91,13 +93,18 @@ class ScanNetExport:
             if not self.intrinsics(folder, "depth").exists() and not self.intrinsics(folder, "color").exists():
                 continue
             scene = scene_name(root, folder)
+            names = {int(path.stem): path.stem for kind in ("color", "depth") for path in numbered(folder / kind)}
+            numbers = list(every(names, stride))
+            if not numbers:
+                reason = "holds no frame: there is no numbered file in color and depth"
+                yield Quarantined(folder.relative_to(root).as_posix(), scene, reason)
+                continue
             try:
                 cameras = [read_matrix(self.intrinsics(folder, kind), 3) for kind in ("color", "depth")]
             except BadSample as error:
-                yield Quarantined.of(error, scene)
+                yield Quarantined.of(error, scene, lost=len(numbers))
                 continue
-            names = {int(path.stem): path.stem for kind in ("color", "depth") for path in numbered(folder / kind)}
-            for number in every(names, stride):
+            for number in numbers:
                 try:
                     yield self.read_frame(root, folder, number, names[number], *cameras)
                 except BadSample as error:

@@ -62,8 +62,9 @@ class SensHeader:
 class SensFile:
     """A ``.sens`` file opened for random access.
 
-    ``len()`` counts the frames that lie whole in the file; ``fault`` is empty, or says with its offset why there are fewer than
-    announced. Raises :class:`UserError` for a missing file and :class:`BadSample` where the header itself cannot be used.
+    ``len()`` counts the frames that lie whole in the file; ``fault`` is empty, or says with its offset why there are none or
+    fewer than announced. Raises :class:`UserError` for a missing file and :class:`BadSample` where the header itself cannot
+    be used.
     """
 
     def __init__(self, path: str | Path):
@@ -76,8 +77,6 @@ class SensFile:
         self._bytes = os.fstat(self._descriptor).st_size
         self.header, first_frame = self._read_header()
         self._index, self.fault = self._index_frames(first_frame)
-        if self.fault and not len(self):
-            raise BadSample(self.path, self.fault)
 
     def __enter__(self) -> "SensFile":
         return self
@@ -191,6 +190,8 @@ class SensFile:
             rows.append((offset, color_bytes, depth_bytes))
             offset = after
         index = np.array(rows, np.int64).reshape(-1, 3)
+        if not announced:
+            return index, f"holds no frame: 0 announced at byte {offset - 8}, which a writer fills in last"
         if len(rows) == announced:
             return index, ""
         where = f"frame {len(rows)} at byte {offset} passes the end of the file at byte {self._bytes}"

@@ -1,5 +1,6 @@
 """Dirt of every kind that real scans have: counted, named, and the run goes on until the limit."""
 
+import dataclasses
 import json
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.datasets.official_files import (
     wall_color,
     wall_depth,
     wall_frames,
+    write_export,
     write_frames_25k,
     write_image,
     write_ply,
@@ -61,6 +63,43 @@ def test_dirty_scan_keeps_its_clean_frames(tmp_path: Path):
         assert report.items[number - 11].source.endswith(f"scene0000_00.sens#{number}")
     assert len(report) == 9  # the truncation, and the eight dirty frames before it
     assert index.content["quarantine"]["bad pose"] == 4
+
+
+def test_a_scan_without_any_frame_is_in_quarantine(tmp_path: Path):
+    write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(3))
+    killed = write_sens_scene(tmp_path / "data", "scene0001_00", [])
+    killed.write_bytes(sens_bytes(wall_frames(3), announced=0))
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.frames.num_rows == 3
+    assert index.content["quarantine"] == {"holds no frame": 1}
+
+
+def test_an_export_without_any_frame_is_in_quarantine(tmp_path: Path):
+    write_export(tmp_path / "data", "scene0000_00", 3)
+    write_export(tmp_path / "data", "scene0001_00", 0)
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {"holds no frame": 1}
+    assert QuarantineReport.read(index.folder / "quarantine.json").items[0].source == "scene0001_00"
+
+
+@pytest.mark.parametrize("whole", [3, 0])
+def test_a_scan_that_breaks_off_counts_with_the_frames_that_the_stride_would_have_taken(tmp_path: Path, whole: int):
+    write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(12))
+    broken = write_sens_scene(tmp_path / "data", "scene0001_00", [])
+    broken.write_bytes(sens_bytes(wall_frames(whole), announced=100))
+    lost, config = 10 - (whole > 0), PrepareConfig(stride=10, quarantine_limit=0.5)
+    with pytest.raises(UserError, match=f"{lost} of 12 items cannot be used"):
+        prepare(tmp_path / "data", tmp_path / "index", config)
+    index = prepare(tmp_path / "data", tmp_path / "index", dataclasses.replace(config, quarantine_limit=0.9))
+    assert index.content["counts"]["quarantined"] == lost
+    assert len(QuarantineReport.read(index.folder / "quarantine.json").items) == 1
+
+
+def test_an_export_without_cameras_counts_with_all_its_frames(tmp_path: Path):
+    write_export(tmp_path / "data", "scene0000_00", 3)
+    (write_export(tmp_path / "data", "scene0001_00", 2) / "intrinsic" / "intrinsic_depth.txt").write_text("1 2")
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {"unreadable matrix": 2}
 
 
 def test_check_decodes_what_training_would(tmp_path: Path):

@@ -100,9 +100,17 @@ def test_file_cut_at_any_byte_never_yields_half_a_frame(tmp_path: Path):
             scan = SensFile(path)
         except BadSample:
             continue
-        assert len(scan) in (1, 2)
-        scan.color(len(scan) - 1)
-        scan.depth(len(scan) - 1)
+        assert len(scan) in (0, 1, 2)
+        assert bool(scan.fault) == (size < len(content) - 8)
+        if len(scan):
+            scan.color(len(scan) - 1)
+            scan.depth(len(scan) - 1)
+
+
+def test_a_file_whose_writer_was_killed_announces_no_frame_and_says_so(tmp_path: Path):
+    scan = SensFile(written(tmp_path / "a.sens", sens_bytes(wall_frames(3), announced=0)))
+    assert len(scan) == 0
+    assert scan.fault.startswith(f"holds no frame: 0 announced at byte {first_frame(b'') - 8}")
 
 
 def test_corrupt_payload_size_stops_the_index_with_its_offset(tmp_path: Path):
@@ -115,8 +123,9 @@ def test_corrupt_payload_size_stops_the_index_with_its_offset(tmp_path: Path):
     assert len(scan) == 1
     assert f"byte {second}" in scan.fault
     struct.pack_into("<Q", content, start + 88, (1 << 64) - 1)
-    with pytest.raises(BadSample, match=f"byte {start} announces"):
-        SensFile(written(tmp_path / "b.sens", bytes(content)))
+    scan = SensFile(written(tmp_path / "b.sens", bytes(content)))
+    assert len(scan) == 0
+    assert f"byte {start} announces" in scan.fault
 
 
 def test_corrupt_headers_are_refused_with_their_offset(tmp_path: Path):
