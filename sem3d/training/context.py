@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sem3d.config import Experiment
 from sem3d.datasets.stream import StreamedBatch, stream_batches, stream_once
 from sem3d.training import distributed
 from sem3d.training.no_tracking import NoTracking
@@ -34,6 +35,11 @@ class TrainingContext:
     def share(self) -> dict[str, int]:
         """Which share of each batch is this process's, as the streams want it."""
         return {"rank": distributed.rank(), "world_size": distributed.world_size()}
+
+    def items_at_once(self, experiment: Experiment) -> int:
+        """Items that this process holds at a time: its part of a micro-batch, in evaluations too, so that what can be trained
+        can be evaluated."""
+        return max(1, experiment.run.batch_size // (experiment.optim.accumulate * distributed.world_size()))
 
     @property
     def leads(self) -> bool:

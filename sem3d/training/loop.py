@@ -57,7 +57,7 @@ class TrainingLoop:
         self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
         held_out = method_class.evaluation_samples(experiment)
         self.milestones = Milestones(self.state, held_out, self.quarantine, context)
-        self.passes = PassesOfARun(context, self.quarantine, experiment.run.batch_size)
+        self.passes = PassesOfARun(context, self.quarantine, context.items_at_once(experiment))
         self.progress = Progress(self.state.step, experiment.schedule.steps)
         self.unusable = 0
         self.stop_requests = StopRequests(context.run_folder)

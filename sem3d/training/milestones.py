@@ -47,7 +47,8 @@ class Milestones:
         """Evaluates at this step; whether it is the best so far."""
         state, step, tracking = self.state, self.state.step, self.context.tracking
         seed_everything(self.run.seed, step, 0)
-        batches = self.context.stream_once(self.held_out, batch_size=self.run.batch_size, **self.context.share)
+        at_once = self.context.items_at_once(state.experiment)
+        batches = self.context.stream_once(self.held_out, batch_size=at_once, **self.context.share)
         found = evaluate(state.method, self.held_out, batches, to_batch, self.quarantine, step, draw=self.context.leads)
         if not found.metrics:
             return False

@@ -17,16 +17,16 @@ PHASE = "labelling"
 class PassesOfARun:
     """The passes of one run, on one process."""
 
-    def __init__(self, context: TrainingContext, quarantine: Quarantine, batch_size: int):
+    def __init__(self, context: TrainingContext, quarantine: Quarantine, items_at_once: int):
         self.context = context
         self.quarantine = quarantine
-        self.batch_size = batch_size
+        self.items_at_once = items_at_once
         self.step = 0
 
     def batches(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
         """Columns of this process's share of all rows, on its device; raises :class:`UserError` past the quarantine limit."""
         unusable = 0
-        for streamed in self.context.stream_once(samples, batch_size=self.batch_size, **self.context.share):
+        for streamed in self.context.stream_once(samples, batch_size=self.items_at_once, **self.context.share):
             self.quarantine.add(PHASE, self.step, streamed.failures)
             unusable += len(streamed.failures)
             yield {name: value.to(self.context.device) for name, value in streamed.columns.items()}

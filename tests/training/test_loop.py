@@ -86,6 +86,19 @@ def test_micro_batches_add_up_to_one_big_batch(tmp_path: Path):
         torch.testing.assert_close(weights(tmp_path / "parts", 4)[name], value, atol=1e-6, rtol=0)
 
 
+def test_evaluations_hold_no_more_items_at_a_time_than_training_does(tmp_path: Path):
+    sizes: list[int] = []
+
+    def watched(samples, *, batch_size, **share):
+        sizes.append(batch_size)
+        return stream_once_in_process(samples, batch_size=batch_size, **share)
+
+    experiment = toy_experiment(tmp_path, optim={"accumulate": 4})
+    result = fit(ToyMethod, experiment, context(tmp_path, stream_once=watched))
+    assert sizes == [2]
+    assert result["metrics"]["evaluated"] == 10
+
+
 def test_the_global_norm_of_an_update_is_clipped(tmp_path: Path):
     settings = {"lr": 1.0, "momentum": 0.0, "clip_norm": 0.01}
     learn(tmp_path, optim=settings, schedule={"steps": 2}, run={"checkpoint_every": 1})
