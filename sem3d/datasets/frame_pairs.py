@@ -141,6 +141,7 @@ class LoadPair:
         loaded = {
             "image": np.stack([image.transpose(2, 0, 1) for image in images]),
             "depth": np.stack([view.depth for view in views]),
+            "usable": np.ones((), np.uint8),
             **self.pixel_matches(*views, rng),
         }
         if self.voxels:
@@ -256,6 +257,7 @@ class CollatePairs:
             "image": np.zeros((2, 3, config.height, config.width), np.uint8),
             "depth": np.zeros((2, config.height, config.width), np.float32),
             "cell": np.zeros((config.matches, 2, 2), np.int64),
+            "usable": np.zeros((), np.uint8),
             "view_valid": np.zeros((), np.uint8),
         }
         if self.voxels:
@@ -271,7 +273,7 @@ class CollatePairs:
     def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
         """Stacked columns; voxels of all views follow one another, their first coordinate is ``2 * item + view``."""
         pairs = [self.empty() if pair is None else pair for pair in loaded]
-        stacked = ["image", "cell", "view_valid"] + ["depth"] * self.depth
+        stacked = ["image", "cell", "usable", "view_valid"] + ["depth"] * self.depth
         columns = {name: np.stack([pair[name] for pair in pairs]) for name in stacked}
         if self.voxels:
             starts = np.cumsum([0] + [len(pair["voxel"]) for pair in pairs[:-1]])

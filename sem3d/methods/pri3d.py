@@ -77,6 +77,8 @@ class Pri3DBatch:
 
     image: UInt8[Tensor, "batch view 3 height width"]
     cell: Int[Tensor, "batch match view 2"]
+    usable: UInt8[Tensor, " batch"]
+    """0 where the pair could not be read and is black."""
     view_valid: UInt8[Tensor, " batch"]
     depth: Float[Tensor, "batch view height width"] | None = None
     voxel: Int[Tensor, "voxel 4"] | None = None
@@ -172,8 +174,13 @@ class Pri3D(Method):
 
     def forward(self, batch: Pri3DBatch, step: int) -> dict[str, Tensor]:
         """Losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
+        return self.losses(self.features(batch.image), batch)
+
+    def losses(
+        self, features: Float[Tensor, "batch view dim half_height half_width"], batch: Pri3DBatch
+    ) -> dict[str, Tensor]:
+        """What :meth:`forward` gives, from the features of the batch's images."""
         config = self.experiment.method
-        features = self.features(batch.image)
         losses = {}
         if config.uses_view:
             anchor, positive = (cell_features(features[:, view], batch.cell[:, :, view]) for view in range(2))
@@ -219,16 +226,17 @@ class Pri3D(Method):
         return self.contrast(pixels, voxels[rows], batch.geo_valid.flatten())
 
     def evaluate(self, batch: Pri3DBatch) -> dict[str, Tensor]:
-        """Losses and nearest-neighbour matches of held-out pairs, as sums."""
-        items = len(batch.image)
-        sums = {f"loss_{name}": loss.double() * items for name, loss in self(batch, 0).items()}
+        """Losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
+        features = self.features(batch.image)
+        # The losses are means over all pairs of the batch, and those that could not be read have a loss of zero.
+        sums = {f"loss_{name}": loss.double() * len(features) for name, loss in self.losses(features, batch).items()}
         if self.experiment.method.uses_geo:
             sums["geo_matched"] = batch.geo_valid.double().sum() / 2
         sums["view_matched"] = batch.view_valid.double().sum()
-        sums["items"] = torch.tensor(float(items), dtype=torch.float64, device=batch.image.device)
+        sums["pairs"] = batch.usable.double().sum()
         counts = [
-            match_rate(features[0].float(), features[1].float(), cells[:, 0], cells[:, 1], pixel_stride=FEATURE_STRIDE)
-            for features, cells, valid in zip(self.features(batch.image), batch.cell, batch.view_valid, strict=True)
+            match_rate(views[0].float(), views[1].float(), cells[:, 0], cells[:, 1], pixel_stride=FEATURE_STRIDE)
+            for views, cells, valid in zip(features, batch.cell, batch.view_valid, strict=True)
             if valid
         ]
         if counts:
@@ -239,7 +247,7 @@ class Pri3D(Method):
     def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
         """Mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
         means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
-        metrics = {name: float(value / sums["items"]) for name, value in means.items()}
+        metrics = {name: float(value / sums["pairs"].clamp(min=1)) for name, value in means.items()}
         if "match_total" in sums:
             counts = MatchCounts(*(sums[f"match_{name}"] for name in MATCH_FIELDS))
             metrics |= {

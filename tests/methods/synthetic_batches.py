@@ -16,6 +16,7 @@ def pri3d() -> dict[str, Tensor]:
         "image": torch.randint(0, 256, (2, 2, 3, 32, 40), generator=random, dtype=torch.uint8),
         "depth": 1 + 2 * torch.rand(2, 2, 32, 40, generator=random),
         "cell": (torch.rand(2, 16, 2, 2, generator=random) * cells).long(),
+        "usable": torch.ones(2, dtype=torch.uint8),
         "view_valid": torch.ones(2, dtype=torch.uint8),
         "voxel": voxel,
         "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),

@@ -111,6 +111,19 @@ def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, data, tmp_p
         assert_close(sums[key], value, rtol=1e-4, atol=1e-4 * max(1.0, float(value.abs().max())))
 
 
+def test_samples_that_cannot_be_used_do_not_move_an_evaluation(name, data, tmp_path):
+    experiment, method, _ = built(name, data, tmp_path)
+    method.eval()
+    samples = method.evaluation_samples(experiment)
+    loaded = [samples.load(row, np.random.default_rng(0)) for row in samples.table.slice(0, 3).to_pylist()]
+    found = []
+    for items in (loaded, [None, loaded[0], None, *loaded[1:]]):
+        columns = {key: torch.tensor(column) for key, column in samples.collate(items).items()}
+        with torch.no_grad():
+            found.append(method.summarise(method.evaluate(method.Batch(**columns))))
+    assert found[1] == pytest.approx(found[0], rel=1e-4, abs=1e-6)
+
+
 def test_pictures_are_pictures(name, data, tmp_path):
     experiment, method, _ = built(name, data, tmp_path)
     pictures = method.figures(batch_of(method, method.evaluation_samples(experiment)))

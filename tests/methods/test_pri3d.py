@@ -1,0 +1,19 @@
+import numpy as np
+import torch
+
+from sem3d.methods.pri3d import Pri3D
+from tests.methods.tiny import tiny_experiment
+
+
+def test_an_evaluation_runs_the_image_network_once(rooms, tmp_path):
+    experiment = tiny_experiment("pri3d", rooms, tmp_path)
+    method = Pri3D(experiment).eval()
+    samples = method.evaluation_samples(experiment)
+    loaded = [samples.load(row, np.random.default_rng(0)) for row in samples.table.slice(0, 2).to_pylist()]
+    columns = {name: torch.tensor(column) for name, column in samples.collate(loaded).items()}
+    runs = []
+    method.unet.register_forward_hook(lambda *passed: runs.append(1))
+    with torch.no_grad():
+        found = method.evaluate(method.Batch(**columns))
+    assert found["match_total"] > 0
+    assert len(runs) == 1
