@@ -34,7 +34,7 @@ from sem3d.evaluation.tables import format_table
 from sem3d.evaluation.wording import metric_of
 from sem3d.methods import method_class
 from sem3d.methods.method import Method
-from sem3d.training.checkpoint import weights_file
+from sem3d.training.checkpoint import weights_file, weights_source
 from sem3d.training.cluster import connect
 from sem3d.training.context import seed_everything
 from sem3d.training.model_registry import is_model_uri, resolve
@@ -52,6 +52,8 @@ class Evaluate:
     """Data to evaluate on; empty: those the run was trained on."""
     batch_size: int = 8
     """Items evaluated at a time; does not change the numbers."""
+    device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
+    """auto takes the GPU where this machine has one."""
     split: Annotated[Literal["", "val", "test"], tyro.conf.arg(name="data.evaluation-split")] = ""
     """Split of single objects to evaluate on; empty: that of the run."""
     meshes: str = ""
@@ -73,7 +75,7 @@ def build(name: str, experiment: Experiment, source: str) -> Method:
     """The method with the weights of ``source``, what is new in it being drawn as in training."""
     seed_everything(experiment.run.seed)
     method = method_class(name)(experiment)
-    method.initialise(str(weights_file(Path(source))) if Path(source).is_dir() else source)
+    method.initialise(weights_source(source))
     return method.eval()
 
 
@@ -82,7 +84,7 @@ def settings(config: Evaluate, expected: tuple[str, ...] = ()) -> tuple[str, Exp
     name, experiment = stored_experiment(config.folder)
     if expected and name not in expected:
         raise UserError(f"{config.run} is a run of {name}; this takes {' or '.join(expected)}")
-    changes: dict[str, object] = {"run.batch_size": config.batch_size}
+    changes: dict[str, object] = {"run.batch_size": config.batch_size, "run.device": config.device}
     if config.root:
         changes["data.root"] = str(place(config.root))
     if config.split:

@@ -9,7 +9,7 @@ from pathlib import Path
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import PATH_LEAVES, place, storage_place, store_place
-from sem3d.config import Experiment, flatten, override
+from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
 from sem3d.methods import METHODS, method_class
@@ -68,7 +68,7 @@ def parse(name: str, arguments: list[str]) -> Experiment:
     experiment = command_line.parse(
         kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__
     )
-    if place(experiment.init).is_dir():
+    if experiment.init not in NAMED_WEIGHTS and place(experiment.init).is_dir():
         default = with_network_of(default, place(experiment.init))
         experiment = command_line.parse(kind, default=default, args=rest, prog=prog)
     if not experiment.data.root:
@@ -89,7 +89,7 @@ def absolute(experiment: Experiment) -> Experiment:
     if not root.is_dir():
         raise UserError(f"no folder {root}: --data.root must name the folder of the data")
     changes = {"data.root": str(root), "run.storage": str(storage_place(experiment.run.storage))}
-    if experiment.init not in ("scratch", "imagenet"):
+    if experiment.init not in NAMED_WEIGHTS:
         init = place(experiment.init)
         if not init.exists():
             raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")

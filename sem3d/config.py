@@ -102,6 +102,9 @@ class RunConfig:
     """MLflow experiment."""
 
 
+NAMED_WEIGHTS = ("scratch", "imagenet")
+"""Initial weights that are no path, even where a file or folder has such a name."""
+
 MethodConfig = TypeVar("MethodConfig")
 DataConfig = TypeVar("DataConfig")
 

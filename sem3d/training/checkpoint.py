@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sem3d.config import NAMED_WEIGHTS
 from sem3d.errors import UserError
 from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
@@ -87,6 +88,12 @@ def weights_file(source: Path) -> Path:
     if wrong:
         raise UserError(f"checkpoint {folder} is damaged: {wrong}; use another one")
     return folder / WEIGHTS
+
+
+def weights_source(init: str) -> str:
+    """What ``Method.initialise`` takes for ``init``: the weights file of a run or checkpoint folder, or ``init`` itself."""
+    folder = Path(init)
+    return str(weights_file(folder)) if init not in NAMED_WEIGHTS and folder.is_dir() else init
 
 
 def read_experiment(source: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sem3d.evaluation.reconstruction import sample_surface, surface_scores
 from sem3d.geometry.object_views import mirrored
 from sem3d.methods.ssr import SSR
 from sem3d.rendering.shaded_views import clay_views
+from sem3d.training.offline import chosen_device
 
 POINTS = 4000
 THRESHOLDS = (0.01, 0.05)
@@ -47,6 +48,8 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
 
     Raises :class:`UserError` if an object has no mesh in ``meshes``, or one that cannot be used.
     """
+    device = chosen_device(experiment.run.device)
+    method.to(device)
     folder = open_renders(experiment.data.root, experiment.run.storage).folder
     rows = held_out_views(experiment.data, experiment.run.storage).table.sort_by("object").to_pylist()
     files = {(mesh.category, mesh.identity): mesh for mesh in find_meshes(meshes)[0]}
@@ -65,7 +68,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
             except BadSample as fault:
                 raise UserError(f"{fault.source}: {fault.reason}") from fault
             with torch.no_grad():
-                predicted = method.meshes(torch.tensor(image[None]))[0].double().numpy()
+                predicted = method.meshes(torch.tensor(image[None], device=device))[0].double().cpu().numpy()
             rng = np.random.default_rng([number, row["view"]])
             points = [sample_surface(*mesh, POINTS, rng) for mesh in ((predicted, faces), (vertices, true_faces))]
             for threshold in THRESHOLDS:

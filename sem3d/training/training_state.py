@@ -10,7 +10,7 @@ from sem3d.config import Experiment, flatten
 from sem3d.methods import class_path
 from sem3d.methods.method import Method
 from sem3d.training import distributed
-from sem3d.training.checkpoint import CheckpointStore, weights_file
+from sem3d.training.checkpoint import CheckpointStore, weights_source
 from sem3d.training.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.optim import remember_peaks
@@ -64,10 +64,7 @@ class TrainingState:
         return self.store.folder / name if name else None
 
     def _initialise(self) -> None:
-        source = self.experiment.init
-        if Path(source).is_dir():
-            source = str(weights_file(Path(source)))
-        line = self.method.initialise(source)
+        line = self.method.initialise(weights_source(self.experiment.init))
         self.context.say(f"initial weights: {line}")
         self.context.tracking.tags({"initial_weights": line})
 

@@ -1,8 +1,12 @@
 """What a user sees of a mistake: one line on stderr and exit code 2; and of a question: help."""
 
 import pytest
+import torch
 
 from jobs import evaluate, prepare, train
+from sem3d.errors import UserError
+from sem3d.training.checkpoint import weights_source
+from sem3d.training.offline import chosen_device
 from tests.jobs.outcome import outcome
 
 
@@ -36,6 +40,24 @@ def test_a_wrong_checkpoint_is_one_line_that_names_it(source, monkeypatch, capsy
     assert code == 2
     assert error.count("\n") == 1
     assert str(tmp_path / source) in error
+
+
+def test_initial_weights_that_have_a_name_are_no_folder_of_that_name(monkeypatch, tmp_path):
+    for folder in ("scratch", "imagenet", "scans"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for word in ("scratch", "imagenet"):
+        assert train.parse("pri3d", ["--data.root", "scans", "--init", word]).init == word
+        assert weights_source(word) == word
+
+
+def test_an_evaluation_on_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert chosen_device("auto") == chosen_device("cpu") == torch.device("cpu")
+    with pytest.raises(UserError, match="torch sees no GPU"):
+        chosen_device("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [chosen_device(device).type for device in ("auto", "gpu", "cpu")] == ["cuda", "cuda", "cpu"]
 
 
 def test_an_empty_scan_is_one_line_that_names_it(monkeypatch, capsys, tmp_path, ray_cluster):
