@@ -98,7 +98,10 @@ def resize_label(
 def resize_color(
     image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "new_height new_width 3"]:
-    """Image at (height, width) ``size``, bilinear between pixel centres, averaged over what a new pixel covers."""
+    """Image at (height, width) ``size``, bilinear between pixel centres, averaged over what a new pixel covers.
+
+    The released code of Pri3D takes the nearest pixel of colour too.
+    """
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))

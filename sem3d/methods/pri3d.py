@@ -11,7 +11,8 @@ paper never mentions (worth about 1 mIoU), the schedule (0.99 every 1000 steps a
 BatchNorm momentum. In both the loss is the released, symmetric one (``method.loss_form paper`` gives equation 1 as
 printed) and pairs overlap by the released definition (``data.prepare.overlap.definition paper`` for the other). Unlike
 the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches in one loss keeps
-its part in the other, pixels without depth are never matched, and each scan's own intrinsics are used.
+its part in the other, pixels without depth are never matched, each scan's own intrinsics are used, and colour is resized
+bilinearly instead of by the nearest pixel.
 ``laptop`` is a small network for two CPU cores.
 """
 

@@ -6,9 +6,16 @@ a comparison differs in the weights it starts from and in nothing else.
 
 Presets: ``paper`` has batch 64, ``released`` has batch 8 with momentum dampening and decaying BatchNorm momentum, and
 evaluates every 5 epochs to keep the best; both run 80 epochs of ScanNet's 20,000 frames at 240 x 320, no augmentation,
-polynomial decay. Unlike the released code, the cross
-entropy is averaged over the labelled pixels of the global batch, whatever the number of workers, and the score at the last
-step is reported beside the best one.
+polynomial decay. Unlike the released code:
+
+- the cross entropy is averaged over the labelled pixels of the global batch, whatever the number of workers;
+- every preset keeps its best by ``miou_scannet``, where the script keeps it by its own mIoU (``miou_pri3d`` here), and the
+  score at the last step is reported beside the best one;
+- colour is resized bilinearly instead of by the nearest pixel;
+- ``schedule.steps`` stays the same under a label budget, so that 20 % of the frames are seen five times as often as in 80
+  epochs of all;
+- frames come from the index that pretraining uses, which leaves out those without a usable pose or depth, labels or not:
+  the run's line ``index: ...`` says how many there are of each reason.
 """
 
 from dataclasses import dataclass, field
