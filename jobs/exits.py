@@ -2,16 +2,22 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from sem3d.errors import UserError
 from sem3d.training.interruption import Stopped
+from sem3d.training.progress import records_said
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Runs ``main`` and exits; a :class:`UserError` becomes ``error: ...`` and code 2, as wrong arguments already do."""
+    """Runs ``main`` and exits; a :class:`UserError` becomes ``error: ...`` and code 2, as wrong arguments already do.
+
+    What sem3d logs, such as how the preparation of data goes, is printed.
+    """
     try:
-        main()
+        with records_said(partial(print, flush=True)):
+            main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -315,4 +315,5 @@ def pair_samples(
     elif table.num_rows:
         table = table.take(np.unique(np.linspace(0, table.num_rows - 1, config.evaluation_pairs).astype(int)))
     load = LoadPair(index, config, voxels, augment=split == "train")
-    return Samples(table, load, CollatePairs(config, voxels, depth), digest([index.digest, split, config.share, seed]))
+    identity = digest([index.digest, split, config.share, seed])
+    return Samples(table, load, CollatePairs(config, voxels, depth), identity, index.described, index.left_out)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ import pyarrow.parquet as pq
 from sem3d.datasets.rows import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.errors import UserError
 from sem3d.geometry.overlap import OverlapConfig
+
+REASONS_SHOWN = 5
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,23 @@ class Index:
     reused: bool = False
     """Whether preparation found this index already made from the same data and settings."""
 
+    @property
+    def described(self) -> str:
+        """What there is and what is in quarantine, with the commonest reasons, on one line."""
+        line = f"index: {self.frames.num_rows} frames, {self.pairs.num_rows} pairs"
+        reasons = self.content["quarantine"]
+        if not reasons:
+            return line
+        named = ", ".join(f"{count} {reason}" for reason, count in list(reasons.items())[:REASONS_SHOWN])
+        more = ", ..." if len(reasons) > REASONS_SHOWN else ""
+        return f"{line}; {sum(reasons.values())} in quarantine: {named}{more}"
+
+    @property
+    def left_out(self) -> Path | None:
+        """The quarantine report; None if the folder has none."""
+        path = self.folder / "quarantine.json"
+        return path if path.is_file() else None
+
     def surface_path(self, scene: str) -> Path | None:
         """File of a scene's surface, see :func:`sem3d.datasets.surface.read_surface`; None if the scene has none."""
         scenes = self.scenes["scene"].to_pylist()
@@ -112,7 +134,7 @@ def load_index(folder: str | Path) -> Index:
 
 def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -> Index:
     """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
-    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once.
+    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress in sem3d's log.
 
     Raises :class:`UserError` as :func:`sem3d.datasets.prepare.prepare` does.
     """
@@ -125,7 +147,8 @@ def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -
         if config != PrepareConfig() and wanted != index.config:
             raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
         return index
-    return prepare(root, Path(storage) / "index" / inputs_digest(Path(root), config), config, check=False)
+    folder = Path(storage) / "index" / inputs_digest(Path(root), config)
+    return prepare(root, folder, config, check=False, say=logger.info)
 
 
 def read_index_json(folder: Path) -> dict[str, Any] | None:

@@ -110,4 +110,5 @@ def labelled_samples(config: LabelledFrames, storage: str, split: Literal["train
         labelled = labelled.take(np.random.default_rng(0).permutation(labelled.num_rows))
     load = LoadLabelled(index, config, augment=split == "train")
     identity = digest([index.digest, split, labelled["scene"].to_pylist(), labelled["frame"].to_pylist()])
-    return Samples(labelled, load, CollateLabelled(config.height, config.width), identity)
+    collate = CollateLabelled(config.height, config.width)
+    return Samples(labelled, load, collate, identity, index.described, index.left_out)

@@ -41,7 +41,7 @@ def prepare(
     """Makes the index of the data at ``root`` in the folder ``out``, whole or not at all, and loads it.
 
     ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
-    reused (``Index.reused``). ``say`` receives a line of progress a scene. Raises :class:`UserError` for a missing or unknown
+    reused (``Index.reused``). ``say`` receives lines of progress, one a scene. Raises :class:`UserError` for a missing or unknown
     folder, if no frame is usable, or if more than ``config.quarantine_limit`` of the items are not.
     """
     root, out = Path(root).resolve(), Path(out).resolve()
@@ -58,6 +58,7 @@ def prepare(
     records, report = scan(root, layout, config)
     refused = out.with_name(f"{out.name}.quarantine.json")
     check_limit(report, len(records) + len(report), config.quarantine_limit, refused)
+    say(f"preparing {len(records)} frames of {root} in {out}")
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "surface").mkdir(parents=True)

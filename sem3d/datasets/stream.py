@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,10 @@ class Samples:
     load: Callable[[dict[str, Any], np.random.Generator], dict[str, np.ndarray]]
     collate: Callable[[list[dict[str, np.ndarray] | None]], dict[str, np.ndarray]]
     digest: str
+    described: str = ""
+    """One line on what the rows come from and how much of it cannot be used."""
+    left_out: Path | None = None
+    """JSON file that names what preparation left out and why."""
     groups: tuple[int, ...] = ()
     """Numbers of rows of the groups that follow each other in the table and share each batch; empty: all rows are one group."""
 

@@ -19,7 +19,7 @@ from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
-from sem3d.training.progress import duration, lines_printed
+from sem3d.training.progress import duration, lines_printed, records_said
 from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.training.tracking import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.worker import first_error, worker_loop
@@ -71,7 +71,9 @@ def train(
         resources = cluster_resources()
         gpu = use_gpu(experiment, resources)
         check_cpus(experiment, resources)
-    folder = open_run_folder(name, experiment, data_digest(chosen, experiment))
+    with records_said(say):
+        data = data_digest(chosen, experiment)
+    folder = open_run_folder(name, experiment, data)
     if finished:
         say(f"already finished: {folder}")
         write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)

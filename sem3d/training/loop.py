@@ -49,6 +49,7 @@ class TrainingLoop:
         self.samples = method_class.training_samples(experiment)
         self.streamed: Samples | None = None
         self.batches: Iterator[StreamedBatch] = iter(())
+        self._tell_of_the_data()
         if self.samples.table.num_rows == 0:
             raise UserError("there is no training sample: look at the index, its split and the label budget")
         self.state = TrainingState(method_class, experiment, context)
@@ -64,6 +65,12 @@ class TrainingLoop:
         self.checkpoint_requests = CheckpointRequests(context.run_folder, context.reclaimed)
         self.tracking.tags({"data_digest": self.samples.digest, "device": str(context.device)})
         self.stages.ends("build")
+
+    def _tell_of_the_data(self) -> None:
+        if self.samples.described:
+            self.context.say(self.samples.described)
+        if self.samples.left_out:
+            self.tracking.file(self.samples.left_out, "index")
 
     def run(self) -> dict[str, Any]:
         """All remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""

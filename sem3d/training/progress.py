@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 LOG_NAME = "progress.log"
@@ -22,15 +23,15 @@ def duration(seconds: float) -> str:
 
 
 class ProgressHandler(logging.Handler):
-    """Puts what sem3d logs, such as which backend computes sparse convolutions, among the progress lines."""
+    """Passes on what sem3d logs, such as which backend computes sparse convolutions or how preparation goes."""
 
-    def __init__(self, run_folder: Path):
+    def __init__(self, say: Callable[[str], None]):
         super().__init__(logging.INFO)
-        self.run_folder = run_folder
+        self.say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Appends the record's message."""
-        log_line(self.run_folder, record.getMessage())
+        """Says the record's message."""
+        self.say(record.getMessage())
 
 
 class Progress:
@@ -97,12 +98,17 @@ def log_line(run_folder: Path, line: str) -> None:
         file.write(line.replace("\n", " ") + "\n")
 
 
-@contextmanager
-def records_logged(run_folder: Path) -> Iterator[None]:
+def records_logged(run_folder: Path) -> AbstractContextManager[None]:
     """Puts what sem3d logs meanwhile among the run's progress lines; a process may outlive the run, and even its folder."""
+    return records_said(partial(log_line, run_folder))
+
+
+@contextmanager
+def records_said(say: Callable[[str], None]) -> Iterator[None]:
+    """Says what sem3d logs meanwhile, here and nowhere else."""
     logger = logging.getLogger("sem3d")
     handlers, level = logger.handlers, logger.level
-    logger.handlers = [ProgressHandler(run_folder)]
+    logger.handlers = [ProgressHandler(say)]
     logger.setLevel(logging.INFO)
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.index import PrepareConfig
+from sem3d.datasets.index import PrepareConfig, ensure_index
 from sem3d.datasets.prepare import prepare
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
 from sem3d.errors import UserError
@@ -100,6 +100,20 @@ def test_an_export_without_cameras_counts_with_all_its_frames(tmp_path: Path):
     (write_export(tmp_path / "data", "scene0001_00", 2) / "intrinsic" / "intrinsic_depth.txt").write_text("1 2")
     index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
     assert index.content["quarantine"] == {"unreadable matrix": 2}
+
+
+def test_training_that_prepares_says_so_and_names_what_it_leaves_out(tmp_path: Path, caplog):
+    write_sens_scene(tmp_path / "data", "scene0000_00", [*wall_frames(3), (LOST, *wall_frames(1)[0][1:])])
+    with caplog.at_level("INFO", logger="sem3d"):
+        index = ensure_index(tmp_path / "data", tmp_path / "runs", ALL_FRAMES)
+    assert caplog.messages[0].startswith("preparing 4 frames of ")
+    assert caplog.messages[1:] == ["scene 1/1: 3 frames, 3 pairs"]
+    assert index.described == "index: 3 frames, 3 pairs; 1 in quarantine: 1 bad pose"
+    assert json.loads(index.left_out.read_text())["counts"] == {"bad pose": 1}
+    caplog.clear()
+    with caplog.at_level("INFO", logger="sem3d"):
+        assert ensure_index(tmp_path / "data", tmp_path / "runs", ALL_FRAMES).described == index.described
+    assert not caplog.messages
 
 
 def test_check_decodes_what_training_would(tmp_path: Path):

@@ -1,5 +1,7 @@
 """What a user sees of a mistake: one line on stderr and exit code 2; and of a question: help."""
 
+import logging
+
 import pytest
 import torch
 
@@ -75,6 +77,14 @@ def test_an_evaluation_of_nothing_is_one_line(monkeypatch, capsys, tmp_path, ray
     code, _, error = outcome(evaluate.main, monkeypatch, capsys, "correspondence", tmp_path)
     assert code == 2
     assert error.count("\n") == 1
+
+
+def test_a_job_prints_what_sem3d_logs(monkeypatch, capsys):
+    logger = logging.getLogger("sem3d.datasets.index")
+    code, text, _ = outcome(lambda: logger.info("scene 1/2: 100 % of 3 frames"), monkeypatch, capsys)
+    assert (code, text) == (0, "scene 1/2: 100 % of 3 frames\n")
+    logger.info("nobody listens")
+    assert not capsys.readouterr().out
 
 
 def test_help_names_methods_presets_and_every_setting(monkeypatch, capsys):

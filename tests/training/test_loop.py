@@ -20,6 +20,10 @@ EXCITING = {"batch_norm": True, "noise": 0.1}
 class Recorder(NoTracking):
     def __init__(self):
         self.points: list[tuple[str, float, int]] = []
+        self.files: list[tuple[str, str]] = []
+
+    def file(self, path, folder=""):
+        self.files.append((folder, path.name))
 
     def metrics(self, values, step):
         self.points += [(name, value, step) for name, value in values.items()]
@@ -143,6 +147,25 @@ def test_best_is_by_the_score_and_stays(tmp_path: Path):
     errors = {step: value for name, value, step in recorder.points if name == "validation/error"}
     assert sorted(errors) == [2, 4, 6, 8, 10, 12]
     assert Path(result["checkpoint_best"]).name == f"step-{min(errors, key=errors.get):08d}"
+
+
+class OfAnIndex(ToyMethod):
+    """The toy method on samples that something was left out of."""
+
+    @classmethod
+    def training_samples(cls, experiment):
+        left_out = Path(experiment.run.storage) / "quarantine.json"
+        left_out.write_text("{}")
+        samples = super().training_samples(experiment)
+        return dataclasses.replace(samples, described="index: 3 frames; 1 in quarantine: 1 bad pose", left_out=left_out)
+
+
+def test_a_run_says_what_its_data_are_and_keeps_the_list_of_what_was_left_out(tmp_path: Path):
+    recorder = Recorder()
+    fit(OfAnIndex, toy_experiment(tmp_path), context(tmp_path, tracking=recorder))
+    said = (tmp_path / "progress.log").read_text().splitlines()
+    assert said.count("index: 3 frames; 1 in quarantine: 1 bad pose") == 1
+    assert ("index", "quarantine.json") in recorder.files
 
 
 def test_unusable_samples_are_listed_by_name_and_counted(tmp_path: Path):
