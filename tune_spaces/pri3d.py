@@ -4,7 +4,7 @@ from ray import tune
 
 METHOD = "semantic_segmentation_2d"
 PRESET = "laptop"
-RUNS = {"run.workers": 0, "run.checkpoint_every": 20}
+RUNS = {"run.workers": 0}
 SETTINGS = RUNS | {"data.budget_unit": "scene"}
 BUDGET = "data.budget"
 BUDGETS = (0.05, 0.2, 1.0)

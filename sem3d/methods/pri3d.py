@@ -133,7 +133,7 @@ def laptop() -> Experiment:
         ),
         optim=OptimConfig(kind="adamw", lr=2e-3, weight_decay=1e-4),
         schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
-        run=RunConfig(batch_size=8, checkpoint_every=100),
+        run=RunConfig(batch_size=8, checkpoint_every=20),
         init="imagenet",
     )
 

@@ -92,7 +92,7 @@ def laptop() -> Experiment:
         data=LabelledFrames(height=96, width=128, mirror_probability=0.5),
         optim=OptimConfig(kind="adamw", lr=1e-3, weight_decay=1e-4),
         schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
-        run=RunConfig(batch_size=8, checkpoint_every=200),
+        run=RunConfig(batch_size=8, checkpoint_every=20),
         init="imagenet",
     )
 
