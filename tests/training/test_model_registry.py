@@ -150,7 +150,7 @@ def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_p
     )
     write_sweep(folder, replace(sweep, mlflow_run_id=parent))
     trial = TrialRecord(key="only", method=name, arm="scratch", budget=1.0, seed=0, metrics=result.metrics)
-    places = {"run_folder": str(result.run_folder), "checkpoint": str(result.checkpoint_best)}
+    places = {"run_folder": str(result.run_folder), "checkpoint": str(result.checkpoint_last)}
     write_record(folder, replace(trial, mlflow_run_id=result.mlflow_run_id, **places))
     assert "champion   models:/sem3d-pri3d@champion (version 1)" in publish(folder)
     description = client.get_model_version("sem3d-pri3d", "1").description

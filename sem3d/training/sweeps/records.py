@@ -40,7 +40,7 @@ class TrialRecord:
     """Last evaluation."""
     run_folder: str = ""
     checkpoint: str = ""
-    """Folder of the best checkpoint."""
+    """Folder of the last checkpoint, the one that ``metrics`` tell of."""
     mlflow_run_id: str = ""
     steps: int = 0
     stage_seconds: dict[str, float] = field(default_factory=dict)

@@ -139,7 +139,7 @@ def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: 
         settings=trial.settings,
         metrics=result.metrics,
         run_folder=str(result.run_folder),
-        checkpoint=str(result.checkpoint_best),
+        checkpoint=str(result.checkpoint_last),
         mlflow_run_id=result.mlflow_run_id,
         steps=result.steps,
         stage_seconds=result.seconds,
