@@ -3,14 +3,16 @@
 import os
 
 import ray
+from ray._private.utils import get_num_cpus
 
 
 def connect(cpus: int, dashboard: bool = False) -> None:
     """Connects to the cluster of ``RAY_ADDRESS``, else starts a local one with at least ``cpus`` logical CPUs.
 
-    Does nothing where this process is connected already. A local cluster listens on all interfaces and asks for the
-    token that Ray makes, unless ``RAY_AUTH_MODE`` says otherwise (it must be set before Ray is
-    imported). What workers print stays in Ray's logs: see :mod:`sem3d.training.progress` for what the user sees.
+    A local one has as many as Ray counts here, which heeds a container's limit, or ``cpus`` if these are more. Does nothing
+    where this process is connected already. A local cluster listens on all interfaces and asks for the token that Ray makes,
+    unless ``RAY_AUTH_MODE`` says otherwise (it must be set before Ray is imported). What workers print stays in Ray's logs:
+    see :mod:`sem3d.training.progress` for what the user sees.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -23,7 +25,7 @@ def connect(cpus: int, dashboard: bool = False) -> None:
         return
     ray.init(
         address="local",
-        num_cpus=max(os.cpu_count() or 1, cpus),
+        num_cpus=max(int(get_num_cpus(override_docker_cpu_warning=True)), cpus),
         include_dashboard=dashboard,
         log_to_driver=False,
         logging_level="ERROR",
