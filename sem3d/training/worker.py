@@ -95,8 +95,25 @@ def _context(settings: dict[str, Any]) -> TrainingContext:
     listened_to = {"report": ray.train.report, "reclaimed": reclaim_time} if settings["experiment"].run.workers else {}
     return TrainingContext(
         run_folder=run_folder,
-        device=ray.train.torch.get_device() if settings["gpu"] else torch.device("cpu"),
+        device=_device(settings["gpu"], settings["experiment"].run.workers),
         launched=settings["launched"],
         tracking=Tracking(settings["tracking_uri"], settings["mlflow_run"], run_folder) if leads else NoTracking(),
         **listened_to,
     )
+
+
+def _device(gpu: bool, workers: int) -> torch.device:
+    """Where this process trains; raises :class:`UserError` where its own process was to use a GPU that it does not have.
+
+    Ray knows the device of a worker only: asked in a driver, which was given no GPU by Ray, it answers with the CPU.
+    """
+    if not gpu:
+        return torch.device("cpu")
+    if workers:
+        return ray.train.torch.get_device()
+    if not torch.cuda.is_available():
+        raise UserError(
+            "run.workers 0 trains in the command's own process, which sees no CUDA device though the Ray cluster has a GPU: "
+            "choose run.workers 1 or run.device cpu"
+        )
+    return torch.device("cuda")

@@ -9,12 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.training.json_files import write_json
 from sem3d.training.launch import train
 from sem3d.training.lock import held_alone
-from sem3d.training.preflight import Resources
+from sem3d.training.preflight import Resources, check_cpus, cluster_resources, use_gpu
 from sem3d.training.run_folder import CIRCUMSTANCES, run_folder
+from sem3d.training.sweeps.trial import process_holds
+from sem3d.training.tracking_store import LockedStore
 
 MLFLOW_EXPERIMENT = "sem3d probes"
 TIMELESS = frozenset(
@@ -73,26 +77,41 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
 
 
 def kind_of(method: str, experiment: Experiment) -> str:
-    """Digest of what decides how long a step, an evaluation and the start take."""
+    """Digest of what decides how long a step, an evaluation and the start take, on the connected cluster."""
     leaves = {
         leaf: value
         for leaf, value in flatten(experiment).items()
         if leaf in PACE or not (leaf in CIRCUMSTANCES or leaf in TIMELESS or leaf.startswith(UNTIMED))
     }
-    return digest([method, leaves])
+    return digest([method, leaves, "gpu" if use_gpu(experiment, cluster_resources()) else "cpu"])
 
 
 def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace:
+    """The pace of a short run where a trial would run: one without workers in a process that holds what a trial's does."""
     changes: dict[str, Any] = {"schedule.steps": steps, "schedule.warmup": 0, "init": "scratch", "run.name": name}
     changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0}
+    changes["run.tracking_uri"] = LockedStore(Path(experiment.run.storage).resolve(), experiment.run.tracking_uri).uri
     short = override(experiment, changes | {"run.experiment": MLFLOW_EXPERIMENT})
+    if short.run.workers:
+        return _timed(method, short)
+    check_cpus(short, cluster_resources())
+    holds = process_holds([short])
+    process = ray.remote(num_cpus=holds["CPU"], num_gpus=holds.get("GPU", 0.0))(_timed)
+    try:
+        return ray.get(process.remote(method, short))
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+
+
+def _timed(method: str, short: Experiment) -> Pace:
+    """The pace of a run, which leaves nothing behind."""
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
     start = time.monotonic()
     seconds = train(method, short, tags={"stage": "probe"}, say=lambda line: None).seconds
     whole = time.monotonic() - start
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
     training, evaluation = seconds["training"], seconds["evaluation"]
-    return Pace(start=whole - training - evaluation, step=training / steps, evaluation=evaluation)
+    return Pace(start=whole - training - evaluation, step=training / short.schedule.steps, evaluation=evaluation)
 
 
 def whole_time(shares: Iterable[float], concurrent: int) -> float:

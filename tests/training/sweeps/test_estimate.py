@@ -1,10 +1,13 @@
 """Foreseeing what a sweep takes, in closed cases."""
 
+import os
 from pathlib import Path
 
 import pytest
+import ray
 
 from sem3d.config import override
+from sem3d.errors import UserError
 from sem3d.training.launch import TrainingResult
 from sem3d.training.preflight import Resources
 from sem3d.training.sweeps import estimate
@@ -13,6 +16,17 @@ from sem3d.training.sweeps.watch import Watch
 from tests.methods.tiny import tiny_experiment
 
 SEGMENTATION = "semantic_segmentation_2d"
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster of two CPUs and of so many GPUs as the test says."""
+
+    def has(gpus: float) -> None:
+        monkeypatch.setattr(estimate, "cluster_resources", lambda: Resources(cpus=2.0, gpus=gpus))
+
+    has(0.0)
+    return has
 
 
 def test_a_training_takes_its_start_its_steps_and_its_evaluations():
@@ -38,7 +52,7 @@ def test_stages_follow_one_another_and_hours_are_held_ones():
     assert found == {"seconds": 5400.0, "cpu_hours": 6.0, "gpu_hours": 4.0}
 
 
-def test_trainings_of_one_pace_are_of_one_kind():
+def test_trainings_of_one_pace_are_of_one_kind(cluster):
     def kind(**changes):
         return kind_of(SEGMENTATION, tiny_experiment(SEGMENTATION, Path("/rooms"), Path("/runs"), **changes))
 
@@ -46,7 +60,15 @@ def test_trainings_of_one_pace_are_of_one_kind():
     assert len({kind(), kind(data__height=40), kind(run__workers=2), kind(run__batch_size=8)}) == 4
 
 
-def test_a_kind_is_probed_once(tmp_path, monkeypatch):
+def test_a_pace_on_cpus_is_none_on_gpus(cluster):
+    experiment = tiny_experiment(SEGMENTATION, Path("/rooms"), Path("/runs"))
+    on_cpu = kind_of(SEGMENTATION, experiment)
+    cluster(1.0)
+    assert kind_of(SEGMENTATION, experiment) != on_cpu
+    assert kind_of(SEGMENTATION, override(experiment, {"run.workers": 2})) != on_cpu
+
+
+def test_a_kind_is_probed_once(tmp_path, monkeypatch, cluster):
     probed = []
 
     def train(method, experiment, *, tags, say):
@@ -60,6 +82,28 @@ def test_a_kind_is_probed_once(tmp_path, monkeypatch):
     assert [one.schedule.steps for one in probed] == [4]
     assert probed[0].run.experiment != experiment.run.experiment
     assert (first.step, first.evaluation) == (0.5, 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_training_without_workers_is_probed_in_a_process_that_holds_what_its_trials_hold(tmp_path, monkeypatch):
+    driver = os.getpid()
+
+    def measured(method, short):
+        if short.data.root == "/nowhere":
+            raise UserError("there is nothing")
+        assert os.getpid() != driver
+        assert ray.get_runtime_context().get_assigned_resources() == {"CPU": 0.5}
+        return Pace(start=1.0, step=float(short.schedule.steps), evaluation=2.0)
+
+    monkeypatch.setattr(estimate, "_timed", measured)
+    leaves = {"run__workers": 0, "run__cpus_per_worker": 0.5}
+    experiment = tiny_experiment(SEGMENTATION, Path("/rooms"), tmp_path, **leaves)
+    assert pace_of(SEGMENTATION, experiment, 4, [].append) == Pace(start=1.0, step=4.0, evaluation=2.0)
+    with pytest.raises(UserError, match=r"^there is nothing$"):
+        pace_of(SEGMENTATION, override(experiment, {"data.root": "/nowhere"}), 4, [].append)
+    with pytest.raises(UserError, match="need 10 CPUs, the Ray cluster has 4"):
+        pace_of(SEGMENTATION, override(experiment, {"run.cpus_per_worker": 9.0}), 4, [].append)
 
 
 def test_the_time_left_follows_the_forecast_as_far_as_it_proved_right(monkeypatch):
