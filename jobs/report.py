@@ -1,7 +1,8 @@
 """Renders the report of a sweep again: ``python -m jobs.report SWEEP_FOLDER [--out DIR] [--publish]``.
 
 A page that needs nothing but a browser, the label-budget curve, and two tables in CSV. ``--publish`` also puts them on the
-sweep's MLflow run and registers its champion, as the sweep itself does at its end. ``--published`` prints the table of the
+sweep's MLflow run, registers its champion and delivers what the store did not take while it was away, as the sweep itself
+does at its end. ``--published`` prints the table of the
 method's paper with the results of sweeps, one for each class, beside it.
 """
 
@@ -19,6 +20,7 @@ from sem3d.errors import UserError
 from sem3d.evaluation.published import ssr_table
 from sem3d.evaluation.sweep_page import SweepReview, headline
 from sem3d.evaluation.tables import format_table
+from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.report import PAGE, REPORT_FOLDER, write_report
 from sem3d.training.sweeps.results import read_review
 from sem3d.training.sweeps.review import publish
@@ -33,7 +35,7 @@ class Report:
     out: str = ""
     """Folder for the report; empty: the folder report inside the sweep's."""
     publish: bool = False
-    """Put it on the sweep's MLflow run and register the champion."""
+    """Put it on the sweep's MLflow run, register the champion, and deliver what the store did not take."""
     published: bool = False
     """Print the paper's table and ours instead; for sweeps of ssr."""
 
@@ -51,6 +53,7 @@ def main() -> None:
     if config.publish and config.out:
         raise UserError("--publish writes to the sweep's own folder: leave --out away, or run it twice")
     if config.publish:
+        deliver(sweep)
         print("\n".join(publish(sweep)))
         return
     out = place(config.out) if config.out else sweep / REPORT_FOLDER

@@ -54,6 +54,7 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
         mlflow_run_id=run_id,
         estimate=estimate,
         spent=before.spent if before else {},
+        search_settings=json.loads(json.dumps(space.search_settings, default=str)),
     )
     write_sweep(folder, record)
     return record

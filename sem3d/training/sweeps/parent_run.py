@@ -36,9 +36,11 @@ def open_parent(
 
 
 def close_parent(uri: str, run_id: str, status: str) -> None:
-    """Sets the status of the sweep's run: FINISHED, FAILED or KILLED; an absent server is no failure."""
+    """Sets the status of the sweep's run, FINISHED, FAILED or KILLED, if it has another; an absent server is no failure."""
     try:
-        store_client(uri).set_terminated(run_id, status)
+        client = store_client(uri)
+        if client.get_run(run_id).info.status != status:
+            client.set_terminated(run_id, status)
     except store_errors() as error:
         print(f"MLflow run {run_id} could not be set to {status}: {first_line(error)}", flush=True)
 

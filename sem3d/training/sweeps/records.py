@@ -14,6 +14,8 @@ from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
 
 SWEEP_NAME = "sweep.json"
+SEARCH_FOLDER = "search"
+"""Holds a folder of trials for each arm whose hyperparameters were searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,10 @@ class SweepRecord:
     """What the dry run foresaw: trials, seconds, cpu_hours, gpu_hours, money."""
     spent: dict[str, float] = field(default_factory=dict)
     """What it took, by the same names, over all attempts."""
+    search_settings: dict[str, Any] = field(default_factory=dict)
+    """Dotted leaves of the trials that search hyperparameters."""
+    status: Literal["", "FINISHED", "FAILED", "KILLED"] = ""
+    """How its last attempt ended, as MLflow calls it; empty while one is under way."""
 
 
 FOLDERS = {TrialRecord: "trials", PretrainingRecord: "pretrainings"}
@@ -139,6 +145,11 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     """All trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
     trials = _read_all(folder, TrialRecord)
     return sorted(trials, key=lambda trial: (trial.budget, trial.arm, trial.seed, trial.key))
+
+
+def read_searches(folder: Path) -> dict[str, list[TrialRecord]]:
+    """The points of searches that have ended, by arm."""
+    return {path.name: read_trials(path) for path in sorted((folder / SEARCH_FOLDER).glob("*"))}
 
 
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:

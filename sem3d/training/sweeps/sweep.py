@@ -15,15 +15,15 @@ from sem3d.training.cluster import connect
 from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
+from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.forecast import Forecast, Terms, forecast, in_words, money
 from sem3d.training.sweeps.opening import open_sweep
 from sem3d.training.sweeps.parent_run import close_parent
 from sem3d.training.sweeps.plan import Request, plan
-from sem3d.training.sweeps.records import SweepRecord, read_pretrainings, read_trials, sweep_folder, write_sweep
+from sem3d.training.sweeps.records import SweepRecord, read_sweep, read_trials, sweep_folder, write_sweep
 from sem3d.training.sweeps.spent import clocked, spent_in_all
 from sem3d.training.sweeps.stages import Stages
 from sem3d.training.sweeps.table import cost_of_a_trial, sweep_table
-from sem3d.training.tracking import write_what_waits
 
 WHOLE = "sweep"
 
@@ -75,6 +75,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
         if failed:
             raise UserError(f"{len(failed)} trials failed, the same command tries them again; the first: {failed[0]}")
     finally:
+        write_sweep(folder, replace(read_sweep(folder), status=status))
         close_parent(record.tracking_uri, record.mlflow_run_id, status)
 
 
@@ -83,9 +84,7 @@ def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str],
     from sem3d.training.sweeps.review import publish
 
     trials = read_trials(folder)
-    for ended in (*read_pretrainings(folder), *trials):
-        if ended.mlflow_run_id:
-            write_what_waits(record.tracking_uri, ended.mlflow_run_id, Path(ended.run_folder))
+    deliver(folder)
     spent = {"trials": float(sum(trial.status == "finished" for trial in trials)), **spent_in_all(folder, WHOLE)}
     spent["money"] = money(spent, terms)
     record = replace(record, spent=spent)
