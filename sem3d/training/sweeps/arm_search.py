@@ -10,9 +10,10 @@ from sem3d.config import digest
 from sem3d.errors import UserError
 from sem3d.training.folder_requests import STOP
 from sem3d.training.json_files import write_json
+from sem3d.training.run_folder import run_folder
 from sem3d.training.sweeps.parent_run import close_stopped
 from sem3d.training.sweeps.plan import Plan, Request, Trial, by_content, trial_of, with_leaves
-from sem3d.training.sweeps.records import TrialRecord, read_trials, write_record
+from sem3d.training.sweeps.records import SEARCH_FOLDER, TrialRecord, forget_record, read_trials, write_record
 from sem3d.training.sweeps.spent import spent_on
 from sem3d.training.sweeps.trial import run_trial
 from sem3d.training.sweeps.tuner import search
@@ -36,7 +37,7 @@ class ArmSearch:
     @property
     def records(self) -> Path:
         """Folder of the records of this arm's points."""
-        return self.folder / "search" / self.arm
+        return self.folder / SEARCH_FOLDER / self.arm
 
     @property
     def distributions(self) -> dict[str, Any]:
@@ -65,7 +66,9 @@ class ArmSearch:
         return self.trial(point).key
 
     def __call__(self, key: str, point: dict[str, Any], callbacks: Sequence[Any]) -> None:
-        """Runs the trial of a point; raises where it failed, so that Optuna hears of it."""
+        """Runs the trial of a point unless the sweep is to stop; raises where it failed, so that Optuna hears of it."""
+        if STOP.is_made(self.folder):
+            return
         write_json(self.records / "points" / f"{key}.json", point)
         (trial,) = by_content(Plan(name=self.sweep, trials=(self.trial(point),))).trials
         record = run_trial(trial, self.folder, self.records, self.tags | {"stage": "search"}, callbacks)
@@ -82,11 +85,26 @@ def found_settings(asked: ArmSearch) -> dict[str, Any] | None:
     if len(records) < asked.request.search:
         return None
     metric, sign = asked.request.space.metric, 1 if asked.request.space.mode == "max" else -1
-    scored = [record for record in records if record.status == "finished" and metric in record.metrics]
+    scored = _scored(asked, records)
     if not scored:
         raise UserError(f"no search trial of arm {asked.arm} was finished: {records[0].error or 'all were stopped'}")
     best = max(scored, key=lambda record: sign * record.metrics[metric])
     return _points(asked)[best.key]
+
+
+def forget_failed_search(asked: ArmSearch) -> None:
+    """Forgets the failed points of a search that is complete without a result, and the trials that failed for want of one.
+
+    Their points are then tried again. Where a search has a result its failed points stay as they are: another best point
+    would make other trials of the arm.
+    """
+    records = read_trials(asked.records)
+    if len(records) < asked.request.search or _scored(asked, records):
+        return
+    for place in (asked.records, asked.folder):
+        for record in read_trials(place):
+            if record.arm == asked.arm and record.status == "failed":
+                forget_record(place, TrialRecord, record.key)
 
 
 def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say: Callable[[str], None]) -> None:
@@ -153,6 +171,7 @@ def closed(
         status="failed" if error else "stopped",
         error=error,
         metrics=metrics,
+        run_folder=str(run_folder(trial.method, trial.experiment)),
         mlflow_run_id=run,
         steps=int(report.get("step", 0)),
         seconds=spent_on(asked.folder, key),
@@ -166,6 +185,12 @@ def in_line(point: dict[str, Any]) -> str:
     return ", ".join(
         f"{leaf} {value:.4g}" if isinstance(value, float) else f"{leaf} {value}" for leaf, value in point.items()
     )
+
+
+def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    return [
+        record for record in records if record.status == "finished" and asked.request.space.metric in record.metrics
+    ]
 
 
 def _points(asked: ArmSearch) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from sem3d.errors import UserError
 from sem3d.evaluation.wording import budget_text
 from sem3d.training.folder_requests import STOP
-from sem3d.training.sweeps.arm_search import ArmSearch, found_settings, in_line, search_arm
+from sem3d.training.sweeps.arm_search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials
 from sem3d.training.sweeps.opening import refuse_other_data, refuse_other_trials
 from sem3d.training.sweeps.parent_run import PARENT_TAG
@@ -64,6 +64,7 @@ class Stages:
         for arm, model in models.items():
             asked = ArmSearch(request=self.request, arm=arm, sweep=self.record.name, folder=self.folder, tags=self.tags)
             seconds = self.foreseen.seconds(model)
+            forget_failed_search(asked)
             try:
                 if found_settings(asked) is None and not STOP.is_made(self.folder):
                     search_arm(asked, self.foreseen.concurrent, seconds, self.record.tracking_uri, self.say)

@@ -21,6 +21,9 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
+from ray.tune.search.searcher import Searcher
+
+from sem3d.training.folder_requests import STOP
 
 ON_THE_HEAD = {"CPU": 0.0, "node:__internal_head__": 0.001}
 TIME = "step"
@@ -79,11 +82,13 @@ def search(
 
     ``work`` is called with ``name_of`` a point, the point, and the callbacks that its training must be given, and must report
     ``metric`` and ``step`` every ``every`` steps. ``known`` are points with their value, from before an interruption, and
-    ``unfinished`` are those to be tried first. The scheduler compares trials of one attempt only.
+    ``unfinished`` are those to be tried first. The scheduler compares trials of one attempt only. Once the run of ``folder``
+    is asked to stop, no further point is begun.
     """
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    algorithm = OptunaSearch(
+    algorithm = _UntilStopped(
+        folder,
         OptunaSearch.convert_search_space(dict(distributions)),
         metric=metric,
         mode=mode,
@@ -97,6 +102,20 @@ def search(
     options = {"search_alg": algorithm, "scheduler": scheduler, "num_samples": trials}
     if trials > 0:
         _fit(partial(_with_point, work, name_of), None, options, folder, concurrent, _Named(watcher, name_of))
+
+
+class _UntilStopped(OptunaSearch):
+    """Optuna, which has no further point once the run of ``folder`` is asked to stop.
+
+    Not a Stopper: that would end the trainings under way before they have written their checkpoint.
+    """
+
+    def __init__(self, folder: Path, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.folder = folder
+
+    def suggest(self, trial_id: str) -> Any:
+        return Searcher.FINISHED if STOP.is_made(self.folder) else super().suggest(trial_id)
 
 
 def _with_key(work: Callable[[str], None], config: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,14 +18,14 @@ from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
 from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.training.spool import Spool
-from sem3d.training.sweeps import review, stages, trial
+from sem3d.training.sweeps import arm_search, review, stages, trial
 from sem3d.training.sweeps.forecast import Terms, concurrency
 from sem3d.training.sweeps.parent_run import SWEEP_TAG
 from sem3d.training.sweeps.plan import Pretraining, Request, by_content, plan
 from sem3d.training.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
 from sem3d.training.sweeps.sweep import run_sweep
 from sem3d.training.tracking import SPOOL_NAME
-from tests.training.sweeps.sweep_toys import toy_request
+from tests.training.sweeps.sweep_toys import searching_request, toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
@@ -39,6 +40,7 @@ class Trainings:
         self.faults: dict[str, Exception] = {}
         monkeypatch.setattr(trial, "train", self.train)
         monkeypatch.setattr(stages, "run_all", self.run_all)
+        monkeypatch.setattr(arm_search, "search", self.search)
         monkeypatch.setattr(review, "publish", lambda folder: [f"published {folder.name}"])
 
     def train(self, method, experiment, *, callbacks=(), tags=None, say=None, store_patience=0.0):
@@ -57,6 +59,14 @@ class Trainings:
         paths = {"checkpoint_best": str(checkpoint), "checkpoint_last": str(checkpoint)}
         write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
+
+    def search(self, work, distributions, name_of, *, trials, unfinished, watcher, **options):
+        fresh = [{"optim.lr": 0.001 * (1 + number)} for number in range(trials)]
+        for point in [*unfinished, *fresh][:trials]:
+            watcher.started(name_of(point), point)
+            with suppress(UserError):
+                work(name_of(point), point, [])
+            watcher.ended(name_of(point), point, {}, "")
 
     def run_all(self, work, keys, folder, concurrent, watcher, holds):
         for key in keys:
@@ -145,6 +155,20 @@ def test_a_failed_pretraining_fails_the_trials_that_need_it_and_no_other(rooms, 
     assert trainings.begun[0] == first.key
     assert len(trainings.begun) == 3
     assert second.key not in trainings.begun
+
+
+def test_an_arm_whose_search_failed_as_a_whole_is_searched_again(rooms, tmp_path, trainings):
+    request, said = searching_request(rooms, tmp_path), []
+    trainings.faults = {"-search-": RuntimeError("no memory")}
+    with pytest.raises(UserError, match=r"1 trials failed.*no search trial of arm scratch was finished: no memory"):
+        run_sweep(request, NO_PROBE, said.append)
+    assert read_sweep(tmp_path / "sweeps" / plan(request).name).status == "FAILED"
+    first, trainings.faults, trainings.begun = trainings.begun, {}, []
+    folder = run_sweep(request, NO_PROBE, said.append)
+    assert trainings.begun[:2] == first
+    (record,) = read_trials(folder)
+    assert (record.status, read_sweep(folder).status) == ("finished", "FINISHED")
+    assert record.settings["optim.lr"] in (0.001, 0.002)
 
 
 def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):

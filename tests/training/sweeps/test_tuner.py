@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ray import tune
 
-from sem3d.training.sweeps.tuner import RETRIES, SILENT_END, run_all
+from sem3d.training.folder_requests import STOP
+from sem3d.training.sweeps.tuner import RETRIES, SILENT_END, run_all, search
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
 
@@ -50,3 +52,33 @@ def test_no_more_run_at_a_time_than_asked_and_an_error_ends_its_own_trial_only(t
     spans = [tuple(map(float, (tmp_path / key).read_text().split())) for key in done]
     assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= 2
     assert not list((tmp_path / ".tune").iterdir())
+
+
+@dataclass(frozen=True)
+class Stopping:
+    folder: Path
+
+    def __call__(self, key, point, callbacks) -> None:
+        STOP.make(self.folder)
+
+
+def test_a_search_that_is_asked_to_stop_begins_no_further_point(tmp_path: Path):
+    notes = Notes()
+    search(
+        Stopping(tmp_path),
+        {"rate": tune.uniform(0.0, 1.0)},
+        lambda point: f"{point['rate']:.6f}",
+        trials=5,
+        metric="score",
+        mode="max",
+        every=1,
+        steps=4,
+        seed=0,
+        known=[],
+        unfinished=[],
+        folder=tmp_path,
+        concurrent=1,
+        watcher=notes,
+    )
+    assert len(notes.begun) == 1
+    assert list(notes.over) == notes.begun
