@@ -32,6 +32,8 @@ PLACES = (
     "run.max_failures",
 )
 """Leaves that say where a training runs; a pretraining runs where its trial does."""
+FIXED_SUBSET = "data.budget_list"
+"""Leaf of a file that names the labelled set, whatever the budget and its seed."""
 ALL_ITEMS = 0
 """What a setting that counts labelled items takes for all of them; a budget says infinity."""
 
@@ -181,6 +183,11 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
     if clash:
         raise UserError(f"{clash[0]} is what the sweep varies: choose --budgets and --seeds instead of setting it")
     experiment = override(start, {**found, **request.settings, **varied, "run.storage": str(request.storage)})
+    if flatten(experiment).get(FIXED_SUBSET):
+        raise UserError(
+            f"{FIXED_SUBSET} makes one labelled set of every budget and seed of a sweep: leave it out, or train on it with "
+            f"python -m jobs.train {arm.trained.method}"
+        )
     before = _pretraining_of(request, arm, experiment, seed)
     asked = {
         "method": arm.trained.method,

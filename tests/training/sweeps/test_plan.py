@@ -65,6 +65,12 @@ def test_what_the_sweep_varies_cannot_be_set():
             plan(toy_request(NOWHERE, NOWHERE, {leaf: 1}))
 
 
+@pytest.mark.parametrize("budgets", [(0.5, 1.0), (1.0,)])
+def test_a_list_of_labelled_items_is_refused_since_it_is_the_same_for_every_budget_and_seed(budgets):
+    with pytest.raises(UserError, match=r"data.budget_list makes one labelled set of every budget and seed"):
+        plan(toy_request(NOWHERE, NOWHERE, {"data.budget_list": "/lists/20.txt"}, budgets=budgets))
+
+
 def test_a_budget_may_count_items_and_then_is_a_whole_number():
     space = space_of(toy_module(BUDGET="run.max_nonfinite"))
     request = toy_request(NOWHERE, NOWHERE, space=space)
