@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 
 from sem3d.evaluation.sweep_page import SweepReview, TrialLine
-from sem3d.evaluation.wording import Budgets, counted, metric_of
+from sem3d.evaluation.wording import Budgets, counted, metric_of, plural
 from sem3d.methods import METHODS, method_class
 from sem3d.training.run_folder import CIRCUMSTANCES
 from sem3d.training.sweeps.findings import as_floats, last_pictures, read_evaluations
-from sem3d.training.sweeps.records import SweepRecord, TrialRecord, read_pretrainings, read_sweep, read_trials
+from sem3d.training.sweeps.records import (
+    SweepRecord,
+    TrialRecord,
+    read_pretrainings,
+    read_searches,
+    read_sweep,
+    read_trials,
+)
 
 Setting = str
 
@@ -26,6 +33,11 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
     """
     sweep, trials = read_sweep(folder), read_trials(folder)
     counting, notes = counting_trials(sweep, trials)
+    budgets = Budgets(
+        tuple(sorted({float(budget) for budget in (*sweep.budgets, *(trial.budget for trial in trials))})),
+        _unit(sweep, trials),
+    )
+    notes = [*_search_notes(sweep, read_searches(folder), budgets), *notes]
     keys = {trial.key for trial in counting}
     storage = folder.resolve().parents[1]
     tables, confusions, without = read_evaluations(counting, storage)
@@ -42,10 +54,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         space=sweep.space,
         metric=metric_of(sweep.metric, sweep.mode, values),
         arms=arms,
-        budgets=Budgets(
-            tuple(sorted({float(budget) for budget in (*sweep.budgets, *(trial.budget for trial in trials))})),
-            _unit(sweep, trials),
-        ),
+        budgets=budgets,
         seeds=tuple(sweep.seeds),
         scores=scores_of(counting, sweep.metric),
         trials=tuple(_line(trial, sweep, run_link, trial.key in keys) for trial in trials),
@@ -99,6 +108,29 @@ def _notes(trials: Sequence[TrialRecord], scored: Sequence[TrialRecord], most_se
             f"Not in the curve: {', '.join(missing)}. Where a seed is missing, means of arms are over other seeds."
         )
     return notes
+
+
+def _search_notes(sweep: SweepRecord, searches: Mapping[str, Sequence[TrialRecord]], budgets: Budgets) -> list[str]:
+    """What the search of hyperparameters was, and on which data; nothing where there was none.
+
+    A search that was given another split than the trials chose on other data than these are scored on.
+    """
+    counts = [len(points) for points in searches.values() if points]
+    if not counts:
+        return []
+    tried = str(max(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    places = " and ".join(
+        budgets.text(budget) for budget in sorted({point.budget for one in searches.values() for point in one})
+    )
+    split = [
+        f"{leaf} {value}"
+        for leaf, value in sweep.search_settings.items()
+        if leaf.endswith("split") and value != sweep.settings.get(leaf)
+    ]
+    said = f"Settings of each arm were searched first: {tried} {plural('point', max(counts))} an arm at {places}"
+    if split:
+        return [f"{said}, and chosen on a split of its own ({', '.join(split)})."]
+    return [f"{said}, and chosen on the held-out data that is reported here, so the scores are optimistic."]
 
 
 def setting_of(trial: TrialRecord) -> Setting:
