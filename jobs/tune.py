@@ -4,7 +4,10 @@ A space of ``tune_spaces`` says what is compared. Every arm at one budget and se
 command goes on with a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
 """
 
+import shutil
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -145,7 +148,17 @@ def main() -> None:
     folder = run_sweep(request, terms, lambda line: print(line, flush=True))
     if not config.dry_run:
         print(f"sweep      {folder}")
-        print(f"MLflow     mlflow ui --backend-store-uri {read_sweep(folder).tracking_uri}")
+        print(f"MLflow     {where_to_look(read_sweep(folder).tracking_uri)}")
+
+
+def where_to_look(tracking_uri: str) -> str:
+    """The address of an MLflow server, or the command that shows a store; with its path where a shell would not find it."""
+    from sem3d.training.tracking_store import is_server
+
+    if is_server(tracking_uri):
+        return tracking_uri
+    program = "mlflow" if shutil.which("mlflow") else str(Path(sys.executable).with_name("mlflow"))
+    return f"{program} ui --backend-store-uri {tracking_uri}"
 
 
 def data_class(space: Space) -> type:

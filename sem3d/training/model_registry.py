@@ -65,6 +65,12 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
     return str(version)
 
 
+def champion_version(client: Any, name: str) -> Any:
+    """The version of ``name`` that has the alias ``champion``, ``None`` where there is none."""
+    found = client.search_registered_models(f"name = '{name}'", max_results=1)
+    return client.get_model_version_by_alias(name, CHAMPION) if found and CHAMPION in found[0].aliases else None
+
+
 def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
     """Local folder of ``models:/name@alias`` or ``models:/name/version``: weights, ``state.json`` and their checksums, verified.
 

@@ -37,6 +37,11 @@ class LockedStore:
         return client.create_experiment(name, (self.storage / "artifacts").as_uri() if local else None)
 
 
+def is_server(uri: str) -> bool:
+    """Whether the store is a server, whose address a browser opens."""
+    return uri.startswith(("http://", "https://"))
+
+
 def revision() -> dict[str, str]:
     """Tags that say which code ran: git revision (``+dirty`` where files differ from it) and versions of what matters."""
 

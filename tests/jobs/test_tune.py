@@ -78,6 +78,15 @@ def test_a_dry_run_says_what_would_be_run(ray_cluster, tmp_path, monkeypatch, ca
     assert not list((tmp_path / "sweeps").glob("pri3d-*"))
 
 
+def test_a_server_is_named_by_its_address_and_a_store_by_the_command_that_shows_it(monkeypatch):
+    assert tune.where_to_look("http://mlflow:5000") == "http://mlflow:5000"
+    monkeypatch.setattr(tune.shutil, "which", lambda program: f"/usr/bin/{program}")
+    assert tune.where_to_look("sqlite:///runs/mlflow.db") == "mlflow ui --backend-store-uri sqlite:///runs/mlflow.db"
+    monkeypatch.setattr(tune.shutil, "which", lambda program: None)
+    monkeypatch.setattr(tune.sys, "executable", "/opt/env/bin/python")
+    assert tune.where_to_look("sqlite:///a.db") == "/opt/env/bin/mlflow ui --backend-store-uri sqlite:///a.db"
+
+
 def test_help_names_the_spaces(monkeypatch, capsys):
     code, out, _ = outcome(monkeypatch, capsys, "--help")
     assert code == 0

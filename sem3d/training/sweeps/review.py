@@ -9,8 +9,9 @@ from sem3d.evaluation.intervals import interval
 from sem3d.evaluation.sweep_page import SweepReview, cautions, headline
 from sem3d.evaluation.tables import markdown_table
 from sem3d.training.json_files import write_json
-from sem3d.training.model_registry import CHAMPION, register
+from sem3d.training.model_registry import CHAMPION, champion_version, register
 from sem3d.training.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
+from sem3d.training.sweeps.parent_run import SWEEP_TAG
 from sem3d.training.sweeps.records import SweepRecord, read_sweep, read_trials
 from sem3d.training.sweeps.report import (
     CHAMPION_FILE,
@@ -22,7 +23,7 @@ from sem3d.training.sweeps.report import (
     write_report,
 )
 from sem3d.training.sweeps.results import counting_trials, read_review
-from sem3d.training.tracking_store import LockedStore, first_line, store_client, store_errors
+from sem3d.training.tracking_store import LockedStore, first_line, is_server, store_client, store_errors
 
 LONGEST_NOTE = 7900
 
@@ -50,7 +51,7 @@ def publish(sweep_folder: Path) -> list[str]:
         with store.locked():
             client = store_client(store.uri)
             experiment = client.get_run(sweep.mlflow_run_id).info.experiment_id
-            run_link = f"{store.uri.rstrip('/')}/#/experiments/{experiment}/runs/" if _is_server(store.uri) else ""
+            run_link = f"{store.uri.rstrip('/')}/#/experiments/{experiment}/runs/" if is_server(store.uri) else ""
             lines = _register_champion(client, folder, sweep)
     except store_errors() as error:
         trouble = first_line(error)
@@ -79,10 +80,20 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[st
     review = read_review(folder)
     tags = client.get_run(run_id).data.tags
     card, summary = model_card(name, sweep, champion, review.metric, review.budgets, tags, storage)
+    before = champion_version(client, name)
     version = register(client, name, champion.checkpoint, run_id, card, summary)
+    client.set_model_version_tag(name, version, SWEEP_TAG, sweep.name)
     write_json(folder / CHAMPION_FILE, _said(name, version, champion, review))
     client.set_tag(sweep.mlflow_run_id, "champion", f"models:/{name}/{version}")
-    return [f"champion   models:/{name}@{CHAMPION} (version {version})"]
+    return [f"champion   models:/{name}@{CHAMPION} (version {version}){_replaced(before, version)}"]
+
+
+def _replaced(before: Any, version: str) -> str:
+    """Which version was the champion until now, and of which sweep, where that is known; "" if it was none or is the same."""
+    if before is None or str(before.version) == version:
+        return ""
+    sweep = before.tags.get(SWEEP_TAG)
+    return f", replaces version {before.version}" + (f" of sweep {sweep}" if sweep else "")
 
 
 def _said(name: str, version: str, champion: Champion, review: SweepReview) -> dict[str, str]:
@@ -145,7 +156,3 @@ def note(review: SweepReview) -> str:
     said = "\n".join(f"- {sentence}" for sentence in cautions(review))
     title = f"{review.metric.axis} by label budget"
     return f"**{headline(review)}**\n\n{title}\n\n{markdown_table(rows, columns)}\n\n{said}\n\nFull report: `{PAGE}`."
-
-
-def _is_server(uri: str) -> bool:
-    return uri.startswith(("http://", "https://"))

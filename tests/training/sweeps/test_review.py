@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from jobs import report
 from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
+from sem3d.training.spool import Spool
+from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.findings import inside
 from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_record, write_sweep
 from sem3d.training.sweeps.report import write_report
 from sem3d.training.sweeps.results import counting_trials, read_review
 from sem3d.training.sweeps.review import publish
+from sem3d.training.tracking import SPOOL_NAME
 from sem3d.training.tracking_store import LockedStore, store_client
+from tests.jobs.outcome import outcome
 from tests.training.sweeps.fake_sweep import fake_sweep, fake_trial, usual_score
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
@@ -68,6 +73,8 @@ def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_p
     again = client.get_run(run_id)
     assert (again.data.metrics, again.data.tags, tree(client, run_id)) == (first.data.metrics, first.data.tags, files)
     assert len(client.get_metric_history(run_id, "best/pri3d")) == 1
+    card = client.get_model_version_by_alias("sem3d-pri3d", "champion").description
+    assert "from pathlib import Path" in card
     assert [item.version for item in client.search_model_versions("name = 'sem3d-pri3d'")] == [1]
 
 
@@ -81,7 +88,8 @@ def test_a_better_trial_becomes_the_champion_and_the_page_follows(tmp_path: Path
             folder, fake_trial(tmp_path, "scratch", 1.0, seed, 0.9 + 0.01 * seed, key=f"better-{seed}", settings={})
         )
     lines = publish(folder)
-    assert any("(version 2)" in line for line in lines)
+    assert any(line.endswith("(version 2), replaces version 1 of sweep demo") for line in lines)
+    assert any(line.endswith("(version 2)") for line in publish(folder))
     version = client.get_model_version_by_alias("sem3d-pri3d", "champion")
     assert "scratch at 100 % of labels" in version.description
     assert client.get_run(run_id).data.metrics["best/scratch"] > before
@@ -96,6 +104,45 @@ def test_a_store_that_is_away_costs_no_report(tmp_path: Path, monkeypatch):
     assert (folder / "report" / "report.html").is_file()
     assert "did not take the report" in lines[-1]
     assert f"python -m jobs.report {folder} --publish" in lines[-1]
+
+
+def test_what_the_store_did_not_take_is_delivered_with_the_report(
+    tmp_path: Path, empty_store: Path, monkeypatch, capsys
+):
+    folder = fake_sweep(tmp_path, budgets=(1.0,), seeds=1)
+    client, parent = with_mlflow(folder, empty_store)
+    experiment = client.get_run(parent).info.experiment_id
+    (trial, *_) = read_trials(folder)
+    point = fake_trial(tmp_path, "scratch", 0.2, 7, 0.1)
+    runs = [client.create_run(experiment).info.run_id for _ in (trial, point)]
+    for record, place, run in zip((trial, point), (folder, folder / "search" / "scratch"), runs, strict=True):
+        write_record(place, replace(record, mlflow_run_id=run))
+        Spool(Path(record.run_folder) / SPOOL_NAME).add({"kind": "status", "value": "FINISHED"})
+    code, out, error = outcome(report.main, monkeypatch, capsys, folder, "--publish")
+    assert code == 0, error
+    assert "champion   models:/sem3d-pri3d@champion (version 1)" in out
+    assert {client.get_run(run).info.status for run in runs} == {"FINISHED"}
+    assert client.get_run(parent).info.status == "RUNNING"
+    write_sweep(folder, replace(read_sweep(folder), status="FAILED"))
+    deliver(folder)
+    closed = client.get_run(parent).info
+    assert closed.status == "FAILED"
+    deliver(folder)
+    assert client.get_run(parent).info.end_time == closed.end_time
+
+
+def test_a_search_is_told_with_what_it_chose_on(tmp_path: Path):
+    folder = fake_sweep(tmp_path, budgets=(0.2, 1.0), seeds=2)
+    assert not any("searched" in note for note in read_review(folder).notes)
+    for arm, points in (("scratch", 3), ("pri3d", 2)):
+        for number in range(points):
+            write_record(folder / "search" / arm, fake_trial(tmp_path, arm, 0.2, number, 0.1))
+    assert read_review(folder).notes[0] == (
+        "Settings of each arm were searched first: 2 to 3 points an arm at 20 % of labels, and chosen on the held-out data "
+        "that is reported here, so the scores are optimistic."
+    )
+    write_sweep(folder, replace(read_sweep(folder), search_settings={"data.evaluation_split": "val"}))
+    assert read_review(folder).notes[0].endswith("and chosen on a split of its own (data.evaluation_split val).")
 
 
 def test_only_finished_trials_with_a_score_count(tmp_path: Path):
