@@ -12,12 +12,13 @@ from typing import Any
 import ray
 
 from sem3d.config import Experiment, digest, flatten, override
+from sem3d.errors import UserError
 from sem3d.training.json_files import write_json
 from sem3d.training.launch import train
 from sem3d.training.lock import held_alone
-from sem3d.training.preflight import Resources, check_cpus, cluster_resources, use_gpu
+from sem3d.training.preflight import Resources, cluster_resources, use_gpu
 from sem3d.training.run_folder import CIRCUMSTANCES, run_folder
-from sem3d.training.sweeps.trial import process_holds
+from sem3d.training.sweeps.trial import process_holds, resources_of
 from sem3d.training.tracking_store import LockedStore
 
 MLFLOW_EXPERIMENT = "sem3d probes"
@@ -94,9 +95,14 @@ def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace
     short = override(experiment, changes | {"run.experiment": MLFLOW_EXPERIMENT})
     if short.run.workers:
         return _timed(method, short)
-    check_cpus(short, cluster_resources())
+    needed, there = resources_of(short).cpus, cluster_resources().cpus
+    if needed > there:
+        raise UserError(
+            f"a trial needs {needed:g} CPUs (run.cpus_per_worker + 1 for reading data), the Ray cluster has {there:g}: choose a "
+            "smaller run.cpus_per_worker or a larger cluster"
+        )
     holds = process_holds([short])
-    process = ray.remote(num_cpus=holds["CPU"], num_gpus=holds.get("GPU", 0.0))(_timed)
+    process = ray.remote(num_cpus=holds["CPU"], num_gpus=holds.get("GPU", 0.0), max_calls=1)(_timed)
     try:
         return ray.get(process.remote(method, short))
     except ray.exceptions.RayTaskError as error:

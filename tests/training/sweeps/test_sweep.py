@@ -61,7 +61,7 @@ class Trainings:
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
 
     def search(self, work, distributions, name_of, *, trials, unfinished, watcher, **options):
-        fresh = [{"optim.lr": 0.001 * (1 + number)} for number in range(trials)]
+        fresh = [{"optim.lr": 0.003 * (1 + number)} for number in range(trials)]
         for point in [*unfinished, *fresh][:trials]:
             watcher.started(name_of(point), point)
             with suppress(UserError):
@@ -168,7 +168,7 @@ def test_an_arm_whose_search_failed_as_a_whole_is_searched_again(rooms, tmp_path
     assert trainings.begun[:2] == first
     (record,) = read_trials(folder)
     assert (record.status, read_sweep(folder).status) == ("finished", "FINISHED")
-    assert record.settings["optim.lr"] in (0.001, 0.002)
+    assert record.settings["optim.lr"] in (0.003, 0.006)
 
 
 def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):
