@@ -1,6 +1,7 @@
 """The whole of training on a real local Ray cluster."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_training_in_the_calling_process_learns_the_same(two_workers, tmp_path: 
         torch.testing.assert_close(weights(two)[name], value, atol=1e-6, rtol=0)
     assert {"start", "build", "first_batch", "training", "evaluation", "finish", "close"} == here.seconds.keys()
     assert min(here.seconds.values()) >= 0
+
+
+class Preparing(ToyMethod):
+    """The toy method on data that take long to open."""
+
+    @classmethod
+    def training_samples(cls, experiment):
+        logging.getLogger("sem3d.datasets.index").info("preparing 4 frames")
+        return super().training_samples(experiment)
+
+
+def test_the_preparation_of_the_data_is_said_before_anything_else(tmp_path: Path):
+    lines: list[str] = []
+    train(Preparing, toy_experiment(tmp_path, run={"workers": 0}), say=lines.append)
+    assert lines[0] == "preparing 4 frames"
 
 
 def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(two_workers, tmp_path: Path):
