@@ -6,6 +6,8 @@ Each case times sem3d and its rival in turn on the same input and takes medians.
 import sys
 from importlib import import_module
 
+import ray
+
 from jobs.exits import run
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
@@ -28,6 +30,7 @@ def main() -> None:
             for what, ours, other, unit in import_module(f"jobs.benchmarks.{case}").run()
         ]
         print(format_table(rows, ["measured", "sem3d", "rival", "unit", "ratio"]), end="\n\n", flush=True)
+        ray.shutdown()  # the next case wants a cluster of its own size
 
 
 if __name__ == "__main__":
