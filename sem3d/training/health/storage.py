@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from sem3d.training.health.finding import Finding
+from sem3d.training.tracking_store import is_server
 
 NETWORK_FILE_SYSTEMS = {
     "nfs",
@@ -63,7 +64,7 @@ def tracking(uri: str, storage_folder: str) -> list[Finding]:
     uri = uri or f"sqlite:///{Path(storage_folder).expanduser().resolve() / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         return [sqlite_store(Path(uri.removeprefix("sqlite:///")).resolve())]
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         return [server(uri)]
     if "://" not in uri or uri.startswith("file:"):
         mend = "export MLFLOW_TRACKING_URI=sqlite:////absolute/path/mlflow.db"
