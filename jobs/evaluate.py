@@ -28,7 +28,7 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place, store_place
 from sem3d.config import Experiment, flatten, override
-from sem3d.datasets.labels import CLASS_NAMES
+from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.errors import UserError
 from sem3d.evaluation.tables import format_table
 from sem3d.evaluation.wording import metric_of

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from sem3d.config import digest
+from sem3d.datasets.objects.render import RendersConfig, write_renders
 from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shapes
-from sem3d.datasets.synthetic.render_objects import RendersConfig, write_renders
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.datasets.synthetic.write import write_rooms
 

@@ -43,7 +43,7 @@ class Predict:
 def main() -> None:
     """Parses, reconstructs, writes."""
     config = command_line.parse(Predict, prog="python -m jobs.predict", description=__doc__)
-    from sem3d.datasets.object_image import read_object_image, write_mesh
+    from sem3d.datasets.objects.object_image import read_object_image, write_mesh
     from sem3d.evaluation.figures import reconstruction_sheet
     from sem3d.geometry.object_views import mirrored
     from sem3d.rendering.shaded_views import clay_views

@@ -15,9 +15,9 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place
 from jobs.prepare_objects import shapenet_renders, shapenet_renders_index, shapes
-from sem3d.datasets.index import Index, PrepareConfig
-from sem3d.datasets.prepare import inputs_digest, prepare
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.index import Index, PrepareConfig
+from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.training.cluster import connect

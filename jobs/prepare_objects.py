@@ -7,12 +7,12 @@ from typing import Annotated
 import tyro
 
 from jobs.places import place, storage_place
+from sem3d.datasets.objects.nmr import SYNSETS, RendersIndex
+from sem3d.datasets.objects.nmr_index import index_renders
+from sem3d.datasets.objects.render import RendersConfig, check_meshes, write_renders
 from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.shapenet_renders import SYNSETS, RendersIndex
-from sem3d.datasets.shapenet_renders_index import index_renders
 from sem3d.datasets.synthetic.families.register import FAMILIES
 from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shapes
-from sem3d.datasets.synthetic.render_objects import RendersConfig, check_meshes, write_renders
 from sem3d.errors import UserError
 from sem3d.training.cluster import connect
 

@@ -15,7 +15,7 @@ from tyro.conf import Positional
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place
-from sem3d.datasets.shapenet_renders import SYNSETS
+from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.errors import UserError
 from sem3d.evaluation.published import ssr_table
 from sem3d.evaluation.sweep_page import SweepReview, headline

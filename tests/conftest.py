@@ -46,6 +46,6 @@ def rooms(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def renders(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Boxes as a class of objects in NMR's layout."""
-    from tests.datasets.tiny_renders import write_tiny_renders
+    from tests.datasets.objects.tiny_renders import write_tiny_renders
 
     return write_tiny_renders(tmp_path_factory.mktemp("generated") / "renders")

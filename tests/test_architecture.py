@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sem3d.config import flatten
-from sem3d.datasets.layouts import LAYOUTS, load_layout
+from sem3d.datasets.scans.layouts import LAYOUTS, load_layout
 from sem3d.methods import METHODS, method_class
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sem3d.datasets.sens import SensFile, SensWriter
+from sem3d.datasets.scans.sens import SensFile, SensWriter
 
 SIZE = (480, 640)
 FRAMES = 200

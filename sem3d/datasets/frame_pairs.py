@@ -18,10 +18,10 @@ from jaxtyping import Float, Int, UInt8
 from sem3d.config import digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget
-from sem3d.datasets.frames import read_color, read_depth, resize_color
-from sem3d.datasets.index import Index, PrepareConfig, ensure_index
+from sem3d.datasets.scans.frames import read_color, read_depth, resize_color
+from sem3d.datasets.scans.index import Index, PrepareConfig, ensure_index
+from sem3d.datasets.scans.surface import read_surface
 from sem3d.datasets.stream import Samples
-from sem3d.datasets.surface import read_surface
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.cameras import invert_rigid, orthonormalise, resize_intrinsics
 from sem3d.geometry.correspondence import match_pixels, match_voxels, sample_matches, to_feature_grid

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
-from sem3d.datasets.labels import CLASS_NAMES, class_palette
+from sem3d.datasets.scans.labels import CLASS_NAMES, class_palette
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet
 from sem3d.evaluation.segmentation import confusion, mean_iou

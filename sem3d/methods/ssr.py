@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
-from sem3d.datasets.object_renders import (
+from sem3d.datasets.object_views import (
     ObjectRenders,
     held_out_views,
     labelled_pairs,

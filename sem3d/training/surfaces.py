@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 
 from sem3d.config import Experiment
-from sem3d.datasets.mesh_files import MeshFile, find_meshes, read_mesh
-from sem3d.datasets.object_renders import held_out_views, open_renders
-from sem3d.datasets.shapenet_renders import load_view
-from sem3d.datasets.shapenet_renders_index import objects_list, unlisted_name
+from sem3d.datasets.object_views import held_out_views, open_renders
+from sem3d.datasets.objects.mesh_files import MeshFile, find_meshes, read_mesh
+from sem3d.datasets.objects.nmr import load_view
+from sem3d.datasets.objects.nmr_index import objects_list, unlisted_name
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores

@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sem3d.datasets.labels import NYU40_IDS
+from sem3d.datasets.scans.labels import NYU40_IDS
 from sem3d.datasets.synthetic.cameras import camera_path, pose
 from sem3d.datasets.synthetic.furniture import FAMILIES, parametric_piece
 from sem3d.datasets.synthetic.layout import Layout, NoPlaceLeft, Placed, intersect

@@ -9,7 +9,7 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from sem3d.datasets.sens import SensFile
+from sem3d.datasets.scans.sens import SensFile
 from sem3d.datasets.synthetic.render import TracedRoom
 from sem3d.datasets.synthetic.rooms import build_room
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig, intrinsics

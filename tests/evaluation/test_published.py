@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 
-from sem3d.datasets.shapenet_renders import SYNSETS
+from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.evaluation.published import SSR_CLASSES, SSR_VOXEL_IOU, ssr_table
 from sem3d.evaluation.tables import format_table
 

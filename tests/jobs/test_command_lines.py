@@ -80,7 +80,7 @@ def test_an_evaluation_of_nothing_is_one_line(monkeypatch, capsys, tmp_path, ray
 
 
 def test_a_job_prints_what_sem3d_logs(monkeypatch, capsys):
-    logger = logging.getLogger("sem3d.datasets.index")
+    logger = logging.getLogger("sem3d.datasets.scans.index")
     code, text, _ = outcome(lambda: logger.info("scene 1/2: 100 % of 3 frames"), monkeypatch, capsys)
     assert (code, text) == (0, "scene 1/2: 100 % of 3 frames\n")
     logger.info("nobody listens")

@@ -14,8 +14,8 @@ import pytest
 
 from jobs import doctor
 from jobs.exits import run
-from sem3d.datasets.index import PrepareConfig
-from sem3d.datasets.prepare import inputs_digest, prepare
+from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.training.health import packages, storage
 from sem3d.training.health.authentication import authentication
 from sem3d.training.health.data import data

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from sem3d.config import override
-from sem3d.datasets.object_renders import unlabelled_images
+from sem3d.datasets.object_views import unlabelled_images
 from sem3d.errors import UserError
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.methods.pseudo_labels import PseudoLabels

@@ -59,7 +59,7 @@ class Preparing(ToyMethod):
 
     @classmethod
     def training_samples(cls, experiment):
-        logging.getLogger("sem3d.datasets.index").info("preparing 4 frames")
+        logging.getLogger("sem3d.datasets.scans.index").info("preparing 4 frames")
         return super().training_samples(experiment)
 
 

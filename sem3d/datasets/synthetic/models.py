@@ -12,8 +12,8 @@ from PIL import Image
 from trimesh.resolvers import Resolver
 from trimesh.visual.material import SimpleMaterial
 
-from sem3d.datasets.sens import IMAGE_ERRORS
-from sem3d.datasets.synthetic.catalogue import Entry, inside, read_member
+from sem3d.datasets.objects.sweet_home import Entry, inside, read_member
+from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.datasets.synthetic.finishes import draw_color, shade
 from sem3d.datasets.synthetic.furniture import FAMILIES
 from sem3d.datasets.synthetic.piece import Piece, Top

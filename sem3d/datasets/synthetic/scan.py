@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sem3d.datasets.sens import SensWriter
+from sem3d.datasets.objects.sweet_home import read_catalogue
+from sem3d.datasets.scans.sens import SensWriter
 from sem3d.datasets.synthetic.cameras import camera_path
-from sem3d.datasets.synthetic.catalogue import read_catalogue
 from sem3d.datasets.synthetic.render import TracedRoom, render_view
 from sem3d.datasets.synthetic.rooms import Room, build_room
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig, intrinsics

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sem3d.datasets.synthetic.catalogue import Catalogue, Entry
+from sem3d.datasets.objects.sweet_home import Catalogue, Entry
 from sem3d.datasets.synthetic.furniture import parametric_piece
 from sem3d.datasets.synthetic.models import load_piece, recolored
 from sem3d.datasets.synthetic.piece import Piece

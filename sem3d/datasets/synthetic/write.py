@@ -23,8 +23,8 @@ from pathlib import Path
 import ray.data
 
 from sem3d.config import digest
+from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.stream import quiet_ordered_context
-from sem3d.datasets.synthetic.catalogue import read_catalogue
 from sem3d.datasets.synthetic.rooms_config import RoomsConfig, check
 from sem3d.datasets.synthetic.scan import write_room
 from sem3d.datasets.synthetic.supply import SPLITS

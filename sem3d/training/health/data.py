@@ -9,8 +9,8 @@ from sem3d.training.health.finding import Finding
 def data(root: str, storage: str) -> list[Finding]:
     """Layout and indexes of the scans in ``root``; indexes are looked for in ``storage``."""
     try:
-        from sem3d.datasets.index import read_index_json
-        from sem3d.datasets.layouts import detect_layout
+        from sem3d.datasets.scans.index import read_index_json
+        from sem3d.datasets.scans.layouts import detect_layout
     except ImportError as error:
         mend = "bash -e jobs/setup.sh && . .venv/bin/activate"
         return [Finding("data", "FAIL", f"cannot be looked at: {error}", mend)]
@@ -36,8 +36,8 @@ def data(root: str, storage: str) -> list[Finding]:
 
 def index(folder: Path) -> Finding:
     """Whether an index loads, and its counts."""
-    from sem3d.datasets.index import load_index
     from sem3d.datasets.quarantine import QuarantineReport
+    from sem3d.datasets.scans.index import load_index
 
     try:
         loaded = load_index(folder)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
-from sem3d.datasets.frames import locate, read_color, read_depth, read_instance, read_label
-from sem3d.datasets.index import PrepareConfig
-from sem3d.datasets.layouts import FrameRecord
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
+from sem3d.datasets.scans.frames import locate, read_color, read_depth, read_instance, read_label
+from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault
 from sem3d.geometry.overlap import overlapping_pairs

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, UInt8
 
 from sem3d.config import digest
-from sem3d.datasets.index import read_rows
+from sem3d.datasets.scans.index import read_rows
 from sem3d.errors import BadSample, UserError
 
 FORMAT_VERSION = 1

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sem3d.datasets.rows import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.errors import UserError
 from sem3d.geometry.overlap import OverlapConfig
 
@@ -24,7 +24,7 @@ class PrepareConfig:
     """How an index is made from data on disk; part of what identifies it."""
 
     layout: str = "auto"
-    """Name in sem3d.datasets.layouts.LAYOUTS, or auto."""
+    """Name in sem3d.datasets.scans.layouts.LAYOUTS, or auto."""
     stride: int = 0
     """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
     splits: str = ""
@@ -66,7 +66,7 @@ class PrepareConfig:
 
 @dataclass(frozen=True)
 class Index:
-    """The tables of one index folder; schemas are those of :mod:`sem3d.datasets.rows`."""
+    """The tables of one index folder; schemas are those of :mod:`sem3d.datasets.scans.schema`."""
 
     folder: Path
     root: Path
@@ -101,7 +101,7 @@ class Index:
         return path if path.is_file() else None
 
     def surface_path(self, scene: str) -> Path | None:
-        """File of a scene's surface, see :func:`sem3d.datasets.surface.read_surface`; None if the scene has none."""
+        """File of a scene's surface, see :func:`sem3d.datasets.scans.surface.read_surface`; None if the scene has none."""
         scenes = self.scenes["scene"].to_pylist()
         name = self.scenes["surface"][scenes.index(scene)].as_py() if scene in scenes else ""
         return self.folder / "surface" / name if name else None
@@ -136,10 +136,10 @@ def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -
     """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
     ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress in sem3d's log.
 
-    Raises :class:`UserError` as :func:`sem3d.datasets.prepare.prepare` does.
+    Raises :class:`UserError` as :func:`sem3d.datasets.scans.prepare.prepare` does.
     """
     # Preparing needs the types of this file, so it is imported where it is called.
-    from sem3d.datasets.prepare import inputs_digest, prepare
+    from sem3d.datasets.scans.prepare import inputs_digest, prepare
 
     if read_index_json(Path(root)) is not None:
         index = load_index(root)

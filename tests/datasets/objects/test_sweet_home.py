@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sem3d.datasets.synthetic.catalogue import read_catalogue
+from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.synthetic.models import load_piece
 from sem3d.datasets.synthetic.rooms import build_room
 from sem3d.datasets.synthetic.supply import CatalogueSupply

@@ -1,6 +1,6 @@
 """From a folder of RGB-D scans to an index: find frames, validate, fuse surfaces, pair frames, and say what was left out.
 
-Scenes are independent (:mod:`sem3d.datasets.prepare_scene`): they run as Ray tasks where Ray is initialised, else one after
+Scenes are independent (:mod:`sem3d.datasets.scans.prepare_scene`): they run as Ray tasks where Ray is initialised, else one after
 the other here.
 """
 
@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sem3d.config import digest
-from sem3d.datasets.index import Index, PrepareConfig, load_index, read_index_json
-from sem3d.datasets.layouts import FrameRecord, detect_layout, load_layout
-from sem3d.datasets.prepare_scene import PreparedScene, prepare_scene
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
-from sem3d.datasets.rows import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
-from sem3d.datasets.splits import assign_splits, by_scene, read_split_lists
-from sem3d.datasets.surface import write_surface
+from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
+from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout
+from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene
+from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
+from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 
 DEEPEST = 6  # levels of folders below the root whose files identify the data

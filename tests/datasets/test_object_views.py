@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sem3d.datasets.object_renders import (
+from sem3d.datasets.object_views import (
     ObjectRenders,
     held_out_views,
     labelled_pairs,
@@ -12,9 +12,9 @@ from sem3d.datasets.object_renders import (
     unlabelled_images,
     with_pseudo_labels,
 )
-from sem3d.datasets.shapenet_renders import load_views
+from sem3d.datasets.objects.nmr import load_views
 from sem3d.errors import UserError
-from tests.datasets.tiny_renders import OBJECTS, write_tiny_renders
+from tests.datasets.objects.tiny_renders import OBJECTS, write_tiny_renders
 
 VIEWS = 24
 

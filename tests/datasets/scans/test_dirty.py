@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.index import PrepareConfig, ensure_index
-from sem3d.datasets.prepare import prepare
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
+from sem3d.datasets.scans.index import PrepareConfig, ensure_index
+from sem3d.datasets.scans.prepare import prepare
 from sem3d.errors import UserError
-from tests.datasets.official_files import (
+from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
     LOST,

@@ -7,7 +7,7 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from sem3d.datasets.shapenet_renders import IMAGE_SHAPE
+from sem3d.datasets.objects.nmr import IMAGE_SHAPE
 from sem3d.errors import UserError
 
 SIZE = IMAGE_SHAPE[-1]

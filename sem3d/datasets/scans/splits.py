@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sem3d.datasets.budgets import label_budget
-from sem3d.datasets.layouts import FrameRecord
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.errors import UserError
 
 SPLITS = ("train", "val", "test")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sem3d.datasets.npz_stream import write_npz
+from sem3d.datasets.objects.npz_stream import write_npz
 from sem3d.geometry.object_views import VIEWS, eyes_of_views, to_device_coordinates
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
 from sem3d.rendering import soft_silhouettes

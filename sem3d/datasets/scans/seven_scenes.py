@@ -11,8 +11,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.layouts import FrameRecord, color_and_depth_size, every, read_matrix, scene_folders, scene_name
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.layouts import (
+    FrameRecord,
+    color_and_depth_size,
+    every,
+    read_matrix,
+    scene_folders,
+    scene_name,
+)
 from sem3d.errors import BadSample
 
 FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpg|png|txt)")

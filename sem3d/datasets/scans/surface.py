@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float, Float32, Int32, Int64, UInt8, UInt16
 
-from sem3d.datasets.rows import SURFACE_SCHEMA
+from sem3d.datasets.scans.schema import SURFACE_SCHEMA
 from sem3d.errors import BadSample
 from sem3d.geometry.voxels import pack, voxel_indices
 

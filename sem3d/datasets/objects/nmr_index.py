@@ -25,9 +25,7 @@ import pyarrow.parquet as pq
 from jaxtyping import UInt8
 
 from sem3d.config import digest
-from sem3d.datasets.npz_stream import npz_header, npz_items
-from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
-from sem3d.datasets.shapenet_renders import (
+from sem3d.datasets.objects.nmr import (
     AZIMUTH_STEP,
     FORMAT_VERSION,
     IMAGE_SHAPE,
@@ -39,6 +37,8 @@ from sem3d.datasets.shapenet_renders import (
     load_renders_index,
     read_renders_json,
 )
+from sem3d.datasets.objects.npz_stream import npz_header, npz_items
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.errors import UserError
 
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")

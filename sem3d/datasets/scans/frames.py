@@ -1,7 +1,7 @@
 """One frame of an index as arrays: colour, depth in metres, NYU40 labels, instances; and their resizing.
 
-A locator (see :mod:`sem3d.datasets.rows`) is a path relative to the data root, or ``<file>.sens#<n>``. A 16-bit label image
-of ScanNet's category ids has the locator ``<image>#<label table>``. Everything unusable raises :class:`BadSample`.
+A locator (see :mod:`sem3d.datasets.scans.schema`) is a path relative to the data root, or ``<file>.sens#<n>``. A 16-bit label
+image of ScanNet's category ids has the locator ``<image>#<label table>``. Everything unusable raises :class:`BadSample`.
 """
 
 import functools
@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
-from sem3d.datasets.labels import label_fault, nyu40_of_categories, read_label_table
-from sem3d.datasets.sens import SensFile
+from sem3d.datasets.scans.labels import label_fault, nyu40_of_categories, read_label_table
+from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
 
 IMAGE_ERRORS = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)

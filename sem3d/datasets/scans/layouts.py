@@ -9,15 +9,15 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.frames import image_size
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.frames import image_size
 from sem3d.errors import BadSample, UserError
 
 LAYOUTS = {
-    "seven_scenes": "sem3d.datasets.seven_scenes:SevenScenes",
-    "scannet_sens": "sem3d.datasets.scannet:ScanNetSens",
-    "scannet_export": "sem3d.datasets.scannet:ScanNetExport",
-    "scannet_frames_25k": "sem3d.datasets.scannet:ScanNetFrames25k",
+    "seven_scenes": "sem3d.datasets.scans.seven_scenes:SevenScenes",
+    "scannet_sens": "sem3d.datasets.scans.scannet:ScanNetSens",
+    "scannet_export": "sem3d.datasets.scans.scannet:ScanNetExport",
+    "scannet_frames_25k": "sem3d.datasets.scans.scannet:ScanNetFrames25k",
 }
 
 

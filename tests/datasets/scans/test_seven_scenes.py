@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.frames import read_color, read_depth
-from sem3d.datasets.layouts import FrameRecord, detect_layout
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.seven_scenes import NOMINAL_INTRINSICS, SevenScenes
+from sem3d.datasets.scans.frames import read_color, read_depth
+from sem3d.datasets.scans.layouts import FrameRecord, detect_layout
+from sem3d.datasets.scans.seven_scenes import NOMINAL_INTRINSICS, SevenScenes
 from sem3d.errors import UserError
-from tests.datasets.official_files import DEPTH_SIZE, INTRINSICS_DEPTH, pose, write_seven_scenes
+from tests.datasets.scans.official_files import DEPTH_SIZE, INTRINSICS_DEPTH, pose, write_seven_scenes
 
 
 def test_folder_of_frames_is_one_scene_in_order(tmp_path: Path):

@@ -4,9 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from sem3d.datasets.npz_stream import npz_items, write_npz
-from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.shapenet_renders import (
+from sem3d.datasets.objects.nmr import (
     labelled_objects,
     load_renders_index,
     load_view,
@@ -15,7 +13,9 @@ from sem3d.datasets.shapenet_renders import (
     views_of,
     with_objects,
 )
-from sem3d.datasets.shapenet_renders_index import index_renders
+from sem3d.datasets.objects.nmr_index import index_renders
+from sem3d.datasets.objects.npz_stream import npz_items, write_npz
+from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.errors import BadSample, UserError
 
 CHAIR = "03001627"

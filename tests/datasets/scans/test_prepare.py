@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.index import PrepareConfig, ensure_index, load_index
-from sem3d.datasets.prepare import prepare, publish
-from sem3d.datasets.rows import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
-from sem3d.datasets.splits import room_of
-from sem3d.datasets.surface import SurfaceFusion, read_surface
+from sem3d.datasets.scans.index import PrepareConfig, ensure_index, load_index
+from sem3d.datasets.scans.prepare import prepare, publish
+from sem3d.datasets.scans.schema import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
+from sem3d.datasets.scans.splits import room_of
+from sem3d.datasets.scans.surface import SurfaceFusion, read_surface
 from sem3d.errors import UserError
-from tests.datasets.official_files import (
+from tests.datasets.scans.official_files import (
     wall_frames,
     write_export,
     write_ply,
@@ -172,7 +172,7 @@ def test_scenes_prepared_as_ray_tasks_give_the_same_index(tmp_path: Path, ray_cl
         write_export(tmp_path / "data", scene, 3)
     by_ray = prepare(tmp_path / "data", tmp_path / "ray", PrepareConfig())
     program = (
-        "import sys; from sem3d.datasets.prepare import prepare, PrepareConfig; "
+        "import sys; from sem3d.datasets.scans.prepare import prepare, PrepareConfig; "
         "print(prepare(sys.argv[1], sys.argv[2], PrepareConfig()).digest)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "inline")]

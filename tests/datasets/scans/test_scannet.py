@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.frames import read_color, read_depth, read_instance, read_label, resize_color, resize_depth
-from sem3d.datasets.labels import (
+from sem3d.datasets.scans.frames import read_color, read_depth, read_instance, read_label, resize_color, resize_depth
+from sem3d.datasets.scans.labels import (
     CLASS_NAMES,
     LABEL_TABLE,
     class_palette,
@@ -15,10 +15,10 @@ from sem3d.datasets.labels import (
     read_label_table,
     train_ids,
 )
-from sem3d.datasets.layouts import detect_layout, every, load_layout
-from sem3d.datasets.surface import read_scene_mesh
+from sem3d.datasets.scans.layouts import detect_layout, every, load_layout
+from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.errors import BadSample, UserError
-from tests.datasets.official_files import (
+from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
     INTRINSICS_COLOR,

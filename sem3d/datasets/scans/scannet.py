@@ -10,11 +10,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.frames import image_size
-from sem3d.datasets.labels import LABEL_TABLE
-from sem3d.datasets.layouts import FrameRecord, color_and_depth_size, every, read_matrix, scene_folders, scene_name
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.sens import SensFile
+from sem3d.datasets.scans.frames import image_size
+from sem3d.datasets.scans.labels import LABEL_TABLE
+from sem3d.datasets.scans.layouts import (
+    FrameRecord,
+    color_and_depth_size,
+    every,
+    read_matrix,
+    scene_folders,
+    scene_name,
+)
+from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
 
 SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>

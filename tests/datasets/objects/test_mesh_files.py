@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sem3d.datasets.mesh_files import MeshFile, find_meshes, read_mesh
+from sem3d.datasets.objects.mesh_files import MeshFile, find_meshes, read_mesh
 from sem3d.errors import BadSample, UserError
 
 CUBE = """v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\nv 0 0 1\nv 2 0 1\nv 2 1 1\nv 0 1 1

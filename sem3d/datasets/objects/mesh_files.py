@@ -4,7 +4,7 @@ Layouts, told apart object by object::
 
     <synset>/<id>/models/model_normalized.obj   ShapeNetCore v2 (v1: models/ or the object's folder holds one .obj)
     <class>/<name>.obj                          flat
-    index.json + <category>/<id>/<file>.obj     Sweet Home 3D, see sem3d.datasets.synthetic.catalogue
+    index.json + <category>/<id>/<file>.obj     Sweet Home 3D, see sem3d.datasets.objects.sweet_home
 
 ShapeNetCore's frame: y up, front at -z. Sweet Home 3D's models have their back at -z and are turned half round.
 """
@@ -20,10 +20,10 @@ import trimesh
 from jaxtyping import Float, Int
 from trimesh.visual.material import SimpleMaterial
 
+from sem3d.datasets.objects.nmr import SYNSETS
+from sem3d.datasets.objects.sweet_home import indexed_models, inside
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.sens import IMAGE_ERRORS
-from sem3d.datasets.shapenet_renders import SYNSETS
-from sem3d.datasets.synthetic.catalogue import indexed_models, inside
+from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.datasets.synthetic.models import ModelFiles
 from sem3d.datasets.synthetic.textures import linear_of_srgb
 from sem3d.errors import BadSample, UserError

@@ -16,7 +16,7 @@ import pyarrow as pa
 from jaxtyping import Bool, Int, Integer, UInt8
 
 from sem3d.config import digest
-from sem3d.datasets.shapenet_renders import (
+from sem3d.datasets.objects.nmr import (
     IMAGE_SHAPE,
     VOXEL_SHAPE,
     Protocol,
@@ -30,7 +30,7 @@ from sem3d.datasets.shapenet_renders import (
     views_of,
     with_objects,
 )
-from sem3d.datasets.shapenet_renders_index import index_renders
+from sem3d.datasets.objects.nmr_index import index_renders
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 from PIL import Image
 
-from sem3d.datasets.object_image import read_object_image, write_mesh
+from sem3d.datasets.objects.object_image import read_object_image, write_mesh
 from sem3d.errors import UserError
 
 

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 import trimesh
 
-from sem3d.datasets.mesh_files import find_meshes, read_mesh
-from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.shapenet_renders import load_view, views_of
-from sem3d.datasets.shapenet_renders_index import index_renders
-from sem3d.datasets.synthetic.families.register import generated_shape
-from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shape, write_shapes
-from sem3d.datasets.synthetic.render_objects import (
+from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
+from sem3d.datasets.objects.nmr import load_view, views_of
+from sem3d.datasets.objects.nmr_index import index_renders
+from sem3d.datasets.objects.render import (
     RendersConfig,
     check_meshes,
     render_object,
     split_names,
     write_renders,
 )
+from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.synthetic.families.register import generated_shape
+from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shape, write_shapes
 from sem3d.errors import UserError
 from sem3d.rendering.shaded_views import shaded_views
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.sens import SensFile, SensWriter
+from sem3d.datasets.scans.sens import SensFile, SensWriter
 from sem3d.errors import BadSample, UserError
-from tests.datasets.official_files import (
+from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
     INTRINSICS_COLOR,

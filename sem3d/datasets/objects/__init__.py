@@ -1,0 +1,1 @@
+"""Single objects on disk: meshes, and renders in the layout of NMR's release."""

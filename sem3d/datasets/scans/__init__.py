@@ -1,0 +1,1 @@
+"""RGB-D scans on disk: their layouts, and the index that training reads."""
