@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sem3d.config import digest
 from sem3d.datasets.objects.render import RendersConfig, write_renders
-from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shapes
-from sem3d.datasets.synthetic.rooms_config import RoomsConfig
-from sem3d.datasets.synthetic.write import write_rooms
+from sem3d.worlds.rooms.config import RoomsConfig
+from sem3d.worlds.rooms.write import write_rooms
+from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
 
 
 def small_rooms() -> RoomsConfig:

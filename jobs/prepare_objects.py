@@ -11,10 +11,10 @@ from sem3d.datasets.objects.nmr import SYNSETS, RendersIndex
 from sem3d.datasets.objects.nmr_index import index_renders
 from sem3d.datasets.objects.render import RendersConfig, check_meshes, write_renders
 from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.synthetic.families.register import FAMILIES
-from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shapes
 from sem3d.errors import UserError
 from sem3d.training.cluster import connect
+from sem3d.worlds.shapes.register import FAMILIES
+from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
 
 SAMPLES_SHOWN = 3
 

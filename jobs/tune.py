@@ -18,11 +18,11 @@ from jobs.exits import run
 from jobs.generated_data import data_folder, make_data, one_family, small_rooms
 from jobs.places import PATH_LEAVES, place, storage_place, store_place
 from sem3d.config import Experiment, flatten
-from sem3d.datasets.synthetic.families.write import ShapesConfig
-from sem3d.datasets.synthetic.rooms_config import RoomsConfig
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.training.sweeps.space import Part, Space, read_space, space_names
+from sem3d.worlds.rooms.config import RoomsConfig
+from sem3d.worlds.shapes.write import ShapesConfig
 
 PRETRAIN = "pretrain."
 PROG = "python -m jobs.tune"

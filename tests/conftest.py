@@ -34,8 +34,8 @@ def ray_cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def rooms(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two training rooms and one validation room, small, in ScanNet's layout."""
-    from sem3d.datasets.synthetic.rooms_config import RoomsConfig
-    from sem3d.datasets.synthetic.write import write_rooms
+    from sem3d.worlds.rooms.config import RoomsConfig
+    from sem3d.worlds.rooms.write import write_rooms
 
     folder = tmp_path_factory.mktemp("generated") / "rooms"
     size = {"color_height": 60, "color_width": 80, "depth_height": 60, "depth_width": 80}

@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from sem3d.datasets.frame_pairs import pair_samples
 from sem3d.datasets.stream import SAMPLE_STREAM, Samples, stream_batches
-from sem3d.datasets.synthetic.rooms_config import RoomsConfig
-from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.methods.pri3d import laptop
 from sem3d.training.launch import connect
+from sem3d.worlds.rooms.config import RoomsConfig
+from sem3d.worlds.rooms.write import write_rooms
 
 BATCH, BATCHES, ROUNDS, SEED = 8, 48, 3, 0
 

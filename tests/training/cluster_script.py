@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 from ray.cluster_utils import Cluster
 
-from sem3d.datasets.synthetic.rooms_config import RoomsConfig
-from sem3d.datasets.synthetic.write import write_rooms
 from sem3d.training.cluster import connect
 from sem3d.training.launch import train
+from sem3d.worlds.rooms.config import RoomsConfig
+from sem3d.worlds.rooms.write import write_rooms
 from tests.methods.tiny import tiny_experiment
 from tests.training.toy_method import ToyMethod, toy_experiment
 

@@ -20,12 +20,12 @@ import trimesh
 from jaxtyping import Float, Int
 from trimesh.visual.material import SimpleMaterial
 
+from sem3d.datasets.objects.linear_light import linear_of_srgb
+from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.datasets.objects.sweet_home import indexed_models, inside
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.sens import IMAGE_ERRORS
-from sem3d.datasets.synthetic.models import ModelFiles
-from sem3d.datasets.synthetic.textures import linear_of_srgb
 from sem3d.errors import BadSample, UserError
 
 MOST_FACES = 1_000_000

@@ -16,10 +16,10 @@ from sem3d.datasets.objects.render import (
     write_renders,
 )
 from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.synthetic.families.register import generated_shape
-from sem3d.datasets.synthetic.families.write import ShapesConfig, write_shape, write_shapes
 from sem3d.errors import UserError
 from sem3d.rendering.shaded_views import shaded_views
+from sem3d.worlds.shapes.register import generated_shape
+from sem3d.worlds.shapes.write import ShapesConfig, write_shape, write_shapes
 
 KINDS = ("airplane", "car", "chair", "table")
 

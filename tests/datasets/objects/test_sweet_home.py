@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from sem3d.datasets.objects.sweet_home import read_catalogue
-from sem3d.datasets.synthetic.models import load_piece
-from sem3d.datasets.synthetic.rooms import build_room
-from sem3d.datasets.synthetic.supply import CatalogueSupply
-from sem3d.datasets.synthetic.textures import Texture
 from sem3d.errors import BadSample, UserError
+from sem3d.worlds.rooms.models import load_piece
+from sem3d.worlds.rooms.room import build_room
+from sem3d.worlds.rooms.supply import CatalogueSupply
+from sem3d.worlds.textures import Texture
 
 WEDGE = """mtllib wedge.mtl
 v 0 0 0

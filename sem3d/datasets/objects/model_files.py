@@ -1,0 +1,37 @@
+"""The files beside a mesh, as trimesh asks for them: those of its own folder or archive and no others."""
+
+import posixpath
+
+from trimesh.resolvers import Resolver
+
+from sem3d.datasets.objects.sweet_home import inside, read_member
+
+
+class ModelFiles(Resolver):
+    """Serves the .mtl and the pictures beside a model, and nothing outside its catalogue.
+
+    trimesh goes on without a file that cannot be read, so what was refused is kept in ``refused`` for the caller.
+    """
+
+    def __init__(self, source: str, folder: str):
+        self.source, self.folder = source, folder
+        self.refused: list[str] = []
+
+    def get(self, name: str) -> bytes:
+        """Content of a file named relative to the model."""
+        path = posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
+        if not inside(path):
+            self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
+        return read_member(self.source, path)
+
+    def write(self, name: str, data: bytes) -> None:
+        """A catalogue is only read."""
+        raise PermissionError(f"{self.source} is only read")
+
+    def namespaced(self, namespace: str) -> "ModelFiles":
+        """The same files seen from a folder below."""
+        return ModelFiles(self.source, posixpath.join(self.folder, namespace))
+
+    def keys(self) -> list[str]:
+        """Nothing is listed; files are asked for by name."""
+        return []

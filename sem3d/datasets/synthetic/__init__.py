@@ -1,1 +1,0 @@
-"""Generated indoor rooms with exact labels, written in ScanNet's own layout by :mod:`sem3d.datasets.synthetic.write`."""

@@ -1,0 +1,72 @@
+"""The surface of a room as the point set of a reconstruction: evenly spread, coloured, labelled, in binary PLY."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Shaped, UInt8
+
+from sem3d.worlds.rooms.render import TracedRoom, surface_color
+
+PLASTIC = (0.7548776662466927, 0.5698402909980532)
+"""Steps of the R2 low-discrepancy sequence: one over the plastic number and over its square."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurfacePoints:
+    """Points in the world frame, metres, with sRGB colour and NYU40 id."""
+
+    position: Float32[np.ndarray, "point 3"]
+    color: UInt8[np.ndarray, "point 3"]
+    label: UInt8[np.ndarray, " point"]
+
+
+def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) -> SurfacePoints:
+    """Points by area, one for each ``spacing`` squared on average, more evenly spread than independent draws.
+
+    Only what lies inside the room counts, not the outer sides of its walls.
+    """
+    surface = traced.room.surface
+    corners = surface.corners.astype(np.float64)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2.0
+    share = np.cumsum(area) / spacing**2
+    start = np.random.default_rng(seed).random(3)
+    face = np.searchsorted(share, np.arange(int(share[-1])) + start[0], side="right").clip(0, len(area) - 1)
+    order = np.arange(len(face))
+    first, second = ((start[1 + k] + PLASTIC[k] * order) % 1.0 for k in range(2))
+    folded = first + second > 1.0
+    first, second = np.where(folded, 1.0 - first, first), np.where(folded, 1.0 - second, second)
+    weights = np.stack([1.0 - first - second, first, second], axis=1).astype(np.float32)
+    position = np.einsum("pk,pkc->pc", weights, surface.corners[face])
+    inside = ((position >= -1e-3) & (position <= np.array(traced.room.size) + 1e-3)).all(axis=1)
+    position, weights, face = position[inside], weights[inside], face[inside].astype(np.int32)
+    return SurfacePoints(position, surface_color(traced, position, face, weights), surface.label[face])
+
+
+def write_points(stem: Path, points: SurfacePoints) -> None:
+    """Writes ``<stem>.ply`` (position, colour) and ``<stem>.labels.ply`` (with a ushort label), as ScanNet names them."""
+    fields = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
+    rows = np.zeros(len(points.position), [*fields, ("label", "<u2")])
+    for axis, name in enumerate("xyz"):
+        rows[name] = points.position[:, axis]
+    for channel, name in enumerate(("red", "green", "blue")):
+        rows[name] = points.color[:, channel]
+    rows["alpha"], rows["label"] = 255, points.label
+    plain = rows[[name for name, _ in fields]].astype(fields)
+    for suffix, table in ((".ply", plain), (".labels.ply", rows)):
+        Path(f"{stem}{suffix}").write_bytes(ply_header(table) + table.tobytes())
+
+
+def ply_header(rows: Shaped[np.ndarray, " point"]) -> bytes:
+    """Header of a binary little-endian PLY of vertices without faces."""
+    names = {"<f4": "float", "|u1": "uchar", "<u2": "ushort"}
+    properties = [f"property {names[kind[0].str]} {name}" for name, kind in rows.dtype.fields.items()]
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        "comment made by sem3d",
+        f"element vertex {len(rows)}",
+        *properties,
+    ]
+    lines += ["element face 0", "property list uchar int vertex_indices", "end_header"]
+    return ("\n".join(lines) + "\n").encode()

@@ -1,0 +1,121 @@
+"""Generated rooms on disk, in ScanNet's own layout, written by a Ray Data job.
+
+::
+
+    scans/scene0000_00/scene0000_00.sens                    JPEG colour, zlib depth in mm, pose of every frame
+                       label-filt/<n>.png                   8-bit NYU40 ids at the colour size
+                       instance-filt/<n>.png                16-bit label * 1000 + instance
+                       scene0000_00_vh_clean_2.ply          coloured points of the whole surface
+                       scene0000_00_vh_clean_2.labels.ply   the same points with their NYU40 id
+    scannetv2_train.txt, scannetv2_val.txt                  scene names
+    rooms.json                                              configuration, summary, furniture and credits
+
+Every frame is written, so ``prepare`` must be told a frame stride of 1. A whole data set appears at once: it is built in a folder
+beside ``out`` whose name carries the digest of the configuration, scene by scene; a second call goes on where the first stopped.
+"""
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import ray.data
+
+from sem3d.config import digest
+from sem3d.datasets.objects.sweet_home import read_catalogue
+from sem3d.datasets.stream import quiet_ordered_context
+from sem3d.errors import UserError
+from sem3d.worlds.rooms.config import RoomsConfig, check
+from sem3d.worlds.rooms.scan import write_room
+from sem3d.worlds.rooms.supply import SPLITS
+
+FORMAT = 1
+SUMMARY = "rooms.json"
+
+
+@dataclass(frozen=True)
+class RoomsSummary:
+    """What :func:`write_rooms` made or found."""
+
+    out: str
+    digest: str
+    reused: bool
+    """Whether the data set was already there, whole."""
+    rooms: int
+    frames: int
+    frame_stride: int
+    """Stride that ``prepare`` should use: every frame counts."""
+    label_shares: dict[str, float]
+    """Share of all pixels by NYU40 id."""
+    quarantine: list[dict[str, str]]
+    """Catalogue entries that could not be used."""
+
+
+def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
+    """Writes the data set to ``out``, or finds it there; ``out`` must be seen by all Ray workers.
+
+    Raises :class:`UserError` for an impossible configuration, an unusable catalogue, or another data set in ``out``.
+    """
+    check(config)
+    out = Path(out).absolute()
+    catalogue = None
+    settings = {"format": FORMAT, "config": asdict(config)}
+    if config.furniture != "parametric":
+        config = replace(config, furniture=str(Path(config.furniture).absolute()))
+        catalogue = read_catalogue(config.furniture)
+        models = [(entry.identity, entry.kind, entry.size, entry.rotation) for entry in catalogue.entries]
+        settings["config"] |= {"furniture": models}
+    key = digest(settings)
+    if out.exists():
+        return found(out, key)
+    building = out.with_name(f".{out.name}.building-{key}")
+    (building / "scans").mkdir(parents=True, exist_ok=True)
+    splits = ["train"] * config.rooms_train + ["val"] * config.rooms_val
+    rows = [
+        {"number": number, "split": split, "kind": config.kinds[number % len(config.kinds)]}
+        for number, split in enumerate(splits)
+    ]
+    quiet_ordered_context()
+    jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
+    written = jobs.map(lambda row: {"summary": json.dumps(write_room(building, config, row))}).take_all()
+    rooms = sorted((json.loads(row["summary"]) for row in written), key=lambda room: room["number"])
+    for split in SPLITS:
+        names = [room["scene"] for room in rooms if room["split"] == split]
+        (building / f"scannetv2_{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    bad = {entry["source"]: entry["reason"] for entry in (catalogue.quarantine if catalogue else [])}
+    for room in rooms:
+        bad |= room.pop("quarantine")
+    pixels: Counter[str] = Counter()
+    for room in rooms:
+        pixels.update(room.pop("pixels"))
+    total = sum(pixels.values())
+    summary = RoomsSummary(
+        out=str(out),
+        digest=key,
+        reused=False,
+        rooms=len(rooms),
+        frames=len(rooms) * config.frames_per_room,
+        frame_stride=1,
+        label_shares={label: pixels[label] / total for label in sorted(pixels, key=int)},
+        quarantine=[{"source": source, "reason": reason} for source, reason in sorted(bad.items())],
+    )
+    written_down = asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms}
+    (building / SUMMARY).write_text(json.dumps(written_down, indent=1))
+    os.replace(building, out)
+    return summary
+
+
+def found(out: Path, key: str) -> RoomsSummary:
+    """The summary of a data set that is already there; :class:`UserError` if it is another one."""
+    try:
+        stored = json.loads((out / SUMMARY).read_text())
+        same = stored["digest"] == key
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{out} exists and is no generated data set: choose another folder or remove it") from error
+    if not same:
+        raise UserError(
+            f"{out} holds rooms of another configuration ({stored['digest']}, not {key}): choose another folder"
+        )
+    named = {name: stored[name] for name in RoomsSummary.__dataclass_fields__}
+    return RoomsSummary(**named | {"out": str(out), "reused": True})

@@ -1,0 +1,146 @@
+"""Generated shapes on disk in ShapeNetCore's layout: ``<synset>/<id>/models/model_normalized.{obj,mtl,json}``.
+
+The .obj has a group a solid, named for its part; the .json has the part and solid of each face in the order of the .obj, and
+the keypoints: name, semantic id (its place in the family's list), xyz, face, barycentric weights, and its mirror image's name.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sem3d.config import digest
+from sem3d.errors import BadSample, UserError
+from sem3d.worlds.shapes.register import FAMILIES, generated_shape, mirror_name
+from sem3d.worlds.shapes.shape import Keypoint, Shape
+
+FORMAT = 1
+FRAME = "y up, front at -z, left at -x; box centred, longest side 1"
+MODEL = "model_normalized"
+SUMMARY = "shapes.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapesConfig:
+    """Which shapes are made."""
+
+    kinds: tuple[str, ...] = ("airplane", "car", "chair", "table")
+    """Families; there is also lamp."""
+    objects: int = 100
+    """Shapes of each family."""
+    seed: int = 0
+    """Shape k of a family is the same whatever the number of objects."""
+
+
+def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], None] = lambda line: None) -> Path:
+    """Writes the shapes to the folder ``out``, whole or not at all, or finds them there.
+
+    Raises :class:`UserError` for an unknown family, no objects, or other content in ``out``.
+    """
+    unknown = [kind for kind in config.kinds if kind not in FAMILIES]
+    if unknown or not config.kinds or config.objects < 1:
+        raise UserError(
+            f"no shape family '{unknown[0]}': choose of {', '.join(FAMILIES)}"
+            if unknown
+            else "need at least one family and one object"
+        )
+    out = Path(out).absolute()
+    content = {"format": FORMAT, "kinds": sorted(config.kinds), "objects": config.objects, "seed": config.seed}
+    key = digest(content)
+    if out.exists():
+        try:
+            same = json.loads((out / SUMMARY).read_text())["digest"] == key
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{out} exists and holds no generated shapes: choose another folder") from error
+        if not same:
+            raise UserError(f"{out} holds shapes of another configuration: choose another folder")
+        return out
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        for kind in config.kinds:
+            for number in range(config.objects):
+                write_shape(unfinished, generated_shape(kind, config.seed, number))
+            say(f"{kind}: {config.objects} shapes")
+        (unfinished / SUMMARY).write_text(json.dumps(content | {"digest": key, "frame": FRAME}, indent=1) + "\n")
+        os.replace(unfinished, out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return out
+
+
+def write_shape(root: Path, shape: Shape) -> Path:
+    """Writes one shape and returns the path of its .obj."""
+    synset = FAMILIES[shape.kind].synset
+    folder = root / synset / shape.identity / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"# {FRAME}", f"mtllib {MODEL}.mtl", *(f"v {x:.9f} {y:.9f} {z:.9f}" for x, y, z in shape.vertices)]
+    for solid in range(len(shape.solid_colors)):
+        chosen = shape.face_solid == solid
+        part = shape.part_names[shape.face_part[chosen][0]]
+        lines += [f"g {part}_{solid}", f"usemtl solid_{solid}"]
+        lines += [f"f {a} {b} {c}" for a, b, c in shape.faces[chosen] + 1]
+    (folder / f"{MODEL}.obj").write_text("\n".join(lines) + "\n")
+    (folder / f"{MODEL}.mtl").write_text(
+        "".join(
+            f"newmtl solid_{number}\nKd {' '.join(f'{displayed(level):.4f}' for level in color)}\n"
+            for number, color in enumerate(shape.solid_colors)
+        )
+    )
+    names = FAMILIES[shape.kind].keypoints
+    content = {
+        "format": FORMAT,
+        "kind": shape.kind,
+        "synset": synset,
+        "id": shape.identity,
+        "frame": FRAME,
+        "parts": list(shape.part_names),
+        "face_part": shape.face_part.tolist(),
+        "face_solid": shape.face_solid.tolist(),
+        "keypoints": [
+            {
+                "name": point.name,
+                "semantic_id": names.index(point.name),
+                "mirror": mirror_name(point.name),
+                "xyz": point.xyz.tolist(),
+                "face": point.face,
+                "barycentric": point.barycentric.tolist(),
+            }
+            for point in shape.keypoints
+        ],
+    }
+    (folder / f"{MODEL}.json").write_text(json.dumps(content) + "\n")
+    return folder / f"{MODEL}.obj"
+
+
+def read_shape(path: str | Path) -> Shape:
+    """The shape whose .obj is at ``path``, with its labels. Raises :class:`BadSample` where the two files do not agree."""
+    path = Path(path)
+    try:
+        words = [line.split() for line in path.read_text().splitlines()]
+        content = json.loads(path.with_suffix(".json").read_text())
+        vertices = np.array([[float(x) for x in word[1:4]] for word in words if word[:1] == ["v"]])
+        faces = np.array([[int(x) - 1 for x in word[1:4]] for word in words if word[:1] == ["f"]])
+        materials = [
+            line.split()[1:] for line in path.with_suffix(".mtl").read_text().splitlines() if line[:3] == "Kd "
+        ]
+        colors = [tuple(float(level) ** 2.2 for level in color) for color in materials]
+        points = tuple(
+            Keypoint(item["name"], np.array(item["xyz"]), item["face"], np.array(item["barycentric"]))
+            for item in content["keypoints"]
+        )
+        face_part, face_solid = np.array(content["face_part"]), np.array(content["face_solid"])
+        kind, identity, parts = content["kind"], content["id"], tuple(content["parts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadSample(str(path), f"no generated shape: {error}") from error
+    if len({len(faces), len(face_part), len(face_solid)}) > 1 or faces.max() >= len(vertices):
+        raise BadSample(str(path), "its labels are not those of its faces")
+    return Shape(kind, identity, vertices, faces, face_part, face_solid, parts, tuple(colors), points)
+
+
+def displayed(level: float) -> float:
+    """Gamma-coded value of a linear one."""
+    return level ** (1 / 2.2)
