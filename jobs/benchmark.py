@@ -10,7 +10,7 @@ import ray
 
 from jobs.exits import run
 from sem3d.errors import UserError
-from sem3d.evaluation.tables import format_table
+from sem3d.reporting.tables import format_table
 
 CASES = ("sens", "overlap", "stream", "ray_train", "sparse_convolution", "silhouettes")
 

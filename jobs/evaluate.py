@@ -30,10 +30,10 @@ from jobs.places import place, storage_place, store_place
 from sem3d.config import Experiment, flatten, override
 from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.errors import UserError
-from sem3d.evaluation.tables import format_table
-from sem3d.evaluation.wording import metric_of
 from sem3d.methods import method_class
 from sem3d.methods.method import Method
+from sem3d.reporting.formatting import metric_of
+from sem3d.reporting.tables import format_table
 from sem3d.training.checkpoint import weights_file, weights_source
 from sem3d.training.cluster import connect
 from sem3d.training.context import seed_everything

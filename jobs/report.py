@@ -17,9 +17,9 @@ from jobs.exits import run
 from jobs.places import place
 from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.errors import UserError
-from sem3d.evaluation.published import ssr_table
-from sem3d.evaluation.sweep_page import SweepReview, headline
-from sem3d.evaluation.tables import format_table
+from sem3d.reporting.page import SweepReview, headline
+from sem3d.reporting.papers.ssr import ssr_table
+from sem3d.reporting.tables import format_table
 from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.report import PAGE, REPORT_FOLDER, write_report
 from sem3d.training.sweeps.results import read_review

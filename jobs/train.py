@@ -11,8 +11,8 @@ from jobs.exits import run
 from jobs.places import PATH_LEAVES, place, storage_place, store_place
 from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
-from sem3d.evaluation.tables import format_table
 from sem3d.methods import METHODS, method_class
+from sem3d.reporting.tables import format_table
 from sem3d.training.checkpoint import read_experiment
 
 USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]

@@ -9,7 +9,6 @@ from PIL import Image
 
 from sem3d.evaluation.figures.canvas import beside, panel, stacked, text_line
 from sem3d.evaluation.figures.plot import COLOURS, MARKERS, empty_plot, rendered
-from sem3d.evaluation.wording import counted
 
 PANEL = 128
 Rendered = UInt8[np.ndarray, "4 _ _"]
@@ -44,7 +43,7 @@ def label_history(history: Sequence[dict[str, float]], views: int) -> UInt8[np.n
     names = {
         "coverage": "of the unlabelled images have a label",
         "accuracy": "of these labels are right",
-        "voxel_iou": f"voxel IoU on held-out objects, {counted(views, 'view')} each",
+        "voxel_iou": f"voxel IoU on held-out objects, {views} view{'s' * (views != 1)} each",
     }
     for number, (key, meaning) in enumerate(names.items()):
         points = [(entry["step"], entry[key]) for entry in history if key in entry]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sem3d.errors import UserError
-from sem3d.evaluation.tables import format_table
-from sem3d.evaluation.wording import budget_text
 from sem3d.methods import method_class
+from sem3d.reporting.formatting import budget_text
+from sem3d.reporting.tables import format_table
 from sem3d.training.preflight import cluster_resources
 from sem3d.training.progress import duration
 from sem3d.training.sweeps.estimate import Pace, Share, kind_of, pace_of, totals

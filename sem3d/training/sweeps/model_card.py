@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sem3d.evaluation.intervals import Interval, interval
-from sem3d.evaluation.tables import markdown_table
-from sem3d.evaluation.wording import Budgets, Metric, counted
+from sem3d.reporting.formatting import Budgets, Metric, counted
+from sem3d.reporting.intervals import Interval, interval
+from sem3d.reporting.tables import markdown_table
 from sem3d.training.checkpoint_files import problem, read_state
 from sem3d.training.run_folder import CONFIG_NAME
 from sem3d.training.sweeps.findings import inside

@@ -7,8 +7,8 @@ from typing import Any
 from PIL import Image
 
 from sem3d.errors import UserError
-from sem3d.evaluation.budget_curve import csv_text, curve_rows, draw_budget_curve
-from sem3d.evaluation.sweep_page import SweepReview, render_page
+from sem3d.reporting.budget_curve import csv_text, curve_rows, draw_budget_curve
+from sem3d.reporting.page import SweepReview, render_page
 from sem3d.training.sweeps.records import read_trials
 from sem3d.training.sweeps.results import own_settings, read_review
 

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.sweep_page import SweepReview, cautions, headline
-from sem3d.evaluation.tables import markdown_table
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.page import SweepReview, cautions, headline
+from sem3d.reporting.tables import markdown_table
 from sem3d.training.json_files import write_json
 from sem3d.training.model_registry import CHAMPION, champion_version, register
 from sem3d.training.sweeps.model_card import Champion, champion_lines, choose_champion, model_card

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.evaluation.wording import budget_text
+from sem3d.reporting.formatting import budget_text
 from sem3d.training.folder_requests import STOP
 from sem3d.training.sweeps.arm_search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials

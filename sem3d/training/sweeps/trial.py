@@ -12,7 +12,7 @@ from typing import Any
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
-from sem3d.evaluation.wording import budget_text
+from sem3d.reporting.formatting import budget_text
 from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train

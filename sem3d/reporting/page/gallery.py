@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.evaluation.sweep_page.content import Picture, SweepReview
-from sem3d.evaluation.sweep_page.markup import Markup, markup, tag, void
-from sem3d.evaluation.wording import counted
+from sem3d.reporting.formatting import counted
+from sem3d.reporting.page.content import Picture, SweepReview
+from sem3d.reporting.page.markup import Markup, markup, tag, void
 
 MOST_PICTURES = 30
 MOST_BYTES = 5_000_000

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from sem3d.errors import UserError
-from sem3d.evaluation.intervals import interval, paired_difference
+from sem3d.reporting.intervals import interval, paired_difference
 
 
 def test_three_values_give_the_interval_of_the_textbook():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sem3d.evaluation.intervals import Interval
+from sem3d.reporting.intervals import Interval
 
 SPELLINGS = {"miou": "mIoU", "iou": "IoU", "ap": "AP", "map": "mAP", "pq": "PQ", "f1": "F1"}
 RATES = frozenset({*SPELLINGS, "accuracy", "rate", "precision", "recall", "share"})

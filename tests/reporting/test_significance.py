@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sem3d.evaluation.significance import compare_with_first, holm, smallest_sign_flip_p
+from sem3d.reporting.significance import compare_with_first, holm, smallest_sign_flip_p
 
 
 def naive_holm(p_values: list[float]) -> list[float]:

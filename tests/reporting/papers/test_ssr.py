@@ -5,8 +5,8 @@ from statistics import fmean
 import pytest
 
 from sem3d.datasets.objects.nmr import SYNSETS
-from sem3d.evaluation.published import SSR_CLASSES, SSR_VOXEL_IOU, ssr_table
-from sem3d.evaluation.tables import format_table
+from sem3d.reporting.papers.ssr import SSR_CLASSES, SSR_VOXEL_IOU, ssr_table
+from sem3d.reporting.tables import format_table
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from sem3d.evaluation.budget_curve import _reach, _spread, csv_text, curve_rows, draw_budget_curve
-from sem3d.evaluation.intervals import interval, paired_difference
-from sem3d.evaluation.wording import Budgets, duration_text, metric_of, p_text
+from sem3d.reporting.budget_curve import _reach, _spread, csv_text, curve_rows, draw_budget_curve
+from sem3d.reporting.formatting import Budgets, duration_text, metric_of, p_text
+from sem3d.reporting.intervals import interval, paired_difference
 
 SHARES = Budgets((0.05, 0.2, 1.0))
 MIOU = metric_of("miou_scannet", "max", [0.2])

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from sem3d.evaluation.figures.plot import COLOURS, MARKERS, empty_plot, rendered
-from sem3d.evaluation.intervals import Interval, interval
-from sem3d.evaluation.significance import Scores, compare_with_first
-from sem3d.evaluation.wording import Budgets, Metric
+from sem3d.reporting.formatting import Budgets, Metric
+from sem3d.reporting.intervals import Interval, interval
+from sem3d.reporting.significance import Scores, compare_with_first
 
 SIZES = {"wide": (8.6, 4.6), "narrow": (4.0, 4.0)}
 INK = {False: ("#1f2328", "#ffffff"), True: ("#e6e6e6", "#15181c")}

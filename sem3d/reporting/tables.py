@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from sem3d.evaluation.intervals import Interval
+from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
 MISSING = "–"

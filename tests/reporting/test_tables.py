@@ -1,5 +1,5 @@
-from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.tables import format_table, markdown_table
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.tables import format_table, markdown_table
 
 ROWS = [
     {"setting": "scratch", "mIoU": interval([39.0, 40.0, 41.0]), "seeds": 3, "loss": 0.5},

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float64
 
-from sem3d.evaluation.sweep_page.comparison import best_other_arm
-from sem3d.evaluation.sweep_page.content import Confusion, SweepReview
-from sem3d.evaluation.sweep_page.markup import Markup, markup, tag
-from sem3d.evaluation.wording import counted
+from sem3d.reporting.formatting import counted
+from sem3d.reporting.page.comparison import best_other_arm
+from sem3d.reporting.page.content import Confusion, SweepReview
+from sem3d.reporting.page.markup import Markup, markup, tag
 
 CELL = 14
 LABEL_WIDTH = 84

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping
 
-from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.significance import Comparison
-from sem3d.evaluation.sweep_page.content import SweepReview
-from sem3d.evaluation.sweep_page.markup import Markup, markup, row, table, tag
-from sem3d.evaluation.wording import MISSING, Metric, counted, metric_of, p_text
+from sem3d.reporting.formatting import MISSING, Metric, counted, metric_of, p_text
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.page.content import SweepReview
+from sem3d.reporting.page.markup import Markup, markup, row, table, tag
+from sem3d.reporting.significance import Comparison
 
 
 def comparison_table(review: SweepReview) -> Markup:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from sem3d.evaluation.significance import Comparison, Scores, compare_with_first
-from sem3d.evaluation.wording import Budgets, Metric
+from sem3d.reporting.formatting import Budgets, Metric
+from sem3d.reporting.significance import Comparison, Scores, compare_with_first
 
 
 @dataclass(frozen=True, kw_only=True)

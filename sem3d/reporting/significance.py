@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sem3d.evaluation.intervals import PairedDifference, paired_difference
+from sem3d.reporting.intervals import PairedDifference, paired_difference
 
 Scores = Mapping[str, Mapping[float, Mapping[int, float]]]
 """One value for each arm, label budget and seed, in this order."""

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.significance import LEVEL, Comparison, smallest_sign_flip_p
-from sem3d.evaluation.sweep_page.content import SweepReview
-from sem3d.evaluation.wording import counted, p_text, seeds_text
+from sem3d.reporting.formatting import counted, p_text, seeds_text
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.page.content import SweepReview
+from sem3d.reporting.significance import LEVEL, Comparison, smallest_sign_flip_p
 
 
 def headline(review: SweepReview) -> str:

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from sem3d.evaluation.sweep_page.content import SweepReview, TrialLine
-from sem3d.evaluation.sweep_page.markup import Markup, markup, row, table, tag
-from sem3d.evaluation.wording import MISSING, counted, duration_text
+from sem3d.reporting.formatting import MISSING, counted, duration_text
+from sem3d.reporting.page.content import SweepReview, TrialLine
+from sem3d.reporting.page.markup import Markup, markup, row, table, tag
 
 SHORT_ID = 8
 

@@ -3,17 +3,17 @@
 import base64
 import hashlib
 
-from sem3d.evaluation.budget_curve import draw_budget_curve
-from sem3d.evaluation.sweep_page.comparison import class_tables, comparison_table
-from sem3d.evaluation.sweep_page.confusions import confusion_figures
-from sem3d.evaluation.sweep_page.content import SweepReview
-from sem3d.evaluation.sweep_page.gallery import gallery, png_uri
-from sem3d.evaluation.sweep_page.headline import cautions, headline
-from sem3d.evaluation.sweep_page.markup import Markup, markup, row, section, table, tag, void
-from sem3d.evaluation.sweep_page.script import SCRIPT
-from sem3d.evaluation.sweep_page.style import STYLE
-from sem3d.evaluation.sweep_page.trials import cost_table, failed_trials, shared_settings, summary_line, trial_table
-from sem3d.evaluation.wording import counted
+from sem3d.reporting.budget_curve import draw_budget_curve
+from sem3d.reporting.formatting import counted
+from sem3d.reporting.page.comparison import class_tables, comparison_table
+from sem3d.reporting.page.confusions import confusion_figures
+from sem3d.reporting.page.content import SweepReview
+from sem3d.reporting.page.gallery import gallery, png_uri
+from sem3d.reporting.page.headline import cautions, headline
+from sem3d.reporting.page.markup import Markup, markup, row, section, table, tag, void
+from sem3d.reporting.page.script import SCRIPT
+from sem3d.reporting.page.style import STYLE
+from sem3d.reporting.page.trials import cost_table, failed_trials, shared_settings, summary_line, trial_table
 
 
 def render_page(review: SweepReview) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sem3d.evaluation.sweep_page import (
+from sem3d.reporting.formatting import Budgets, metric_of
+from sem3d.reporting.page import (
     ClassTable,
     Confusion,
     Picture,
@@ -19,8 +20,7 @@ from sem3d.evaluation.sweep_page import (
     headline,
     render_page,
 )
-from sem3d.evaluation.sweep_page.gallery import MOST_PICTURES, chosen
-from sem3d.evaluation.wording import Budgets, metric_of
+from sem3d.reporting.page.gallery import MOST_PICTURES, chosen
 
 ARMS = ("scratch", "pri3d")
 BUDGETS = (0.2, 1.0)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from sem3d.evaluation.intervals import interval
-from sem3d.evaluation.tables import Cell
-from sem3d.evaluation.wording import budget_text
+from sem3d.reporting.formatting import budget_text
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.tables import Cell
 
 SSR_CLASSES = [
     "airplane",
