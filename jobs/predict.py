@@ -47,8 +47,8 @@ def main() -> None:
     from sem3d.evaluation.figures import reconstruction_sheet
     from sem3d.geometry.object_views import mirrored
     from sem3d.rendering.shaded_views import clay_views
-    from sem3d.training.prediction import record_prediction
-    from sem3d.training.tracking_store import LockedStore
+    from sem3d.tracking.prediction import record_prediction
+    from sem3d.tracking.store import LockedStore
 
     image = torch.tensor(read_object_image(place(config.image)))
     store = LockedStore(storage_place(config.storage, "storage"), store_place(config.tracking_uri))

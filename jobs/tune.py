@@ -153,7 +153,7 @@ def main() -> None:
 
 def where_to_look(tracking_uri: str) -> str:
     """The address of an MLflow server, or the command that shows a store; with its path where a shell would not find it."""
-    from sem3d.training.tracking_store import is_server
+    from sem3d.tracking.store import is_server
 
     if is_server(tracking_uri):
         return tracking_uri

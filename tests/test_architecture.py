@@ -28,7 +28,7 @@ DOORWAYS = {
     "MinkowskiEngine": {"sem3d/networks/sparse/minkowski_backend.py", "jobs/benchmarks/sparse_convolution.py"},
     "pytorch3d": {"sem3d/rendering"},
     "sklearn": {"sem3d/evaluation/probes.py"},
-    "mlflow": {"sem3d/training/tracking.py", "sem3d/training/tracking_store.py"},
+    "mlflow": {"sem3d/tracking/run.py", "sem3d/tracking/store.py"},
     "ray.train": {"sem3d/training/launch.py", "sem3d/training/worker.py", "sem3d/training/elastic.py"},
     "ray.tune": {"tune_spaces", "sem3d/training/sweeps/tuner.py"},
 }

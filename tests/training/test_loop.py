@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sem3d.errors import UserError
+from sem3d.tracking.null_tracker import NoTracking
 from sem3d.training.checkpoint_files import read_state
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
-from sem3d.training.no_tracking import NoTracking
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
 
 EXCITING = {"batch_norm": True, "noise": 0.1}

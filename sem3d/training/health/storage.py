@@ -10,8 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from sem3d.tracking.store import is_server
 from sem3d.training.health.finding import Finding
-from sem3d.training.tracking_store import is_server
 
 NETWORK_FILE_SYSTEMS = {
     "nfs",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from sem3d.tracking.parent_run import close_parent
+from sem3d.tracking.run import write_what_waits
 from sem3d.training.sweeps.findings import inside
-from sem3d.training.sweeps.parent_run import close_parent
 from sem3d.training.sweeps.records import read_pretrainings, read_searches, read_sweep, read_trials
-from sem3d.training.tracking import write_what_waits
 
 
 def deliver(folder: Path) -> None:

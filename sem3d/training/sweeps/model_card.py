@@ -100,7 +100,7 @@ def model_card(
     short = (
         f"# {name}\n\n{markdown_table(rows, ['', 'this model'])}\n\n## How to load\n\n"
         f"```bash\npython -m jobs.evaluate {uri} --data.root SCANS\n```\n\n"
-        "```python\nfrom pathlib import Path\n\nfrom sem3d.training.model_registry import resolve\n\n"
+        "```python\nfrom pathlib import Path\n\nfrom sem3d.tracking.registry import resolve\n\n"
         f'folder = resolve("{uri}", Path("runs"))\n```\n\n'
         "The folder holds `weights.safetensors` and `state.json` with their checksums; nothing in it is pickled.\n"
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sem3d.errors import UserError
+from sem3d.tracking.parent_run import close_parent
 from sem3d.training.cluster import connect
 from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import in_a_thread, stop_on_signals
@@ -18,7 +19,6 @@ from sem3d.training.lock import held_alone
 from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.forecast import Forecast, Terms, forecast, in_words, money
 from sem3d.training.sweeps.opening import open_sweep
-from sem3d.training.sweeps.parent_run import close_parent
 from sem3d.training.sweeps.plan import Request, plan
 from sem3d.training.sweeps.records import SweepRecord, read_sweep, read_trials, sweep_folder, write_sweep
 from sem3d.training.sweeps.spent import clocked, spent_in_all

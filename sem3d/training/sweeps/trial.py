@@ -13,6 +13,7 @@ from typing import Any
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text
+from sem3d.tracking.store import first_line
 from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
@@ -23,7 +24,6 @@ from sem3d.training.sweeps.plan import Pretraining, Trial
 from sem3d.training.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.training.sweeps.spent import clocked, spent_on
 from sem3d.training.sweeps.tuner import ON_THE_HEAD
-from sem3d.training.tracking_store import first_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
 STORE_PATIENCE = 600.0

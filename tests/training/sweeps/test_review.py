@@ -7,16 +7,16 @@ import pytest
 
 from jobs import report
 from sem3d.errors import UserError
+from sem3d.tracking.run import SPOOL_NAME
+from sem3d.tracking.spool import Spool
+from sem3d.tracking.store import LockedStore, store_client
 from sem3d.training.json_files import write_json
-from sem3d.training.spool import Spool
 from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.findings import inside
 from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_record, write_sweep
 from sem3d.training.sweeps.report import write_report
 from sem3d.training.sweeps.results import counting_trials, read_review
 from sem3d.training.sweeps.review import publish
-from sem3d.training.tracking import SPOOL_NAME
-from sem3d.training.tracking_store import LockedStore, store_client
 from tests.jobs.outcome import outcome
 from tests.training.sweeps.fake_sweep import fake_sweep, fake_trial, usual_score
 

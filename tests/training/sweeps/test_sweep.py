@@ -14,17 +14,17 @@ from mlflow.tracking import MlflowClient
 from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.methods import method_class
+from sem3d.tracking.parent_run import SWEEP_TAG
+from sem3d.tracking.run import SPOOL_NAME
+from sem3d.tracking.spool import Spool
 from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
 from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
-from sem3d.training.spool import Spool
 from sem3d.training.sweeps import arm_search, review, stages, trial
 from sem3d.training.sweeps.forecast import Terms, concurrency
-from sem3d.training.sweeps.parent_run import SWEEP_TAG
 from sem3d.training.sweeps.plan import Pretraining, Request, by_content, plan
 from sem3d.training.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
 from sem3d.training.sweeps.sweep import run_sweep
-from sem3d.training.tracking import SPOOL_NAME
 from tests.training.sweeps.sweep_toys import searching_request, toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]

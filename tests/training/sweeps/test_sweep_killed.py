@@ -13,8 +13,8 @@ import pytest
 import ray
 from mlflow.tracking import MlflowClient
 
+from sem3d.tracking.parent_run import PARENT_TAG
 from sem3d.training.sweeps.forecast import Terms
-from sem3d.training.sweeps.parent_run import PARENT_TAG
 from sem3d.training.sweeps.plan import by_content, plan
 from sem3d.training.sweeps.records import read_sweep, read_trials, sweep_folder
 from sem3d.training.sweeps.sweep import run_sweep

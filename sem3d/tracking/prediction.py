@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.training.tracking_store import LockedStore, first_line, revision, store_client, store_errors
+from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
 
 EXPERIMENT = "sem3d-predictions"
 

@@ -9,10 +9,10 @@ import pytest
 
 from sem3d.config import override
 from sem3d.errors import UserError
-from sem3d.training.spool import Spool
-from sem3d.training.tracking import SPOOL_NAME, Tracking, close_run, open_run, write_what_waits
-from sem3d.training.tracking_store import store_client
-from tests.training.mlflow_server import Server
+from sem3d.tracking.run import SPOOL_NAME, Tracking, close_run, open_run, write_what_waits
+from sem3d.tracking.spool import Spool
+from sem3d.tracking.store import store_client
+from tests.tracking.mlflow_server import Server
 from tests.training.toy_method import toy_experiment
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -132,7 +132,7 @@ def test_what_the_store_refuses_does_not_hold_up_the_rest(tmp_path: Path):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from sem3d.training import tracking
+from sem3d.tracking import run as tracking
 tracking.SECONDS_BETWEEN_WRITES = tracking.SECONDS_BETWEEN_TRIES = 0.2
 uri, run_id, folder, first, last, end = sys.argv[1:]
 writer = tracking.Tracking(uri, run_id, Path(folder))

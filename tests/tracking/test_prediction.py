@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sem3d.training.prediction import record_prediction
-from sem3d.training.tracking_store import LockedStore
+from sem3d.tracking.prediction import record_prediction
+from sem3d.tracking.store import LockedStore
 
 
 def test_a_store_that_is_away_is_said_in_one_line(tmp_path):

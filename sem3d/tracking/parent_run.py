@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sem3d.errors import UserError
-from sem3d.training.tracking import RUN_TAG
-from sem3d.training.tracking_store import LockedStore, first_line, revision, store_client, store_errors
+from sem3d.tracking.run import RUN_TAG
+from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
 
 SWEEP_TAG = "sem3d.sweep"
 PARENT_TAG = "mlflow.parentRunId"

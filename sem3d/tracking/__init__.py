@@ -1,0 +1,1 @@
+"""MLflow, by its only doorway: every call of its API stands here."""
