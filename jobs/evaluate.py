@@ -34,12 +34,12 @@ from sem3d.methods import method_class
 from sem3d.methods.method import Method
 from sem3d.reporting.formatting import metric_of
 from sem3d.reporting.tables import format_table
+from sem3d.runs.checkpoint import weights_file, weights_source
+from sem3d.runs.stored_run import stored_experiment
 from sem3d.tracking.registry import is_model_uri, resolve
-from sem3d.training.checkpoint import weights_file, weights_source
 from sem3d.training.cluster import connect
 from sem3d.training.context import seed_everything
 from sem3d.training.offline import evaluate_once, frozen_features
-from sem3d.training.stored_run import stored_experiment
 
 
 @dataclass(frozen=True, kw_only=True)

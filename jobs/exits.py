@@ -6,8 +6,8 @@ from functools import partial
 from typing import NoReturn
 
 from sem3d.errors import UserError
+from sem3d.runs.progress import records_said
 from sem3d.training.interruption import Stopped
-from sem3d.training.progress import records_said
 
 
 def run(main: Callable[[], None]) -> NoReturn:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from sem3d.errors import UserError
-from sem3d.training.ray_job import in_ray_job
+from sem3d.runs.ray_job import in_ray_job
 
 STORAGE_VARIABLE = "SEM3D_STORAGE"
 PATH_LEAVES = ("data.prepare.splits", "data.budget_list")

@@ -16,7 +16,7 @@ from jobs import command_line
 from jobs.evaluate import Evaluate, build, settings
 from jobs.exits import run
 from jobs.places import place, storage_place, store_place
-from sem3d.training.checkpoint import weights_file
+from sem3d.runs.checkpoint import weights_file
 
 TURNTABLE = {f"{15 * view} degrees": view for view in range(0, 24, 3)}
 """Views of the 24 that the mesh is pictured from."""

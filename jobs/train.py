@@ -13,7 +13,7 @@ from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.reporting.tables import format_table
-from sem3d.training.checkpoint import read_experiment
+from sem3d.runs.checkpoint import read_experiment
 
 USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]
 

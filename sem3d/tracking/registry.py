@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sem3d.errors import UserError
+from sem3d.files import write_json
+from sem3d.runs.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
 from sem3d.tracking.store import LockedStore, first_line, store_client, store_errors
-from sem3d.training.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
-from sem3d.training.json_files import write_json
 
 CHAMPION = "champion"
 CARD = "model_card.md"

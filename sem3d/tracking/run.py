@@ -16,11 +16,11 @@ from PIL import Image
 
 from sem3d.config import Experiment, flatten
 from sem3d.errors import UserError
+from sem3d.runs.progress import log_line
+from sem3d.runs.run_folder import CONFIG_NAME
 from sem3d.tracking.null_tracker import NoTracking
 from sem3d.tracking.spool import Spool, is_waiting
 from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
-from sem3d.training.progress import log_line
-from sem3d.training.run_folder import CONFIG_NAME
 
 RUN_TAG = "sem3d.run"
 SPOOL_NAME = "tracking-waits"

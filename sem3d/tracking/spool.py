@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sem3d.training.json_files import write_json
+from sem3d.files import write_json
 
 RECORD = "record.json"
 UNFINISHED = ".unfinished-"

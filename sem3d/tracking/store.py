@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sem3d.training.ray_job import submitted_revision
+from sem3d.runs.ray_job import submitted_revision
 
 
 class LockedStore:

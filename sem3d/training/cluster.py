@@ -12,7 +12,7 @@ def connect(cpus: int, dashboard: bool = False) -> None:
     A local one has as many as Ray counts here, which heeds a container's limit, or ``cpus`` if these are more. Does nothing
     where this process is connected already. A local cluster listens on all interfaces and asks for the token that Ray makes,
     unless ``RAY_AUTH_MODE`` says otherwise (it must be set before Ray is imported). What workers print stays in Ray's logs:
-    see :mod:`sem3d.training.progress` for what the user sees.
+    see :mod:`sem3d.runs.progress` for what the user sees.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")

@@ -11,9 +11,9 @@ import torch
 
 from sem3d.config import Experiment
 from sem3d.datasets.stream import StreamedBatch, stream_batches, stream_once
+from sem3d.runs.progress import log_line
 from sem3d.tracking.null_tracker import NoTracking
 from sem3d.training import distributed
-from sem3d.training.progress import log_line
 
 
 @dataclass(frozen=True)

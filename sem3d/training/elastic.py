@@ -13,7 +13,7 @@ import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
-from sem3d.training.folder_requests import CHECKPOINT
+from sem3d.runs.requests import CHECKPOINT
 
 LONGEST_WAIT = 120.0
 """Seconds a resize waits for its checkpoint: a step and the writing of it. Where a method works longer than that between two

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.methods.method import Method
+from sem3d.runs.quarantine import Quarantine
 from sem3d.training.distributed import all_sum, all_sum_by_name
-from sem3d.training.quarantine import Quarantine
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from sem3d.training.folder_requests import STOP
+from sem3d.runs.requests import STOP
 
 Result = TypeVar("Result")
 

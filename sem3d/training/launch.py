@@ -13,15 +13,15 @@ from sem3d.config import Experiment
 from sem3d.errors import UserError
 from sem3d.methods import class_path, method_class, registered_name
 from sem3d.methods.method import Method
+from sem3d.runs.progress import duration, lines_printed, records_said
+from sem3d.runs.requests import STOP
+from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.cluster import connect
 from sem3d.training.elastic import ElasticTrainer
-from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
-from sem3d.training.progress import duration, lines_printed, records_said
-from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.training.worker import first_error, worker_loop
 
 SECONDS_BETWEEN_TRIES = 5.0

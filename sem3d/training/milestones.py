@@ -6,10 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from sem3d.datasets.stream import Samples
+from sem3d.runs.quarantine import Quarantine
+from sem3d.runs.run_folder import write_evaluation
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.evaluation import better, evaluate
-from sem3d.training.quarantine import Quarantine
-from sem3d.training.run_folder import write_evaluation
 from sem3d.training.training_state import TrainingState
 
 

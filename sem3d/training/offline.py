@@ -15,8 +15,8 @@ from sem3d.datasets.stream import stream_once
 from sem3d.errors import UserError
 from sem3d.methods.method import Method
 from sem3d.networks.image_normalisation import normalise_images
+from sem3d.runs.quarantine import Quarantine
 from sem3d.training.evaluation import Evaluation, evaluate
-from sem3d.training.quarantine import Quarantine
 
 PIXELS_A_FRAME = 200
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from sem3d.datasets.stream import Samples
+from sem3d.runs.quarantine import Quarantine
 from sem3d.training.context import TrainingContext
 from sem3d.training.distributed import all_sum
-from sem3d.training.quarantine import Quarantine
 
 PHASE = "labelling"
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sem3d.training.folder_requests import CHECKPOINT
+from sem3d.runs.requests import CHECKPOINT
 
 LAST_SECONDS = 15.0
 """So long before a node goes, a second checkpoint is written: training has gone on since the first."""

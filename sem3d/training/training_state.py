@@ -9,9 +9,9 @@ from typing import Any
 from sem3d.config import Experiment, flatten
 from sem3d.methods import class_path
 from sem3d.methods.method import Method
+from sem3d.runs.checkpoint import CheckpointStore, weights_source
+from sem3d.runs.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
 from sem3d.training import distributed
-from sem3d.training.checkpoint import CheckpointStore, weights_source
-from sem3d.training.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.optim import remember_peaks
 

@@ -13,12 +13,12 @@ import torch
 from ray.train.v2._internal.execution.context import get_train_context
 
 from sem3d.errors import UserError
+from sem3d.runs.progress import records_logged
 from sem3d.tracking.null_tracker import NoTracking
 from sem3d.tracking.run import Tracking
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
-from sem3d.training.progress import records_logged
 
 
 def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sem3d.training.checkpoint_files import read_state
+from sem3d.runs.checkpoint_files import read_state
 from sem3d.training.health.authentication import authentication
 from sem3d.training.health.ray_cluster import cluster
 from sem3d.training.sweeps.records import read_trials, sweep_folder

@@ -9,7 +9,7 @@ from ray._private.runtime_env.packaging import create_package
 
 from jobs.places import place, storage_place, store_place
 from sem3d.errors import UserError
-from sem3d.training.ray_job import JOB_VARIABLE, in_ray_job, submitted_revision
+from sem3d.runs.ray_job import JOB_VARIABLE, in_ray_job, submitted_revision
 from tests.jobs.local_head import fresh_clone
 
 JOB = json.dumps({"runtime_env": {"working_dir": "gcs://_ray_pkg_0123456789abcdef.zip"}})

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
-from sem3d.training.checkpoint import latest, weights_file
+from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.launch import train
 from sem3d.training.loop import fit

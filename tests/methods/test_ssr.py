@@ -19,8 +19,8 @@ from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.methods.pseudo_labels import PseudoLabels
 from sem3d.methods.ssr import SSR, SSRBatch
 from sem3d.methods.viewpoint_labels import ViewpointLabels
-from sem3d.training.checkpoint import weights_file
-from sem3d.training.checkpoint_files import read_state
+from sem3d.runs.checkpoint import weights_file
+from sem3d.runs.checkpoint_files import read_state
 from sem3d.training.context import TrainingContext
 from sem3d.training.launch import train
 from sem3d.training.loop import fit

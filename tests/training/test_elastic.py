@@ -7,9 +7,9 @@ import pytest
 import ray.train
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
+from sem3d.runs.requests import CHECKPOINT
 from sem3d.training import elastic
 from sem3d.training.elastic import UsableSizes
-from sem3d.training.folder_requests import CHECKPOINT
 
 
 def policy(folder: Path, sizes: tuple[int, ...] = (1, 2, 4)) -> UsableSizes:

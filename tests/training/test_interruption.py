@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sem3d.training.folder_requests import STOP
+from sem3d.runs.requests import STOP
 from sem3d.training.interruption import StopRequests, in_a_thread, stop_on_signals
 
 

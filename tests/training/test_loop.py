@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sem3d.errors import UserError
+from sem3d.runs.checkpoint_files import read_state
 from sem3d.tracking.null_tracker import NoTracking
-from sem3d.training.checkpoint_files import read_state
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment

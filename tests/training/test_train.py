@@ -10,7 +10,7 @@ from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
 from sem3d.errors import UserError
-from sem3d.training.folder_requests import STOP
+from sem3d.runs.requests import STOP
 from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone

@@ -8,10 +8,10 @@ from typing import Any
 
 from sem3d.config import digest
 from sem3d.errors import UserError
+from sem3d.files import write_json
+from sem3d.runs.requests import STOP
+from sem3d.runs.run_folder import run_folder
 from sem3d.tracking.parent_run import close_stopped
-from sem3d.training.folder_requests import STOP
-from sem3d.training.json_files import write_json
-from sem3d.training.run_folder import run_folder
 from sem3d.training.sweeps.plan import Plan, Request, Trial, by_content, trial_of, with_leaves
 from sem3d.training.sweeps.records import SEARCH_FOLDER, TrialRecord, forget_record, read_trials, write_record
 from sem3d.training.sweeps.spent import spent_on

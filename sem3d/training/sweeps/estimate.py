@@ -13,12 +13,12 @@ import ray
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
+from sem3d.files import write_json
+from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.tracking.store import LockedStore
-from sem3d.training.json_files import write_json
 from sem3d.training.launch import train
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
-from sem3d.training.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.training.sweeps.trial import process_holds, resources_of
 
 MLFLOW_EXPERIMENT = "sem3d probes"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sem3d.reporting.page import ClassTable, Confusion, Picture
-from sem3d.training.run_folder import EVALUATION_NAME
+from sem3d.runs.run_folder import EVALUATION_NAME
 from sem3d.training.sweeps.records import TrialRecord
 
 

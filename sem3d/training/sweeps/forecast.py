@@ -7,8 +7,8 @@ from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.tables import format_table
+from sem3d.runs.progress import duration
 from sem3d.training.preflight import cluster_resources
-from sem3d.training.progress import duration
 from sem3d.training.sweeps.estimate import Pace, Share, kind_of, pace_of, totals
 from sem3d.training.sweeps.plan import Plan, Pretraining, Request, Trial, plan, trial_of
 from sem3d.training.sweeps.trial import resources_of

@@ -9,8 +9,8 @@ from typing import Any
 from sem3d.reporting.formatting import Budgets, Metric, counted
 from sem3d.reporting.intervals import Interval, interval
 from sem3d.reporting.tables import markdown_table
-from sem3d.training.checkpoint_files import problem, read_state
-from sem3d.training.run_folder import CONFIG_NAME
+from sem3d.runs.checkpoint_files import problem, read_state
+from sem3d.runs.run_folder import CONFIG_NAME
 from sem3d.training.sweeps.findings import inside
 from sem3d.training.sweeps.records import SweepRecord, TrialRecord
 

@@ -10,7 +10,7 @@ from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
-from sem3d.training.run_folder import (
+from sem3d.runs.run_folder import (
     CIRCUMSTANCES,
     content_name,
     data_digest,

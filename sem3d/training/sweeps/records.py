@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sem3d.errors import UserError
-from sem3d.training.json_files import write_json
+from sem3d.files import write_json
 
 SWEEP_NAME = "sweep.json"
 SEARCH_FOLDER = "search"

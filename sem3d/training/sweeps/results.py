@@ -11,7 +11,7 @@ import numpy as np
 from sem3d.methods import METHODS, method_class
 from sem3d.reporting.formatting import Budgets, counted, metric_of, plural
 from sem3d.reporting.page import SweepReview, TrialLine
-from sem3d.training.run_folder import CIRCUMSTANCES
+from sem3d.runs.run_folder import CIRCUMSTANCES
 from sem3d.training.sweeps.findings import as_floats, last_pictures, read_evaluations
 from sem3d.training.sweeps.records import (
     SweepRecord,

@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sem3d.files import write_json
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page import SweepReview, cautions, headline
 from sem3d.reporting.tables import markdown_table
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.registry import CHAMPION, champion_version, register
 from sem3d.tracking.store import LockedStore, first_line, is_server, store_client, store_errors
-from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
 from sem3d.training.sweeps.records import SweepRecord, read_sweep, read_trials
 from sem3d.training.sweeps.report import (

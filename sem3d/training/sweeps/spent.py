@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sem3d.training.json_files import write_json
+from sem3d.files import write_json
 
 SPENT_FOLDER = "spent"
 SECONDS_BETWEEN_WRITES = 2.0

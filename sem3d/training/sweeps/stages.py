@@ -6,8 +6,8 @@ from typing import Any
 
 from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text
+from sem3d.runs.requests import STOP
 from sem3d.tracking.parent_run import PARENT_TAG
-from sem3d.training.folder_requests import STOP
 from sem3d.training.sweeps.arm_search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
 from sem3d.training.sweeps.forecast import Forecast, search_trials
 from sem3d.training.sweeps.opening import refuse_other_data, refuse_other_trials

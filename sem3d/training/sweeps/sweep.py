@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sem3d.errors import UserError
+from sem3d.runs.requests import STOP
 from sem3d.tracking.parent_run import close_parent
 from sem3d.training.cluster import connect
-from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
 from sem3d.training.sweeps.delivery import deliver

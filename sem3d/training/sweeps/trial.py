@@ -13,13 +13,13 @@ from typing import Any
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text
+from sem3d.runs.requests import STOP
+from sem3d.runs.run_folder import run_folder
 from sem3d.tracking.store import first_line
-from sem3d.training.folder_requests import STOP
 from sem3d.training.interruption import Stopped
 from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
 from sem3d.training.preflight import Resources, cluster_resources, use_gpu
-from sem3d.training.run_folder import run_folder
 from sem3d.training.sweeps.plan import Pretraining, Trial
 from sem3d.training.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.training.sweeps.spent import clocked, spent_on

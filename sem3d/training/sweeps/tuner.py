@@ -23,7 +23,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 from ray.tune.search.searcher import Searcher
 
-from sem3d.training.folder_requests import STOP
+from sem3d.runs.requests import STOP
 
 ON_THE_HEAD = {"CPU": 0.0, "node:__internal_head__": 0.001}
 TIME = "step"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sem3d.training.progress import duration
+from sem3d.runs.progress import duration
 from sem3d.training.sweeps.estimate import whole_time
 
 

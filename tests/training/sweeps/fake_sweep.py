@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sem3d.training.checkpoint_files import write_checkpoint
+from sem3d.runs.checkpoint_files import write_checkpoint
 from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
 
 CLASSES = ("unlabelled", "wall", "floor", "chair", "sofa <b>")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ray import tune
 
-from sem3d.training.folder_requests import STOP
-from sem3d.training.json_files import write_json
+from sem3d.files import write_json
+from sem3d.runs.requests import STOP
 from sem3d.training.sweeps import arm_search
 from sem3d.training.sweeps.arm_search import ArmSearch, forget_failed_search, found_settings, search_arm
 from sem3d.training.sweeps.records import TrialRecord, read_trials, write_record

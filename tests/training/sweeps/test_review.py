@@ -7,10 +7,10 @@ import pytest
 
 from jobs import report
 from sem3d.errors import UserError
+from sem3d.files import write_json
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
 from sem3d.tracking.store import LockedStore, store_client
-from sem3d.training.json_files import write_json
 from sem3d.training.sweeps.delivery import deliver
 from sem3d.training.sweeps.findings import inside
 from sem3d.training.sweeps.records import TrialRecord, read_sweep, read_trials, write_record, write_sweep

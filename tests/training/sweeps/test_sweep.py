@@ -14,12 +14,12 @@ from mlflow.tracking import MlflowClient
 from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.methods import method_class
+from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
 from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
-from sem3d.training.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.training.sweeps import arm_search, review, stages, trial
 from sem3d.training.sweeps.forecast import Terms, concurrency
 from sem3d.training.sweeps.plan import Pretraining, Request, by_content, plan

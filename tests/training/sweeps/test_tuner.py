@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ray import tune
 
-from sem3d.training.folder_requests import STOP
+from sem3d.runs.requests import STOP
 from sem3d.training.sweeps.tuner import RETRIES, SILENT_END, run_all, search
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]

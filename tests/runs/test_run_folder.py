@@ -5,7 +5,7 @@ import pytest
 
 from sem3d.config import override
 from sem3d.errors import UserError
-from sem3d.training.run_folder import open_run_folder, read_result, run_name, write_result
+from sem3d.runs.run_folder import open_run_folder, read_result, run_name, write_result
 from tests.training.toy_method import toy_experiment
 
 

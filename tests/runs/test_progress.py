@@ -2,7 +2,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from sem3d.training.progress import LOG_NAME, Progress, duration, lines_printed, log_line, progress_line, records_logged
+from sem3d.runs.progress import LOG_NAME, Progress, duration, lines_printed, log_line, progress_line, records_logged
 
 
 def test_a_progress_line_says_where_the_run_is():

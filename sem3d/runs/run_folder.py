@@ -6,8 +6,8 @@ from typing import Any
 
 from sem3d.config import Experiment, digest, flatten
 from sem3d.errors import UserError
+from sem3d.files import write_json
 from sem3d.methods.method import Method
-from sem3d.training.json_files import write_json
 
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"

@@ -7,9 +7,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from sem3d.errors import UserError
-from sem3d.training import checkpoint_files
-from sem3d.training.checkpoint import CheckpointStore, latest, weights_file
-from sem3d.training.checkpoint_files import (
+from sem3d.runs import checkpoint_files
+from sem3d.runs.checkpoint import CheckpointStore, latest, weights_file
+from sem3d.runs.checkpoint_files import (
     problem,
     read_model_state,
     read_state,

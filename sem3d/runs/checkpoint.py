@@ -9,7 +9,7 @@ from typing import Any
 
 from sem3d.config import NAMED_WEIGHTS
 from sem3d.errors import UserError
-from sem3d.training.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
+from sem3d.runs.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
 
 class CheckpointStore:

@@ -6,8 +6,8 @@ from typing import Any
 from sem3d.config import Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class, registered_name
-from sem3d.training.checkpoint import weights_file
-from sem3d.training.checkpoint_files import read_state
+from sem3d.runs.checkpoint import weights_file
+from sem3d.runs.checkpoint_files import read_state
 
 
 def stored_experiment(source: Path) -> tuple[str, Experiment]:
