@@ -12,13 +12,13 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from jobs.exits import run
+from sem3d.doctor.authentication import authentication
+from sem3d.doctor.data import data
+from sem3d.doctor.finding import Check, Finding, look
+from sem3d.doctor.packages import compiled_packages, package_versions, python_version, services
+from sem3d.doctor.ray_cluster import cluster, is_remote
+from sem3d.doctor.storage import storage, tracking
 from sem3d.errors import UserError
-from sem3d.training.health.authentication import authentication
-from sem3d.training.health.data import data
-from sem3d.training.health.finding import Check, Finding, look
-from sem3d.training.health.packages import compiled_packages, package_versions, python_version, services
-from sem3d.training.health.ray_cluster import cluster, is_remote
-from sem3d.training.health.storage import storage, tracking
 
 COLUMN = 16
 

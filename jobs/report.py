@@ -20,10 +20,10 @@ from sem3d.errors import UserError
 from sem3d.reporting.page import SweepReview, headline
 from sem3d.reporting.papers.ssr import ssr_table
 from sem3d.reporting.tables import format_table
-from sem3d.training.sweeps.delivery import deliver
-from sem3d.training.sweeps.report import PAGE, REPORT_FOLDER, write_report
-from sem3d.training.sweeps.results import read_review
-from sem3d.training.sweeps.review import publish
+from sem3d.sweeps.delivery import deliver
+from sem3d.sweeps.publish import publish
+from sem3d.sweeps.report import PAGE, REPORT_FOLDER, write_report
+from sem3d.sweeps.results import read_review
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from jobs.places import PATH_LEAVES, place, storage_place, store_place
 from sem3d.config import Experiment, flatten
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.training.sweeps.space import Part, Space, read_space, space_names
+from sem3d.sweeps.space import Part, Space, read_space, space_names
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.shapes.write import ShapesConfig
 
@@ -118,10 +118,10 @@ def main() -> None:
         raise UserError(f"no folder {root}: --data.root must name the folder of the data")
     if not config.root and "data.prepare.stride" in flatten(space.arms[0].trained.experiment()):
         trials = {"data.prepare.stride": 1} | trials
-    from sem3d.training.sweeps.forecast import Terms
-    from sem3d.training.sweeps.plan import Request
-    from sem3d.training.sweeps.records import read_sweep
-    from sem3d.training.sweeps.sweep import connect_for, run_sweep
+    from sem3d.sweeps.forecast import Terms
+    from sem3d.sweeps.plan import Request
+    from sem3d.sweeps.records import read_sweep
+    from sem3d.sweeps.run import connect_for, run_sweep
 
     request = Request(
         space=space,

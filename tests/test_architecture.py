@@ -30,7 +30,7 @@ DOORWAYS = {
     "sklearn": {"sem3d/evaluation/probes.py"},
     "mlflow": {"sem3d/tracking/run.py", "sem3d/tracking/store.py"},
     "ray.train": {"sem3d/training/launch.py", "sem3d/training/worker.py", "sem3d/training/elastic.py"},
-    "ray.tune": {"tune_spaces", "sem3d/training/sweeps/tuner.py"},
+    "ray.tune": {"tune_spaces", "sem3d/sweeps/tuner.py"},
 }
 
 

@@ -16,11 +16,11 @@ from jobs import doctor
 from jobs.exits import run
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
-from sem3d.training.health import packages, storage
-from sem3d.training.health.authentication import authentication
-from sem3d.training.health.data import data
-from sem3d.training.health.finding import Finding, look
-from sem3d.training.health.ray_cluster import cluster, is_remote
+from sem3d.doctor import packages, storage
+from sem3d.doctor.authentication import authentication
+from sem3d.doctor.data import data
+from sem3d.doctor.finding import Finding, look
+from sem3d.doctor.ray_cluster import cluster, is_remote
 
 
 @pytest.fixture(autouse=True)

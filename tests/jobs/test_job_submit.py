@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from sem3d.doctor.authentication import authentication
+from sem3d.doctor.ray_cluster import cluster
 from sem3d.runs.checkpoint_files import read_state
-from sem3d.training.health.authentication import authentication
-from sem3d.training.health.ray_cluster import cluster
-from sem3d.training.sweeps.records import read_trials, sweep_folder
+from sem3d.sweeps.records import read_trials, sweep_folder
 from tests.jobs.local_head import LocalHead, fresh_clone, local_head
 from tests.methods.tiny import EVERYWHERE, TINY
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs import evaluate, tune
-from sem3d.training.sweeps.records import read_pretrainings, read_trials
+from sem3d.sweeps.records import read_pretrainings, read_trials
 from tests.jobs.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]

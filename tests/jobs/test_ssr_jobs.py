@@ -10,8 +10,8 @@ from PIL import Image
 
 from jobs import evaluate, predict, report, train, tune
 from sem3d.datasets.objects.nmr import load_view
+from sem3d.sweeps.records import read_trials
 from sem3d.tracking.store import store_client
-from sem3d.training.sweeps.records import read_trials
 from tests.jobs.outcome import outcome
 
 TINY = [

@@ -4,7 +4,7 @@ import pytest
 
 from jobs import tune
 from sem3d.errors import UserError
-from sem3d.training.sweeps.space import read_space
+from sem3d.sweeps.space import read_space
 from tests.jobs.outcome import outcome as outcome_of
 
 ROOMS = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 from sem3d.errors import UserError
 from sem3d.runs.checkpoint_files import problem, write_checkpoint
+from sem3d.sweeps.publish import publish
+from sem3d.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
 from sem3d.tracking.registry import CARD, is_model_uri, register, resolve
 from sem3d.tracking.store import LockedStore, store_client
-from sem3d.training.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
-from sem3d.training.sweeps.review import publish
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
 

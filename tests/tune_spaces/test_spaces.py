@@ -7,8 +7,8 @@ from ray.tune.search.sample import Categorical
 
 from sem3d.config import flatten
 from sem3d.methods import method_class
-from sem3d.training.sweeps.plan import Request, distributions, plan
-from sem3d.training.sweeps.space import read_space, space_names
+from sem3d.sweeps.plan import Request, distributions, plan
+from sem3d.sweeps.space import read_space, space_names
 
 SPACES = [
     (name, preset) for name in space_names() for preset in method_class(read_space(name).arms[0].trained.method).presets

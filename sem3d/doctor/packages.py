@@ -1,0 +1,141 @@
+"""Versions, and whether what is compiled fits what it is linked to."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sem3d.doctor.finding import BUSY, Finding, Level
+
+PYTHONS = ((3, 11), (3, 13))
+WANTED = {
+    "torch": ("2.12", "2.13", "the only PyTorch3D wheel is linked against it"),
+    "torchvision": ("0.27", "0.28", "it goes with torch 2.12"),
+    "easypytorch3d": ("0.7.9", "0.8", ""),
+    "ray": ("2.60", "2.61", "tested with it; before 2.56 its job server could be misused"),
+    "mlflow": ("3.17.2", "4", "before 3.17 it loaded models that it should not trust"),
+}
+"""Lowest version, first version that is too new, and why."""
+INSTALL = "bash -e jobs/setup.sh && . .venv/bin/activate"
+BUILD = "rm -r ~/.cache/sem3d/minkowski .venv/.sem3d-ready; bash -e jobs/setup.sh"
+DRIVER = (
+    "install an NVIDIA driver of branch 580 or newer (torch here is built for CUDA 13), or a torch built for the driver"
+)
+PROBE_SECONDS = 15.0
+PROJECT = Path(__file__).parents[3]
+
+
+def python_version() -> list[Finding]:
+    """The interpreter itself."""
+    low, high = PYTHONS
+    fits = low <= sys.version_info[:2] < high
+    found = f"{'.'.join(str(part) for part in sys.version_info[:3])} at {sys.executable}"
+    return [Finding("python", "ok" if fits else "FAIL", found, "" if fits else "SEM3D_PYTHON=python3.12 " + INSTALL)]
+
+
+def package_versions() -> list[Finding]:
+    """Versions as installed, without importing anything."""
+    findings = []
+    for name, (low, high, why) in WANTED.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            findings.append(Finding(name, "FAIL", "not installed", INSTALL))
+            continue
+        fits = numbers(low) <= numbers(found) < numbers(high)
+        reason = f", not {low} <= version < {high}" + (f": {why}" if why else "")
+        findings.append(
+            Finding(name, "ok" if fits else "FAIL", found + ("" if fits else reason), "" if fits else INSTALL)
+        )
+    return findings
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: (2, 12, 1) for ``2.12.1+cu130``."""
+    begin = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in begin.group().split(".")) if begin else ()
+
+
+def compiled_packages() -> list[Finding]:
+    """Whether the compiled packages load and compute together, and the GPUs that torch sees."""
+    answers = probe(["torch", "torchvision", "pytorch3d", "minkowski", "gpus"])
+    gpus, (level, found) = answers.pop("gpus"), answers.pop("minkowski")
+    findings = [finding(f"{stage} runs", *answer, INSTALL) for stage, answer in answers.items()]
+    sparse = finding("MinkowskiEngine", level, found, BUILD)
+    if level == "FAIL":
+        sparse = Finding(sparse.part, "warn", f"{found} (backend 'torch' does its work)", BUILD)
+    return [*findings, sparse, gpu_finding(*gpus)]
+
+
+def services() -> list[Finding]:
+    """Whether Ray and MLflow import."""
+    return [finding("Ray, MLflow", *probe(["services"])["services"], INSTALL)]
+
+
+def finding(part: str, level: Level, found: Any, mend: str) -> Finding:
+    """A finding of a probe, which is mended by ``mend`` if it FAILs and by patience if it had no time."""
+    return Finding(part, level, str(found), {"ok": "", "warn": BUSY, "FAIL": mend}[level])
+
+
+def gpu_finding(level: Level, found: Any) -> Finding:
+    """GPUs of torch, as the probe ``found`` them, beside those of the driver, which should be the same ones."""
+    driver = driver_gpus()
+    if level != "ok":
+        return finding("GPUs", level, f"torch: {found}", DRIVER if driver else INSTALL)
+    if found["devices"]:
+        listed = ", ".join(
+            f"{each['name']} ({each['free'] >> 30} of {each['total'] >> 30} GiB free)" for each in found["devices"]
+        )
+        about = f"driver {driver[0][1]}" if driver else "no nvidia-smi"
+        return Finding("GPUs", "ok", f"{len(found['devices'])}: {listed}; {about}, torch for CUDA {found['cuda']}")
+    if driver:
+        seen = ", ".join(f"{name} (driver {number})" for name, number in driver)
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+        mend = "unset CUDA_VISIBLE_DEVICES" if hidden else DRIVER
+        return Finding("GPUs", "FAIL", f"nvidia-smi sees {seen}, torch for CUDA {found['cuda']} sees none", mend)
+    return Finding("GPUs", "ok", "none: training uses CPUs here")
+
+
+def driver_gpus() -> list[tuple[str, str]]:
+    """Name and driver version of each GPU that ``nvidia-smi`` lists; empty where there is none."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=8)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    lines = answer.stdout.strip().splitlines() if answer.returncode == 0 else []
+    return [tuple(part.strip() for part in line.split(",", 1)) for line in lines if "," in line]
+
+
+def probe(stages: list[str], **variables: str) -> dict[str, tuple[Level, Any]]:
+    """For each stage of :mod:`sem3d.doctor.probe` how it went, and what it found.
+
+    A stage that ends the process FAILs by name, and the stages after it are run in another process. Stages that had no time
+    are only warned of. ``variables`` are added to the environment.
+    """
+    answers: dict[str, tuple[Level, Any]] = {}
+    left, deadline = list(stages), time.monotonic() + PROBE_SECONDS
+    while left:
+        command = [sys.executable, "-m", "sem3d.doctor.probe", *left]
+        seconds = max(deadline - time.monotonic(), 0.1)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds, env=os.environ | variables, cwd=PROJECT
+            )
+            printed, last = done.stdout, (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
+            end = ("FAIL", f"ended Python with code {done.returncode}: {last}")
+        except subprocess.TimeoutExpired as late:
+            printed = (late.stdout or b"").decode()
+            end = ("warn", f"no answer within {PROBE_SECONDS:.0f} s")
+        lines = [json.loads(line) for line in printed.splitlines() if line.startswith('{"stage"')]
+        answers |= {line["stage"]: ("ok" if line["ok"] else "FAIL", line["found"]) for line in lines if "ok" in line}
+        left = [stage for stage in left if stage not in answers]
+        if left:
+            answers |= dict.fromkeys(left if end[0] == "warn" else left[:1], end)
+            left = [stage for stage in left if stage not in answers]
+    return {stage: answers[stage] for stage in stages}

@@ -1,0 +1,90 @@
+"""What the trials of a sweep left in their run folders: last evaluations and pictures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sem3d.reporting.page import ClassTable, Confusion, Picture
+from sem3d.runs.run_folder import EVALUATION_NAME
+from sem3d.sweeps.records import TrialRecord
+
+
+def inside(storage: Path, named: str) -> Path:
+    """A run folder as a record names it, or the one of its name in ``storage`` where that lies elsewhere now."""
+    path = Path(named).resolve()
+    return path if named and path.is_relative_to(storage) and path.is_dir() else storage / (Path(named).name or "-")
+
+
+def read_evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list[ClassTable], list[Confusion], int]:
+    """Tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
+
+    An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix; others are left out.
+    """
+    tables: list[ClassTable] = []
+    confusions: list[Confusion] = []
+    without = 0
+    for trial in trials:
+        place = (trial.arm, float(trial.budget), trial.seed)
+        artifacts = _artifacts(inside(storage, trial.run_folder) / EVALUATION_NAME)
+        without += artifacts is None
+        for name, content in (artifacts or {}).items():
+            if _is_matrix(content):
+                counts = np.array(content["matrix"], dtype=np.float64)
+                confusions.append(Confusion(*place, name, tuple(content["names"]), counts))
+            elif _is_table(content):
+                tables.append(ClassTable(*place, name, as_floats(content)))
+    return tables, confusions, without
+
+
+def _artifacts(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())["artifacts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_table(content: Any) -> bool:
+    return isinstance(content, dict) and bool(content) and all(_is_number(value) for value in content.values())
+
+
+def _is_matrix(content: Any) -> bool:
+    if not isinstance(content, dict) or set(content) != {"names", "matrix"}:
+        return False
+    names, matrix = content["names"], content["matrix"]
+    named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
+    square = isinstance(matrix, list) and named and len(matrix) == len(names)
+    return square and all(
+        isinstance(line, list) and len(line) == len(names) and all(_is_number(value) for value in line)
+        for line in matrix
+    )
+
+
+def last_pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]:
+    """Last figures of one trial for each arm and budget, of the seed that most arms have, else of the arm's own first."""
+    found: dict[float, dict[int, dict[str, list[Path]]]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.seed):
+        steps = sorted((inside(storage, trial.run_folder) / "figures").glob("step-*"))
+        paths = sorted(steps[-1].glob("*.png")) if steps else []
+        if paths:
+            found.setdefault(float(trial.budget), {}).setdefault(trial.seed, {})[trial.arm] = paths
+    pictures = []
+    for budget, by_seed in found.items():
+        seeds = sorted(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))
+        for arm in dict.fromkeys(trial.arm for trial in trials):
+            seed = next((seed for seed in seeds if arm in by_seed[seed]), None)
+            if seed is not None:
+                pictures += [Picture(arm, budget, seed, path.stem, path) for path in by_seed[seed][arm]]
+    return pictures
+
+
+def as_floats(numbers: Mapping[str, int | float]) -> dict[str, float]:
+    """Numbers as JSON gives them, all of one kind."""
+    return {name: float(value) for name, value in numbers.items()}

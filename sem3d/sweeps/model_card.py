@@ -1,0 +1,118 @@
+"""Which trial of a sweep is its champion, and the card that goes with its weights."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sem3d.reporting.formatting import Budgets, Metric, counted
+from sem3d.reporting.intervals import Interval, interval
+from sem3d.reporting.tables import markdown_table
+from sem3d.runs.checkpoint_files import problem, read_state
+from sem3d.runs.run_folder import CONFIG_NAME
+from sem3d.sweeps.findings import inside
+from sem3d.sweeps.records import SweepRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The trial whose checkpoint is registered."""
+
+    trial: TrialRecord
+    checkpoint: Path
+    score: Interval
+    """Over the seeds of its arm and budget."""
+
+
+def choose_champion(sweep: SweepRecord, trials: Sequence[TrialRecord], storage: Path) -> Champion | None:
+    """The best seed of the arm and budget with the best mean; ``trials`` are those that count.
+
+    An arm and budget of one seed is no rival to those of more. A trial whose checkpoint is gone or damaged is passed over;
+    ``None`` where none is whole.
+    """
+    groups: dict[tuple[str, float], list[TrialRecord]] = {}
+    for trial in trials:
+        groups.setdefault((trial.arm, trial.budget), []).append(trial)
+    sign = 1 if sweep.mode == "max" else -1
+
+    def goodness(trial: TrialRecord) -> float:
+        return sign * trial.metrics[sweep.metric]
+
+    ranked = [(interval([trial.metrics[sweep.metric] for trial in group]), group) for group in groups.values()]
+    ranked.sort(key=lambda entry: (entry[0].n > 1, sign * entry[0].mean), reverse=True)
+    for score, group in ranked:
+        for trial in sorted(group, key=goodness, reverse=True):
+            checkpoint = _checkpoint(trial, storage)
+            if problem(checkpoint) is None:
+                return Champion(trial, checkpoint, score)
+    return None
+
+
+def _checkpoint(trial: TrialRecord, storage: Path) -> Path:
+    return inside(storage, trial.run_folder) / "checkpoints" / (Path(trial.checkpoint).name or "-")
+
+
+def champion_lines(champion: Champion, metric: Metric, budgets: Budgets) -> dict[str, str]:
+    """What a page says of the champion, by label."""
+    trial, score = champion.trial, champion.score
+    spread = (
+        f"95 % interval {metric.range(score)}, {counted(score.n, 'seed')}" if score.n > 1 else "one seed, no interval"
+    )
+    return {
+        "arm and budget": f"{trial.arm} at {budgets.text(trial.budget)}",
+        "mean over seeds": f"{metric.text(score.mean)} {metric.title} ({spread})",
+        "this checkpoint": f"seed {trial.seed}, {metric.text(trial.metrics[metric.name])} {metric.title}, step "
+        f"{read_state(champion.checkpoint)['step']}",
+    }
+
+
+def model_card(
+    name: str,
+    sweep: SweepRecord,
+    champion: Champion,
+    metric: Metric,
+    budgets: Budgets,
+    tags: Mapping[str, str],
+    storage: Path,
+) -> tuple[str, str]:
+    """The card in Markdown, and the same without the settings for places of limited length.
+
+    ``tags`` are those of the MLflow run that trained it.
+    """
+    trial = champion.trial
+    state = read_state(champion.checkpoint)
+    data = _data(inside(storage, trial.run_folder) / CONFIG_NAME)
+    facts = {
+        **champion_lines(champion, metric, budgets),
+        "how it was chosen": "best mean over seeds of all arms and budgets, then the best seed, by the held-out score itself: "
+        "the interval says what to expect, this checkpoint's own score flatters it",
+        "method": trial.method,
+        "data": f"{data['root']} (digest {data['digest']})",
+        "label budget": budgets.text(trial.budget),
+        "initial weights": tags.get("initial_weights", str(state["experiment"].get("init", "unknown"))),
+        "git revision": tags.get("git_revision", "unknown"),
+        "sweep": f"{sweep.name} (space {sweep.space})",
+        "MLflow run": trial.mlflow_run_id or "none",
+    }
+    rows = [{"": label, "this model": text} for label, text in facts.items()]
+    uri = f"models:/{name}@champion"
+    short = (
+        f"# {name}\n\n{markdown_table(rows, ['', 'this model'])}\n\n## How to load\n\n"
+        f"```bash\npython -m jobs.evaluate {uri} --data.root SCANS\n```\n\n"
+        "```python\nfrom pathlib import Path\n\nfrom sem3d.tracking.registry import resolve\n\n"
+        f'folder = resolve("{uri}", Path("runs"))\n```\n\n'
+        "The folder holds `weights.safetensors` and `state.json` with their checksums; nothing in it is pickled.\n"
+    )
+    settings: dict[str, Any] = state["experiment"]
+    listed = json.dumps(settings, indent=1, sort_keys=True)
+    return f"{short}\n## Settings\n\n```json\n{listed}\n```\n", short
+
+
+def _data(config: Path) -> dict[str, str]:
+    """Root and digest of the data of a run."""
+    try:
+        found = json.loads(config.read_text())
+        return {"root": str(found["experiment"].get("data.root", "unknown")), "digest": str(found["data"])}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {"root": "unknown", "digest": "unknown"}

@@ -1,0 +1,158 @@
+"""What a sweep found, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from sem3d.files import write_json
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.page import SweepReview, cautions, headline
+from sem3d.reporting.tables import markdown_table
+from sem3d.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
+from sem3d.sweeps.records import SweepRecord, read_sweep, read_trials
+from sem3d.sweeps.report import (
+    CHAMPION_FILE,
+    CURVE,
+    CURVE_TABLE,
+    PAGE,
+    REPORT_FOLDER,
+    TRIAL_TABLE,
+    write_report,
+)
+from sem3d.sweeps.results import counting_trials, read_review
+from sem3d.tracking.parent_run import SWEEP_TAG
+from sem3d.tracking.registry import CHAMPION, champion_version, register
+from sem3d.tracking.store import LockedStore, first_line, is_server, store_client, store_errors
+
+LONGEST_NOTE = 7900
+
+
+def publish(sweep_folder: Path) -> list[str]:
+    """Registers the champion, writes the report, puts it on the sweep's MLflow run; returns lines to print.
+
+    May be repeated: it replaces what it wrote before. Where the store is away, the report is written all the same and a line
+    says how to publish it later.
+    """
+    folder = sweep_folder.resolve()
+    sweep = read_sweep(folder)
+    store = LockedStore(folder.parents[1], sweep.tracking_uri)
+    again = f"python -m jobs.report {sweep_folder} --publish"
+    if not sweep.mlflow_run_id:
+        review = write_report(folder, folder / REPORT_FOLDER)
+        return [
+            headline(review),
+            f"report     {folder / REPORT_FOLDER / PAGE}",
+            "the sweep has no MLflow run: not published",
+        ]
+    trouble = ""
+    run_link, lines = "", []
+    try:
+        with store.locked():
+            client = store_client(store.uri)
+            experiment = client.get_run(sweep.mlflow_run_id).info.experiment_id
+            run_link = f"{store.uri.rstrip('/')}/#/experiments/{experiment}/runs/" if is_server(store.uri) else ""
+            lines = _register_champion(client, folder, sweep)
+    except store_errors() as error:
+        trouble = first_line(error)
+    review = write_report(folder, folder / REPORT_FOLDER, run_link=run_link)
+    if not trouble:
+        try:
+            with store.locked():
+                _log(client, sweep, review, folder)
+        except store_errors() as error:
+            trouble = first_line(error)
+    lines = [headline(review), f"report     {folder / REPORT_FOLDER / PAGE}", *lines]
+    return (
+        [*lines, f"MLflow store {store.uri} did not take the report ({trouble}); later: {again}"] if trouble else lines
+    )
+
+
+def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:
+    """Registers the best checkpoint and notes it beside the sweep's records; returns the line that says so."""
+    storage = folder.parents[1]
+    counting, _ = counting_trials(sweep, read_trials(folder))
+    champion = choose_champion(sweep, counting, storage)
+    if champion is None:
+        return ["champion   none: no finished trial has a whole checkpoint"]
+    name = f"sem3d-{re.sub(r'[^A-Za-z0-9_.-]', '-', sweep.space)}"
+    run_id = champion.trial.mlflow_run_id or sweep.mlflow_run_id
+    review = read_review(folder)
+    tags = client.get_run(run_id).data.tags
+    card, summary = model_card(name, sweep, champion, review.metric, review.budgets, tags, storage)
+    before = champion_version(client, name)
+    version = register(client, name, champion.checkpoint, run_id, card, summary)
+    client.set_model_version_tag(name, version, SWEEP_TAG, sweep.name)
+    write_json(folder / CHAMPION_FILE, _said(name, version, champion, review))
+    client.set_tag(sweep.mlflow_run_id, "champion", f"models:/{name}/{version}")
+    return [f"champion   models:/{name}@{CHAMPION} (version {version}){_replaced(before, version)}"]
+
+
+def _replaced(before: Any, version: str) -> str:
+    """Which version was the champion until now, and of which sweep, where that is known; "" if it was none or is the same."""
+    if before is None or str(before.version) == version:
+        return ""
+    sweep = before.tags.get(SWEEP_TAG)
+    return f", replaces version {before.version}" + (f" of sweep {sweep}" if sweep else "")
+
+
+def _said(name: str, version: str, champion: Champion, review: SweepReview) -> dict[str, str]:
+    uri = f"models:/{name}@{CHAMPION}"
+    return {
+        "registered as": f"{name}, version {version}, alias {CHAMPION}",
+        **champion_lines(champion, review.metric, review.budgets),
+        "load": f"python -m jobs.evaluate {uri}",
+    }
+
+
+def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> None:
+    """Report, a few metrics and tags on the sweep's run; files replace those of before."""
+    run_id = sweep.mlflow_run_id
+    run = client.get_run(run_id)
+    for name in (PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE):
+        client.log_artifact(run_id, str(folder / REPORT_FOLDER / name))
+    for key, value in parent_metrics(review).items():
+        if run.data.metrics.get(key) != value:
+            client.log_metric(run_id, key, value, timestamp=int(time.time() * 1000), step=len(review.trials))
+    tags = {
+        "space": sweep.space,
+        "metric": sweep.metric,
+        "arms": ", ".join(review.arms),
+        "budgets": ", ".join(review.budgets.short(value) for value in review.budgets.values),
+        "seeds": ", ".join(str(seed) for seed in review.seeds),
+        "finding": headline(review),
+        "mlflow.note.content": note(review)[:LONGEST_NOTE],
+    }
+    for key, value in tags.items():
+        if run.data.tags.get(key) != value:
+            client.set_tag(run_id, key, value[:LONGEST_NOTE])
+
+
+def parent_metrics(review: SweepReview) -> dict[str, float]:
+    """``best/<arm>``: the arm's best mean over seeds among its budgets; and how many trials ended in which way."""
+    best: dict[str, float] = {}
+    for arm in review.arms:
+        means = [interval(list(by_seed.values())).mean for by_seed in review.scores.get(arm, {}).values() if by_seed]
+        if means:
+            key = f"best/{re.sub(r'[^A-Za-z0-9_. -]', '_', arm)}"
+            best[key] = max(means) if review.metric.mode == "max" else min(means)
+    ended = {f"trials/{kind}": 0.0 for kind in ("finished", "stopped", "failed")}
+    for trial in review.trials:
+        ended[f"trials/{trial.status}"] += 1
+    return dict(list(best.items())[:40]) | ended
+
+
+def note(review: SweepReview) -> str:
+    """The finding and the table in Markdown, as MLflow shows it on the run's first page."""
+    columns = ["arm", *(review.budgets.short(value) for value in review.budgets.values)]
+    rows = []
+    for arm in review.arms:
+        row: dict[str, str] = {"arm": arm}
+        for budget in review.budgets.values:
+            by_seed = review.scores.get(arm, {}).get(budget, {})
+            if by_seed:
+                row[review.budgets.short(budget)] = review.metric.with_interval(interval(list(by_seed.values())))
+        rows.append(row)
+    said = "\n".join(f"- {sentence}" for sentence in cautions(review))
+    title = f"{review.metric.axis} by label budget"
+    return f"**{headline(review)}**\n\n{title}\n\n{markdown_table(rows, columns)}\n\n{said}\n\nFull report: `{PAGE}`."

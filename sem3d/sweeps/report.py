@@ -1,0 +1,49 @@
+"""The report of a sweep as files: page, curve, and tables; made from its records alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sem3d.errors import UserError
+from sem3d.reporting.budget_curve import csv_text, curve_rows, draw_budget_curve
+from sem3d.reporting.page import SweepReview, render_page
+from sem3d.sweeps.records import read_trials
+from sem3d.sweeps.results import own_settings, read_review
+
+REPORT_FOLDER = "report"
+CHAMPION_FILE = "champion.json"
+PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE = "report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"
+
+
+def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
+    """Renders page, curve and tables of the sweep in ``folder`` into ``out``; needs no MLflow.
+
+    Raises :class:`UserError` where there is no sweep or ``out`` cannot be written.
+    """
+    champion = folder / CHAMPION_FILE
+    said = json.loads(champion.read_text()) if champion.is_file() else None
+    review = read_review(folder, run_link=run_link, champion=said)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)
+        Image.fromarray(curve).save(out / CURVE, optimize=True)
+        (out / CURVE_TABLE).write_text(csv_text(curve_rows(review.scores, review.arms, review.metric)))
+        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)))
+        (out / PAGE).write_text(render_page(review))
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {out}: {error}") from error
+    return review
+
+
+def trial_rows(folder: Path) -> list[dict[str, Any]]:
+    """One row a trial: what it was, how it ended, its metrics and its own settings."""
+    rows = []
+    for trial in read_trials(folder):
+        row = {"trial": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
+        row |= {"status": trial.status, "error": trial.error, "steps": trial.steps, "seconds": trial.seconds}
+        row |= {"mlflow_run_id": trial.mlflow_run_id}
+        row |= {f"metric.{name}": value for name, value in sorted(trial.metrics.items())}
+        rows.append(row | {f"setting.{leaf}": value for leaf, value in sorted(own_settings(trial).items())})
+    return rows

@@ -1,0 +1,204 @@
+"""One training of a sweep, in its own process: runs, records how it ended, and keeps its progress lines in a file."""
+
+import ctypes
+import gc
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sem3d.config import Experiment, override
+from sem3d.errors import UserError
+from sem3d.reporting.formatting import budget_text
+from sem3d.runs.requests import STOP
+from sem3d.runs.run_folder import run_folder
+from sem3d.sweeps.plan import Pretraining, Trial
+from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
+from sem3d.sweeps.spent import clocked, spent_on
+from sem3d.sweeps.tuner import ON_THE_HEAD
+from sem3d.tracking.store import first_line
+from sem3d.training.interruption import Stopped
+from sem3d.training.launch import TrainingResult, train
+from sem3d.training.lock import held_alone
+from sem3d.training.preflight import Resources, cluster_resources, use_gpu
+
+SECONDS_BETWEEN_LOOKS = 0.5
+STORE_PATIENCE = 600.0
+"""Seconds that a training of a sweep waits at its start for an MLflow server that has gone away."""
+
+
+def resources_of(experiment: Experiment) -> Resources:
+    """What a training holds on the connected cluster: its workers' CPUs and one for reading data, its workers' GPUs."""
+    run, workers = experiment.run, max(experiment.run.workers, 1)
+    return Resources(
+        cpus=workers * run.cpus_per_worker + 1,
+        gpus=float(workers) if use_gpu(experiment, cluster_resources()) else 0.0,
+    )
+
+
+def process_holds(experiments: Sequence[Experiment]) -> dict[str, float]:
+    """What a process that runs one of the trainings after the other takes for itself, beside their workers."""
+    here = [experiment for experiment in experiments if not experiment.run.workers]
+    if not here:
+        return dict(ON_THE_HEAD)
+    gpus = max(resources_of(experiment).gpus for experiment in here)
+    return {"CPU": max(experiment.run.cpus_per_worker for experiment in here)} | ({"GPU": gpus} if gpus else {})
+
+
+@dataclass(frozen=True)
+class PretrainingWork:
+    """Pretrains; two sweeps that need the same pretraining wait for each other."""
+
+    folder: Path
+    """Of the sweep."""
+    pretrainings: dict[str, Pretraining]
+
+    def __call__(self, key: str) -> None:
+        """Runs the pretraining named ``key`` and records how it ended."""
+        wanted = self.pretrainings[key]
+
+        def run(say: Callable[[str], None]) -> TrainingResult:
+            with held_alone(wanted.experiment.run.storage, f"pretraining-{key}"):
+                tags = {"stage": "pretraining"}
+                return train(wanted.method, wanted.experiment, tags=tags, say=say, store_patience=STORE_PATIENCE)
+
+        result, error = attempt(self.folder, key, wanted.method, wanted.experiment, run)
+        record = PretrainingRecord(key=key, method=wanted.method, arm=wanted.arm, seed=wanted.seed)
+        if result:
+            record = replace(
+                record,
+                metrics=result.metrics,
+                run_folder=str(result.run_folder),
+                checkpoint=str(result.checkpoint_last),
+                mlflow_run_id=result.mlflow_run_id,
+            )
+        if result or error:
+            seconds = spent_on(self.folder, key)
+            status = "finished" if result else "failed"
+            write_record(self.folder, replace(record, seconds=seconds, status=status, error=error))
+
+
+@dataclass(frozen=True)
+class TrialWork:
+    """Trains one trial as a child of the sweep's MLflow run."""
+
+    folder: Path
+    """Of the sweep."""
+    trials: dict[str, Trial]
+    tags: dict[str, str]
+
+    def __call__(self, key: str) -> None:
+        """Runs the trial named ``key`` and records how it ended."""
+        run_trial(self.trials[key], self.folder, self.folder, self.tags | {"stage": "trial"})
+
+
+def run_trial(
+    trial: Trial, folder: Path, records: Path, tags: dict[str, str], callbacks: Sequence[Any] = ()
+) -> TrialRecord | None:
+    """Runs a trial of the sweep in ``folder`` and records in ``records`` how it ended; ``None`` where it was asked to stop."""
+
+    def run(say: Callable[[str], None]) -> TrainingResult:
+        told = tags_of(trial) | tags
+        start = with_start(trial)
+        return train(trial.method, start, callbacks=callbacks, tags=told, say=say, store_patience=STORE_PATIENCE)
+
+    result, error = attempt(folder, trial.key, trial.method, trial.experiment, run)
+    if result is None and not error:
+        return None
+    record = record_of(trial, result, error, spent_on(folder, trial.key))
+    write_record(records, record)
+    return record
+
+
+def with_start(trial: Trial) -> Experiment:
+    """The trial's experiment with the checkpoint it starts from; raises :class:`UserError` if there is none yet."""
+    if trial.pretraining is None:
+        return trial.experiment
+    checkpoint = trial.pretraining.checkpoint()
+    if not checkpoint:
+        raise UserError(f"the {trial.pretraining.label} ({trial.pretraining.key}) has no result")
+    return override(trial.experiment, {"init": checkpoint})
+
+
+def tags_of(trial: Trial) -> dict[str, str]:
+    """What MLflow's runs are filtered by."""
+    tags = {"trial": trial.key, "arm": trial.arm, "budget": budget_text(trial.budget), "seed": str(trial.seed)}
+    return tags | ({"pretraining": trial.pretraining.key} if trial.pretraining else {})
+
+
+def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: float) -> TrialRecord:
+    """The record of a trial that has ended, with or without a result."""
+    asked = {"key": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
+    if result is None:
+        return TrialRecord(**asked, settings=trial.settings, status="failed", error=error, seconds=seconds)
+    return TrialRecord(
+        **asked,
+        settings=trial.settings,
+        metrics=result.metrics,
+        run_folder=str(result.run_folder),
+        checkpoint=str(result.checkpoint_last),
+        mlflow_run_id=result.mlflow_run_id,
+        steps=result.steps,
+        stage_seconds=result.seconds,
+        seconds=seconds,
+    )
+
+
+def attempt(
+    folder: Path, key: str, method: str, experiment: Experiment, run: Callable[[Callable[[str], None]], TrainingResult]
+) -> tuple[TrainingResult | None, str]:
+    """The result of ``run``, or the line that says why it failed; neither where it was asked to stop.
+
+    ``run`` gets what takes its progress lines: ``logs/<key>.log`` in the sweep's folder. The time is counted, and a request to
+    stop the sweep is passed on to the run.
+    """
+    if STOP.is_made(folder):
+        return None, ""
+    log = folder / "logs" / f"{key}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    held = resources_of(experiment)
+    with log.open("a", buffering=1) as file, clocked(folder, key, held.cpus, held.gpus):
+        try:
+            with stop_passed_on(folder, run_folder(method, experiment)):
+                return run(lambda line: print(line, file=file)), ""
+        except Stopped as stopped:
+            print(stopped, file=file)
+            return None, ""
+        except Exception as error:
+            traceback.print_exc(file=file)
+            return None, first_line(error)
+        finally:
+            give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Returns freed memory to the system: a process that trains one trial after the other would keep some of each.
+
+    Each training has a thread of its own, and glibc keeps what a thread has freed for that thread's successor.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
+
+
+@contextmanager
+def stop_passed_on(sweep: Path, run: Path) -> Iterator[None]:
+    """Asks the run to stop once the sweep is asked to."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            if STOP.is_made(sweep) and run.is_dir():
+                STOP.make(run)
+
+    looker = threading.Thread(target=look, name="stop", daemon=True)
+    looker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        looker.join()
