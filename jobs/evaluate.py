@@ -37,9 +37,9 @@ from sem3d.reporting.tables import format_table
 from sem3d.runs.checkpoint import weights_file, weights_source
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.tracking.registry import is_model_uri, resolve
-from sem3d.training.cluster import connect
 from sem3d.training.context import seed_everything
 from sem3d.training.offline import evaluate_once, frozen_features
+from sem3d.training.ray.cluster import connect
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from sem3d.errors import UserError
 from sem3d.runs.progress import records_said
-from sem3d.training.interruption import Stopped
+from sem3d.training.ray.interruption import Stopped
 
 
 def run(main: Callable[[], None]) -> NoReturn:

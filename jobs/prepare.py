@@ -18,7 +18,7 @@ from jobs.prepare_objects import shapenet_renders, shapenet_renders_index, shape
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
-from sem3d.training.cluster import connect
+from sem3d.training.ray.cluster import connect
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 

@@ -12,7 +12,7 @@ from sem3d.datasets.objects.nmr_index import index_renders
 from sem3d.datasets.objects.render import RendersConfig, check_meshes, write_renders
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.errors import UserError
-from sem3d.training.cluster import connect
+from sem3d.training.ray.cluster import connect
 from sem3d.worlds.shapes.register import FAMILIES
 from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
 

@@ -107,7 +107,7 @@ def main() -> None:
         return
     name, arguments = sys.argv[1], sys.argv[2:]
     experiment = parse(name, arguments)
-    from sem3d.training.launch import train
+    from sem3d.training.ray.launch import train
 
     result = train(name, experiment)
     rows = [{"metric": key, "value": value} for key, value in sorted(result.metrics.items())]

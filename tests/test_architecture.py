@@ -29,7 +29,7 @@ DOORWAYS = {
     "pytorch3d": {"sem3d/rendering"},
     "sklearn": {"sem3d/evaluation/probes.py"},
     "mlflow": {"sem3d/tracking/run.py", "sem3d/tracking/store.py"},
-    "ray.train": {"sem3d/training/launch.py", "sem3d/training/worker.py", "sem3d/training/elastic.py"},
+    "ray.train": {"sem3d/training/ray/launch.py", "sem3d/training/ray/worker.py", "sem3d/training/ray/elastic.py"},
     "ray.tune": {"tune_spaces", "sem3d/sweeps/tuner.py"},
 }
 

@@ -24,7 +24,7 @@ from sem3d.config import Experiment, override
 from sem3d.datasets.stream import Samples, load_batch
 from sem3d.methods.pri3d import Pri3D, laptop
 from sem3d.training.context import seed_everything
-from sem3d.training.launch import connect, train
+from sem3d.training.ray.launch import connect, train
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 

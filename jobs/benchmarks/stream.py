@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from sem3d.datasets.frame_pairs import pair_samples
 from sem3d.datasets.stream import SAMPLE_STREAM, Samples, stream_batches
 from sem3d.methods.pri3d import laptop
-from sem3d.training.launch import connect
+from sem3d.training.ray.launch import connect
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 

@@ -17,9 +17,9 @@ from sem3d.files import write_json
 from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.sweeps.trial import process_holds, resources_of
 from sem3d.tracking.store import LockedStore
-from sem3d.training.launch import train
 from sem3d.training.lock import held_alone
-from sem3d.training.preflight import Resources, cluster_resources, use_gpu
+from sem3d.training.ray.launch import train
+from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
 MLFLOW_EXPERIMENT = "sem3d probes"
 TIMELESS = frozenset(

@@ -11,7 +11,7 @@ from sem3d.runs.progress import duration
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals
 from sem3d.sweeps.plan import Plan, Pretraining, Request, Trial, plan, trial_of
 from sem3d.sweeps.trial import resources_of
-from sem3d.training.preflight import cluster_resources
+from sem3d.training.ray.preflight import cluster_resources
 
 
 @dataclass(frozen=True, kw_only=True)

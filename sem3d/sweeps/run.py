@@ -21,9 +21,9 @@ from sem3d.sweeps.spent import clocked, spent_in_all
 from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
 from sem3d.tracking.parent_run import close_parent
-from sem3d.training.cluster import connect
-from sem3d.training.interruption import in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
+from sem3d.training.ray.cluster import connect
+from sem3d.training.ray.interruption import in_a_thread, stop_on_signals
 
 WHOLE = "sweep"
 

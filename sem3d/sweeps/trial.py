@@ -20,10 +20,10 @@ from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.tuner import ON_THE_HEAD
 from sem3d.tracking.store import first_line
-from sem3d.training.interruption import Stopped
-from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
-from sem3d.training.preflight import Resources, cluster_resources, use_gpu
+from sem3d.training.ray.interruption import Stopped
+from sem3d.training.ray.launch import TrainingResult, train
+from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
 SECONDS_BETWEEN_LOOKS = 0.5
 STORE_PATIENCE = 600.0

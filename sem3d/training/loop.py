@@ -19,11 +19,11 @@ from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
-from sem3d.training.interruption import StopRequests
 from sem3d.training.milestones import Milestones
 from sem3d.training.optim import apply_schedule
 from sem3d.training.passes import PassesOfARun
-from sem3d.training.preemption import CheckpointRequests
+from sem3d.training.ray.interruption import StopRequests
+from sem3d.training.ray.preemption import CheckpointRequests
 from sem3d.training.stages import Stages
 from sem3d.training.step import StepOutcome, data_parallel, training_step
 from sem3d.training.system_metrics import system_metrics

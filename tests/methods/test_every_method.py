@@ -13,8 +13,8 @@ from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
 from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
-from sem3d.training.launch import train
 from sem3d.training.loop import fit
+from sem3d.training.ray.launch import train
 from tests.methods.tiny import DATA, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
 

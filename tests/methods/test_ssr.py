@@ -22,8 +22,8 @@ from sem3d.methods.viewpoint_labels import ViewpointLabels
 from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.training.context import TrainingContext
-from sem3d.training.launch import train
 from sem3d.training.loop import fit
+from sem3d.training.ray.launch import train
 from tests.methods.synthetic_batches import ssr as synthetic_columns
 from tests.methods.tiny import tiny_experiment
 from tests.reference.soft_silhouettes import soft_silhouettes as naive_silhouettes

@@ -11,8 +11,8 @@ from sem3d.errors import UserError
 from sem3d.sweeps import estimate
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals, whole_time
 from sem3d.sweeps.progress import Watch
-from sem3d.training.launch import TrainingResult
-from sem3d.training.preflight import Resources
+from sem3d.training.ray.launch import TrainingResult
+from sem3d.training.ray.preflight import Resources
 from tests.methods.tiny import tiny_experiment
 
 SEGMENTATION = "semantic_segmentation_2d"

@@ -23,8 +23,8 @@ from sem3d.sweeps.run import run_sweep
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
-from sem3d.training.launch import TrainingResult
 from sem3d.training.lock import held_alone
+from sem3d.training.ray.launch import TrainingResult
 from tests.sweeps.sweep_toys import searching_request, toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from sem3d.sweeps.plan import plan
 from sem3d.sweeps.trial import record_of
-from sem3d.training.launch import TrainingResult
+from sem3d.training.ray.launch import TrainingResult
 from tests.sweeps.sweep_toys import toy_request
 
 

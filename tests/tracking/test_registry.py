@@ -136,7 +136,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path):
 @pytest.mark.slow
 def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_path: Path, monkeypatch, capsys):
     from jobs import evaluate
-    from sem3d.training.launch import train
+    from sem3d.training.ray.launch import train
     from tests.methods.tiny import tiny_experiment
 
     name = "semantic_segmentation_2d"

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sem3d.runs.requests import STOP
-from sem3d.training.interruption import StopRequests, in_a_thread, stop_on_signals
+from sem3d.training.ray.interruption import StopRequests, in_a_thread, stop_on_signals
 
 
 def test_nothing_is_requested_until_it_is(tmp_path):

@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 from sem3d.errors import UserError
 from sem3d.runs.requests import STOP
-from sem3d.training.interruption import Stopped
-from sem3d.training.launch import TrainingResult, train
 from sem3d.training.lock import held_alone
+from sem3d.training.ray.interruption import Stopped
+from sem3d.training.ray.launch import TrainingResult, train
 from tests.training.toy_method import ToyMethod, toy_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]

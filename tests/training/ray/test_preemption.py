@@ -6,7 +6,7 @@ from pathlib import Path
 from sem3d.runs.requests import CHECKPOINT
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
-from sem3d.training.preemption import LAST_SECONDS, CheckpointRequests
+from sem3d.training.ray.preemption import LAST_SECONDS, CheckpointRequests
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
 
 

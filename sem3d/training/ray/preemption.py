@@ -2,7 +2,7 @@
 
 Both mean that all workers begin again from the newest checkpoint. Ray tells the workers of a node that it will be drained
 (a spot machine gets two minutes on AWS, half a minute on Google Cloud); a resize is announced by the Train controller
-(:mod:`sem3d.training.elastic`), which shares only the run folder with process 0 and so writes into a file there.
+(:mod:`sem3d.training.ray.elastic`), which shares only the run folder with process 0 and so writes into a file there.
 """
 
 import time

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sem3d.errors import UserError
-from sem3d.training import worker
+from sem3d.training.ray import worker
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 from ray.cluster_utils import Cluster
 
-from sem3d.training.cluster import connect
-from sem3d.training.launch import train
+from sem3d.training.ray.cluster import connect
+from sem3d.training.ray.launch import train
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 from tests.methods.tiny import tiny_experiment

@@ -8,8 +8,8 @@ import ray.train
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
 from sem3d.runs.requests import CHECKPOINT
-from sem3d.training import elastic
-from sem3d.training.elastic import UsableSizes
+from sem3d.training.ray import elastic
+from sem3d.training.ray.elastic import UsableSizes
 
 
 def policy(folder: Path, sizes: tuple[int, ...] = (1, 2, 4)) -> UsableSizes:

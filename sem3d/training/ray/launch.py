@@ -17,12 +17,12 @@ from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
-from sem3d.training.cluster import connect
-from sem3d.training.elastic import ElasticTrainer
-from sem3d.training.interruption import Stopped, in_a_thread, stop_on_signals
 from sem3d.training.lock import held_alone
-from sem3d.training.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
-from sem3d.training.worker import first_error, worker_loop
+from sem3d.training.ray.cluster import connect
+from sem3d.training.ray.elastic import ElasticTrainer
+from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
+from sem3d.training.ray.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
+from sem3d.training.ray.worker import first_error, worker_loop
 
 SECONDS_BETWEEN_TRIES = 5.0
 

@@ -1,7 +1,7 @@
 import pytest
 
 from sem3d.errors import UserError
-from sem3d.training.preflight import Resources, check_batches, check_cpus, use_gpu, worker_sizes
+from sem3d.training.ray.preflight import Resources, check_batches, check_cpus, use_gpu, worker_sizes
 from tests.training.toy_method import toy_experiment
 
 
