@@ -32,13 +32,13 @@ from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.methods.method import Method
+from sem3d.pipelines.offline import evaluate_once, frozen_features
 from sem3d.reporting.formatting import metric_of
 from sem3d.reporting.tables import format_table
 from sem3d.runs.checkpoint import weights_file, weights_source
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.tracking.registry import is_model_uri, resolve
 from sem3d.training.context import seed_everything
-from sem3d.training.offline import evaluate_once, frozen_features
 from sem3d.training.ray.cluster import connect
 
 
@@ -160,7 +160,7 @@ def surfaces(config: Evaluate) -> None:
     name, experiment = settings(config, ("ssr",))
     if not config.meshes:
         raise UserError("name the folder of the meshes that the renders were made from with --meshes")
-    from sem3d.training.surfaces import compare_surfaces
+    from sem3d.pipelines.surfaces import compare_surfaces
 
     method = build(name, experiment, str(weights_file(config.folder)))
     found = compare_surfaces(method, experiment, place(config.meshes))

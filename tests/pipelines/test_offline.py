@@ -5,7 +5,7 @@ import torch
 
 from sem3d.config import override
 from sem3d.methods.pri3d import Pri3D
-from sem3d.training.offline import evaluate_once, frozen_features
+from sem3d.pipelines.offline import evaluate_once, frozen_features
 from tests.methods.tiny import tiny_experiment
 
 

@@ -10,7 +10,7 @@ from sem3d.config import override
 from sem3d.datasets.objects.mesh_files import find_meshes
 from sem3d.errors import UserError
 from sem3d.methods.ssr import SSR
-from sem3d.training.surfaces import compare_surfaces, true_mesh
+from sem3d.pipelines.surfaces import compare_surfaces, true_mesh
 from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
 from tests.datasets.objects.tiny_renders import CHAIR, write_tiny_renders
 from tests.methods.tiny import tiny_experiment

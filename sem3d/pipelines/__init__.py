@@ -1,0 +1,1 @@
+"""Programs over trained runs: what jobs.evaluate and jobs.predict call."""
