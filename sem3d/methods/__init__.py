@@ -6,8 +6,8 @@ from sem3d.errors import UserError
 
 METHODS = {
     "pri3d": "sem3d.methods.pri3d:Pri3D",
-    "semantic_segmentation_2d": "sem3d.methods.semantic_segmentation_2d:SemanticSegmentation2D",
-    "ssr": "sem3d.methods.ssr:SSR",
+    "semantic_segmentation_2d": "sem3d.methods.tasks.semantic_segmentation_2d:SemanticSegmentation2D",
+    "ssr": "sem3d.methods.ssr.method:SSR",
 }
 
 

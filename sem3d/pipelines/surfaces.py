@@ -20,7 +20,7 @@ from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores
 from sem3d.geometry.object_views import mirrored
-from sem3d.methods.ssr import SSR
+from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.offline import chosen_device
 from sem3d.rendering.shaded_views import clay_views
 

@@ -9,7 +9,7 @@ import torch
 from sem3d.config import override
 from sem3d.datasets.objects.mesh_files import find_meshes
 from sem3d.errors import UserError
-from sem3d.methods.ssr import SSR
+from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.surfaces import compare_surfaces, true_mesh
 from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
 from tests.datasets.objects.tiny_renders import CHAIR, write_tiny_renders

@@ -4,7 +4,7 @@ An encoder and a mesh decoder (SoftRas, Liu et al. 2019) turn one RGBA image int
 of a pair of views of one object, each predicts a mesh, and each mesh must fill the masks of both views. That needs the
 viewpoints. Where only a few objects have them, a Siamese network learns on these to tell whether two images are seen from
 the same viewpoint; every ``cycle`` steps it compares all unlabelled images with labelled references, and those it is sure
-of join the training: half of every batch is labelled then, half pseudo-labelled (:mod:`sem3d.methods.viewpoint_labels`).
+of join the training: half of every batch is labelled then, half pseudo-labelled (:mod:`sem3d.methods.ssr.viewpoint_labels`).
 
 ``labels_from none`` is the baseline SoftRas, on the labelled objects alone or with ``data.labelled 0`` on all;
 ``classifier`` labels by a classifier of viewpoints in the place of the Siamese network.
@@ -52,8 +52,8 @@ from sem3d.losses.viewpoint_pairs import PairChoice, balanced_accuracy, viewpoin
 from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
 from sem3d.methods.method import Method, Passes
 from sem3d.methods.optimizers import build_optimizer
-from sem3d.methods.pseudo_labels import PseudoLabels
-from sem3d.methods.viewpoint_labels import (
+from sem3d.methods.ssr.pseudo_labels import PseudoLabels
+from sem3d.methods.ssr.viewpoint_labels import (
     LABEL_RULES,
     ViewpointLabels,
     choose_references,
@@ -84,7 +84,7 @@ class SSRConfig:
     labels_from: Literal["siamese", "classifier", "none"] = "siamese"
     """Who labels the unlabelled images. none: only labelled objects are learnt from (SoftRas)."""
     rule: Literal["paper", "released", "rotation_consistent"] = "rotation_consistent"
-    """Which labels are accepted, and what images are compared with; see sem3d.methods.viewpoint_labels."""
+    """Which labels are accepted, and what images are compared with; see sem3d.methods.ssr.viewpoint_labels."""
     cycle: int = 400
     """Steps between two passes over the unlabelled images (the paper's z)."""
     gate: float = 1.0

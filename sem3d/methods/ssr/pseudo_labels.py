@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from sem3d.methods.viewpoint_label_counts import LabelCounts, count_labels
-from sem3d.methods.viewpoint_labels import ViewpointLabels, kept_labels, no_labels
+from sem3d.methods.ssr.label_counts import LabelCounts, count_labels
+from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels, kept_labels, no_labels
 
 
 class PseudoLabels(nn.Module):

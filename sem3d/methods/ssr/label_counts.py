@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 from jaxtyping import Int
 from torch import Tensor
 
-from sem3d.methods.viewpoint_labels import ViewpointLabels
+from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
 
 
 @dataclass(frozen=True)

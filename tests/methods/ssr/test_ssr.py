@@ -16,9 +16,9 @@ from sem3d.config import override
 from sem3d.datasets.object_views import unlabelled_images
 from sem3d.errors import UserError
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
-from sem3d.methods.pseudo_labels import PseudoLabels
-from sem3d.methods.ssr import SSR, SSRBatch
-from sem3d.methods.viewpoint_labels import ViewpointLabels
+from sem3d.methods.ssr.method import SSR, SSRBatch
+from sem3d.methods.ssr.pseudo_labels import PseudoLabels
+from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
 from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.training.context import TrainingContext

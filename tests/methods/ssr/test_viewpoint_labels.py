@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sem3d.errors import UserError
 from sem3d.geometry.image_rotation import rotate_images
-from sem3d.methods.viewpoint_label_counts import LabelCounts, count_labels
-from sem3d.methods.viewpoint_labels import (
+from sem3d.methods.ssr.label_counts import LabelCounts, count_labels
+from sem3d.methods.ssr.viewpoint_labels import (
     LABEL_RULES,
     ViewpointLabels,
     choose_references,

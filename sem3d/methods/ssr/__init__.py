@@ -1,0 +1,1 @@
+"""SSR: single-view reconstruction with viewpoint labels on a handful of objects."""

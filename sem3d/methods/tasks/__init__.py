@@ -1,0 +1,1 @@
+"""What representations are fine-tuned for."""
