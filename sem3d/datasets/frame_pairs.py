@@ -18,8 +18,9 @@ from jaxtyping import Float, Int, UInt8
 from sem3d.config import digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget
+from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import read_color, read_depth, resize_color
-from sem3d.datasets.scans.index import Index, PrepareConfig, ensure_index
+from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.surface import read_surface
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from sem3d.config import digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget, official_budget, scene_budget
+from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import read_color, read_label, resize_color, resize_label
-from sem3d.datasets.scans.index import Index, PrepareConfig, ensure_index
+from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.labels import train_ids
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sem3d.errors import BadSample, UserError
+from sem3d.files import write_json
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class QuarantineReport:
             "items": [asdict(item) for item in self.items],
             "notes": [asdict(note) for note in self.notes],
         }
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        write_json(path, content)
 
     @classmethod
     def read(cls, path: Path) -> "QuarantineReport":
@@ -76,7 +77,6 @@ def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) 
     """
     if len(report) <= limit * total:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     report.write(path)
     first = "; ".join(f"{item.source}: {item.reason}" for item in report.items[:3])
     raise UserError(

@@ -16,7 +16,6 @@ used because it drops remainders and deals rows by timing.
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,9 +27,9 @@ import pyarrow as pa
 import ray
 import ray.data
 import torch
-from ray.data._internal.execution.execution_callback import ExecutionCallback
 
 from sem3d.errors import BadSample, UserError
+from sem3d.ray_internals.data import PauseBetweenSteps
 
 BATCHES_PER_PIPELINE = 1000
 """Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
@@ -118,20 +117,6 @@ def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[s
             loaded.append(None)
             failures.append({"source": fault.source, "reason": fault.reason})
     return samples.collate(loaded), failures
-
-
-class PauseBetweenSteps(ExecutionCallback):
-    """Lets Ray Data's scheduler rest between two looks.
-
-    While a finished task must wait for its reader, which is so whenever data come sooner than training needs them, the
-    scheduler of Ray 2.60 looks again at once: it took 0.45 of a core from training.
-    """
-
-    seconds = 0.005
-
-    def on_execution_step(self, executor: Any) -> None:
-        """Called by Ray after every step of the scheduler."""
-        time.sleep(self.seconds)
 
 
 def quiet_ordered_context() -> None:

@@ -1,6 +1,5 @@
 """The storage folder and the MLflow store: can they be written, do they keep their promises, do other nodes see them."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from sem3d.doctor.finding import Finding
+from sem3d.files import locked_file, whole_folder, write_text
 from sem3d.tracking.store import is_server
 
 NETWORK_FILE_SYSTEMS = {
@@ -145,16 +145,12 @@ def is_network(kind: str) -> bool:
 def _try_out(folder: Path) -> None:
     """What checkpoints and the MLflow store need of a folder; raises :class:`OSError` where it fails."""
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as name:
-        first, second = Path(name) / "first", Path(name) / "second"
-        second.mkdir()
-        first.mkdir()
-        with (first / "file").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            file.write("whole")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(first, Path(name) / "third")
-        (second / "file").write_text("old")
-        os.replace(Path(name) / "third" / "file", second / "file")
-        if (second / "file").read_text() != "whole":
+        first = Path(name) / "first"
+        with locked_file(Path(name) / "lock", wait=False) as held:
+            if not held:
+                raise OSError(f"a new file in {folder} cannot be locked")
+        with whole_folder(Path(name) / "made", pending=first) as made:
+            (made / "file").write_text("old")
+        write_text(Path(name) / "made" / "file", "whole")
+        if (Path(name) / "made" / "file").read_text() != "whole":
             raise OSError(f"a file renamed in {folder} lost its content")

@@ -19,11 +19,18 @@ def method_class(name: str) -> type:
     return getattr(import_module(module), attribute)
 
 
-def class_path(method: type) -> str:
-    """Where a method's class is, as the register and checkpoints write it."""
-    return f"{method.__module__}:{method.__qualname__}"
+def method_name(method: type) -> str:
+    """Return the name a method's class is registered under, else its qualified class name."""
+    path = f"{method.__module__}:{method.__qualname__}"
+    return next((name for name, registered in METHODS.items() if registered == path), method.__qualname__)
 
 
-def registered_name(path: str) -> str | None:
-    """The name under which the class at ``path`` is registered, if it is."""
-    return next((name for name, registered in METHODS.items() if registered == path), None)
+def registered_name(written: str) -> str | None:
+    """Return the registered name that a checkpoint means, or ``None``.
+
+    Checkpoints hold that name; those of older versions hold ``module:Class``, of which only the class has stayed.
+    """
+    if written in METHODS:
+        return written
+    named = written.rpartition(":")[2]
+    return next((name for name, path in METHODS.items() if path.rpartition(":")[2] == named), None)

@@ -1,7 +1,6 @@
 """The checkpoints of one run: which is newest and whole, which is best, which may go."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from sem3d.config import NAMED_WEIGHTS
 from sem3d.errors import UserError
+from sem3d.files import write_json
 from sem3d.runs.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
 
@@ -57,9 +57,7 @@ class CheckpointStore:
 
     def mark_best(self, step: int, key: str, value: float) -> None:
         """Points ``best.json`` at the checkpoint of ``step``, in one rename."""
-        pending = self.folder / f".best-{os.getpid()}.json"
-        pending.write_text(json.dumps({"checkpoint": self.path(step).name, "step": step, key: value}))
-        pending.replace(self.folder / "best.json")
+        write_json(self.folder / "best.json", {"checkpoint": self.path(step).name, "step": step, key: value})
 
     def prune(self) -> None:
         """Removes all but the newest ``keep`` checkpoints and the best one."""

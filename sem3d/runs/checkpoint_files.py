@@ -10,7 +10,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from sem3d.files import sync
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
@@ -36,14 +37,6 @@ def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:
@@ -74,7 +67,7 @@ def write_checkpoint(
     manifest = {file.name: {"size": file.stat().st_size, "sha256": _sha256(file)} for file in files}
     _write_json(parts / "manifest.json", {"format": FORMAT_VERSION, "files": manifest})
     for path in [*files, parts / "manifest.json", parts]:
-        _sync(path)
+        sync(path)
     _commit(parts, folder)
 
 
@@ -85,7 +78,7 @@ def _commit(parts: Path, folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     parts.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
 
 
 def _write_optimizer(folder: Path, name: str, optimizer_state: dict[str, Any]) -> None:

@@ -13,11 +13,10 @@ import ray
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import exclusive_lock, write_json
 from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.sweeps.trial import process_holds, resources_of
 from sem3d.tracking.store import LockedStore
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.launch import train
 from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
@@ -70,7 +69,7 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
     """The pace of a kind of training, measured once for each storage folder by a run of ``steps`` steps."""
     kind = kind_of(method, experiment)
     path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
-    with held_alone(experiment.run.storage, f"pace-{kind}"):
+    with exclusive_lock(experiment.run.storage, f"pace-{kind}"):
         if not path.is_file():
             say(f"probing {method}: {steps} steps")
             write_json(path, asdict(_measure(method, experiment, steps, f"probe-{kind}")))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sem3d.errors import UserError
+from sem3d.files import exclusive_lock
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.delivery import deliver
 from sem3d.sweeps.forecast import Forecast, Terms, forecast, in_words, money
@@ -21,7 +22,6 @@ from sem3d.sweeps.spent import clocked, spent_in_all
 from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
 from sem3d.tracking.parent_run import close_parent
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.interruption import in_a_thread, stop_on_signals
 
@@ -49,7 +49,7 @@ def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Pat
     whole = plan(request)
     folder = sweep_folder(request.storage, whole.name)
     connect_for(request)
-    with nullcontext() if terms.dry_run else held_alone(request.storage, whole.name, wait=False):
+    with nullcontext() if terms.dry_run else exclusive_lock(request.storage, whole.name, wait=False):
         done = sum(trial.status == "finished" for trial in read_trials(folder))
         say(f"sweep {whole.name}" + (f", {done} trials are done" if done else ""))
         foreseen = forecast(request, terms, say)

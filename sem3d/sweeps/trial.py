@@ -12,6 +12,7 @@ from typing import Any
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
+from sem3d.files import exclusive_lock
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
@@ -20,7 +21,6 @@ from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.tuner import ON_THE_HEAD
 from sem3d.tracking.store import first_line
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.interruption import Stopped
 from sem3d.training.ray.launch import TrainingResult, train
 from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
@@ -61,7 +61,7 @@ class PretrainingWork:
         wanted = self.pretrainings[key]
 
         def run(say: Callable[[str], None]) -> TrainingResult:
-            with held_alone(wanted.experiment.run.storage, f"pretraining-{key}"):
+            with exclusive_lock(wanted.experiment.run.storage, f"pretraining-{key}"):
                 tags = {"stage": "pretraining"}
                 return train(wanted.method, wanted.experiment, tags=tags, say=say, store_patience=STORE_PATIENCE)
 

@@ -1,6 +1,5 @@
 """Where MLflow's records live by default, how to reach them, and what identifies the code that wrote them."""
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -10,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sem3d.files import locked_file
 from sem3d.runs.ray_job import submitted_revision
 
 
@@ -23,9 +23,7 @@ class LockedStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other drivers on the same storage out meanwhile."""
-        self.storage.mkdir(parents=True, exist_ok=True)
-        with (self.storage / ".mlflow.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked_file(self.storage / ".mlflow.lock"):
             yield
 
     def experiment_id(self, client: Any, name: str) -> str:

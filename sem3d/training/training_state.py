@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import Experiment, flatten
-from sem3d.methods import class_path
+from sem3d.methods import method_name
 from sem3d.methods.method import Method
 from sem3d.runs.checkpoint import CheckpointStore, weights_source
 from sem3d.runs.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
@@ -92,7 +92,7 @@ class TrainingState:
     def _description(self) -> dict[str, Any]:
         return {
             "step": self.step,
-            "method": class_path(type(self.method)),
+            "method": method_name(type(self.method)),
             "counters": dataclasses.asdict(self.counters),
             "experiment": json.loads(json.dumps(flatten(self.experiment), default=str)),
             "randomness": {"seed": self.experiment.run.seed, "drawn_from": "(seed, step, process) at every step"},

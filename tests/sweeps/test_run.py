@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from sem3d.config import flatten
 from sem3d.errors import UserError
+from sem3d.files import exclusive_lock
 from sem3d.methods import method_class
 from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.sweeps import publish, search, stages, trial
@@ -23,7 +24,6 @@ from sem3d.sweeps.run import run_sweep
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.launch import TrainingResult
 from tests.sweeps.sweep_toys import searching_request, toy_request
 
@@ -237,7 +237,7 @@ def test_a_sweep_may_grow_by_seeds_but_not_change_its_settings(rooms, tmp_path, 
 def test_a_second_copy_of_a_sweep_is_refused(rooms, tmp_path, trainings):
     request = toy_request(rooms, tmp_path)
     with (
-        held_alone(tmp_path, plan(request).name),
+        exclusive_lock(tmp_path, plan(request).name),
         pytest.raises(UserError, match="is being run by another process"),
     ):
         run_sweep(request, NO_PROBE, [].append)
@@ -293,10 +293,10 @@ def test_two_holders_of_one_name_wait_for_each_other(tmp_path):
     order = []
 
     def second():
-        with held_alone(tmp_path, "thing"):
+        with exclusive_lock(tmp_path, "thing"):
             order.append("second")
 
-    with held_alone(tmp_path, "thing"):
+    with exclusive_lock(tmp_path, "thing"):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.2)

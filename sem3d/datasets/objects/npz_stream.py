@@ -1,7 +1,6 @@
 """One large array in an .npz, read or written in blocks: a compressed member can be walked through but not memory-mapped."""
 
 import math
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sem3d.errors import UserError
+from sem3d.files import whole_file
 
 KEY = "arr_0"
 LONGEST_HEADER = 10_000
@@ -72,20 +72,18 @@ def npz_items(path: Path) -> Iterator[np.ndarray]:
 
 def write_npz(path: Path, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
     """``arr_0`` of ``shape``, compressed, from its entries along the first axis; ``path`` appears whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        stamped = zipfile.ZipInfo(f"{KEY}.npy")
-        stamped.compress_type = zipfile.ZIP_DEFLATED
-        with archive.open(stamped, "w", force_zip64=True) as member:
-            np.lib.format.write_array_header_1_0(member, header)
-            count = 0
-            for item in items:
-                if item.shape != shape[1:] or item.dtype != dtype:
-                    raise ValueError(f"entry {count} is {item.dtype} {item.shape}, not {dtype} {shape[1:]}")
-                member.write(np.ascontiguousarray(item).tobytes())
-                count += 1
-    if count != shape[0]:
-        unfinished.unlink()
-        raise ValueError(f"{count} entries for an array of {shape[0]}")
-    os.replace(unfinished, path)
+    with whole_file(path) as unfinished:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            stamped = zipfile.ZipInfo(f"{KEY}.npy")
+            stamped.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(stamped, "w", force_zip64=True) as member:
+                np.lib.format.write_array_header_1_0(member, header)
+                count = 0
+                for item in items:
+                    if item.shape != shape[1:] or item.dtype != dtype:
+                        raise ValueError(f"entry {count} is {item.dtype} {item.shape}, not {dtype} {shape[1:]}")
+                    member.write(np.ascontiguousarray(item).tobytes())
+                    count += 1
+        if count != shape[0]:
+            raise ValueError(f"{count} entries for an array of {shape[0]}")

@@ -14,7 +14,6 @@ Objects are in ShapeNetCore's frame (y up, front at -z), so that view 0 sees the
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ from sem3d.datasets.objects.npz_stream import write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import BadSample, UserError
+from sem3d.files import whole_folder, write_text
 from sem3d.geometry.object_views import mirrored
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
 
@@ -125,7 +125,8 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     report.write(building / "quarantine.json")
     (building / STAMP).write_text(f"{key}\n")
     shutil.rmtree(parts)
-    os.replace(building, out)
+    with whole_folder(out, building):
+        pass
     return RendersSummary(out, counts, report, reused=False)
 
 
@@ -156,9 +157,7 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
     note = "".join(item.reason for item in open_note(mesh, colored))
     np.save(images_path, images, allow_pickle=False)
     np.save(voxels_path, voxels, allow_pickle=False)
-    unfinished = note_path.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(note)
-    os.replace(unfinished, note_path)
+    write_text(note_path, note)
     return {"fault": "", "note": note}
 
 

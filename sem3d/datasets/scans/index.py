@@ -1,8 +1,6 @@
 """A prepared index: loading it, checking it, and making it where there is none."""
 
-import dataclasses
 import json
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,6 @@ from sem3d.errors import UserError
 from sem3d.geometry.overlap import OverlapConfig
 
 REASONS_SHOWN = 5
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,25 +126,6 @@ def load_index(folder: str | Path) -> Index:
     if any("/" in name or "\\" in name or name.startswith("..") for name in names):
         raise UserError(f"{folder} names a surface outside its folder: prepare it again")
     return Index(folder, root, frames, pairs, scenes, content["config"], content["digest"], content)
-
-
-def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -> Index:
-    """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
-    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress in sem3d's log.
-
-    Raises :class:`UserError` as :func:`sem3d.datasets.scans.prepare.prepare` does.
-    """
-    # Preparing needs the types of this file, so it is imported where it is called.
-    from sem3d.datasets.scans.prepare import inputs_digest, prepare
-
-    if read_index_json(Path(root)) is not None:
-        index = load_index(root)
-        wanted = json.loads(json.dumps(dataclasses.asdict(config)))
-        if config != PrepareConfig() and wanted != index.config:
-            raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
-        return index
-    folder = Path(storage) / "index" / inputs_digest(Path(root), config)
-    return prepare(root, folder, config, check=False, say=logger.info)
 
 
 def read_index_json(folder: Path) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 import os
 
 import ray
-from ray._private.utils import get_num_cpus
+
+from sem3d.ray_internals.cluster import cpus_of_this_machine
 
 
 def connect(cpus: int, dashboard: bool = False) -> None:
@@ -25,7 +26,7 @@ def connect(cpus: int, dashboard: bool = False) -> None:
         return
     ray.init(
         address="local",
-        num_cpus=max(int(get_num_cpus(override_docker_cpu_warning=True)), cpus),
+        num_cpus=max(cpus_of_this_machine(), cpus),
         include_dashboard=dashboard,
         log_to_driver=False,
         logging_level="ERROR",

@@ -11,8 +11,8 @@ from typing import Any
 
 import ray
 from ray.train.torch import TorchTrainer
-from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
+from sem3d.ray_internals.train import ElasticScalingPolicy, NoopDecision, ResizeDecision
 from sem3d.runs.requests import CHECKPOINT
 
 LONGEST_WAIT = 120.0

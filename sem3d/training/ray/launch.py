@@ -11,13 +11,13 @@ import ray.train
 
 from sem3d.config import Experiment
 from sem3d.errors import UserError
-from sem3d.methods import class_path, method_class, registered_name
+from sem3d.files import exclusive_lock
+from sem3d.methods import method_class, method_name
 from sem3d.methods.method import Method
 from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
@@ -63,7 +63,7 @@ def train(
     launched = time.time()
     say = say or _print_line
     chosen = method_class(method) if isinstance(method, str) else method
-    name = registered_name(class_path(chosen)) or chosen.__qualname__
+    name = method_name(chosen)
     check_batches(experiment)
     finished = read_result(run_folder(name, experiment))
     if not finished:
@@ -78,7 +78,7 @@ def train(
         say(f"already finished: {folder}")
         write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
         return _result(folder, finished)
-    with held_alone(folder.parent, folder.name, wait=False):
+    with exclusive_lock(folder.parent, folder.name, wait=False):
         described = {"method": name, **_tags(experiment), **(tags or {})}
         uri, run_id = _open_patiently(experiment, folder, described, store_patience, say)
         settings = {

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import ray
-
 from sem3d.config import Experiment
 from sem3d.errors import UserError
+from sem3d.ray_internals.cluster import largest_resources
 
 
 @dataclass(frozen=True)
@@ -18,13 +17,8 @@ class Resources:
 
 def cluster_resources() -> Resources:
     """What the connected cluster has, or may grow to if it scales by itself."""
-    from ray._private.state import state
-
-    now = ray.cluster_resources()
-    most = state.get_max_resources_from_cluster_config() or {}
-    return Resources(
-        cpus=max(now.get("CPU", 0.0), most.get("CPU", 0.0)), gpus=max(now.get("GPU", 0.0), most.get("GPU", 0.0))
-    )
+    most = largest_resources()
+    return Resources(cpus=most["CPU"], gpus=most["GPU"])
 
 
 def check_batches(experiment: Experiment) -> None:

@@ -1,7 +1,6 @@
 """What Ray Train runs on every worker: finds out who it is, trains, and brings the user's errors home."""
 
 import json
-import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 import ray.train
 import ray.train.torch
 import torch
-from ray.train.v2._internal.execution.context import get_train_context
 
 from sem3d.errors import UserError
+from sem3d.ray_internals.train import reclaim_time
 from sem3d.runs.progress import records_logged
 from sem3d.tracking.null_tracker import NoTracking
 from sem3d.tracking.run import Tracking
@@ -67,17 +66,6 @@ def first_error(errors: Path) -> str | None:
     for path in sorted(errors.glob("rank-*.json")):
         return json.loads(path.read_text())
     return None
-
-
-def reclaim_time() -> float | None:
-    """When a node of this run will be taken away, in seconds since 1970; infinity if Ray does not say, ``None`` if none will.
-
-    Reads this worker's own copy: Ray's public ``get_preemption_info`` waits for all workers through an actor, 3 ms a call.
-    """
-    info = get_train_context().preemption_context.preemption_info
-    if info is None:
-        return None
-    return math.inf if info.deadline_ms is None else info.deadline_ms / 1000
 
 
 def _say_where(context: TrainingContext) -> None:

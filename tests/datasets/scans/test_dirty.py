@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
-from sem3d.datasets.scans.index import PrepareConfig, ensure_index
+from sem3d.datasets.scans.ensure_index import ensure_index
+from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.errors import UserError
 from tests.datasets.scans.official_files import (

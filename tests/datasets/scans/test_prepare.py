@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.scans.index import PrepareConfig, ensure_index, load_index
+from sem3d.datasets.scans.ensure_index import ensure_index
+from sem3d.datasets.scans.index import PrepareConfig, load_index
 from sem3d.datasets.scans.prepare import prepare, publish
 from sem3d.datasets.scans.schema import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.datasets.scans.splits import room_of

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 import ray.train
-from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 
+from sem3d.ray_internals.train import ElasticScalingPolicy, NoopDecision, ResizeDecision
 from sem3d.runs.requests import CHECKPOINT
 from sem3d.training.ray import elastic
 from sem3d.training.ray.elastic import UsableSizes

@@ -10,8 +10,8 @@ from mlflow.tracking import MlflowClient
 from safetensors.torch import load_file
 
 from sem3d.errors import UserError
+from sem3d.files import exclusive_lock
 from sem3d.runs.requests import STOP
-from sem3d.training.lock import held_alone
 from sem3d.training.ray.interruption import Stopped
 from sem3d.training.ray.launch import TrainingResult, train
 from tests.training.toy_method import ToyMethod, toy_experiment
@@ -141,5 +141,5 @@ def test_an_error_of_the_user_on_one_worker_ends_the_run_on_one_line(tmp_path: P
 def test_a_run_that_another_process_trains_is_left_alone(two_workers):
     result, _ = two_workers
     storage = result.run_folder.parent
-    with held_alone(storage, "busy"), pytest.raises(UserError, match="busy is being run by another process"):
+    with exclusive_lock(storage, "busy"), pytest.raises(UserError, match="busy is being run by another process"):
         train(ToyMethod, toy_experiment(storage, run={"name": "busy"}))

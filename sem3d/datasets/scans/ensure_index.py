@@ -1,0 +1,28 @@
+"""The index of scans that training reads: loaded, or prepared where there is none."""
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
+from sem3d.datasets.scans.prepare import inputs_digest, prepare
+from sem3d.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -> Index:
+    """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
+    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress in sem3d's log.
+
+    Raises :class:`UserError` as :func:`sem3d.datasets.scans.prepare.prepare` does.
+    """
+    if read_index_json(Path(root)) is not None:
+        index = load_index(root)
+        wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+        if config != PrepareConfig() and wanted != index.config:
+            raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
+        return index
+    folder = Path(storage) / "index" / inputs_digest(Path(root), config)
+    return prepare(root, folder, config, check=False, say=logger.info)
