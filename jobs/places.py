@@ -6,13 +6,14 @@ In a Ray job the current folder is a temporary copy of what was handed in, so re
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
+from sem3d.config import NAMED_WEIGHTS, Place, flatten, override, places
 from sem3d.errors import UserError
 from sem3d.runs.ray_job import in_ray_job
 
 STORAGE_VARIABLE = "SEM3D_STORAGE"
-PATH_LEAVES = ("data.prepare.splits", "data.budget_list")
-"""Settings that name files, beside those that every method has."""
+Config = TypeVar("Config")
 
 
 def place(path: str | Path) -> Path:
@@ -40,3 +41,34 @@ def store_place(uri: str) -> str:
     """An MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
     prefix = "sqlite:///"
     return prefix + str(place(uri.removeprefix(prefix))) if uri.startswith(prefix) else uri
+
+
+def absolute(config: Config) -> Config:
+    """Return a configuration with every setting that names a place made absolute.
+
+    Raises :class:`UserError` where data or weights are missing.
+    """
+    leaves = flatten(config)
+    return override(config, {leaf: absolute_place(leaf, leaves[leaf], mark) for leaf, mark in places(config).items()})
+
+
+def absolute_place(leaf: str, value: str, mark: Place) -> str:
+    """Return the setting ``leaf`` made absolute, by the kind of place it names; errors as :func:`absolute`."""
+    match mark.kind:
+        case "data":
+            if not value:
+                raise UserError(f"no data: name its folder with --{leaf}")
+            if not place(value).is_dir():
+                raise UserError(f"no folder {place(value)}: --{leaf} must name the folder of the data")
+        case "weights":
+            if value in NAMED_WEIGHTS:
+                return value
+            if value and not place(value).exists():
+                raise UserError(
+                    f"no initial weights at {place(value)}: --{leaf} takes scratch, imagenet, a run folder or a file"
+                )
+        case "storage":
+            return str(storage_place(value, leaf))
+        case "store":
+            return store_place(value)
+    return str(place(value)) if value else ""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from jobs import command_line
 from jobs.exits import run
-from jobs.places import PATH_LEAVES, place, storage_place, store_place
+from jobs.places import absolute, place
 from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
+from sem3d.methods.method import Method
 from sem3d.reporting.tables import format_table
 from sem3d.runs.checkpoint import read_experiment
 
@@ -23,10 +24,7 @@ methods:
 {methods}
 
 examples:
-  python -m jobs.train pri3d --preset laptop --data.root scans --schedule.steps 500
-  python -m jobs.train semantic_segmentation_2d --preset laptop --data.root scans --init runs/pri3d-0123456789ab
-  python -m jobs.train ssr --preset laptop --data.root shapes/renders --data.category chair --data.labelled 2
-  python -m jobs.train pri3d --help            every setting, its meaning and default
+{examples}
 """
 
 
@@ -38,6 +36,16 @@ def describe_methods() -> str:
         summary = (sys.modules[method.__module__].__doc__ or "").partition("\n")[0]
         lines.append(f"  {name}\n      {summary}\n      presets: {', '.join(method.presets)}")
     return "\n".join(lines)
+
+
+def examples() -> str:
+    """Return a command line for each method, and the one that explains all settings."""
+    lines = [
+        f"  python -m jobs.train {name} --preset {list(method_class(name).presets)[-1]} --data.root DATA --run.storage runs"
+        for name in METHODS
+    ]
+    explained = f"  python -m jobs.train {next(iter(METHODS))} --help"
+    return "\n".join([*lines, f"{explained:<48} every setting, its meaning and default"])
 
 
 def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
@@ -69,41 +77,22 @@ def parse(name: str, arguments: list[str]) -> Experiment:
         kind, default=default, args=rest, prog=prog, description=method.presets[preset].__doc__
     )
     if experiment.init not in NAMED_WEIGHTS and place(experiment.init).is_dir():
-        default = with_network_of(default, place(experiment.init))
+        default = with_network_of(method, default, place(experiment.init))
         experiment = command_line.parse(kind, default=default, args=rest, prog=prog)
-    if not experiment.data.root:
-        raise UserError("no data: name its folder with --data.root")
     return absolute(experiment)
 
 
-def with_network_of(default: Experiment, source: Path) -> Experiment:
-    """``default`` with the 2D network's settings of the checkpoint it starts from, so that the weights fit."""
-    own = flatten(default)
+def with_network_of(method: type[Method], default: Experiment, source: Path) -> Experiment:
+    """Return ``default`` with the settings of the network of the checkpoint it starts from, so that the weights fit."""
     stored = read_experiment(source)
-    return override(default, {name: stored[name] for name in own if name.startswith("method.unet.") and name in stored})
-
-
-def absolute(experiment: Experiment) -> Experiment:
-    """Paths made absolute, since workers run in other folders; a missing data folder raises :class:`UserError`."""
-    root = place(experiment.data.root)
-    if not root.is_dir():
-        raise UserError(f"no folder {root}: --data.root must name the folder of the data")
-    changes = {"data.root": str(root), "run.storage": str(storage_place(experiment.run.storage))}
-    if experiment.init not in NAMED_WEIGHTS:
-        init = place(experiment.init)
-        if not init.exists():
-            raise UserError(f"no initial weights at {init}: --init takes scratch, imagenet, a run folder or a file")
-        changes["init"] = str(init)
-    leaves = flatten(experiment)
-    changes |= {name: str(place(leaves[name])) for name in PATH_LEAVES if leaves.get(name)}
-    changes["run.tracking_uri"] = store_place(experiment.run.tracking_uri)
-    return override(experiment, changes)
+    handed_on = [leaf for leaf in flatten(default) if leaf.startswith(method.handed_on) and leaf in stored]
+    return override(default, {leaf: stored[leaf] for leaf in handed_on if method.handed_on})
 
 
 def main() -> None:
     """Parses, trains, prints the result."""
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        print(USAGE.format(methods=describe_methods()))
+        print(USAGE.format(methods=describe_methods(), examples=examples()))
         return
     name, arguments = sys.argv[1], sys.argv[2:]
     experiment = parse(name, arguments)

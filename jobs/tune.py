@@ -6,7 +6,7 @@ command goes on with a sweep that was interrupted; ``--dry-run`` says what would
 
 import shutil
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,14 +15,12 @@ from tyro.conf import Positional
 
 from jobs import command_line
 from jobs.exits import run
-from jobs.generated_data import data_folder, make_data, one_family, small_rooms
-from jobs.places import PATH_LEAVES, place, storage_place, store_place
-from sem3d.config import Experiment, flatten
+from jobs.places import absolute_place, place, storage_place
+from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.sweeps.space import Part, Space, read_space, space_names
-from sem3d.worlds.rooms.config import RoomsConfig
-from sem3d.worlds.shapes.write import ShapesConfig
+from sem3d.worlds.register import world
 
 PRETRAIN = "pretrain."
 PROG = "python -m jobs.tune"
@@ -36,10 +34,6 @@ class Tune:
     """Name of a module in tune_spaces."""
     root: Annotated[str, tyro.conf.arg(name="data.root")] = ""
     """Folder of the data; empty: what is generated for the space's method, rooms or shapes."""
-    rooms: RoomsConfig = field(default_factory=small_rooms)
-    """The generated rooms, where no scans are named."""
-    shapes: ShapesConfig = field(default_factory=one_family)
-    """The generated shapes, where no renders are named."""
     preset: str = ""
     """Preset of every method; empty: the space's."""
     arms: tuple[str, ...] = ()
@@ -106,18 +100,20 @@ def typed(part: Part, leaf: str, value: str) -> Any:
 def main() -> None:
     """Parses, forecasts, runs, prints the table."""
     description = f"{__doc__}\nspaces: {', '.join(space_names())}"
-    config = command_line.parse(Tune, prog=PROG, description=description)
+    config = command_line.parse(asked_kind(sys.argv[1:]), prog=PROG, description=description)
     space = read_space(config.space, config.preset)
     names = config.arms or tuple(arm.name for arm in space.arms)
     space = replace(space, arms=tuple(space.arm(name) for name in names))
     trials, pretrainings = settings_of(space, config.set)
     storage = storage_place(config.storage, "storage")
-    generated = {"rooms": config.rooms, "shapes": config.shapes}[data_class(space).generated]
-    root = place(config.root) if config.root else data_folder(storage, generated)
+    stand_in = world(data_class(space).generated)
+    generated = getattr(config, data_class(space).generated)
+    root = place(config.root) if config.root else stand_in.folder(storage, generated)
     if config.root and not root.is_dir():
         raise UserError(f"no folder {root}: --data.root must name the folder of the data")
-    if not config.root and "data.prepare.stride" in flatten(space.arms[0].trained.experiment()):
-        trials = {"data.prepare.stride": 1} | trials
+    if not config.root:
+        known = flatten(space.arms[0].trained.experiment())
+        trials = {leaf: value for leaf, value in stand_in.settings.items() if leaf in known} | trials
     from sem3d.sweeps.forecast import Terms
     from sem3d.sweeps.plan import Request
     from sem3d.sweeps.records import read_sweep
@@ -128,8 +124,8 @@ def main() -> None:
         arms=names,
         budgets=config.budgets or space.budgets,
         seeds=tuple(range(config.seeds or space.seeds)),
-        settings=absolute(trials) | {"data.root": str(root)},
-        pretraining_settings=absolute(pretrainings),
+        settings=absolute_settings(space, trials) | {"data.root": str(root)},
+        pretraining_settings=absolute_settings(space, pretrainings),
         name=config.name,
         search=config.search,
         search_budget=config.search_budget,
@@ -144,7 +140,7 @@ def main() -> None:
     )
     connect_for(request)
     if not config.root:
-        make_data(root, generated)
+        print(stand_in.make(root, generated), flush=True)
     folder = run_sweep(request, terms, lambda line: print(line, flush=True))
     if not config.dry_run:
         print(f"sweep      {folder}")
@@ -166,14 +162,24 @@ def data_class(space: Space) -> type:
     return method_class(space.arms[0].trained.method).Data
 
 
-def absolute(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with their paths made absolute, since trials run in other folders."""
-    changes = {leaf: str(place(value)) for leaf, value in settings.items() if leaf in PATH_LEAVES and value}
-    if "run.tracking_uri" in settings:
-        changes["run.tracking_uri"] = store_place(settings["run.tracking_uri"])
-    if settings.get("init") not in (None, "scratch", "imagenet"):
-        changes["init"] = str(place(settings["init"]))
-    return settings | changes
+def asked_kind(arguments: list[str]) -> type[Tune]:
+    """Return the settings of a sweep, with those of the world that its space learns from where no data are named."""
+    named = arguments[0] if arguments and arguments[0] in space_names() else space_names()[0]
+    name = data_class(read_space(named)).generated
+    small = world(name).small
+    return make_dataclass(
+        "Tune", [(name, type(small()), field(default_factory=small))], bases=(Tune,), frozen=True, kw_only=True
+    )
+
+
+def absolute_settings(space: Space, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with their places made absolute, since trials run in other folders."""
+    parts = [part for arm in space.arms for part in (arm.trained, arm.pretrained) if part]
+    marks = {leaf: mark for part in parts for leaf, mark in places(part.experiment()).items()}
+    return {
+        leaf: absolute_place(leaf, value, marks[leaf]) if leaf in marks and value else value
+        for leaf, value in settings.items()
+    }
 
 
 if __name__ == "__main__":

@@ -9,25 +9,55 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_type_hints
 
 from sem3d.errors import UserError
 
 
-@dataclass(frozen=True, kw_only=True)
-class OptimConfig:
-    """One optimiser's settings; a method may hold several optimisers that share them."""
+@dataclass(frozen=True)
+class Place:
+    """A mark in the type of a setting that names a file or folder; the command line makes those absolute and checks them.
 
-    kind: Literal["sgd", "adamw"] = "sgd"
-    """SGD with momentum, or AdamW (momentum is then beta1)."""
+    ``data``: a folder that must exist. ``file``: a file or folder, or empty. ``weights``: initial weights, which may also be one
+    of :data:`NAMED_WEIGHTS`, or empty. ``storage``: a folder that is made if needed. ``store``: an MLflow store.
+    """
+
+    kind: Literal["data", "file", "weights", "storage", "store"]
+
+
+DataFolder = Annotated[str, Place("data")]
+FilePath = Annotated[str, Place("file")]
+Weights = Annotated[str, Place("weights")]
+StorageFolder = Annotated[str, Place("storage")]
+StoreAddress = Annotated[str, Place("store")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """One optimiser's settings."""
+
+    kind: Literal["sgd", "adam", "adamw", "sparse_adam"] = "sgd"
+    """SGD with momentum, Adam, AdamW, or Adam on the rows that have a gradient (embeddings with sparse gradients)."""
     lr: float = 0.1
     """Peak learning rate for the global batch, whatever the number of workers."""
     momentum: float = 0.9
-    """SGD momentum, or AdamW's beta1."""
+    """SGD's momentum."""
     dampening: float = 0.0
-    """SGD dampening; the released Pri3D uses 0.1."""
+    """SGD's dampening; the released Pri3D uses 0.1."""
+    beta1: float = 0.9
+    """Adam's decay of the mean gradient."""
+    beta2: float = 0.999
+    """Adam's decay of the mean squared gradient."""
+    eps: float = 1e-8
+    """Adam's denominator has at least this."""
     weight_decay: float = 0.0
-    """L2 penalty (SGD) or decoupled decay (AdamW)."""
+    """L2 penalty (SGD, Adam) or decoupled decay (AdamW)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig(OptimizerConfig):
+    """The settings of a method's main optimiser, and what all its optimisers share."""
+
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
     accumulate: int = 1
@@ -50,6 +80,8 @@ class ScheduleConfig:
     """Factor of exponential decay."""
     gamma_every: int = 1000
     """Steps between two factors of exponential decay."""
+    patience: int = 0
+    """Evaluations without a better score after which the run ends early; 0 never does. Needs run.evaluate_every."""
     batch_norm_momentum: Literal["constant", "released"] = "constant"
     """released: 0.5, halved every 20 steps, floor 0.001 (Pri3D common/solver.py)."""
 
@@ -60,7 +92,7 @@ class RunConfig:
 
     name: str = ""
     """Name of the run and of its folder; empty: method and digest of the experiment, so the same command resumes."""
-    storage: str = "runs"
+    storage: StorageFolder = "runs"
     """Folder shared by all workers that holds runs, indexes and the default MLflow store."""
     seed: int = 0
     """Seed of initial weights, order of samples, augmentation and sampling."""
@@ -90,13 +122,15 @@ class RunConfig:
     """Checkpoints kept beside the best one."""
     evaluate_every: int = 0
     """Steps between two evaluations; 0 evaluates at the end only."""
+    evaluation_batch_size: int = 0
+    """Items a process evaluates at a time; 0: as many as it trains on at a time. Does not change the numbers."""
     max_failures: int = 3
     """Worker failures after which the run gives up."""
     max_nonfinite: int = 10
     """Steps in a row with a non-finite loss or gradient after which the run stops; each is skipped and counted."""
     quarantine_limit: float = 0.1
     """Largest share of samples that may be unusable before the run stops."""
-    tracking_uri: str = ""
+    tracking_uri: StoreAddress = ""
     """MLflow server or store; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
     experiment: str = "sem3d"
     """MLflow experiment."""
@@ -118,8 +152,10 @@ class Experiment(Generic[MethodConfig, DataConfig]):
     optim: OptimConfig = field(default_factory=OptimConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     run: RunConfig = field(default_factory=RunConfig)
-    init: str = "scratch"
+    init: Weights = "scratch"
     """Initial weights: scratch, imagenet, a run or checkpoint folder, or a weights file (torchvision or MoCo layout)."""
+    init_without: tuple[str, ...] = ()
+    """Parts of the initial weights' checkpoint that are left out, such as the latents of its own objects."""
     resume: Literal["auto", "never"] = "auto"
     """auto goes on from the newest whole checkpoint of the same run; never refuses a run that exists."""
 
@@ -135,6 +171,22 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
         else:
             leaves[name] = value
     return leaves
+
+
+def places(config: Any, prefix: str = "") -> dict[str, Place]:
+    """Return the leaves whose type marks them as places, by dotted name."""
+    found: dict[str, Place] = {}
+    hints = get_type_hints(type(config), include_extras=True)
+    for item in dataclasses.fields(config):
+        value, name = getattr(config, item.name), f"{prefix}{item.name}"
+        if dataclasses.is_dataclass(value):
+            found |= places(value, f"{name}.")
+        else:
+            mark = next(
+                (mark for mark in getattr(hints[item.name], "__metadata__", ()) if isinstance(mark, Place)), None
+            )
+            found |= {name: mark} if mark else {}
+    return found
 
 
 def override(config: Any, changes: dict[str, Any]) -> Any:

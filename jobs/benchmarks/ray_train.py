@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from jobs.benchmarks.stream import one_thread
 from sem3d.config import Experiment, override
 from sem3d.datasets.stream import Samples, load_batch
+from sem3d.methods.method import TRAIN
 from sem3d.methods.pri3d import Pri3D, laptop
 from sem3d.training.context import seed_everything
 from sem3d.training.ray.launch import connect, train
@@ -61,8 +62,8 @@ def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing
     seed_everything(experiment.run.seed)
     method = Pri3D(experiment).train()
     model = DistributedDataParallel(method)
-    optimizer = method.optimizers(experiment.optim)["main"]
-    batches = Batches(Pri3D.training_samples(experiment), experiment, rank)
+    optimizer = method.optimizers()["main"]
+    batches = Batches(Pri3D.sources(experiment)[TRAIN], experiment, rank)
     start = 0.0
     for step, columns in enumerate(DataLoader(batches, num_workers=1, collate_fn=first, worker_init_fn=one_thread)):
         start = start or time.perf_counter()

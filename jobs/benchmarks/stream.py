@@ -85,7 +85,7 @@ def run() -> list[tuple[str, float, float, str]]:
         write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
         data = laptop().data
         config = replace(data, root=str(rooms), height=240, width=320, prepare=replace(data.prepare, stride=1))
-        samples = pair_samples(config, folder, 0, "train", voxels=True, depth=False)
+        samples = pair_samples(config, folder, 0, voxels=True, depth=False)["train"]
         with_ray(samples)
         with_data_loader(samples, workers)
         rounds = [(with_ray(samples), with_data_loader(samples, workers)) for _ in range(ROUNDS)]

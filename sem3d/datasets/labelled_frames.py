@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sem3d.config import digest
+from sem3d.config import DataFolder, FilePath, digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget, official_budget, scene_budget
 from sem3d.datasets.scans.ensure_index import ensure_index
@@ -24,7 +24,7 @@ class LabelledFrames:
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "frame"
-    root: str = ""
+    root: DataFolder = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     """How the index is made where there is none yet."""
@@ -38,7 +38,7 @@ class LabelledFrames:
     """What the budget counts."""
     budget_seed: int = 0
     """Decides which frames or scenes a budget holds, apart from run.seed."""
-    budget_list: str = ""
+    budget_list: FilePath = ""
     """File of scene names, such as ScanNet's data-efficient lists, instead of budget and budget_unit."""
     mirror_probability: float = 0.0
     """Share of training images mirrored left to right; neither paper nor released code does."""
@@ -91,25 +91,28 @@ def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
     return label_budget(names, config.budget, config.budget_seed)
 
 
-def labelled_samples(config: LabelledFrames, storage: str, split: Literal["train", "val"]) -> Samples:
-    """Samples of the labelled frames of a split, the training frames under the budget.
+def labelled_samples(config: LabelledFrames, storage: str) -> dict[Literal["train", "val"], Samples]:
+    """Open the labelled frames by split, the training frames under the budget.
 
     Validation frames are in a fixed mixed order, so that pictures of the first ones show several rooms.
 
     Raises :class:`UserError` where the training split holds no labelled frame.
     """
     index = ensure_index(config.root, storage, config.prepare)
-    frames = index.frames
-    labelled = frames.filter(pc.and_(pc.equal(frames["split"], split), pc.not_equal(frames["label"], "")))
-    if split == "train":
-        if not labelled.num_rows:
-            raise UserError(
-                f"no labelled training frames in {config.root}: segmentation needs a layout with label images"
-            )
-        labelled = labelled.filter(pa.array(within_budget(labelled, config)))
-    else:
-        labelled = labelled.take(np.random.default_rng(0).permutation(labelled.num_rows))
-    load = LoadLabelled(index, config, augment=split == "train")
-    identity = digest([index.digest, split, labelled["scene"].to_pylist(), labelled["frame"].to_pylist()])
-    collate = CollateLabelled(config.height, config.width)
-    return Samples(labelled, load, collate, identity, index.described, index.left_out)
+    labelled = index.frames.filter(pc.not_equal(index.frames["label"], ""))
+    train, held_out = (labelled.filter(pc.equal(labelled["split"], split)) for split in ("train", "val"))
+    if not train.num_rows:
+        raise UserError(f"no labelled training frames in {config.root}: segmentation needs a layout with label images")
+    train = train.filter(pa.array(within_budget(train, config)))
+    held_out = held_out.take(np.random.default_rng(0).permutation(held_out.num_rows))
+    return {
+        split: Samples(
+            frames,
+            LoadLabelled(index, config, augment=split == "train"),
+            CollateLabelled(config.height, config.width),
+            digest([index.digest, split, frames["scene"].to_pylist(), frames["frame"].to_pylist()]),
+            index.described,
+            index.left_out,
+        )
+        for split, frames in (("train", train), ("val", held_out))
+    }

@@ -7,7 +7,6 @@ groups, so that half of every batch is labelled and half pseudo-labelled.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Int, Integer, UInt8
 
-from sem3d.config import digest
+from sem3d.config import DataFolder, digest
 from sem3d.datasets.objects.nmr import (
     IMAGE_SHAPE,
     VOXEL_SHAPE,
@@ -45,7 +44,7 @@ class ObjectRenders:
 
     generated: ClassVar = "shapes"
     counted: ClassVar = "object"
-    root: str = ""
+    root: DataFolder = ""
     """Folder of <synset>_{train,val,test}_{images,voxels}.npz, or of an index that jobs.prepare wrote."""
     category: str = "chair"
     """One class: a synset, or one of the 13 names."""
@@ -83,13 +82,31 @@ def open_renders(root: str, storage: str) -> RendersIndex:
     return found
 
 
-@lru_cache(maxsize=4)
-def training_split(config: ObjectRenders, storage: str) -> ObjectSplit:
-    """Labelled and unlabelled views of the training file; objects with a single usable view are not chosen.
+def object_sources(config: ObjectRenders, storage: str, cycle_views: int = 0) -> dict[str, Samples]:
+    """Open ``train``: pairs of views of the labelled objects; ``held_out``: views of the held-out objects, with voxels.
+
+    ``references``: every labelled view; ``unlabelled``: every view of the other training objects, with its ``number``; ``cycle``:
+    ``cycle_views`` views of each held-out object, with voxels. Raises :class:`UserError` for a budget or a class that cannot
+    be had.
+    """
+    if not 1 <= config.evaluation_views <= IMAGE_SHAPE[0]:
+        raise UserError(f"data.evaluation_views must be 1 to {IMAGE_SHAPE[0]}, not {config.evaluation_views}")
+    index = open_renders(config.root, storage)
+    split = training_split(index, config)
+    return {
+        "train": labelled_pairs(split),
+        "held_out": held_out_views(index, config, config.evaluation_views),
+        "references": view_samples(index, split.labelled),
+        "unlabelled": view_samples(index, split.unlabelled),
+        "cycle": held_out_views(index, config, cycle_views),
+    }
+
+
+def training_split(index: RendersIndex, config: ObjectRenders) -> ObjectSplit:
+    """Return labelled and unlabelled views of the training file; objects with a single usable view are not chosen.
 
     Raises :class:`UserError` if the class has fewer objects than are to be labelled.
     """
-    index = open_renders(config.root, storage)
     views = views_of(index, config.category, "train", config.protocol)
     numbers, counts = np.unique(views["object"].to_numpy(), return_counts=True)
     views = with_objects(views, numbers[counts >= VIEWS_OF_A_PAIR].tolist())
@@ -165,36 +182,27 @@ class CollateViews:
         return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
 
 
-def labelled_pairs(config: ObjectRenders, storage: str) -> Samples:
-    """Pairs of views of the labelled training objects."""
-    split = training_split(config, storage)
+def labelled_pairs(split: ObjectSplit) -> Samples:
+    """Return pairs of views of the labelled training objects."""
     table = object_rows(split.labelled, split.labelled["view"].to_numpy(), labelled=True)
     return Samples(
         table, LoadPair(split.index.folder), CollateViews(VIEWS_OF_A_PAIR), views_digest(split.index, split.labelled)
     )
 
 
-@lru_cache(maxsize=4)
-def unlabelled_images(config: ObjectRenders, storage: str) -> Samples:
-    """Every view of every training object that is not labelled, each with its ``number``; there may be none."""
-    split = training_split(config, storage)
-    table = split.unlabelled.append_column("number", pa.array(np.arange(split.unlabelled.num_rows)))
-    load = LoadView(split.index.folder, voxels=False)
-    return Samples(table, load, CollateViews(1, "number"), views_digest(split.index, split.unlabelled))
+def view_samples(index: RendersIndex, views: pa.Table) -> Samples:
+    """Return single views, each with its ``number`` in the table; there may be none."""
+    table = views.append_column("number", pa.array(np.arange(views.num_rows)))
+    return Samples(table, LoadView(index.folder, voxels=False), CollateViews(1, "number"), views_digest(index, views))
 
 
-@lru_cache(maxsize=4)
-def held_out_views(config: ObjectRenders, storage: str) -> Samples:
-    """Views of the held-out objects with their voxels, objects in turn so that the first rows show several."""
-    index = open_renders(config.root, storage)
-    if not 1 <= config.evaluation_views <= IMAGE_SHAPE[0]:
-        raise UserError(f"data.evaluation_views must be 1 to {IMAGE_SHAPE[0]}, not {config.evaluation_views}")
+def held_out_views(index: RendersIndex, config: ObjectRenders, count: int) -> Samples:
+    """Return ``count`` views of each held-out object with its voxels, objects in turn so that the first rows show several."""
     views = views_of(index, config.category, config.evaluation_split, config.protocol)
-    kept = set((np.arange(config.evaluation_views) * IMAGE_SHAPE[0] // config.evaluation_views).tolist())
-    views = views.filter(pa.array([view in kept for view in views["view"].to_pylist()]))
+    kept = set((np.arange(count) * IMAGE_SHAPE[0] // max(count, 1)).tolist())
+    views = views.filter(pa.array([view in kept for view in views["view"].to_pylist()], pa.bool_()))
     views = views.sort_by([("view", "ascending"), ("object", "ascending")])
-    load = LoadView(index.folder, voxels=True)
-    return Samples(views, load, CollateViews(1, "voxels"), views_digest(index, views))
+    return Samples(views, LoadView(index.folder, voxels=True), CollateViews(1, "voxels"), views_digest(index, views))
 
 
 def with_pseudo_labels(
@@ -243,17 +251,16 @@ OBJECT_SCHEMA = pa.schema(
 
 
 def reference_images(
-    split: ObjectSplit, rows: Sequence[int]
+    samples: Samples, rows: Sequence[int]
 ) -> tuple[UInt8[np.ndarray, "reference 4 64 64"], Int[np.ndarray, " reference"]]:
-    """Images and true viewpoints of some labelled views, by their rows in ``split.labelled``.
+    """Return images and true viewpoints of some labelled views, by their rows in ``samples``.
 
     Raises :class:`UserError` for an image that cannot be read.
     """
-    chosen = [split.labelled.slice(row, 1).to_pylist()[0] for row in rows]
+    chosen = [samples.table.slice(row, 1).to_pylist()[0] for row in rows]
+    rng = np.random.default_rng(0)
     try:
-        images = [
-            load_views(split.index.folder, row["class"], row["split"], row["object"], [row["view"]]) for row in chosen
-        ]
+        images = [samples.load(row, rng)["image"] for row in chosen]
     except BadSample as fault:
         raise UserError(f"{fault.source} {fault.reason}: prepare the renders again") from fault
     return np.concatenate(images), np.array([row["view"] for row in chosen])

@@ -17,7 +17,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,12 @@ class Samples:
     """JSON file that names what preparation left out and why."""
     groups: tuple[int, ...] = ()
     """Numbers of rows of the groups that follow each other in the table and share each batch; empty: all rows are one group."""
+    reference: ray.ObjectRef | None = field(default=None, compare=False)
+    """These samples in Ray's object store, where all processes of a node read the table without a copy of their own."""
+
+    def shared(self) -> "Samples":
+        """Return the samples with a reference to them, put into Ray's object store unless they are there."""
+        return self if self.reference is not None else replace(self, reference=ray.put(self))
 
     def order(self, seed: int | None) -> "Order":
         """The order in which these rows come."""
@@ -178,7 +184,7 @@ def run_pipeline(
     thread beside training it holds the interpreter lock often enough to slow small networks several times.
     """
     quiet_ordered_context()
-    reference = ray.put(samples)
+    reference = samples.shared().reference
     for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
         count = min(BATCHES_PER_PIPELINE, numbers.stop - first)
         pipeline = ray.data.range(count, override_num_blocks=count).map_batches(

@@ -12,18 +12,19 @@ from sem3d.errors import UserError
 from sem3d.networks.initial_weights import load_encoder
 
 
-def start_image_network(method: nn.Module, source: str) -> str:
-    """Loads the 2D network ``method.unet`` and says on one line what is loaded, left out and new.
+def start_image_network(method: nn.Module, source: str, without: tuple[str, ...] = ()) -> str:
+    """Load the 2D network ``method.unet``; return a line on what is loaded, left out and new.
 
     ``scratch``, ``imagenet`` and published weights files are about its encoder; the weights file of a sem3d checkpoint
-    gives every part that both have, ``unet`` at least. Raises :class:`UserError` where a source is missing or does not
-    fit.
+    gives every part that both have, ``unet`` at least, but for those in ``without``. Raises :class:`UserError` where a source
+    is missing or does not fit.
     """
     path = Path(source)
     if path.suffix == ".safetensors" and path.is_file():
         stored = read_safetensors(path)
         if "unet" in parts(stored):
-            return load_parts(method, stored, source)
+            return load_parts(method, stored, source, without)
+    refuse_without(source, without)
     return load_encoder(method.unet.encoder, source, method)
 
 
@@ -35,13 +36,27 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is damaged: {error}") from error
 
 
-def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str) -> str:
-    """Loads the parts (direct children) that ``stored`` shares with ``method`` and says what is loaded, new, left out.
+def refuse_without(source: str, without: tuple[str, ...]) -> None:
+    """Raise :class:`UserError` if parts are to be left out of a source that has no parts."""
+    if without:
+        raise UserError(f"init_without {' '.join(without)}: {source} is no checkpoint of sem3d, whose parts have names")
 
-    A part is taken whole or not at all. Raises :class:`UserError` where a shared part differs in any name or shape.
+
+def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, without: tuple[str, ...] = ()) -> str:
+    """Load the parts (direct children) that ``stored`` shares with ``method``; return what is loaded, new, left out.
+
+    A part is taken whole or not at all; those in ``without`` stay as they are. Raises :class:`UserError` where a shared part
+    differs in any name or shape, and for a part in ``without`` that ``stored`` does not have.
     """
+    if unknown := sorted(set(without) - parts(stored)):
+        raise UserError(f"init_without {unknown[0]}: {source} has the parts {', '.join(sorted(parts(stored)))}")
     own = method.state_dict()
-    shared = parts(own) & parts(stored)
+    shared = parts(own) & parts(stored) - set(without)
+    if not shared:
+        raise UserError(
+            f"{source} shares no part with this method: it has {', '.join(sorted(parts(stored)))}, this method "
+            f"{', '.join(sorted(parts(own)))}"
+        )
     for name in sorted({name for name in (*own, *stored) if part_of(name) in shared}):
         fault = difference(name, own, stored)
         if fault:

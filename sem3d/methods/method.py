@@ -1,107 +1,149 @@
-"""The contract of a method: one trainable, in one file, registered by one line."""
+"""The contract of a method: one trainable, in one file or folder, registered by one line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sem3d.config import Experiment, OptimConfig
+from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples
 from sem3d.methods.optimizers import build_optimizer
+
+Sources = Mapping[str, Samples]
+"""What a method learns from and is evaluated on, by name, opened."""
+TRAIN, HELD_OUT = "train", "held_out"
+"""The sources that the training loop streams by itself; what other sources are for, the method says."""
+Record = dict[str, Any]
+"""One item of an evaluation: NumPy arrays of any shape, numbers and text by name."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Results of an evaluation, of one batch or of all."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """Statistics that add up over batches and workers."""
+    records: list[Record] = field(default_factory=list)
+    """One for each item of the batch that can be used, in its order; those of all workers come together on process 0, each item
+    once and in the order of the source."""
 
 
 @runtime_checkable
 class Passes(Protocol):
-    """What a method may use between steps; every process makes the same calls."""
+    """Visits to whole sources that a method may make between steps; every process makes the same calls."""
 
     def batches(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
-        """Columns of this process's share of one visit to every row, by Ray Data; unusable rows go to the quarantine."""
+        """Yield columns of this process's share of one visit to every row, by Ray Data; unusable rows go to the quarantine."""
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum over all processes, float64 on the CPU."""
+        """Return the sum over all processes, float64 on the CPU."""
 
     def tell(self, line: str, metrics: dict[str, float], tables: dict[str, Any]) -> None:
-        """A line for the user; metrics and JSON values by name for MLflow."""
+        """Say a line to the user, and store metrics and JSON values by name in MLflow."""
 
 
 class Method(nn.Module):
-    """A network with its losses, its data and its optimisers.
+    """A network with its losses, its sources and its optimisers.
 
     The training loop knows nothing else: it wraps the method for data parallelism, calls it with a batch and the step,
-    sums the losses it returns, and steps the optimisers whose turn it is.
+    sums the losses it returns, and steps the active optimisers.
     """
 
     Config: ClassVar[type]
     """Frozen dataclass of the method's own settings; its defaults are the paper's."""
     Data: ClassVar[type]
-    """Frozen dataclass that says which data and how they are prepared; its class variable ``generated`` names what stands in
-    where a user has none (``rooms`` or ``shapes``) and ``counted`` what a label budget counts."""
+    """Frozen dataclass of the data and their preparation; its class variable ``generated`` names the world that stands in
+    where a user has none (:mod:`sem3d.worlds`) and ``counted`` the unit of a label budget."""
     Batch: ClassVar[type]
     """Frozen dataclass of tensors; ``Batch(**columns)`` takes what ``Samples.collate`` made."""
     presets: ClassVar[dict[str, Callable[[], Experiment]]]
     """Experiments by name: ``paper`` and ``released``, and whatever else is worth naming."""
     score: ClassVar[tuple[str, str]]
     """Key of :meth:`summarise` that decides the best checkpoint, and "max" or "min"."""
+    label_budget: ClassVar[str] = ""
+    """Leaf of the label budget, where there is one."""
+    handed_on: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the leaves that a checkpoint of initial weights decides, so that its weights fit."""
+    identified_by: ClassVar[tuple[str, ...]] = ()
+    """Sources whose content identifies what a run learns from; empty: all."""
+    evaluations: ClassVar[dict[str, str]] = {}
+    """Evaluations of a trained run beside ``scores``, by name, as ``module:function``; the first is the usual one."""
+    prediction: ClassVar[str] = ""
+    """Prediction from one file of the user's, as ``module:function``."""
+    published: ClassVar[str] = ""
+    """Published table of the method's paper, as ``module:function``."""
 
-    def __init__(self, experiment: Experiment):
+    def __init__(self, experiment: Experiment, sources: Sources | None = None):
+        """Build the network; ``sources`` are there for networks whose size follows from the data, such as latents."""
         super().__init__()
         self.experiment = experiment
 
     @classmethod
-    def training_samples(cls, experiment: Experiment) -> Samples:
-        """Rows to learn from, under the experiment's label budget."""
+    def sources(cls, experiment: Experiment) -> dict[str, Samples]:
+        """Open the data: ``train`` to learn from under the label budget, ``held_out`` to evaluate on, others by their names.
+
+        Called once a run, by the driver; every process is given what it returns. A ``held_out`` table without rows, or none,
+        means that there is nothing to evaluate.
+        """
         raise NotImplementedError
 
     @classmethod
-    def evaluation_samples(cls, experiment: Experiment) -> Samples:
-        """Held-out rows, each visited once; augmentation is off. An empty table means there is nothing to evaluate."""
-        raise NotImplementedError
+    def curriculum(cls, experiment: Experiment) -> tuple[Experiment, ...]:
+        """Return the experiments that are run one after the other, each from the last checkpoint of the one before."""
+        return (experiment,)
 
-    def initialise(self, source: str) -> str:
-        """Loads initial weights, strictly, and says on one line what is loaded and what is new."""
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Load initial weights, strictly, but for the parts in ``without``; return a line on what is loaded and new."""
         raise NotImplementedError
 
     def forward(self, batch: Any, step: int) -> dict[str, Tensor]:
-        """Weighted loss by name; each is a mean over the items of the batch and keeps the graph when there is no match."""
+        """Return weighted losses by name; each is a mean over the items of the batch and keeps the graph without a match."""
         raise NotImplementedError
 
-    def evaluate(self, batch: Any) -> dict[str, Tensor]:
-        """Statistics of the batch that add up over batches and workers, float64."""
+    def evaluate(self, batch: Any) -> Found:
+        """Return the statistics of the batch, and a record of each of its items where statistics do not do."""
         raise NotImplementedError
 
-    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
-        """Metrics from the added-up statistics."""
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return the metrics of a whole evaluation; called on process 0."""
         raise NotImplementedError
 
     def figures(self, batch: Any) -> dict[str, np.ndarray]:
-        """Pictures of this batch by name, uint8 (height, width, 3)."""
+        """Return pictures of this batch by name, uint8 (height, width, 3)."""
         return {}
 
-    def artifacts(self, sums: dict[str, Tensor]) -> dict[str, Any]:
-        """JSON values by name that belong to an evaluation and are too long for metrics."""
+    def artifacts(self, found: Found) -> dict[str, Any]:
+        """Return JSON values by name that belong to an evaluation and are too long for metrics."""
         return {}
 
-    def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
-        """Optimisers by name; together they hold every trainable parameter once. One for all unless a method has several."""
-        return {"main": build_optimizer([value for value in self.parameters() if value.requires_grad], config)}
+    def exports(self, batch: Any, folder: Path) -> None:
+        """Write files of this evaluation's first batch (PLY, GLB, HTML, MP4, PNG, ...) into ``folder``."""
 
-    def turn(self, step: int) -> tuple[str, ...]:
-        """Names of the optimisers that step now; all of them unless a method alternates."""
-        return tuple(self.optimizer_names)
+    def final_exports(self, sources: Sources, folder: Path) -> None:
+        """Write files of the whole run, once it has ended, into ``folder``."""
 
-    optimizer_names: tuple[str, ...] = ("main",)
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return optimisers by name; together they hold every trainable parameter once."""
+        trainable = [value for value in self.parameters() if value.requires_grad]
+        return {"main": build_optimizer(trainable, self.experiment.optim)}
 
-    def between_steps(self, step: int, passes: Passes) -> None:
-        """Work of every k-th step over a whole data set, such as a pseudo-labelling cycle; called on every process.
+    def active_optimizers(self, step: int) -> tuple[str, ...] | None:
+        """Return the names of the optimisers that step now; ``None``: all."""
+        return None
 
-        What it finds must be the same on all and be part of ``state_dict()``.
+    def between_steps(self, step: int, sources: Sources, passes: Passes) -> None:
+        """Do the work of every k-th step over a whole source, such as a pseudo-labelling cycle; called on every process.
+
+        Its findings must be the same on all and be part of ``state_dict()``.
         """
 
-    def samples_now(self, samples: Samples) -> Samples:
-        """The rows to learn from as of this step, given those of :meth:`training_samples`.
+    def training_samples(self, step: int, sources: Sources) -> Samples:
+        """Return the rows to learn from at this step.
 
         Called before every step: another object than the time before makes the loop open its stream anew.
         """
-        return samples
+        return sources[TRAIN]

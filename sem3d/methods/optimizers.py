@@ -5,11 +5,24 @@ from typing import Any
 
 import torch
 
-from sem3d.config import OptimConfig
+from sem3d.config import OptimizerConfig
+from sem3d.errors import UserError
+
+UNCHANGED = OptimizerConfig()
 
 
-def build_optimizer(parameters: Iterable[Any], config: OptimConfig) -> torch.optim.Optimizer:
-    """SGD or AdamW over parameters or parameter groups; a group may set its own ``lr`` or ``weight_decay``."""
+def build_optimizer(parameters: Iterable[Any], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Return an optimiser of parameters or parameter groups; a group may set its own ``lr`` or ``weight_decay``.
+
+    Raises :class:`UserError` for a setting that this kind of optimiser does not have.
+    """
+    foreign = ("beta1", "beta2", "eps") if config.kind == "sgd" else ("momentum", "dampening")
+    foreign += ("weight_decay",) * (config.kind == "sparse_adam")
+    for name in foreign:
+        if getattr(config, name) != getattr(UNCHANGED, name):
+            raise UserError(
+                f"{name} {getattr(config, name):g} is no setting of the optimiser {config.kind}: leave it out"
+            )
     if config.kind == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -18,4 +31,8 @@ def build_optimizer(parameters: Iterable[Any], config: OptimConfig) -> torch.opt
             dampening=config.dampening,
             weight_decay=config.weight_decay,
         )
-    return torch.optim.AdamW(parameters, lr=config.lr, betas=(config.momentum, 0.999), weight_decay=config.weight_decay)
+    betas = (config.beta1, config.beta2)
+    if config.kind == "sparse_adam":
+        return torch.optim.SparseAdam(list(parameters), lr=config.lr, betas=betas, eps=config.eps)
+    kind = torch.optim.Adam if config.kind == "adam" else torch.optim.AdamW
+    return kind(parameters, lr=config.lr, betas=betas, eps=config.eps, weight_decay=config.weight_decay)

@@ -25,14 +25,15 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
-from sem3d.datasets.frame_pairs import FEATURE_STRIDE, FramePairs, pair_samples
+from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.stream import Samples
+from sem3d.datasets.view import FEATURE_STRIDE
 from sem3d.evaluation.correspondence import MatchCounts, match_rate
 from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
 from sem3d.methods.initial_parts import start_image_network
-from sem3d.methods.method import Method
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -146,8 +147,15 @@ class Pri3D(Method):
     Batch = Pri3DBatch
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("match_rate_5px", "max")
+    label_budget = "data.share"
+    handed_on = ("method.unet.",)
+    evaluations: ClassVar = {
+        "correspondence": "sem3d.pipelines.correspondence:correspondence",
+        "probe": "sem3d.pipelines.probe:probe",
+    }
+    published = "sem3d.reporting.papers.pri3d:published_table"
 
-    def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs]):
+    def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs], sources: Sources | None = None):
         super().__init__(experiment)
         config = experiment.method
         self.unet = ResidualUNet(config.unet)
@@ -160,18 +168,15 @@ class Pri3D(Method):
             self.depth = PixelHead(self.unet.dim, 1)
 
     @classmethod
-    def training_samples(cls, experiment: Experiment[Pri3DConfig, FramePairs]) -> Samples:
-        """Augmented pairs of training frames."""
-        return pairs_for(experiment, "train")
+    def sources(cls, experiment: Experiment[Pri3DConfig, FramePairs]) -> dict[str, Samples]:
+        """Open augmented pairs of training frames and plain pairs of held-out frames, with the columns that the losses need."""
+        method, run = experiment.method, experiment.run
+        opened = pair_samples(experiment.data, run.storage, run.seed, voxels=method.uses_geo, depth=method.depth_head)
+        return {TRAIN: opened["train"], HELD_OUT: opened["val"]}
 
-    @classmethod
-    def evaluation_samples(cls, experiment: Experiment[Pri3DConfig, FramePairs]) -> Samples:
-        """Plain pairs of held-out frames."""
-        return pairs_for(experiment, "val")
-
-    def initialise(self, source: str) -> str:
-        """Weights of the encoder (imagenet, a file), or of every part that a sem3d checkpoint and this method share."""
-        return start_image_network(self, source)
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Load the encoder (imagenet, a file), or every part that a sem3d checkpoint and this method share."""
+        return start_image_network(self, source, without)
 
     def forward(self, batch: Pri3DBatch, step: int) -> dict[str, Tensor]:
         """Losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
@@ -226,8 +231,8 @@ class Pri3D(Method):
         pixels = self.pixel_projection(cell_features(features, batch.geo_cell.flatten(0, 1)))
         return self.contrast(pixels, voxels[rows], batch.geo_valid.flatten())
 
-    def evaluate(self, batch: Pri3DBatch) -> dict[str, Tensor]:
-        """Losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
+    def evaluate(self, batch: Pri3DBatch) -> Found:
+        """Return losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
         features = self.features(batch.image)
         # The losses are means over all pairs of the batch, and those that could not be read have a loss of zero.
         sums = {f"loss_{name}": loss.double() * len(features) for name, loss in self.losses(features, batch).items()}
@@ -242,11 +247,12 @@ class Pri3D(Method):
         ]
         if counts:
             total = sum(counts[1:], counts[0])
-            return sums | {f"match_{name}": getattr(total, name).double() for name in MATCH_FIELDS}
-        return sums
+            sums |= {f"match_{name}": getattr(total, name).double() for name in MATCH_FIELDS}
+        return Found(sums)
 
-    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
-        """Mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
+        sums = found.sums
         means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
         metrics = {name: float(value / sums["pairs"].clamp(min=1)) for name, value in means.items()}
         if "match_total" in sums:
@@ -271,12 +277,6 @@ class Pri3D(Method):
 
 
 MATCH_FIELDS = ("correct", "total", "chance", "errors")
-
-
-def pairs_for(experiment: Experiment[Pri3DConfig, FramePairs], split: Literal["train", "val"]) -> Samples:
-    """Samples of a split with the columns that the losses in use need."""
-    method, run = experiment.method, experiment.run
-    return pair_samples(experiment.data, run.storage, run.seed, split, voxels=method.uses_geo, depth=method.depth_head)
 
 
 def cell_features(

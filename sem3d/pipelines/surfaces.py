@@ -11,18 +11,20 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
-from sem3d.config import Experiment
-from sem3d.datasets.object_views import held_out_views, open_renders
+from sem3d.config import Experiment, FilePath
 from sem3d.datasets.objects.mesh_files import MeshFile, find_meshes, read_mesh
-from sem3d.datasets.objects.nmr import load_view
 from sem3d.datasets.objects.nmr_index import objects_list, unlisted_name
+from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores
 from sem3d.geometry.object_views import mirrored
+from sem3d.methods.method import HELD_OUT
 from sem3d.methods.ssr.method import SSR
-from sem3d.pipelines.offline import chosen_device
+from sem3d.pipelines.options import EvaluationOptions
+from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.rendering.shaded_views import clay_views
+from sem3d.runs.device import chosen_device
 
 POINTS = 4000
 THRESHOLDS = (0.01, 0.05)
@@ -35,6 +37,26 @@ Vertices = Float[np.ndarray, "vertex 3"]
 Faces = Int[np.ndarray, "face 3"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SurfaceOptions(EvaluationOptions):
+    """Options of every evaluation, and the true meshes."""
+
+    meshes: FilePath = ""
+    """Folder of the meshes that the renders were made from."""
+
+
+def surfaces(run: TrainedRun, options: SurfaceOptions) -> Outcome:
+    """Compare the meshes of a run with those that the renders were made from: Chamfer distance, F-score, a picture of both.
+
+    Raises :class:`UserError` without a folder of meshes.
+    """
+    if not options.meshes:
+        raise UserError("name the folder of the meshes that the renders were made from with --meshes")
+    found = compare_surfaces(run.build(), run.experiment, run.sources[HELD_OUT], Path(options.meshes))
+    metrics = [{"metric": key, "value": value} for key, value in found.metrics.items()]
+    return Outcome([Table(metrics, ["metric", "value"], digits=4)], pictures={"surfaces": found.picture})
+
+
 @dataclass(frozen=True)
 class Surfaces:
     """Means over held-out objects and views, and a picture of the first objects beside their truth."""
@@ -43,15 +65,14 @@ class Surfaces:
     picture: UInt8[np.ndarray, "height width 3"]
 
 
-def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfaces:
-    """Scores of every held-out view's mesh by points on both surfaces; lengths in units of the object's longest side.
+def compare_surfaces(method: SSR, experiment: Experiment, views: Samples, meshes: Path) -> Surfaces:
+    """Score every held-out view's mesh by points on both surfaces; lengths in units of the object's longest side.
 
     Raises :class:`UserError` if an object has no mesh in ``meshes``, or one that cannot be used.
     """
     device = chosen_device(experiment.run.device)
     method.to(device)
-    folder = open_renders(experiment.data.root, experiment.run.storage).folder
-    rows = held_out_views(experiment.data, experiment.run.storage).table.sort_by("object").to_pylist()
+    rows = views.table.sort_by("object").to_pylist()
     files = {(mesh.category, mesh.identity): mesh for mesh in find_meshes(meshes)[0]}
     found: dict[str, list[float]] = {}
     inputs, turns = [], []
@@ -64,7 +85,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, meshes: Path) -> Surfa
             try:
                 if place == 0:
                     vertices, true_faces = true_mesh(meshes, files[key])
-                image = load_view(folder, row).image
+                image = views.load(row, np.random.default_rng(0))["image"][0]
             except BadSample as fault:
                 raise UserError(f"{fault.source}: {fault.reason}") from fault
             with torch.no_grad():

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sem3d.config import Experiment, digest, flatten
+from sem3d.config import Experiment, digest, flatten, places
 from sem3d.errors import UserError
 from sem3d.files import write_json
-from sem3d.methods.method import Method
 
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"
@@ -22,6 +21,7 @@ CIRCUMSTANCES = frozenset(
         "run.resize_every",
         "run.device",
         "run.cpus_per_worker",
+        "run.evaluation_batch_size",
         "run.log_every",
         "run.checkpoint_every",
         "run.keep",
@@ -32,24 +32,35 @@ CIRCUMSTANCES = frozenset(
     }
 )
 """Leaves that do not decide what is learnt: a run may go on with others."""
-DATA_PLACE = "data.root"
-"""Where the data lie, which does not matter where they are the same."""
+ADDED_LATER = {
+    "optim.beta1": 0.9,
+    "optim.beta2": 0.999,
+    "optim.eps": 1e-8,
+    "schedule.patience": 0,
+    "init_without": (),
+}
+"""Leaves that older versions did not have, with the value that means what these did: left out of the identity where they have it,
+so that an older run is found again by the same command."""
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Leaves that decide what is learnt, as JSON values."""
-    leaves = {name: value for name, value in flatten(experiment).items() if name not in CIRCUMSTANCES}
+    leaves = {
+        name: value
+        for name, value in flatten(experiment).items()
+        if name not in CIRCUMSTANCES and ADDED_LATER.get(name, ...) != value
+    }
     return json.loads(json.dumps(leaves, sort_keys=True, default=str))
 
 
-def data_digest(method: type[Method], experiment: Experiment) -> str:
-    """Identifies what a run learns from and is evaluated on, wherever it lies."""
-    return digest([method.training_samples(experiment).digest, method.evaluation_samples(experiment).digest])
+def data_places(experiment: Experiment) -> set[str]:
+    """Return the leaves that say where data lie, which does not matter where the content is the same."""
+    return {name for name, mark in places(experiment).items() if mark.kind == "data"}
 
 
 def content_name(method: str, experiment: Experiment, data: str) -> str:
-    """A name by what is learnt from which content: the place of the data is left out."""
-    leaves = {name: value for name, value in identity(experiment).items() if name != DATA_PLACE}
+    """Return a name by what is learnt from which content: the place of the data is left out."""
+    leaves = {name: value for name, value in identity(experiment).items() if name not in data_places(experiment)}
     return f"{method}-{digest({**leaves, 'data': data})}"
 
 
@@ -86,7 +97,7 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
     if config.is_file():
         if experiment.resume == "never":
             raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
-        _refuse_other(read_config(folder), settings, folder)
+        _refuse_other(read_config(folder), settings, data_places(experiment), folder)
     try:
         write_json(config, {**settings, "experiment": flatten(experiment)})
     except OSError as error:
@@ -115,10 +126,10 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
+def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:
     before, now = ({"method": run["method"], "data": run["data"], **run["identity"]} for run in (there, wanted))
     if before["data"] == now["data"]:
-        before[DATA_PLACE] = now.get(DATA_PLACE)
+        before |= {leaf: now.get(leaf) for leaf in data_leaves}
     changes = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

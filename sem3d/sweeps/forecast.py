@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sem3d.errors import UserError
 from sem3d.methods import method_class
+from sem3d.methods.method import TRAIN
 from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.tables import format_table
 from sem3d.runs.progress import duration
@@ -119,7 +120,7 @@ def _labelled(training: Trial | Pretraining) -> int | None:
     """Labelled samples of a trial; raises :class:`UserError` for a budget that its data do not know."""
     if isinstance(training, Pretraining):
         return None
-    return method_class(training.method).training_samples(training.experiment).table.num_rows
+    return method_class(training.method).sources(training.experiment)[TRAIN].table.num_rows
 
 
 def _row(

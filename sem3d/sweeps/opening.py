@@ -8,7 +8,8 @@ from typing import Any
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
-from sem3d.runs.run_folder import data_digest, read_config
+from sem3d.runs.run_folder import read_config
+from sem3d.runs.sources import data_digest
 from sem3d.sweeps.plan import Plan, Request
 from sem3d.sweeps.records import (
     SWEEP_NAME,

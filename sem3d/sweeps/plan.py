@@ -13,12 +13,12 @@ from sem3d.reporting.formatting import budget_text
 from sem3d.runs.run_folder import (
     CIRCUMSTANCES,
     content_name,
-    data_digest,
     identity,
     read_result,
     run_folder,
     run_name,
 )
+from sem3d.runs.sources import data_digest
 from sem3d.sweeps.space import Arm, Space
 
 PLACES = (

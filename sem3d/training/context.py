@@ -37,9 +37,12 @@ class TrainingContext:
         return {"rank": distributed.rank(), "world_size": distributed.world_size()}
 
     def items_at_once(self, experiment: Experiment) -> int:
-        """Items that this process holds at a time: its part of a micro-batch, in evaluations too, so that what can be trained
-        can be evaluated."""
-        return max(1, experiment.run.batch_size // (experiment.optim.accumulate * distributed.world_size()))
+        """Return how many items this process evaluates at a time: as many as it trains on, unless told otherwise.
+
+        So evaluations fit where training does.
+        """
+        trained_on = experiment.run.batch_size // (experiment.optim.accumulate * distributed.world_size())
+        return experiment.run.evaluation_batch_size or max(1, trained_on)
 
     @property
     def leads(self) -> bool:

@@ -43,10 +43,15 @@ def broadcast_json(value: Any, source: int = 0) -> Any:
 
 def gather_json(value: Any) -> list[Any]:
     """Every process's JSON value, by rank."""
+    return [json.loads(encoded) for encoded in gather_bytes(json.dumps(value).encode())]
+
+
+def gather_bytes(content: bytes) -> list[bytes]:
+    """Return every process's bytes, by rank."""
     if world_size() == 1:
-        return [json.loads(json.dumps(value))]
+        return [content]
     device = _collective_device()
-    encoded = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8).to(device)
+    encoded = torch.frombuffer(bytearray(content), dtype=torch.uint8).to(device)
     lengths = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(world_size())]
     dist.all_gather(lengths, torch.tensor([len(encoded)], dtype=torch.int64, device=device))
     longest = max(int(length) for length in lengths)
@@ -54,9 +59,7 @@ def gather_json(value: Any) -> list[Any]:
     padded[: len(encoded)] = encoded
     gathered = [torch.zeros_like(padded) for _ in range(world_size())]
     dist.all_gather(gathered, padded)
-    return [
-        json.loads(bytes(data[: int(length)].cpu().tolist())) for data, length in zip(gathered, lengths, strict=True)
-    ]
+    return [data[: int(length)].cpu().numpy().tobytes() for data, length in zip(gathered, lengths, strict=True)]
 
 
 def all_sum_by_name(sums: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -14,9 +14,10 @@ from torch import Tensor
 from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
-from sem3d.methods.method import Method
+from sem3d.methods.method import HELD_OUT, TRAIN, Method, Sources
 from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
+from sem3d.runs.sources import open_sources
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.milestones import Milestones
@@ -30,52 +31,55 @@ from sem3d.training.system_metrics import system_metrics
 from sem3d.training.training_state import TrainingState
 
 
-def fit(method_class: type[Method], experiment: Experiment, context: TrainingContext) -> dict[str, Any]:
-    """Trains to the last step and returns the run's result, the same on every process.
+def fit(
+    method_class: type[Method], experiment: Experiment, context: TrainingContext, sources: Sources | None = None
+) -> dict[str, Any]:
+    """Train to the last step and return the run's result, the same on every process.
 
-    Goes on from the newest whole checkpoint in ``context.run_folder``. Raises :class:`UserError` for what the user can
-    mend: too many unusable samples, too many steps in a row that are not finite.
+    Resumes from the newest whole checkpoint in ``context.run_folder``. ``sources`` are opened here unless the caller has.
+    Raises :class:`UserError` for what the user can fix: too many unusable samples, too many steps in a row that are not
+    finite.
     """
-    return TrainingLoop(method_class, experiment, context).run()
+    opened = open_sources(method_class, experiment) if sources is None else sources
+    return TrainingLoop(method_class, experiment, opened, context).run()
 
 
 class TrainingLoop:
     """One attempt at a run, on one process."""
 
-    def __init__(self, method_class: type[Method], experiment: Experiment, context: TrainingContext):
+    def __init__(self, method_class: type[Method], experiment: Experiment, sources: Sources, context: TrainingContext):
+        self.sources = sources
         self.experiment, self.context, self.tracking = experiment, context, context.tracking
         self.stages = Stages(context.launched)
         self.stages.ends("start")
-        self.samples = method_class.training_samples(experiment)
         self.streamed: Samples | None = None
         self.batches: Iterator[StreamedBatch] = iter(())
         self._tell_of_the_data()
-        if self.samples.table.num_rows == 0:
-            raise UserError("there is no training sample: look at the index, its split and the label budget")
-        self.state = TrainingState(method_class, experiment, context)
+        self.state = TrainingState(method_class, experiment, sources, context)
         self.counters = self.state.counters
-        self.model = data_parallel(self.state.method)
+        self.model = data_parallel(self.state.method, self.state.optimizers)
         self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
-        held_out = method_class.evaluation_samples(experiment)
-        self.milestones = Milestones(self.state, held_out, self.quarantine, context)
+        self.milestones = Milestones(self.state, sources.get(HELD_OUT), self.quarantine, context)
         self.passes = PassesOfARun(context, self.quarantine, context.items_at_once(experiment))
         self.progress = Progress(self.state.step, experiment.schedule.steps)
         self.unusable = 0
+        self.last_losses: dict[str, dict[str, float]] = {}
         self.stop_requests = StopRequests(context.run_folder)
         self.checkpoint_requests = CheckpointRequests(context.run_folder, context.reclaimed)
-        self.tracking.tags({"data_digest": self.samples.digest, "device": str(context.device)})
+        self.tracking.tags({"data_digest": sources[TRAIN].digest, "device": str(context.device)})
         self.stages.ends("build")
 
     def _tell_of_the_data(self) -> None:
-        if self.samples.described:
-            self.context.say(self.samples.described)
-        if self.samples.left_out:
-            self.tracking.file(self.samples.left_out, "index")
+        described = {samples.described: samples for samples in self.sources.values() if samples.described}
+        for line, samples in described.items():
+            self.context.say(line)
+            if samples.left_out:
+                self.tracking.file(samples.left_out, "index")
 
     def run(self) -> dict[str, Any]:
         """All remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
         run, last_step = self.experiment.run, self.experiment.schedule.steps
-        while self.state.step < last_step:
+        while self.state.step < last_step and not self.milestones.out_of_patience:
             outcome = self._step()
             self.state.step += 1
             ends = self.state.step == last_step
@@ -104,7 +108,7 @@ class TrainingLoop:
 
     def _follow_samples(self) -> None:
         """Opens the stream from this step on where the method learns from other rows than before."""
-        samples = self.state.method.samples_now(self.samples)
+        samples = self.state.method.training_samples(self.state.step, self.sources)
         if samples is self.streamed:
             return
         self.streamed = samples
@@ -127,7 +131,7 @@ class TrainingLoop:
         seed_everything(seed, step)
         self.passes.step = step
         with self.progress.pause():
-            method.between_steps(step, self.passes)
+            method.between_steps(step, self.sources, self.passes)
         self._follow_samples()
         apply_schedule(self.experiment.schedule, self.state.optimizers, method, step)
         with self.progress.waiting():
@@ -149,6 +153,7 @@ class TrainingLoop:
             step,
             stop=bool(self._wish()),
         )
+        self.last_losses |= dict.fromkeys(outcome.active, outcome.losses)
         self._count(outcome)
         return outcome
 
@@ -173,13 +178,18 @@ class TrainingLoop:
     def _log(self, outcome: StepOutcome) -> None:
         self._gather_quarantine()
         state, counters = self.state, self.counters
-        rate = next(iter(state.optimizers.values())).param_groups[0]["lr"]
+        rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in state.optimizers.items()}
+        rate = next(iter(rates.values()))
         speed = self.progress.lap(state.step, self.experiment.run.batch_size)
         last_step = self.experiment.schedule.steps
         counts = (counters.skipped, counters.quarantined)
         self.context.say(progress_line(state.step, last_step, outcome.losses, speed, rate, *counts))
         values = {"loss": sum(outcome.losses.values()), "learning_rate": rate, "gradient_norm": outcome.gradient_norm}
-        values |= {f"loss/{name}": value for name, value in outcome.losses.items()}
+        for losses in self.last_losses.values():
+            values |= {f"loss/{name}": value for name, value in losses.items()}
+        if len(rates) > 1:
+            values |= {f"learning_rate/{name}": value for name, value in rates.items()}
+            values |= {f"optimizer_loss/{name}": sum(losses.values()) for name, losses in self.last_losses.items()}
         values |= {"samples_per_second": speed["samples_per_second"], "data_stall": speed["stall"]}
         values |= {"skipped_steps": counters.skipped, "quarantined": counters.quarantined}
         self.tracking.metrics({f"train/{name}": value for name, value in values.items()}, state.step)
@@ -199,12 +209,18 @@ class TrainingLoop:
                 "checkpoint_best": str(best),
                 "checkpoint_last": str(last),
             }
+            self.milestones.export(lambda folder: self.state.method.final_exports(self.sources, folder), "final")
             self.tracking.value("quarantine", quarantine_report(self.context.run_folder))
             for name, checkpoint in {"best": best, "last": last}.items():
                 self.tracking.file(checkpoint / "weights.safetensors", f"weights/{name}")
             self.tracking.flush()
             self.stages.ends("finish")
             result["seconds"] = self.stages.seconds
+        if self.milestones.out_of_patience:
+            self.context.say(
+                f"ended early: {counters.without_gain} evaluations without a better {self.state.method.score[0]} "
+                f"(schedule.patience {self.experiment.schedule.patience})"
+            )
         self.context.say(
             f"done: {self.state.step} steps, {counters.seen} samples seen, {counters.quarantined} unusable, "
             f"{counters.skipped} steps skipped"

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from sem3d.config import OptimConfig, ScheduleConfig
+from sem3d.config import OptimizerConfig, ScheduleConfig
 from sem3d.training.distributed import batch_norms
 
 
@@ -25,7 +25,7 @@ def decay_factor(schedule: ScheduleConfig, step: int) -> float:
     return rise
 
 
-def learning_rate(schedule: ScheduleConfig, optim: OptimConfig, step: int) -> float:
+def learning_rate(schedule: ScheduleConfig, optim: OptimizerConfig, step: int) -> float:
     """Learning rate of the step that brings the number of done steps from ``step`` to ``step + 1``."""
     return optim.lr * decay_factor(schedule, step)
 

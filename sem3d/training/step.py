@@ -19,6 +19,9 @@ from sem3d.training.distributed import all_sum, batch_norms, world_size
 class StepOutcome:
     """Mean losses over all processes, and whether the weights were updated."""
 
+    active: tuple[str, ...]
+    """Names of the optimisers whose turn it was."""
+
     losses: dict[str, float]
     gradient_norm: float
     finite: bool
@@ -26,17 +29,15 @@ class StepOutcome:
     """Whether any process wants the run to stop; the same on all."""
 
 
-def data_parallel(method: Method) -> nn.Module:
-    """The method, wrapped so that backward averages gradients over all processes.
+def data_parallel(method: Method, optimizers: dict[str, torch.optim.Optimizer]) -> nn.Module:
+    """Wrap the method so that backward averages gradients over all processes.
 
     A method of several optimisers may leave some parameters out of a step; only then DDP has to look for them. Buffers
     are not broadcast: BatchNorm takes its statistics over the global batch, so they are the same on every process.
     """
     if world_size() == 1:
         return method
-    return DistributedDataParallel(
-        method, broadcast_buffers=False, find_unused_parameters=len(method.optimizer_names) > 1
-    )
+    return DistributedDataParallel(method, broadcast_buffers=False, find_unused_parameters=len(optimizers) > 1)
 
 
 def training_step(
@@ -54,7 +55,8 @@ def training_step(
     Where any process meets a loss or gradient that is not finite, nothing changes on any: neither weights nor optimiser
     state nor BatchNorm statistics. ``stop`` is this process's wish to end, told to the others along with the losses.
     """
-    turn = method.turn(step)
+    chosen = method.active_optimizers(step)
+    active = tuple(optimizers) if chosen is None else chosen
     statistics = _batch_statistics(method)
     method.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
@@ -66,8 +68,9 @@ def training_step(
             (sum(losses.values()) / len(columns)).backward()
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.detach().double() / len(columns)
-    moving = [parameter for name in turn for group in optimizers[name].param_groups for parameter in group["params"]]
-    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in moving if parameter.grad is not None])
+    moving = [parameter for name in active for group in optimizers[name].param_groups for parameter in group["params"]]
+    gradients = [parameter.grad for parameter in moving if parameter.grad is not None]
+    norm = gradient_norm(gradients)
     names = sorted(sums)
     local = torch.stack(
         [*(sums[name] for name in names), norm.to(sums[names[0]]), sums[names[0]].new_tensor(float(stop))]
@@ -76,12 +79,28 @@ def training_step(
     finite = all(math.isfinite(value) for value in [*means, mean_norm])
     if finite:
         if experiment.optim.clip_norm > 0:
-            torch.nn.utils.clip_grads_with_norm_(moving, experiment.optim.clip_norm, norm)
-        for name in turn:
+            clip_gradients(gradients, experiment.optim.clip_norm, norm)
+        for name in active:
             optimizers[name].step()
     else:
         _restore(statistics)
-    return StepOutcome(dict(zip(names, means, strict=True)), mean_norm, finite, stops > 0)
+    return StepOutcome(active, dict(zip(names, means, strict=True)), mean_norm, finite, stops > 0)
+
+
+def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Return the norm over all gradients, dense and sparse; what a sparse one holds of a row more than once is added up."""
+    return torch.nn.utils.get_total_norm([_values(gradient) for gradient in gradients])
+
+
+def clip_gradients(gradients: Sequence[Tensor], most: float, norm: Tensor) -> None:
+    """Scale all gradients, in place, so that their ``norm`` is at most ``most``."""
+    share = (most / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(share.to(gradient.dtype))
+
+
+def _values(gradient: Tensor) -> Tensor:
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
 def _forward(model: nn.Module, batch: Any, experiment: Experiment, step: int) -> dict[str, Tensor]:

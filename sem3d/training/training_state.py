@@ -8,9 +8,10 @@ from typing import Any
 
 from sem3d.config import Experiment, flatten
 from sem3d.methods import method_name
-from sem3d.methods.method import Method
+from sem3d.methods.method import Method, Sources
 from sem3d.runs.checkpoint import CheckpointStore, weights_source
 from sem3d.runs.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
+from sem3d.runs.load import build_method
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.optim import remember_peaks
@@ -27,19 +28,21 @@ class Counters:
     best: float | None = None
     best_step: int = -1
     metrics: dict[str, float] = field(default_factory=dict)
+    without_gain: int = 0
+    """Evaluations since the best one."""
 
 
 class TrainingState:
     """The method, its optimisers, the number of done steps and the counters."""
 
-    def __init__(self, method_class: type[Method], experiment: Experiment, context: TrainingContext):
+    def __init__(self, method_class: type[Method], experiment: Experiment, sources: Sources, context: TrainingContext):
         self.experiment = experiment
         self.context = context
         self.store = CheckpointStore(context.run_folder / "checkpoints", experiment.run.keep, context.say)
         seed_everything(experiment.run.seed)
-        self.method = method_class(experiment)
-        if experiment.run.precision == "float64":
-            self.method.double()
+        self.method, frozen = build_method(method_class, experiment, sources)
+        for line in frozen:
+            context.say(line)
         self.counters = Counters()
         self.step = 0
         start = self._newest()
@@ -48,7 +51,7 @@ class TrainingState:
         else:
             self.method.load_state_dict(read_model_state(start))
         self.method.to(context.device).train()
-        self.optimizers = self.method.optimizers(experiment.optim)
+        self.optimizers = self.method.optimizers()
         remember_peaks(self.optimizers)
         if start is not None:
             self._restore(start)
@@ -64,7 +67,7 @@ class TrainingState:
         return self.store.folder / name if name else None
 
     def _initialise(self) -> None:
-        line = self.method.initialise(weights_source(self.experiment.init))
+        line = self.method.initialise(weights_source(self.experiment.init), self.experiment.init_without)
         self.context.say(f"initial weights: {line}")
         self.context.tracking.tags({"initial_weights": line})
 

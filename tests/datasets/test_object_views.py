@@ -5,11 +5,8 @@ import pytest
 
 from sem3d.datasets.object_views import (
     ObjectRenders,
-    held_out_views,
-    labelled_pairs,
+    object_sources,
     reference_images,
-    training_split,
-    unlabelled_images,
     with_pseudo_labels,
 )
 from sem3d.datasets.objects.nmr import load_views
@@ -35,7 +32,8 @@ def loaded(samples, row, seed=0):
 
 def test_every_training_object_is_either_labelled_or_to_be_labelled(root, storage):
     config = ObjectRenders(root=root, labelled=2)
-    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    sources = object_sources(config, storage)
+    pairs, images = sources["train"], sources["unlabelled"]
     known, unknown = set(pairs.table["object"].to_pylist()), set(images.table["object"].to_pylist())
     assert len(known) == 2
     assert known | unknown == set(range(OBJECTS["train"]))
@@ -45,7 +43,7 @@ def test_every_training_object_is_either_labelled_or_to_be_labelled(root, storag
 
 def test_a_smaller_budget_is_part_of_a_larger_one_and_released_takes_the_first(root, storage):
     def chosen(**settings):
-        return set(labelled_pairs(ObjectRenders(root=root, **settings), storage).table["object"].to_pylist())
+        return set(object_sources(ObjectRenders(root=root, **settings), storage)["train"].table["object"].to_pylist())
 
     assert chosen(labelled=2, budget_seed=3) < chosen(labelled=5, budget_seed=3) < chosen(budget_seed=3)
     assert chosen(labelled=2, labelled_order="first") == {0, 1}
@@ -62,11 +60,11 @@ def test_a_smaller_budget_is_part_of_a_larger_one_and_released_takes_the_first(r
 )
 def test_a_budget_that_cannot_be_had_is_refused(root, storage, settings, said):
     with pytest.raises(UserError, match=said):
-        labelled_pairs(ObjectRenders(root=root, **settings), storage)
+        object_sources(ObjectRenders(root=root, **settings), storage)["train"]
 
 
 def test_a_pair_is_two_different_views_with_their_true_viewpoints(root, storage):
-    samples = labelled_pairs(ObjectRenders(root=root, labelled=2), storage)
+    samples = object_sources(ObjectRenders(root=root, labelled=2), storage)["train"]
     row = samples.table.slice(1, 1).to_pylist()[0]
     whole = load_views(samples.load.folder, row["class"], "train", row["object"])
     seen = set()
@@ -80,7 +78,7 @@ def test_a_pair_is_two_different_views_with_their_true_viewpoints(root, storage)
 
 
 def test_held_out_views_are_spread_around_every_object_and_bring_its_voxels(root, storage):
-    samples = held_out_views(ObjectRenders(root=root, evaluation_views=4), storage)
+    samples = object_sources(ObjectRenders(root=root, evaluation_views=4), storage)["held_out"]
     assert sorted(set(samples.table["view"].to_pylist())) == [0, 6, 12, 18]
     assert samples.table.num_rows == 4 * OBJECTS["test"]
     assert len(set(samples.table["object"].to_pylist()[: OBJECTS["test"]])) == OBJECTS["test"]
@@ -88,18 +86,19 @@ def test_held_out_views_are_spread_around_every_object_and_bring_its_voxels(root
     assert item["voxels"].shape == (32, 32, 32)
     assert item["image"].shape == (1, 4, 64, 64)
     with pytest.raises(UserError, match="evaluation_views"):
-        held_out_views(ObjectRenders(root=root, evaluation_views=25), storage)
+        object_sources(ObjectRenders(root=root, evaluation_views=25), storage)["held_out"]
 
 
 def test_released_takes_test_objects_from_the_val_file(root, storage):
-    released = held_out_views(ObjectRenders(root=root, protocol="released"), storage).table
+    released = object_sources(ObjectRenders(root=root, protocol="released"), storage)["held_out"].table
     assert set(released["split"].to_pylist()) == {"val"}
     assert set(released["object"].to_pylist()) == {1, 2}
 
 
 def test_objects_with_two_accepted_labels_join_as_a_second_group_that_takes_turns(root, storage):
     config = ObjectRenders(root=root, labelled=2)
-    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    sources = object_sources(config, storage)
+    pairs, images = sources["train"], sources["unlabelled"]
     objects = images.table["object"].to_numpy()
     one, two = sorted(set(objects.tolist()))[:2]
     accepted = np.zeros(len(objects), dtype=bool)
@@ -118,14 +117,15 @@ def test_objects_with_two_accepted_labels_join_as_a_second_group_that_takes_turn
 
 def test_without_two_labels_of_one_object_only_labelled_pairs_remain(root, storage):
     config = ObjectRenders(root=root, labelled=2)
-    pairs, images = labelled_pairs(config, storage), unlabelled_images(config, storage)
+    sources = object_sources(config, storage)
+    pairs, images = sources["train"], sources["unlabelled"]
     accepted = np.zeros(images.table.num_rows, dtype=bool)
     accepted[0] = True
     assert with_pseudo_labels(pairs, images, np.zeros(len(accepted), dtype=np.int64), accepted) is pairs
 
 
 def test_a_row_that_cannot_be_used_is_marked_and_black(root, storage):
-    samples = held_out_views(ObjectRenders(root=root), storage)
+    samples = object_sources(ObjectRenders(root=root), storage)["held_out"]
     columns = samples.collate([loaded(samples, 0), None])
     assert columns["usable"].tolist() == [1, 0]
     assert not columns["image"][1].any()
@@ -133,8 +133,8 @@ def test_a_row_that_cannot_be_used_is_marked_and_black(root, storage):
 
 
 def test_references_are_the_images_of_their_rows(root, storage):
-    split = training_split(ObjectRenders(root=root, labelled=2), storage)
-    images, viewpoints = reference_images(split, [30, 3])
+    labelled = object_sources(ObjectRenders(root=root, labelled=2), storage)["references"]
+    images, viewpoints = reference_images(labelled, [30, 3])
     assert viewpoints.tolist() == [6, 3]
     assert images.shape == (2, 4, 64, 64)
     assert not np.array_equal(images[0], images[1])

@@ -18,7 +18,7 @@ def first_losses(name: str) -> list[dict[str, float]]:
     experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3)
     torch.manual_seed(0)
     method = method_class(name)(experiment).double()
-    optimizers = method.optimizers(experiment.optim)
+    optimizers = method.optimizers()
     batch, curve = method.Batch(**BATCHES[name]()), []
     for step in range(STEPS):
         losses = method(batch, step)

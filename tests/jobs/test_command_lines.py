@@ -7,8 +7,8 @@ import torch
 
 from jobs import evaluate, prepare, train
 from sem3d.errors import UserError
-from sem3d.pipelines.offline import chosen_device
 from sem3d.runs.checkpoint import weights_source
+from sem3d.runs.device import chosen_device
 from tests.jobs.outcome import outcome
 
 

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
+from sem3d.methods.method import HELD_OUT, TRAIN
 from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
@@ -36,7 +37,7 @@ def batch_of(method, samples, first: int = 0, count: int = 4, usable: bool = Tru
 
 
 def first_batch(experiment, method, usable: bool = True):
-    return batch_of(method, method.training_samples(experiment), usable=usable)
+    return batch_of(method, method.sources(experiment)[TRAIN], usable=usable)
 
 
 def built(name, data, tmp_path, **changes):
@@ -71,8 +72,8 @@ def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name,
 
 
 def test_the_loss_falls_on_one_batch(name, data, tmp_path):
-    experiment, method, batch = built(name, data, tmp_path)
-    optimizers = method.optimizers(experiment.optim)
+    _, method, batch = built(name, data, tmp_path)
+    optimizers = method.optimizers()
     curve = []
     for step in range(12):
         loss = sum(method(batch, step).values())
@@ -85,10 +86,10 @@ def test_the_loss_falls_on_one_batch(name, data, tmp_path):
 
 
 def test_every_trainable_parameter_has_one_optimiser(name, data, tmp_path):
-    experiment, method, _ = built(name, data, tmp_path)
+    _, method, _ = built(name, data, tmp_path)
     held = [
         id(parameter)
-        for optimizer in method.optimizers(experiment.optim).values()
+        for optimizer in method.optimizers().values()
         for group in optimizer.param_groups
         for parameter in group["params"]
     ]
@@ -98,14 +99,14 @@ def test_every_trainable_parameter_has_one_optimiser(name, data, tmp_path):
 def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, data, tmp_path):
     experiment, method, _ = built(name, data, tmp_path)
     method.eval()
-    samples = method.evaluation_samples(experiment)
+    samples = method.sources(experiment)[HELD_OUT]
     sums: dict[str, torch.Tensor] = {}
     for half in range(2):
         with torch.no_grad():
-            for key, value in method.evaluate(batch_of(method, samples, 2 * half, 2)).items():
+            for key, value in method.evaluate(batch_of(method, samples, 2 * half, 2)).sums.items():
                 sums[key] = sums.get(key, 0) + value
     with torch.no_grad():
-        expected = method.evaluate(batch_of(method, samples))
+        expected = method.evaluate(batch_of(method, samples)).sums
     assert sums.keys() == expected.keys()
     for key, value in expected.items():
         assert_close(sums[key], value, rtol=1e-4, atol=1e-4 * max(1.0, float(value.abs().max())))
@@ -114,7 +115,7 @@ def test_statistics_of_two_halves_add_up_to_those_of_the_whole(name, data, tmp_p
 def test_samples_that_cannot_be_used_do_not_move_an_evaluation(name, data, tmp_path):
     experiment, method, _ = built(name, data, tmp_path)
     method.eval()
-    samples = method.evaluation_samples(experiment)
+    samples = method.sources(experiment)[HELD_OUT]
     loaded = [samples.load(row, np.random.default_rng(0)) for row in samples.table.slice(0, 3).to_pylist()]
     found = []
     for items in (loaded, [None, loaded[0], None, *loaded[1:]]):
@@ -126,7 +127,7 @@ def test_samples_that_cannot_be_used_do_not_move_an_evaluation(name, data, tmp_p
 
 def test_pictures_are_pictures(name, data, tmp_path):
     experiment, method, _ = built(name, data, tmp_path)
-    pictures = method.figures(batch_of(method, method.evaluation_samples(experiment)))
+    pictures = method.figures(batch_of(method, method.sources(experiment)[HELD_OUT]))
     assert pictures
     for picture in pictures.values():
         assert picture.dtype == np.uint8
@@ -174,7 +175,7 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, data, tmp_pat
 @pytest.mark.slow
 def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, data, tmp_path):
     experiment = tiny_experiment(name, data, tmp_path)
-    samples = method_class(name).training_samples(experiment)
+    samples = method_class(name).sources(experiment)[TRAIN]
     rows = samples.table.slice(0, 4).to_pylist()
     loaded = [samples.load(row, np.random.default_rng(number)) for number, row in enumerate(rows)]
     halves = [samples.collate(loaded[:2]), samples.collate(loaded[2:])]

@@ -8,12 +8,12 @@ from tests.methods.tiny import tiny_experiment
 def test_an_evaluation_runs_the_image_network_once(rooms, tmp_path):
     experiment = tiny_experiment("pri3d", rooms, tmp_path)
     method = Pri3D(experiment).eval()
-    samples = method.evaluation_samples(experiment)
+    samples = method.sources(experiment)["held_out"]
     loaded = [samples.load(row, np.random.default_rng(0)) for row in samples.table.slice(0, 2).to_pylist()]
     columns = {name: torch.tensor(column) for name, column in samples.collate(loaded).items()}
     runs = []
     method.unet.register_forward_hook(lambda *passed: runs.append(1))
     with torch.no_grad():
         found = method.evaluate(method.Batch(**columns))
-    assert found["match_total"] > 0
+    assert found.sums["match_total"] > 0
     assert len(runs) == 1

@@ -34,10 +34,14 @@ def oracle(meshes: Path, tmp_path: Path, turn: tuple[float, float, float]) -> SS
     return method
 
 
+def compared(method: SSR, experiment, meshes: Path):
+    return compare_surfaces(method, experiment, SSR.sources(experiment)["held_out"], meshes)
+
+
 @pytest.mark.parametrize(("turn", "right"), [((1.0, 1.0, 1.0), True), ((1.0, 1.0, -1.0), False)])
 def test_the_truth_scores_full_marks_and_its_mirror_image_does_not(meshes, tmp_path, turn, right):
     method = oracle(meshes, tmp_path, turn)
-    found = compare_surfaces(method, method.experiment, meshes)
+    found = compared(method, method.experiment, meshes)
     assert (found.metrics["f_score_5_percent"] > 0.999) == right
     assert (found.metrics["chamfer"] < 0.015) == right
     assert found.picture.std() > 5
@@ -47,11 +51,11 @@ def test_renders_without_names_say_which_list_they_need(meshes, tmp_path):
     method = oracle(meshes, tmp_path, (1.0, 1.0, 1.0))
     (tmp_path / "renders" / f"{CHAIR}_test_objects.txt").unlink()
     with pytest.raises(UserError, match=rf"no mesh of 00000 .* one a line .* in {CHAIR}_test_objects\.txt beside"):
-        compare_surfaces(method, override(method.experiment, {"run.storage": str(tmp_path / "again")}), meshes)
+        compared(method, override(method.experiment, {"run.storage": str(tmp_path / "again")}), meshes)
 
 
 def test_an_object_without_its_mesh_is_named(meshes, tmp_path):
     method = oracle(meshes, tmp_path, (1.0, 1.0, 1.0))
     (tmp_path / "renders" / f"{CHAIR}_test_objects.txt").write_text("nobody\n")
     with pytest.raises(UserError, match="no mesh of nobody"):
-        compare_surfaces(method, override(method.experiment, {"run.storage": str(tmp_path / "again")}), meshes)
+        compared(method, override(method.experiment, {"run.storage": str(tmp_path / "again")}), meshes)

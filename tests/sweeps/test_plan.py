@@ -115,7 +115,7 @@ def test_every_arm_at_one_budget_and_seed_sees_the_same_labelled_samples(rooms, 
     request = toy_request(rooms, tmp_path, {"data.budget_unit": "frame"}, budgets=(0.25, 0.5, 1.0))
     seen = {}
     for trial in plan(request).trials:
-        rows = method_class(trial.method).training_samples(trial.experiment).table
+        rows = method_class(trial.method).sources(trial.experiment)["train"].table
         names = frozenset(zip(rows["scene"].to_pylist(), rows["frame"].to_pylist(), strict=True))
         assert len(names) == round(trial.budget * 16)
         assert seen.setdefault((trial.budget, trial.seed), names) == names

@@ -15,7 +15,8 @@ from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock
 from sem3d.methods import method_class
-from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
+from sem3d.runs.run_folder import open_run_folder, read_result, run_folder, write_result
+from sem3d.runs.sources import data_digest
 from sem3d.sweeps import publish, search, stages, trial
 from sem3d.sweeps.forecast import Terms, concurrency
 from sem3d.sweeps.plan import Pretraining, Request, by_content, plan

@@ -153,11 +153,11 @@ class OfAnIndex(ToyMethod):
     """The toy method on samples that something was left out of."""
 
     @classmethod
-    def training_samples(cls, experiment):
+    def sources(cls, experiment):
         left_out = Path(experiment.run.storage) / "quarantine.json"
         left_out.write_text("{}")
-        samples = super().training_samples(experiment)
-        return dataclasses.replace(samples, described="index: 3 frames; 1 in quarantine: 1 bad pose", left_out=left_out)
+        said = {"described": "index: 3 frames; 1 in quarantine: 1 bad pose", "left_out": left_out}
+        return {name: dataclasses.replace(samples, **said) for name, samples in super().sources(experiment).items()}
 
 
 def test_a_run_says_what_its_data_are_and_keeps_the_list_of_what_was_left_out(tmp_path: Path):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.stream import Samples, StreamedBatch, load_batch
 from sem3d.errors import BadSample, UserError
-from sem3d.methods.method import Method
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.networks.batch_norm import GlobalBatchNorm
 
@@ -86,24 +86,19 @@ class ToyMethod(Method):
     presets = {}  # noqa: RUF012
     score = ("error", "min")
 
-    def __init__(self, experiment: Experiment):
+    def __init__(self, experiment: Experiment, sources=None):
         super().__init__(experiment)
         config = experiment.method
         self.body = nn.Linear(3, 4)
         self.norm = GlobalBatchNorm(4) if config.batch_norm else nn.Identity()
         self.head = nn.Linear(4, 1)
-        if config.alternate:
-            self.optimizer_names = ("body", "head")
 
     @classmethod
-    def training_samples(cls, experiment: Experiment) -> Samples:
-        return toy_samples(experiment.data.rows, experiment.data.bad_rows, seed=0)
+    def sources(cls, experiment: Experiment) -> dict[str, Samples]:
+        learnt_from = toy_samples(experiment.data.rows, experiment.data.bad_rows, seed=0)
+        return {TRAIN: learnt_from, HELD_OUT: toy_samples(10, 0, seed=1)}
 
-    @classmethod
-    def evaluation_samples(cls, experiment: Experiment) -> Samples:
-        return toy_samples(10, 0, seed=1)
-
-    def initialise(self, source: str) -> str:
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         return f"{source}: everything is new"
 
     def forward(self, batch: ToyBatch, step: int) -> dict[str, Tensor]:
@@ -128,26 +123,28 @@ class ToyMethod(Method):
             Path(config.kill_marker).touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def evaluate(self, batch: ToyBatch) -> dict[str, Tensor]:
+    def evaluate(self, batch: ToyBatch) -> Found:
         wrong = (self.head(torch.tanh(self.norm(self.body(batch.position)))) - batch.value).square()
-        return {"sum": wrong.sum().double(), "count": torch.tensor(float(len(wrong)), dtype=torch.float64)}
+        return Found({"sum": wrong.sum().double(), "count": torch.tensor(float(len(wrong)), dtype=torch.float64)})
 
-    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
+    def summarise(self, found: Found) -> dict[str, float]:
+        sums = found.sums
         return {"error": float(sums["sum"] / sums["count"]), "evaluated": float(sums["count"])}
 
     def figures(self, batch: ToyBatch) -> dict[str, np.ndarray]:
         return {"grey": np.full((4, 6, 3), 128, np.uint8)}
 
-    def artifacts(self, sums: dict[str, Tensor]) -> dict[str, list[float]]:
-        return {"sums": [float(value) for value in sums.values()]}
+    def artifacts(self, found: Found) -> dict[str, list[float]]:
+        return {"sums": [float(value) for value in found.sums.values()]}
 
-    def optimizers(self, config: OptimConfig) -> dict[str, torch.optim.Optimizer]:
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        config = self.experiment.optim
         if self.experiment.method.alternate:
             return {name: build_optimizer(getattr(self, name).parameters(), config) for name in ("body", "head")}
         return {"main": build_optimizer(self.parameters(), config)}
 
-    def turn(self, step: int) -> tuple[str, ...]:
-        return (("body", "head")[step % 2],) if self.experiment.method.alternate else ("main",)
+    def active_optimizers(self, step: int) -> tuple[str, ...] | None:
+        return (("body", "head")[step % 2],) if self.experiment.method.alternate else None
 
 
 def toy_experiment(

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sem3d.config import FilePath
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.errors import UserError
 from sem3d.geometry.overlap import OverlapConfig
@@ -23,7 +24,7 @@ class PrepareConfig:
     """Name in sem3d.datasets.scans.layouts.LAYOUTS, or auto."""
     stride: int = 0
     """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
-    splits: str = ""
+    splits: FilePath = ""
     """Folder of scannetv2_{train,val,test}.txt; empty: those in the data root if there are any, else a seeded split."""
     val_fraction: float = 0.1
     """Share of rooms held out where there are no lists; of a single room, the last share of each scene's frames."""

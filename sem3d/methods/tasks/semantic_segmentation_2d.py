@@ -34,7 +34,7 @@ from sem3d.evaluation.figures import prediction_sheet
 from sem3d.evaluation.segmentation import confusion, mean_iou
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import start_image_network
-from sem3d.methods.method import Method
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -105,25 +105,30 @@ class SemanticSegmentation2D(Method):
     Batch = SemanticSegmentation2DBatch
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("miou_scannet", "max")
+    label_budget = "data.budget"
+    handed_on = ("method.unet.",)
+    evaluations: ClassVar = {
+        "segmentation": "sem3d.pipelines.scores:scores",
+        "probe": "sem3d.pipelines.probe:probe",
+    }
+    published = "sem3d.reporting.papers.pri3d:published_table"
 
-    def __init__(self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]):
+    def __init__(
+        self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames], sources: Sources | None = None
+    ):
         super().__init__(experiment)
         self.unet = ResidualUNet(experiment.method.unet)
         self.classifier = PixelHead(self.unet.dim, len(CLASS_NAMES))
 
     @classmethod
-    def training_samples(cls, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]) -> Samples:
-        """Labelled training frames under the budget."""
-        return labelled_samples(experiment.data, experiment.run.storage, "train")
+    def sources(cls, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]) -> dict[str, Samples]:
+        """Open the labelled training frames under the budget and all labelled validation frames."""
+        opened = labelled_samples(experiment.data, experiment.run.storage)
+        return {TRAIN: opened["train"], HELD_OUT: opened["val"]}
 
-    @classmethod
-    def evaluation_samples(cls, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]) -> Samples:
-        """All labelled validation frames."""
-        return labelled_samples(experiment.data, experiment.run.storage, "val")
-
-    def initialise(self, source: str) -> str:
-        """Weights of the encoder (imagenet, a file), or of encoder and decoder (a sem3d checkpoint)."""
-        return start_image_network(self, source)
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Load the encoder (imagenet, a file), or encoder and decoder (a sem3d checkpoint)."""
+        return start_image_network(self, source, without)
 
     def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
         """Class scores of every pixel; class 0 means none of the 20."""
@@ -134,18 +139,21 @@ class SemanticSegmentation2D(Method):
         total, count = segmentation_cross_entropy(self.logits(batch.image), batch.label.long())
         return {"cross_entropy": global_mean(total, count)}
 
-    def evaluate(self, batch: SemanticSegmentation2DBatch) -> dict[str, Tensor]:
-        """Confusion matrix, and cross entropy with its number of pixels."""
+    def evaluate(self, batch: SemanticSegmentation2DBatch) -> Found:
+        """Return the confusion matrix, and cross entropy with its number of pixels."""
         logits = self.logits(batch.image)
         total, count = segmentation_cross_entropy(logits, batch.label.long())
-        return {
-            "confusion": confusion(batch.label, logits.argmax(1), len(CLASS_NAMES)).double(),
-            "cross_entropy": total.double(),
-            "pixels": count.double(),
-        }
+        return Found(
+            {
+                "confusion": confusion(batch.label, logits.argmax(1), len(CLASS_NAMES)).double(),
+                "cross_entropy": total.double(),
+                "pixels": count.double(),
+            }
+        )
 
-    def summarise(self, sums: dict[str, Tensor]) -> dict[str, float]:
-        """Mean IoU by both protocols, pixel and class accuracy, cross entropy."""
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return the mean IoU by both protocols, pixel and class accuracy, cross entropy."""
+        sums = found.sums
         official, released_score = (mean_iou(sums["confusion"], protocol) for protocol in ("scannet", "pri3d"))
         return {
             "miou_scannet": official.miou,
@@ -155,11 +163,12 @@ class SemanticSegmentation2D(Method):
             "loss_cross_entropy": float(sums["cross_entropy"] / sums["pixels"].clamp(min=1)),
         }
 
-    def artifacts(self, sums: dict[str, Tensor]) -> dict[str, object]:
-        """IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
-        iou = mean_iou(sums["confusion"], "scannet").iou
+    def artifacts(self, found: Found) -> dict[str, object]:
+        """Return the IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
+        matrix = found.sums["confusion"]
+        iou = mean_iou(matrix, "scannet").iou
         known = {name: float(value) for name, value in zip(CLASS_NAMES, iou, strict=True) if not np.isnan(value)}
-        labelled = sums["confusion"].long().clone()
+        labelled = matrix.long().clone()
         labelled[0] = 0
         return {"iou_by_class": known, "confusion": {"names": list(CLASS_NAMES), "matrix": labelled.tolist()}}
 

@@ -9,19 +9,21 @@ from typing import Any
 
 import ray.train
 
-from sem3d.config import Experiment
+from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock
 from sem3d.methods import method_class, method_name
-from sem3d.methods.method import Method
+from sem3d.methods.method import Method, Sources
 from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
-from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
+from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, run_name, write_result
+from sem3d.runs.sources import content_digest, open_sources
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
 from sem3d.training.ray.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
+from sem3d.training.ray.shared_sources import put_in_store
 from sem3d.training.ray.worker import first_error, worker_loop
 
 SECONDS_BETWEEN_TRIES = 5.0
@@ -47,23 +49,60 @@ def train(
     method: str | type[Method],
     experiment: Experiment,
     *,
+    sources: Sources | None = None,
     callbacks: Sequence[Any] = (),
     tags: dict[str, str] | None = None,
     say: Callable[[str], None] | None = None,
     store_patience: float = 0.0,
 ) -> TrainingResult:
-    """Trains a method, or goes on where the same run was interrupted, or returns at once if it is finished.
+    """Train a method, or resume the same run where it was interrupted, or return at once if it is finished.
 
-    ``callbacks`` go to Ray Train (a Tune trial passes its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's
-    ``mlflow.parentRunId``); ``say`` takes the progress lines instead of standard output; an MLflow store that is away is
-    tried again for ``store_patience`` seconds. Raises :class:`UserError` for
-    what the user can mend, here or on any worker, :class:`Stopped` if the run was asked to stop (SIGTERM or SIGINT here, or
-    ``STOP.make``), and Ray's own error once ``run.max_failures`` crashes are used up.
+    A curriculum is trained run by run, each from the last checkpoint of the one before; all but the last are named by their
+    content, so that other experiments with the same beginning find them.
+
+    ``sources`` are opened here, once for all workers, unless the caller has. ``callbacks`` go to Ray Train (a Tune trial passes
+    its ``TuneReportCallback``) and ``tags`` to the MLflow run (a parent's ``mlflow.parentRunId``); ``say`` takes the progress
+    lines instead of standard output; an MLflow store that is unavailable is tried again for ``store_patience`` seconds. Raises
+    :class:`UserError` for what the user can fix, here or on any worker, :class:`Stopped` if the run was asked to stop (SIGTERM
+    or SIGINT here, or ``STOP.make``), and Ray's own error once ``run.max_failures`` crashes are used up.
     """
-    launched = time.time()
     say = say or _print_line
     chosen = method_class(method) if isinstance(method, str) else method
+    stages = chosen.curriculum(experiment)
+    if len(stages) == 1:
+        return _train_stage(chosen, experiment, sources, Listeners(callbacks, tags or {}, say, store_patience))
     name = method_name(chosen)
+    result: TrainingResult | None = None
+    known = ""
+    for number, stage in enumerate(stages, start=1):
+        with records_said(say):
+            opened = open_sources(chosen, stage)
+        known = content_name(name, override(stage, {"init": known or stage.init}), content_digest(chosen, opened))
+        run = known if number < len(stages) else run_name(name, experiment)
+        start = {"init": str(result.checkpoint_last), "init_without": ()} if result else {}
+        said = {"curriculum": run_name(name, experiment), "curriculum_stage": f"{number} of {len(stages)}"}
+        say(f"stage {number} of {len(stages)}: {run}")
+        listeners = Listeners(callbacks if number == len(stages) else (), said | (tags or {}), say, store_patience)
+        result = _train_stage(chosen, override(stage, start | {"run.name": run}), opened, listeners)
+    assert result is not None
+    return result
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Whom a training tells how it goes, and how long it waits for them."""
+
+    callbacks: Sequence[Any]
+    tags: dict[str, str]
+    say: Callable[[str], None]
+    store_patience: float
+
+
+def _train_stage(
+    chosen: type[Method], experiment: Experiment, sources: Sources | None, listeners: Listeners
+) -> TrainingResult:
+    """Train one run; see :func:`train`."""
+    launched, say, name = time.time(), listeners.say, method_name(chosen)
     check_batches(experiment)
     finished = read_result(run_folder(name, experiment))
     if not finished:
@@ -71,18 +110,20 @@ def train(
         resources = cluster_resources()
         gpu = use_gpu(experiment, resources)
         check_cpus(experiment, resources)
-    with records_said(say):
-        data = data_digest(chosen, experiment)
-    folder = open_run_folder(name, experiment, data)
+    if sources is None:
+        with records_said(say):
+            sources = open_sources(chosen, experiment)
+    folder = open_run_folder(name, experiment, content_digest(chosen, sources))
     if finished:
         say(f"already finished: {folder}")
         write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
         return _result(folder, finished)
     with exclusive_lock(folder.parent, folder.name, wait=False):
-        described = {"method": name, **_tags(experiment), **(tags or {})}
-        uri, run_id = _open_patiently(experiment, folder, described, store_patience, say)
+        described = {"method": name, **_tags(experiment), **listeners.tags}
+        uri, run_id = _open_patiently(experiment, folder, described, listeners.store_patience, say)
         settings = {
             "method_class": chosen,
+            "sources": put_in_store(sources),
             "experiment": experiment,
             "run_folder": str(folder),
             "tracking_uri": uri,
@@ -94,7 +135,7 @@ def train(
         status = "FAILED"
         try:
             with stop_on_signals(folder, say), lines_printed(folder, say):
-                outcome = in_a_thread(lambda: _run_workers(settings, callbacks))
+                outcome = in_a_thread(lambda: _run_workers(settings, listeners.callbacks))
             outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
             write_result(folder, outcome)
             status = "FINISHED"

@@ -40,6 +40,8 @@ def check_batches(experiment: Experiment) -> None:
     for name, value in at_least_one.items():
         if value < 1:
             raise UserError(f"{name} is {value}, it must be at least 1")
+    if experiment.schedule.patience and not run.evaluate_every:
+        raise UserError(f"schedule.patience {experiment.schedule.patience} counts evaluations: set run.evaluate_every")
     if run.batch_size % (accumulate * max(run.workers, 1)):
         raise UserError(
             f"run.batch_size {run.batch_size} cannot be shared by {run.workers} workers x {accumulate} micro-batches: "

@@ -18,6 +18,7 @@ from sem3d.tracking.run import Tracking
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
+from sem3d.training.ray.shared_sources import from_store
 
 
 def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
         with _told(settings):
             context = _context(settings)
             _say_where(context)
-            return fit(settings["method_class"], settings["experiment"], context)
+            sources = from_store(settings["sources"])
+            return fit(settings["method_class"], settings["experiment"], context, sources)
     except UserError as error:
         _write_error(errors, str(error))
         if not _all_know(errors, seconds=2.0):

@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from sem3d.config import override
-from sem3d.datasets.object_views import unlabelled_images
 from sem3d.errors import UserError
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.methods.ssr.method import SSR, SSRBatch
@@ -187,8 +186,8 @@ def accepting(experiment, **changes):
 class Eager(SSR):
     """Scores lie above the threshold from the start."""
 
-    def __init__(self, experiment):
-        super().__init__(experiment)
+    def __init__(self, experiment, sources=None):
+        super().__init__(experiment, sources)
         with torch.no_grad():
             self.viewpoints.head.bias.fill_(9.0)
 
@@ -212,7 +211,7 @@ def test_a_run_labels_learns_from_the_labels_and_says_so(renders, tmp_path):
     assert "labelling 2 at step 2" in said
     _, extra = state_of(tmp_path / "run")
     (labels,) = extra.values()
-    assert len(labels["image"]) == unlabelled_images(experiment.data, experiment.run.storage).table.num_rows == 120
+    assert len(labels["image"]) == SSR.sources(experiment)["unlabelled"].table.num_rows == 120
     assert [entry["step"] for entry in labels["history"]] == [1.0, 2.0]
     assert "label_coverage 1" in said
 
@@ -256,13 +255,13 @@ def test_with_all_objects_labelled_there_is_nothing_to_label(renders, tmp_path):
 class Killed(Eager):
     """Its process 1 dies once, in the middle of the second labelling pass."""
 
-    def label(self, images, passes):
+    def label(self, sources, passes):
         marker = Path(self.experiment.run.storage) / "killed"
         if self.pseudo_labels.passes == 1 and torch.distributed.get_rank() == 1 and not marker.exists():
-            next(iter(passes.batches(images)))
+            next(iter(passes.batches(sources["unlabelled"])))
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().label(images, passes)
+        return super().label(sources, passes)
 
 
 @pytest.mark.slow

@@ -58,9 +58,9 @@ class Preparing(ToyMethod):
     """The toy method on data that take long to open."""
 
     @classmethod
-    def training_samples(cls, experiment):
+    def sources(cls, experiment):
         logging.getLogger("sem3d.datasets.scans.index").info("preparing 4 frames")
-        return super().training_samples(experiment)
+        return super().sources(experiment)
 
 
 def test_the_preparation_of_the_data_is_said_before_anything_else(tmp_path: Path):

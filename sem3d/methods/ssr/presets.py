@@ -1,0 +1,54 @@
+"""Experiments of SSR: the paper's, its authors', and one for two CPU cores."""
+
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.object_views import ObjectRenders
+from sem3d.methods.ssr.config import SSRConfig
+from sem3d.networks.mesh_decoder import MeshDecoderConfig
+from sem3d.networks.shape_encoder import ShapeEncoderConfig
+from sem3d.networks.siamese_viewpoint import SiameseViewpointConfig
+
+
+def paper() -> Experiment:
+    """Section 4 of the paper: batch 64, Adam 1e-4, 200,000 steps, a pass every 400."""
+    return Experiment(
+        method=SSRConfig(cycle_views=1),
+        data=ObjectRenders(labelled=2),
+        optim=OptimConfig(kind="adamw", lr=1e-4),
+        schedule=ScheduleConfig(steps=200_000, decay="exponential", gamma=0.3, gamma_every=150_000),
+        run=RunConfig(checkpoint_every=2000),
+    )
+
+
+def released() -> Experiment:
+    """The authors' exp_configs/ubl.py: first objects, object 0 as reference, no rotation test, val file, half the loss."""
+    return override(
+        paper(),
+        {
+            "method.viewpoint.initial": "default",
+            "method.rule": "released",
+            "method.gate": 0.99,
+            "method.pairs": "all",
+            "method.reconstruction": 0.5,
+            "data.labelled_order": "first",
+            "data.protocol": "released",
+        },
+    )
+
+
+def laptop() -> Experiment:
+    """Five to ten minutes on one CPU core: slim networks, a sphere of 162 vertices, labels without the rotation test."""
+    return Experiment(
+        method=SSRConfig(
+            encoder=ShapeEncoderConfig(width=16, hidden=256, dim=128),
+            decoder=MeshDecoderConfig(subdivisions=2, hidden=256),
+            viewpoint=SiameseViewpointConfig(width=16, dim=256),
+            rule="released",
+            cycle=100,
+            gate=0.9,
+            viewpoint_lr=1e-3,
+        ),
+        data=ObjectRenders(labelled=2),
+        optim=OptimConfig(kind="adamw", lr=1e-3),
+        schedule=ScheduleConfig(steps=700, warmup=10, decay="cosine"),
+        run=RunConfig(batch_size=32, checkpoint_every=350),
+    )

@@ -1,0 +1,45 @@
+"""What a user may say of an evaluation or a prediction, whatever its kind."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from sem3d.config import FilePath, StorageFolder, StoreAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What to evaluate, on what."""
+
+    run: Positional[str]
+    """Run folder, one of its checkpoint folders, or models:/NAME@ALIAS or models:/NAME/VERSION."""
+    root: Annotated[FilePath, tyro.conf.arg(name="data.root")] = ""
+    """Data to evaluate on; empty: those the run was trained on."""
+    batch_size: int = 8
+    """Items evaluated at a time; does not change the numbers."""
+    device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
+    """auto takes the GPU where this machine has one."""
+    split: Annotated[Literal["", "val", "test"], tyro.conf.arg(name="data.evaluation-split")] = ""
+    """Split of single objects to evaluate on; empty: that of the run."""
+    storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"
+    """Folder of the default MLflow store; registered models are kept there once fetched."""
+    tracking_uri: Annotated[StoreAddress, tyro.conf.arg(name="run.tracking-uri")] = ""
+    """MLflow server or store of registered models; empty: MLFLOW_TRACKING_URI, else a SQLite file in run.storage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionOptions:
+    """What to predict from, and with what."""
+
+    image: FilePath
+    """Picture of one object with an alpha channel."""
+    out: FilePath
+    """Where the result goes; its ending says how it is written."""
+    run: str = ""
+    """Run folder, one of its checkpoint folders, or a registered model; empty: the method's champion."""
+    storage: StorageFolder = "runs"
+    """Folder of the default MLflow store; registered models are kept there once fetched."""
+    tracking_uri: StoreAddress = ""
+    """MLflow server or store of registered models and predictions; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""

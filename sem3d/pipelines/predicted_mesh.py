@@ -1,0 +1,42 @@
+"""The mesh of the object in a picture, as a file, with a turntable of it in MLflow."""
+
+from pathlib import Path
+
+import torch
+
+from sem3d.datasets.objects.object_image import read_object_image, write_mesh
+from sem3d.evaluation.figures import reconstruction_sheet
+from sem3d.geometry.object_views import mirrored
+from sem3d.pipelines.options import PredictionOptions
+from sem3d.pipelines.trained_run import Outcome, TrainedRun
+from sem3d.rendering.shaded_views import clay_views
+from sem3d.tracking.prediction import record_prediction
+from sem3d.tracking.store import LockedStore
+
+TURNTABLE = {f"{15 * view} degrees": view for view in range(0, 24, 3)}
+"""Views of the 24 that the mesh is pictured from."""
+
+
+def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
+    """Reconstruct the object in a picture whose alpha channel is its mask; write the mesh (.obj, .ply or .glb).
+
+    The mesh is right-handed with y up, in the frame that the training data has for its class, about the origin, inside a cube of
+    side 1. Picture, mesh and turntable go to the MLflow experiment sem3d-predictions.
+    """
+    given, made = Path(options.image), Path(options.out)
+    image = torch.tensor(read_object_image(given))
+    store = LockedStore(Path(options.storage), options.tracking_uri)
+    method = run.build(with_data=False)
+    with torch.no_grad():
+        shape = method.meshes(image[None]).float()
+    vertices, faces = mirrored(shape, method.decoder.faces)
+    write_mesh(made, vertices[0].numpy(), faces.numpy())
+    around = clay_views(shape[0].numpy(), method.decoder.faces.numpy(), list(TURNTABLE.values()))
+    turntable = reconstruction_sheet([image.numpy()], [around], ["input", *TURNTABLE])
+    made_by = {"model": options.run, "weights": str(run.weights)}
+    return Outcome(
+        lines=[
+            f"mesh       {made} ({vertices.shape[1]} vertices, {len(faces)} faces)",
+            record_prediction(store, made_by, given, made, turntable),
+        ]
+    )

@@ -1,0 +1,14 @@
+"""The device of a plain process."""
+
+from typing import Literal
+
+import torch
+
+from sem3d.errors import UserError
+
+
+def chosen_device(device: Literal["auto", "cpu", "gpu"]) -> torch.device:
+    """Return the device that ``run.device`` means in a plain process. Raises :class:`UserError` without a GPU to take."""
+    if device == "gpu" and not torch.cuda.is_available():
+        raise UserError("run.device gpu: torch sees no GPU on this machine; leave it at auto, or choose cpu")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,0 +1,31 @@
+"""The register of generated worlds: data that stand in where a user has none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A kind of generated data."""
+
+    small: Callable[[], Any]
+    """Configuration that the laptop presets learn from; its type is the configuration of all such worlds."""
+    folder: Callable[[Path, Any], Path]
+    """Place of the data of a configuration in a storage folder."""
+    make: Callable[[Path, Any], str]
+    """Makes the data in that place unless they are there, and returns a line on them; Ray must be connected."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Leaves that training on it sets, where a method has them."""
+
+
+WORLDS = {"rooms": "sem3d.worlds.rooms.world:ROOMS", "shapes": "sem3d.worlds.shapes.world:SHAPES"}
+"""Worlds by the name that a method's data give as ``generated``."""
+
+
+def world(name: str) -> World:
+    """Return the world of that name."""
+    module, _, attribute = WORLDS[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,31 @@
+"""Renders of generated shapes as the world of methods that learn from single objects."""
+
+from pathlib import Path
+
+from sem3d.config import digest
+from sem3d.datasets.objects.render import RendersConfig, write_renders
+from sem3d.worlds.register import World
+from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
+
+
+def one_family() -> ShapesConfig:
+    """Return a hundred chairs."""
+    return ShapesConfig(kinds=("chair",))
+
+
+def renders_folder(storage: Path, config: ShapesConfig) -> Path:
+    """Return the place of the renders of these shapes."""
+    return storage / f"shapes-{digest(config)}" / "renders"
+
+
+def make_renders(folder: Path, config: ShapesConfig) -> str:
+    """Generate and render the shapes unless they are there."""
+    # PyTorch3D takes seconds to import, which rooms need not wait for.
+    from sem3d.rendering.shaded_views import shaded_views
+
+    renders = write_renders(write_shapes(folder.parent / "meshes", config), folder, RendersConfig(), shaded_views)
+    objects = sum(sum(splits.values()) for splits in renders.objects.values())
+    return f"{'found' if renders.reused else 'rendered'} {objects} objects: {folder}"
+
+
+SHAPES = World(small=one_family, folder=renders_folder, make=make_renders)
