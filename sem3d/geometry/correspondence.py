@@ -32,9 +32,11 @@ def match_pixels(
     It is kept if that pixel has depth and, by ``criterion``, that depth or that pixel's 3D point differs by less than
     ``threshold`` metres.
     """
+    # 1. surface points of the anchor (point 3) in the positive camera, and the pixels there that show them (match 2)
     points, anchor_pixels = unproject_valid(anchor_depth, anchor_intrinsics)
     moved = transform(positive_from_anchor, points)
     match, positive_pixels = _seen(moved, positive_depth, positive_intrinsics)
+    # 2. how far the predicted point lies from the observed one, metres (match)
     predicted = moved[match]
     z = positive_depth[positive_pixels[:, 1], positive_pixels[:, 0]].astype(np.float64)
     if criterion == "depth":
@@ -43,6 +45,7 @@ def match_pixels(
         focal, centre = positive_intrinsics[[0, 1], [0, 1]], positive_intrinsics[:2, 2]
         observed = np.concatenate([(positive_pixels - centre) / focal * z[:, None], z[:, None]], axis=1)
         error = np.linalg.norm(predicted - observed, axis=1)
+    # 3. matches below the threshold (close 2)
     close = error < threshold
     return anchor_pixels[match[close]], positive_pixels[close]
 
@@ -62,11 +65,14 @@ def match_voxels(
     ``"distance"``: one match at most a pixel, in row-major order: the nearest voxel less than ``threshold`` away from the
     pixel's 3D point.
     """
+    # 1. voxels in the camera frame (voxel 3)
     in_camera = transform(camera_from_world, voxel_positions)
     if criterion == "depth":
+        # 2. by voxel: its nearest pixel (seen 2), if z agrees
         voxel, pixels = _seen(in_camera, depth, intrinsics)
         close = np.abs(in_camera[voxel, 2] - depth[pixels[:, 1], pixels[:, 0]]) < threshold
         return voxel[close], pixels[close]
+    # 2. by pixel: its surface point (point 3) and the nearest voxel within the threshold (point), -1 for none
     points, pixels = unproject_valid(depth, intrinsics)
     voxel = _nearest_within(points, in_camera, threshold)
     return voxel[voxel >= 0], pixels[voxel >= 0]
@@ -98,8 +104,10 @@ def _seen(
     points: Float[np.ndarray, "point 3"], depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Int[np.ndarray, " seen"], Int[np.ndarray, "seen 2"]]:
     """Rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
+    # 1. image positions (point 2), and the points inside the image (row)
     positions, _ = project(points, intrinsics)
     row = np.flatnonzero(inside_image(positions, depth.shape))
+    # 2. their nearest pixels (row 2), and those with depth (seen 2)
     pixels = nearest_pixel(positions[row])
     has_depth = valid_depth(depth)[pixels[:, 1], pixels[:, 0]]
     return row[has_depth], pixels[has_depth]
@@ -112,16 +120,20 @@ def _nearest_within(
 
     Targets are hashed to cells twice as wide as the radius, so that a ball touches two cells along each axis.
     """
+    # 1. targets in ascending order of cell (target)
     keys = pack(voxel_indices(targets, 2 * radius))
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
+    # 2. lowest cell that the ball of each query touches (query 3)
     base = voxel_indices(queries - radius, 2 * radius)
     best = np.full(len(queries), radius**2)
     nearest = np.full(len(queries), -1, dtype=np.int64)
     for shift in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)):
+        # 3. the targets of two cells that follow one another along z are one run, `slot` to `end` (query)
         first = pack(base + np.array(shift, dtype=np.int32))
         slot, end = np.searchsorted(keys, first), np.searchsorted(keys, first + 1, side="right")
         query = np.flatnonzero(slot < end)
+        # 4. one target a query at a time, the closer one kept, until the runs are through (query)
         while len(query):
             target = order[slot[query]]
             distance = ((queries[query] - targets[target]) ** 2).sum(axis=1)

@@ -86,14 +86,17 @@ def _matched_points(
 ) -> tuple[Int64[np.ndarray, "frame frame"], Int64[np.ndarray, " frame"]]:
     """How many points of a have a neighbour in b, and how many points each frame has."""
     voxel_size, radius = config.cell, config.reach
+    # 1. down-sampled clouds, and their sizes (frame)
     thinned = (cloud[:: config.pixel_stride] for cloud in clouds)
     frames = [mean_per_voxel(cloud, voxel_size) if voxel_size else cloud for cloud in thinned]
     sizes = np.array([len(cloud) for cloud in frames], dtype=np.int64)
     matched = np.zeros((len(frames), len(frames)), dtype=np.int64)
     if sizes.sum() == 0:
         return matched, sizes
+    # 2. all points of the scene (point 3), and the frame of each (point)
     points = np.concatenate(frames)
     frame = np.repeat(np.arange(len(frames)), sizes)
+    # 3. slab by slab: frames near each point (row word), counted by the frame of the slab's own points (frame frame)
     for rows, own in _slabs(points[:, 0], radius):
         bits = frames_within(points[rows], frame[rows], radius)
         _add_counts(matched, frame[rows[own]], bits[own])
@@ -104,12 +107,15 @@ def _slabs(
     position: Float[np.ndarray, " point"], radius: float
 ) -> Iterator[tuple[Int[np.ndarray, " row"], Bool[np.ndarray, " row"]]]:
     """Rows of the points of one slab along x and of all their neighbours, in order; and which are the slab's own."""
+    # 1. points along x (point)
     order = np.argsort(position)
     ascending = position[order]
     for first in range(0, len(order), _SLAB_POINTS):
+        # 2. points of the slab and those within the radius on either side (row)
         last = min(first + _SLAB_POINTS, len(order))
         reach = np.searchsorted(ascending, (ascending[first] - 1.001 * radius, ascending[last - 1] + 1.001 * radius))
         rows = order[reach[0] : reach[1]]
+        # 3. which of them are the slab's (row), both in the order of the scene
         own = np.zeros(len(rows), dtype=np.bool_)
         own[first - reach[0] : last - reach[0]] = True
         in_frame_order = np.argsort(rows)
@@ -118,8 +124,11 @@ def _slabs(
 
 def _add_counts(matched: Int64[np.ndarray, "frame frame"], frame: Int[np.ndarray, " point"], bits: np.ndarray) -> None:
     """Adds to row a the number of points of frame a, in each column, whose bit is set; ``frame`` ascends."""
+    # 1. one byte a point and frame (point frame)
     flags = np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1, bitorder="little", count=len(matched))
+    # 2. sums over runs of one frame (run frame)
     first = np.flatnonzero(np.diff(frame, prepend=-1))
     start = np.union1d(first, np.arange(0, len(frame), 255))  # short enough for sums in eight bits
     partial = np.add.reduceat(flags, start, axis=0, dtype=np.uint8)
+    # 3. runs added to the row of their frame (frame frame)
     np.add.at(matched, frame[start], partial)

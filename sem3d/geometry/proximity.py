@@ -29,11 +29,15 @@ def frames_within(
     if len(points) == 0:
         return np.zeros((0, 1), dtype=np.uint64)
     points = points.astype(np.float64, copy=False)
+    # 1. frames known from whole cells alone (point word)
     found = _settle_whole_cells(points, frame, radius)
+    # 2. points in order of cell, then of frame (point)
     keys, strides = cell_keys(points, radius / _OPEN)
     order = np.argsort(keys * (int(frame.max()) + 1) + frame)
+    # 3. the rest by measured distances, in that order (point word)
     found = found[order]
     _settle_points(points[order], frame[order], keys[order], strides, radius, found)
+    # 4. back in the order of the caller (point word)
     unsorted = np.empty_like(found)
     unsorted[order] = found
     return unsorted
@@ -43,11 +47,14 @@ def _settle_whole_cells(
     points: Float[np.ndarray, "point 3"], frame: Int[np.ndarray, " point"], radius: float
 ) -> UInt64[np.ndarray, "point word"]:
     """Bits of the frames that have a point in a cell of which every part is within the radius of the point's whole cell."""
+    # 1. occupied cells in ascending order (cell), and the frames in each (cell word)
     keys, strides = cell_keys(points, radius / _SURE)
     order = np.argsort(keys, kind="stable")
     start = run_starts(keys[order])
     cells = keys[order][start]
     bits = _frames_of_runs(frame[order], start)
+    # 2. OR of the frames of all cells wholly within reach (cell word), one column (x, y) of the ball at a time: its cells
+    #    follow one another in `cells`
     rank = ranker(cells, strides)
     found = np.zeros_like(bits)
     for x, y in product(range(-_SURE, _SURE), repeat=2):
@@ -59,6 +66,7 @@ def _settle_whole_cells(
             for step in range(length.max()):
                 cell = np.flatnonzero(length > step)
                 found[cell] |= bits[first[cell] + step]
+    # 3. each point has the frames of its cell (point word)
     of_points = np.empty((len(points), bits.shape[1]), dtype=np.uint64)
     of_points[order] = np.repeat(found, np.diff(start, append=len(points)), axis=0)
     return of_points
@@ -73,12 +81,15 @@ def _settle_points(
     found: UInt64[np.ndarray, "point word"],
 ) -> None:
     """Sets the bits of ``found`` that only distances can tell; all arrays are sorted by cell, then by frame."""
+    # 1. cells as runs of points (cell), and the frames in each (cell word); groups are runs of one cell and frame (group),
+    #    `groups_before` the number of groups before each cell and word (cell word)
     start = run_starts(keys)
     size = np.diff(start, append=len(keys))
     cells, known = keys[start], np.append(keys[start], -1)
     cell_bits = bits = _frames_of_runs(frame, start)
     group = np.append(run_starts(keys * (int(frame.max()) + 1) + frame), len(keys))
     groups_before = np.cumsum(np.bitwise_count(bits), dtype=np.int64).reshape(bits.shape) - np.bitwise_count(bits)
+    # 2. where each point lies in its own cell (3 point), for bounds that need no other point
     within_cell = np.ascontiguousarray((points - points.min(axis=0)).T)
     within_cell -= np.floor(within_cell / (radius / _OPEN)) * (radius / _OPEN)  # rounds as cell_keys does; % may not
     x, y, z = np.ascontiguousarray(points.T)
@@ -87,24 +98,30 @@ def _settle_points(
     bits, groups_before, flat = bits.ravel(), groups_before.ravel(), found.reshape(-1)
     shell = -1
     for offset in _offsets_in_reach():
+        # 3. once a shell: frames that some point of the cell still lacks (cell word)
         if max(map(abs, offset)) > shell:
             shell = max(map(abs, offset))
             unsettled = ~np.bitwise_and.reduceat(found, start, axis=0)
+        # 4. occupied neighbours of all cells at this offset (cell), and words in which they may add a frame (row)
         neighbour_key = cells + sum(step * stride for step, stride in zip(offset, strides, strict=True))
         neighbour = rank(neighbour_key)
         cell = np.flatnonzero(known[neighbour] == neighbour_key)
         row, word = np.nonzero(cell_bits[neighbour[cell]] & unsettled[cell])
         there = neighbour[cell[row]] * words + word
+        # 5. every point of such a cell (pair), and the frames that it lacks and the neighbour has (pair)
         point, pair = expand_runs(start[cell[row]], size[cell[row]])
         slot = point * words + word[pair]
         mask = bits[there][pair] & ~flat[slot]
+        # 6. only points whose ball reaches the neighbour (live), one item a missing frame (item)
         live = np.flatnonzero(mask)
         live = live[_ball_reaches(within_cell, point[live], offset, radius)]
         item, bit = _single_bits(mask[live])
         item = live[item]
         point, slot, there = point[item], slot[item], there[pair[item]]
+        # 7. the neighbour's points of that frame, from `candidate` to `end` (item)
         nth = groups_before[there] + np.bitwise_count(bits[there] & (bit - _ONE))
         candidate, end = group[nth], group[nth + 1]
+        # 8. one candidate an item at a time, until one is close or none is left
         while len(point):
             squared = (x[point] - x[candidate]) ** 2 + (y[point] - y[candidate]) ** 2 + (z[point] - z[candidate]) ** 2
             close = squared <= radius * radius

@@ -45,12 +45,15 @@ def surface_voxels(corners: Float[np.ndarray, "face 3 3"], size: int) -> Bool[np
     Separating axes (Akenine-Möller 2001): the grid's axes by the range of candidates, the triangle's normal, and the nine
     products of its edges with the grid's axes; the normal goes first, for it rules out the most.
     """
+    # 1. axes that may separate a triangle from a voxel (face 10 3): nine products, then the normal
     edges = np.roll(corners, -1, axis=1) - corners
     crossed = np.cross(np.eye(3)[None, :, None], edges[:, None]).reshape(-1, 9, 3)
     axes = np.concatenate([crossed, np.cross(edges[:, 0], edges[:, 1])[:, None]], axis=1)
+    # 2. span of each triangle along its axes, widened by the half-width of a voxel (face 10)
     along = np.einsum("fac,fkc->fak", axes, corners)
     reach = np.abs(axes).sum(axis=2) * (0.5 + _TOLERANCE)
     low, high = along.min(axis=2) - reach, along.max(axis=2) + reach
+    # 3. candidates (pair 3) whose middle lies within the span on every axis (pair), the normal first, then the rest
     touched = np.zeros((size, size, size), dtype=bool)
     for face, voxel in _candidates(corners, size):
         for some in (slice(9, 10), slice(0, 9)):
@@ -74,15 +77,19 @@ def _candidates(
     corners: Float[np.ndarray, "face 3 3"], size: int
 ) -> Iterator[tuple[Int[np.ndarray, " pair"], Int[np.ndarray, "pair 3"]]]:
     """Faces beside the voxels of their bounding boxes, a bounded number of pairs at a time (a face is not divided)."""
+    # 1. lowest voxel and extent of each bounding box within the grid (face 3)
     first = np.clip(np.ceil(corners.min(axis=1) - _TOLERANCE) - 1, 0, size).astype(np.int64)
     last = np.clip(np.floor(corners.max(axis=1) + _TOLERANCE), -1, size - 1).astype(np.int64)
     extent = np.maximum(last - first + 1, 0)
+    # 2. cuts between faces, about `_PAIRS_AT_A_TIME` voxels apart (cut)
     end = np.cumsum(extent.prod(axis=1))
     cuts = np.unique(np.searchsorted(end, np.arange(0, end[-1] + _PAIRS_AT_A_TIME, _PAIRS_AT_A_TIME)))
     for start, stop in zip(cuts, np.append(cuts[1:], len(corners)), strict=True):
+        # 3. each face once a voxel of its box (pair), and the number of the voxel within the box (pair)
         count = extent[start:stop].prod(axis=1)
         face = np.repeat(np.arange(start, stop), count)
         rank = np.arange(len(face)) - np.repeat(np.cumsum(count) - count, count)
+        # 4. the number as x, y, z of the grid (pair 3)
         rows, columns = extent[face, 1], extent[face, 2]
         voxel = first[face] + np.stack([rank // (rows * columns), rank // columns % rows, rank % columns], axis=1)
         yield face, voxel
