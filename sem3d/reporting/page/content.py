@@ -99,3 +99,13 @@ class SweepReview:
     def comparisons(self) -> list[Comparison]:
         """Every arm against the first."""
         return compare_with_first(self.scores, self.arms)
+
+    @property
+    def seeds_by_cell(self) -> list[int]:
+        """Number of seeds of every arm and budget that has one."""
+        return [len(by_seed) for by_budget in self.scores.values() for by_seed in by_budget.values() if by_seed]
+
+    @property
+    def repeated(self) -> bool:
+        """Whether any arm and budget has more than one seed."""
+        return any(count > 1 for count in self.seeds_by_cell)

@@ -68,7 +68,7 @@ def _best_score(review: SweepReview) -> str:
 
 def cautions(review: SweepReview) -> list[str]:
     """How the numbers are to be read, in sentences: what the intervals cover, and what so few seeds can show."""
-    counts = [len(by_seed) for by_budget in review.scores.values() for by_seed in by_budget.values() if by_seed]
+    counts = review.seeds_by_cell
     comparisons = review.comparisons
     if not counts:
         return list(review.notes)
