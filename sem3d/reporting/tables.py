@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
+Table = tuple[list[dict[str, Cell]], list[str]]
+"""Rows by column, and the order of the columns."""
 MISSING = "–"
 
 
