@@ -1,6 +1,6 @@
 """MLflow, by its only doorway: one MLflow run a training run, whatever number of attempts it takes.
 
-The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`Tracking`), the driver closes it
+The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`MlflowTracker`), the driver closes it
 (:func:`close_run`). A retry or a resume finds the run by its ``sem3d.run`` tag and goes on in it.
 """
 
@@ -18,7 +18,6 @@ from sem3d.config import Experiment, flatten
 from sem3d.errors import UserError
 from sem3d.runs.progress import log_line
 from sem3d.runs.run_folder import CONFIG_NAME
-from sem3d.tracking.null_tracker import NoTracking
 from sem3d.tracking.spool import Spool, is_waiting
 from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
 
@@ -84,7 +83,7 @@ def _forget_old_ends(spool: Spool) -> None:
 
 def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
     """Writes all that still waits and sets the status: FINISHED, FAILED or KILLED; an absent server is no failure."""
-    tracking = Tracking(uri, run_id, run_folder)
+    tracking = MlflowTracker(uri, run_id, run_folder)
     tracking.status(status)
     tracking.flush()
     if not tracking.spool.is_empty():
@@ -98,10 +97,10 @@ def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
 def write_what_waits(tracking_uri: str, run_id: str, run_folder: Path) -> None:
     """Gives the store what it did not take while the run went on, if anything; a store that is still away is no failure."""
     if is_waiting(run_folder / SPOOL_NAME):
-        Tracking(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
+        MlflowTracker(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
 
 
-class Tracking(NoTracking):
+class MlflowTracker:
     """Process 0's writer to an MLflow run.
 
     Everything is put on disk first, into the spool of the run folder; a thread of its own gives it to the store in order
