@@ -58,17 +58,17 @@ def waiting(run_folder: Path) -> list[dict]:
     return [record for _, record in Spool(run_folder / SPOOL_NAME).waiting(1000)]
 
 
-def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Path, monkeypatch):
+def test_everything_waits_in_the_run_folder_while_the_store_is_unavailable(tmp_path: Path, monkeypatch):
     uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"weights")
 
-    def away(*arguments, **options):
+    def unavailable(*arguments, **options):
         raise ConnectionError("nobody there")
 
     tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowTracker, "_send", away)
+        patch.setattr(MlflowTracker, "_send", unavailable)
         tracking.metrics({"train/loss": 3.0}, 1)
         tracking.tags({"initial_weights": "new"})
         tracking.value("quarantine", {"bad": ["row 1"]})
@@ -77,7 +77,7 @@ def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Pa
         tracking.flush()
         close_run(uri, run_id, tmp_path / "mine", "FINISHED")
     weights.unlink()
-    assert "training goes on" in (tmp_path / "mine" / "progress.log").read_text()
+    assert "training continues" in (tmp_path / "mine" / "progress.log").read_text()
     assert [entry["kind"] for entry in waiting(tmp_path / "mine")] == [
         *["metrics", "tags", "value"],
         *["file", "file", "status"],

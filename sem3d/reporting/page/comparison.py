@@ -30,7 +30,7 @@ class Score:
 
     value: str
     seeds: str
-    """How many seeds it has, where that is not all of them."""
+    """Number of its seeds, where that is not all of them."""
     difference: Difference | None
 
 

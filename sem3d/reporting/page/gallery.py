@@ -43,7 +43,7 @@ class Gallery:
 
     shelves: tuple[Shelf, ...]
     left_out: str
-    """How many are not shown; empty where all are."""
+    """Number of those not shown; empty where all are."""
 
 
 def png_uri(picture: UInt8[np.ndarray, "height width 3"]) -> str:

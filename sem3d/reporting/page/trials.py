@@ -46,7 +46,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How many trials ended in one way."""
+    """Number of trials that ended in one way."""
 
     kind: str
     count: int
@@ -54,7 +54,7 @@ class End:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """How many trials there are, and how they ended."""
+    """Number of trials, and of each way to end."""
 
     trials: str
     kinds: tuple[End, ...]

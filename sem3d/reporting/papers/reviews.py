@@ -1,4 +1,4 @@
-"""What every paper's table asks of the sweeps beside it."""
+"""Questions that every paper's table asks of the sweeps beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
