@@ -1,4 +1,4 @@
-"""What frozen features already know: a linear and a nearest-neighbour classifier fitted to labelled pixels.
+"""Probes of frozen features: a linear and a nearest-neighbour classifier fitted to labelled pixels.
 
 The doorway of scikit-learn. Class 0 is ignored in training and by the score.
 """
@@ -49,7 +49,7 @@ def linear_probe(
     train_limit: int = 20_000,
     protocol: Protocol = "scannet",
 ) -> ProbeScore:
-    """Multinomial logistic regression (L2, C = 1) on features standardised by the training pixels.
+    """Fit multinomial logistic regression (L2, C = 1) on features standardised by the training pixels.
 
     Of more than ``train_limit`` labelled training pixels, that many are drawn by ``seed``. ``classes`` counts class 0.
     Raises :class:`UserError` if no training pixel is labelled or a feature is not finite.
@@ -70,7 +70,7 @@ def neighbour_probe(
     train_limit: int = 20_000,
     protocol: Protocol = "scannet",
 ) -> ProbeScore:
-    """Majority vote of the 20 nearest training pixels by cosine; arguments and errors as :func:`linear_probe`."""
+    """Take the majority vote of the 20 nearest training pixels by cosine; arguments and errors as :func:`linear_probe`."""
     train = _labelled_subset(train_features, train_labels, train_limit, seed)
     votes = KNeighborsClassifier(n_neighbors=min(NEIGHBOURS, len(train[1])))
     return _probe(make_pipeline(Normalizer(), votes), train, (test_features, test_labels), classes, protocol)
@@ -118,7 +118,7 @@ def _probe(
 
 
 def _fit(model: Pipeline, features: np.ndarray, labels: np.ndarray) -> bool:
-    """Fits and says whether the optimiser converged; other warnings pass on."""
+    """Fit, and return whether the optimiser converged; other warnings pass on."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)

@@ -1,4 +1,4 @@
-"""Which pixel of one view sees what a pixel of another view, or a voxel, shows (Pri3D, sections 3.1 and 3.2).
+"""Pixels of one view that see the same surface as a pixel of another view, or a voxel (Pri3D, sections 3.1 and 3.2).
 
 Two criteria: ``"distance"`` is the paper's, two surface points less than a threshold apart (2 cm); ``"depth"`` is that of
 the released code (Sekunde/Pri3D ``pretrain/pri3d/model/model.py``), predicted against observed depth (5 cm between views,
@@ -26,7 +26,7 @@ def match_pixels(
     threshold: float,
     criterion: Criterion,
 ) -> tuple[Int[np.ndarray, "match 2"], Int[np.ndarray, "match 2"]]:
-    """Anchor pixels (u, v) and the positive pixels that see the same surface point, in row-major order of the anchor.
+    """Return anchor pixels (u, v) and the positive pixels that see the same surface point, in row-major order of the anchor.
 
     Each anchor pixel with depth is back-projected, moved to the positive camera and projected to the nearest pixel there.
     It is kept if that pixel has depth and, by ``criterion``, that depth or that pixel's 3D point differs by less than
@@ -59,7 +59,7 @@ def match_voxels(
     threshold: float,
     criterion: Criterion,
 ) -> tuple[Int[np.ndarray, " match"], Int[np.ndarray, "match 2"]]:
-    """Rows of ``voxel_positions`` (world, metres) and the pixels (u, v) that show them.
+    """Return rows of ``voxel_positions`` (world, metres) and the pixels (u, v) that show them.
 
     ``"depth"``: one match at most a voxel, in order of voxels: its nearest pixel, if z differs by less than ``threshold``.
     ``"distance"``: one match at most a pixel, in row-major order: the nearest voxel less than ``threshold`` away from the
@@ -81,7 +81,7 @@ def match_voxels(
 def to_feature_grid(
     pixels: Int[np.ndarray, "match 2"], stride: int, grid_size: tuple[int, int]
 ) -> Int[np.ndarray, "match 2"]:
-    """Cell (column, row) of a feature grid of size (height, width) whose cell i covers pixels [stride i, stride (i + 1) - 1].
+    """Return cells (column, row) of a feature grid of size (height, width); cell i covers pixels [stride i, stride (i + 1) - 1].
 
     A pixel p lies at ``(p - (stride - 1) / 2) / stride`` on the grid and goes to the nearest cell, halves upwards, which is
     ``p // stride``; for stride 2 it is the released ``round((p - 0.5) / 2)``. Cells beyond the grid are clipped to it.
@@ -91,7 +91,7 @@ def to_feature_grid(
 
 
 def sample_matches(rng: np.random.Generator, available: int, number: int) -> Int[np.ndarray, " number"]:
-    """``number`` rows out of ``available`` matches, with repetition only where there are too few.
+    """Draw ``number`` rows out of ``available`` matches, with repetition only where there are too few.
 
     Raises ValueError when there is none.
     """
@@ -103,7 +103,7 @@ def sample_matches(rng: np.random.Generator, available: int, number: int) -> Int
 def _seen(
     points: Float[np.ndarray, "point 3"], depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Int[np.ndarray, " seen"], Int[np.ndarray, "seen 2"]]:
-    """Rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
+    """Return rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
     # 1. image positions (point 2), and the points inside the image (row)
     positions, _ = project(points, intrinsics)
     row = np.flatnonzero(inside_image(positions, depth.shape))
@@ -116,7 +116,7 @@ def _seen(
 def _nearest_within(
     queries: Float[np.ndarray, "query 3"], targets: Float[np.ndarray, "target 3"], radius: float
 ) -> Int[np.ndarray, " query"]:
-    """Row of the nearest target less than ``radius`` away, -1 where there is none.
+    """Return the row of the nearest target less than ``radius`` away, -1 where there is none.
 
     Targets are hashed to cells twice as wide as the radius, so that a ball touches two cells along each axis.
     """

@@ -21,7 +21,7 @@ _ONE = np.uint64(1)
 def frames_within(
     points: Float[np.ndarray, "point 3"], frame: Int[np.ndarray, " point"], radius: float
 ) -> UInt64[np.ndarray, "point word"]:
-    """Bit ``f % 64`` of word ``f // 64``: whether frame ``f`` has a point at most ``radius`` metres from this point.
+    """Return for each point the frames that have a point at most ``radius`` metres away: bit ``f % 64`` of word ``f // 64``.
 
     ``frame`` is the frame of each point, counted from 0; its own bit is always set. Squared distances are compared in
     float64. Raises ValueError where a point is not finite.
@@ -46,7 +46,7 @@ def frames_within(
 def _settle_whole_cells(
     points: Float[np.ndarray, "point 3"], frame: Int[np.ndarray, " point"], radius: float
 ) -> UInt64[np.ndarray, "point word"]:
-    """Bits of the frames that have a point in a cell of which every part is within the radius of the point's whole cell."""
+    """Return bits of the frames that have a point in a cell of which every part is within reach of the point's whole cell."""
     # 1. occupied cells in ascending order (cell), and the frames in each (cell word)
     keys, strides = cell_keys(points, radius / _SURE)
     order = np.argsort(keys, kind="stable")
@@ -80,7 +80,7 @@ def _settle_points(
     radius: float,
     found: UInt64[np.ndarray, "point word"],
 ) -> None:
-    """Sets the bits of ``found`` that only distances can tell; all arrays are sorted by cell, then by frame."""
+    """Set the bits of ``found`` that only distances can tell; all arrays are sorted by cell, then by frame."""
     # 1. cells as runs of points (cell), and the frames in each (cell word); groups are runs of one cell and frame (group),
     #    `groups_before` the number of groups before each cell and word (cell word)
     start = run_starts(keys)
@@ -132,20 +132,20 @@ def _settle_points(
 
 
 def _frames_of_runs(frame: Int[np.ndarray, " point"], start: Int[np.ndarray, " run"]) -> UInt64[np.ndarray, "run word"]:
-    """OR of the frames' bits over each run of points."""
+    """Return the OR of the frames' bits over each run of points."""
     word, bit = frame >> 6, _ONE << (frame & 63).astype(np.uint64)
     words = range(int(frame.max() >> 6) + 1)
     return np.stack([np.bitwise_or.reduceat(np.where(word == w, bit, np.uint64(0)), start) for w in words], axis=1)
 
 
 def _single_bits(mask: UInt64[np.ndarray, " item"]) -> tuple[Int[np.ndarray, " bit"], UInt64[np.ndarray, " bit"]]:
-    """Each set bit on its own, and the item that it came from."""
+    """Return each set bit on its own, and the item that it came from."""
     place = np.flatnonzero(np.unpackbits(mask.astype("<u8").view(np.uint8), bitorder="little").view(np.bool_))
     return place >> 6, _ONE << (place & 63).astype(np.uint64)
 
 
 def _offsets_in_reach() -> list[tuple[int, ...]]:
-    """Offsets between cells that can hold points within the radius of each other, shell by shell, nearest first."""
+    """Return offsets between cells that can hold points within the radius of each other, shell by shell, nearest first."""
     offsets = product(range(-_OPEN - 1, _OPEN + 2), repeat=3)
     in_reach = (o for o in offsets if sum(max(abs(step) - 1, 0) ** 2 for step in o) <= _OPEN**2)
     return sorted(in_reach, key=lambda o: (max(map(abs, o)), sum(step * step for step in o)))
@@ -154,7 +154,7 @@ def _offsets_in_reach() -> list[tuple[int, ...]]:
 def _ball_reaches(
     within_cell: Float[np.ndarray, "3 point"], row: Int[np.ndarray, " row"], offset: tuple[int, ...], radius: float
 ) -> Bool[np.ndarray, " row"]:
-    """Whether the balls around these points, given from their own cells' low corners, touch the cells at ``offset``."""
+    """Return whether the balls around these points, given from their own cells' low corners, touch the cells at ``offset``."""
     squared = np.zeros(len(row))
     for axis, step in enumerate(offset):
         if step:

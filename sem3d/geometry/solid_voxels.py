@@ -14,7 +14,7 @@ _PAIRS_AT_A_TIME = 1 << 16
 def solid_voxels(
     vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], size: int = 32
 ) -> Bool[np.ndarray, "{size} {size} {size}"]:
-    """Grid indexed [x, y, z] of a mesh in the object frame, of which the cube [-0.5, 0.5]³ is kept.
+    """Return the grid indexed [x, y, z] of a mesh in the object frame, of which the cube [-0.5, 0.5]³ is kept.
 
     A position ``p`` lies at ``p * (size - 1) + size / 2`` voxels, so the cube reaches from the middle of the first voxel to
     the middle of the last (SoftRas ``models.py``). A voxel is full if a face touches it, boundary included, or if no path
@@ -34,13 +34,13 @@ def solid_voxels(
 
 
 def fill_solid(surface: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
-    """All voxels except the empty ones that are connected, by faces, to the outside of the grid."""
+    """Return all voxels except the empty ones that are connected, by faces, to the outside of the grid."""
     regions, _ = ndimage.label(np.pad(~surface, 1, constant_values=True))
     return (regions != regions[0, 0, 0])[1:-1, 1:-1, 1:-1]
 
 
 def surface_voxels(corners: Float[np.ndarray, "face 3 3"], size: int) -> Bool[np.ndarray, "{size} {size} {size}"]:
-    """Voxels ``[i, i + 1]³`` of a grid that a triangle touches, corners in voxels; a triangle without area counts as its edges.
+    """Return voxels ``[i, i + 1]³`` that a triangle touches, corners in voxels; a triangle without area counts as its edges.
 
     Separating axes (Akenine-Möller 2001): the grid's axes by the range of candidates, the triangle's normal, and the nine
     products of its edges with the grid's axes; the normal goes first, for it rules out the most.
@@ -66,7 +66,7 @@ def surface_voxels(corners: Float[np.ndarray, "face 3 3"], size: int) -> Bool[np
 
 
 def to_dataset_axes(voxels: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "y x z"]:
-    """A grid indexed [x, y, z] of the object frame in the order of the NMR ``_voxels.npz``: [y, x, reversed z].
+    """Return a grid indexed [x, y, z] of the object frame in the order of the NMR ``_voxels.npz``: [y, x, reversed z].
 
     SoftRas ``models.py``, ``evaluate_iou``; the reversal undoes the object frame's left hand.
     """
@@ -76,7 +76,7 @@ def to_dataset_axes(voxels: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "y x 
 def _candidates(
     corners: Float[np.ndarray, "face 3 3"], size: int
 ) -> Iterator[tuple[Int[np.ndarray, " pair"], Int[np.ndarray, "pair 3"]]]:
-    """Faces beside the voxels of their bounding boxes, a bounded number of pairs at a time (a face is not divided)."""
+    """Yield faces beside the voxels of their bounding boxes, a bounded number of pairs at a time (a face is not divided)."""
     # 1. lowest voxel and extent of each bounding box within the grid (face 3)
     first = np.clip(np.ceil(corners.min(axis=1) - _TOLERANCE) - 1, 0, size).astype(np.int64)
     last = np.clip(np.floor(corners.max(axis=1) + _TOLERANCE), -1, size - 1).astype(np.int64)

@@ -21,7 +21,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._NormBase):
     def forward(
         self, features: Float[Tensor, "voxel dim"] | Float[Tensor, "batch dim height width"]
     ) -> Float[Tensor, "..."]:
-        """Normalised features, by batch statistics in training and by running ones in evaluation."""
+        """Normalise features, by batch statistics in training and by running ones in evaluation."""
         self._check_input_dim(features)
         use_batch = self.training or self.running_mean is None
         workers = _workers() if self.training else 1
@@ -49,7 +49,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._NormBase):
             raise ValueError(f"expected (voxel, {self.num_features}) or (batch, {self.num_features}, height, width)")
 
     def _next_momentum(self) -> float:
-        """Weight of this batch in the running statistics; counts the batch."""
+        """Count the batch, and return its weight in the running statistics."""
         if not self.track_running_stats:
             return 0.0
         self.num_batches_tracked.add_(1)
@@ -110,7 +110,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def with_global_batch_norm(module: nn.Module) -> nn.Module:
-    """``module`` with every BatchNorm1d and BatchNorm2d replaced, in place, by one that keeps its tensors and settings."""
+    """Replace every BatchNorm1d and BatchNorm2d of ``module``, in place, by one that keeps its tensors and settings."""
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         norm = GlobalBatchNorm(
             module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
@@ -144,5 +144,5 @@ def _all_but_channels(values: Tensor) -> list[int]:
 
 
 def _on_channels(row: Tensor, like: Tensor) -> Tensor:
-    """A row of one number a channel, shaped to meet ``like``."""
+    """Return a row of one number a channel, shaped to meet ``like``."""
     return row.view(1, -1, *[1] * (like.dim() - 2))

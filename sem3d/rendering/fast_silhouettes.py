@@ -33,7 +33,7 @@ class _Offsets(NamedTuple):
 def fast_silhouettes(
     vertices: Float[Tensor, "batch vertex 3"], faces: Int[Tensor, "face 3"], *, size: int, sigma: float
 ) -> Float[Tensor, "batch {size} {size}"]:
-    """See :func:`sem3d.rendering.soft_silhouettes`. Memory grows with the faces by some 20 numbers each, and no further."""
+    """Compute :func:`sem3d.rendering.soft_silhouettes`. Memory grows with the faces by some 20 numbers each, and no further."""
     vertices = vertices.to(torch.promote_types(vertices.dtype, torch.float32))
     finite = vertices.detach().mul(0).sum((1, 2))
     return _SoftSilhouettes.apply(vertices, faces.long(), size, sigma) + finite[:, None, None]
@@ -73,7 +73,7 @@ class _SoftSilhouettes(torch.autograd.Function):
 
 
 def _offsets(seen: Faces, strips: Strips, size: int) -> _Offsets:
-    """Where each pixel of each strip lies to the three edges of its face."""
+    """Return the place of each pixel of each strip relative to the three edges of its face."""
     # 1. the numbers of each strip's face (3 strip)
     x, y, along_x, along_y, half_length = (
         part.index_select(1, strips.face) for part in (seen.x, seen.y, seen.along_x, seen.along_y, seen.half_length)
@@ -94,7 +94,7 @@ def _offsets(seen: Faces, strips: Strips, size: int) -> _Offsets:
 
 
 def _logits(offsets: _Offsets, strips: Strips, sigma: float) -> tuple[Tensor, Tensor]:
-    """``± d² / sigma`` of each pixel of each strip, and whether the face reaches it: both (step, strip)."""
+    """Return ``± d² / sigma`` of each pixel of each strip, and whether the face reaches it: both (step, strip)."""
     inside = _least(offsets.across) > 0
     logits = _least(offsets.squares).div_(sigma)
     step = torch.arange(STRIP, device=logits.device)[:, None]
@@ -103,7 +103,7 @@ def _logits(offsets: _Offsets, strips: Strips, sigma: float) -> tuple[Tensor, Te
 
 
 def _pull_edges(seen: Faces, strips: Strips, offsets: _Offsets, pull: Tensor, grad_x: Tensor, grad_y: Tensor) -> None:
-    """Adds ``pull * (pixel - nearest boundary point)`` to the ends of the nearest edge, shared out by the point's position."""
+    """Add ``pull * (pixel - nearest boundary point)`` to the ends of the nearest edge, shared out by the point's position."""
     # 1. the pull goes to the nearest edge only (3 step strip)
     first, second, third = offsets.squares
     to_third = torch.where(third < torch.minimum(first, second), pull, 0)

@@ -1,4 +1,4 @@
-"""Which pixels each face of a mesh can reach, cut into strips of ``STRIP`` pixels of one row.
+"""Pixels that each face of a mesh can reach, cut into strips of ``STRIP`` pixels of one row.
 
 Strips keep the work per face proportional to its dilated bounding box, in tensors without ragged ends.
 """
@@ -50,7 +50,7 @@ class Strips(NamedTuple):
 def visible_faces(
     vertices: Float[Tensor, "batch vertex 3"], faces: Int[Tensor, "face 3"], size: int, reach: float
 ) -> Faces:
-    """Faces of all images that lie in front of the camera, have area and come within ``reach`` (NDC) of a pixel centre."""
+    """Return faces of all images that lie in front of the camera, have area and come within ``reach`` (NDC) of a pixel centre."""
     batch, count = vertices.shape[:2]
     # 1. corners of the faces of all images (3 face), and twice the signed area (face)
     vertex = (faces.T[:, None] + torch.arange(batch, device=faces.device)[:, None] * count).flatten(1)
@@ -83,13 +83,13 @@ def visible_faces(
 
 
 def _span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """First pixel, and the one behind the last, whose centre ``2 i + 1`` lies in [low, high]."""
+    """Return the first pixel, and the one behind the last, whose centre ``2 i + 1`` lies in [low, high]."""
     first, last = ((low - 1) / 2).ceil().clamp(0, size), ((high - 1) / 2).floor().clamp(-1, size - 1)
     return first.nan_to_num(0).long(), last.nan_to_num(-1).long() + 1
 
 
 def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
-    """All strips, in chunks of bounded size."""
+    """Yield all strips, in chunks of bounded size."""
     # 1. strips a row of each face, and the number of strips until its end (face)
     pieces = (seen.columns + STRIP - 1) // STRIP
     end = (pieces * seen.rows).cumsum(0)
@@ -117,5 +117,5 @@ def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
 
 
 def pixels_of(strips: Strips) -> Int[Tensor, " pixel"]:
-    """Index of every pixel of every strip; beyond a strip's width it may name others, up to ``STRIP`` behind the last."""
+    """Return the index of each pixel of every strip; beyond a strip's width it may name others, up to ``STRIP`` past the last."""
     return (torch.arange(STRIP, device=strips.pixel.device)[:, None] + strips.pixel).flatten()

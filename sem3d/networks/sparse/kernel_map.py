@@ -31,7 +31,7 @@ class PairBlock:
     by_target: Int32[Tensor, " pair"]
     """Pair numbers sorted by output row and then by offset."""
     target_starts: Int32[Tensor, " row_plus_one"]
-    """Where each output row begins in ``by_target``; the last entry is the number of pairs."""
+    """Beginning of each output row in ``by_target``; the last entry is the number of pairs."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class KernelMap:
 
 
 def submanifold_map(index: VoxelIndex, kernel_size: int, block_rows: int) -> KernelMap:
-    """Map of an odd kernel from a set of voxels onto the same set (Graham et al., arXiv 1711.10275)."""
+    """Return the map of an odd kernel from a set of voxels onto the same set (Graham et al., arXiv 1711.10275)."""
     table = neighbour_table(index, kernel_size)
     voxels = len(index.keys)
     kernel_map = KernelMap(_blocks(table, voxels, block_rows), voxels, voxels, len(table), len(table) // 2)
@@ -62,7 +62,7 @@ def submanifold_map(index: VoxelIndex, kernel_size: int, block_rows: int) -> Ker
 def strided_map(
     fine: Int32[Tensor, "fine 4"], stride: int, parents: Int64[Tensor, " fine"], coarse: int, block_rows: int
 ) -> KernelMap:
-    """Map of the 2 x 2 x 2 kernel from voxels of ``stride`` onto the ``coarse`` voxels that hold them.
+    """Return the map of the 2 x 2 x 2 kernel from voxels of ``stride`` onto the ``coarse`` voxels that hold them.
 
     ``reverse`` of it is the map of the transposed kernel.
     """
@@ -83,7 +83,7 @@ def strided_map(
 
 
 def neighbour_table(index: VoxelIndex, kernel_size: int) -> Int32[Tensor, "offset voxel"]:
-    """Row of the neighbour of each voxel at each offset; the number of voxels where there is none, and at the centre.
+    """Return the row of the neighbour of each voxel at each offset; the number of voxels where there is none, and at the centre.
 
     One search finds the first voxel of a column of the kernel; the rest of the column follows it in key order. Half of the
     columns are searched, the others mirror them.
@@ -119,7 +119,7 @@ def neighbour_table(index: VoxelIndex, kernel_size: int) -> Int32[Tensor, "offse
 
 
 def _in_row_order(table: Int32[Tensor, "offset voxel"], rows: Int64[Tensor, " voxel"]) -> Int32[Tensor, "offset voxel"]:
-    """The table of key places as a table of rows."""
+    """Return the table of key places as a table of rows."""
     voxels = len(rows)
     place_of_row = torch.empty_like(rows)
     place_of_row[rows] = torch.arange(voxels, device=rows.device)
@@ -129,7 +129,7 @@ def _in_row_order(table: Int32[Tensor, "offset voxel"], rows: Int64[Tensor, " vo
 
 
 def _blocks(table: Int32[Tensor, "offset row"], inputs: int, block_rows: int) -> list[PairBlock]:
-    """Pairs of a neighbour table whose entry ``inputs`` means none."""
+    """Return pairs of a neighbour table whose entry ``inputs`` means none."""
     rows = table.shape[1]
     return [
         _block(table[:, start : start + block_rows], inputs, start, min(start + block_rows, rows))
