@@ -1,4 +1,4 @@
-"""Looks at everything a run needs and says what mends it: ``python -m jobs.doctor [--data.root DIR] [--storage DIR] ...``.
+"""Looks at everything a run needs and says what fixes it: ``python -m jobs.doctor [--data.root DIR] [--storage DIR] ...``.
 
 Exit code 0 if nothing FAILs, 1 otherwise. It reads its arguments without tyro, which may be among what is missing.
 """
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def checks(words: argparse.Namespace) -> dict[str, Check]:
-    """All that is looked at, in the order of the report."""
+    """All that is checked, in the order of the report."""
     address = words.address or os.environ.get("RAY_ADDRESS", "") or os.environ.get("RAY_API_SERVER_ADDRESS", "")
     return {
         "python": python_version,
@@ -65,9 +65,9 @@ def checks(words: argparse.Namespace) -> dict[str, Check]:
 
 
 def lines(finding: Finding) -> str:
-    """A finding for people; what mends it stands below."""
+    """A finding for people; what fixes it stands below."""
     text = f"{finding.level:<5}{finding.part:<{COLUMN}} {finding.found}"
-    return text + (f"\n{'':<{5 + COLUMN}} -> {finding.mend}" if finding.mend else "")
+    return text + (f"\n{'':<{5 + COLUMN}} -> {finding.fix}" if finding.fix else "")
 
 
 def examine(arguments: Sequence[str]) -> int:

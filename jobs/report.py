@@ -15,10 +15,9 @@ from tyro.conf import Positional
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place
-from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.errors import UserError
-from sem3d.reporting.page import SweepReview, headline
-from sem3d.reporting.papers.ssr import ssr_table
+from sem3d.reporting.page import headline
+from sem3d.reporting.papers.ssr import published_table
 from sem3d.reporting.tables import format_table
 from sem3d.sweeps.delivery import deliver
 from sem3d.sweeps.publish import publish
@@ -45,7 +44,7 @@ def main() -> None:
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
     if config.published:
         reviews = [read_review(place(sweep)) for sweep in config.sweeps]
-        print(format_table(*ssr_table(ssr_scores(reviews), data_of(reviews))))
+        print(format_table(*published_table(reviews)))
         return
     if len(config.sweeps) != 1:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
@@ -59,29 +58,6 @@ def main() -> None:
     out = place(config.out) if config.out else sweep / REPORT_FOLDER
     review = write_report(sweep, out)
     print(f"{headline(review)}\nreport     {out / PAGE}")
-
-
-def ssr_scores(reviews: list[SweepReview]) -> dict[tuple[str, float], dict[str, list[float]]]:
-    """Scores over seeds by arm and budget, then by class; raises :class:`UserError` for sweeps of something else."""
-    names = {synset: name for name, synset in SYNSETS.items()}
-    found: dict[tuple[str, float], dict[str, list[float]]] = {}
-    for review in reviews:
-        if review.space != "ssr":
-            raise UserError(f"{review.name} is a sweep of {review.space}: --published knows the table of ssr")
-        category = str(review.shared_settings.get("data.category", "chair"))
-        for arm, by_budget in review.scores.items():
-            for budget, by_seed in by_budget.items():
-                scores = found.setdefault((arm, budget), {})
-                if names.get(category, category) in scores:
-                    raise UserError(f"two sweeps have {arm} on {names.get(category, category)}: name one sweep a class")
-                scores[names.get(category, category)] = list(by_seed.values())
-    return found
-
-
-def data_of(reviews: list[SweepReview]) -> str:
-    """The folders that sweeps learnt from, each by its own name and that of the folder it lies in."""
-    roots = {Path(str(review.shared_settings.get("data.root", "unknown"))) for review in reviews}
-    return ", ".join(sorted(f"{root.parent.name}/{root.name}" for root in roots))
 
 
 if __name__ == "__main__":

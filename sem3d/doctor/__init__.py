@@ -1,4 +1,4 @@
-"""What has to be well before a run starts; each part is looked at on its own and says what mends it.
+"""Checks of everything that a run needs, before it starts; each part is checked on its own and names its fix.
 
-Nothing here needs a package beyond Python's own until it is looked at, because a missing package is one of the things found.
+Nothing here needs a package beyond Python's own until it is checked, because a missing package is one of the things found.
 """

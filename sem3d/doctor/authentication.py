@@ -1,4 +1,4 @@
-"""Ray's token: whether server and client would agree about it."""
+"""Ray's token, about which server and client must agree."""
 
 import os
 import stat
@@ -11,12 +11,12 @@ NEW_TOKEN = f"ray get-auth-token --generate >/dev/null; export {MODE}=token    #
 
 
 def default_token_file() -> Path:
-    """Where Ray keeps its token unless told otherwise."""
+    """Return the file in which Ray keeps its token unless told otherwise."""
     return Path.home() / ".ray" / "auth_token"
 
 
 def token_source() -> tuple[str, str]:
-    """Where Ray would take its token from, and the token; both empty if there is none."""
+    """Return the place from which Ray would take its token, and the token; both empty if there is none."""
     if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
         return "RAY_AUTH_TOKEN", token
     named = os.environ.get("RAY_AUTH_TOKEN_PATH", "")
@@ -29,7 +29,7 @@ def token_source() -> tuple[str, str]:
 
 
 def authentication() -> list[Finding]:
-    """Mode and token, and whether commands would agree about them."""
+    """Check mode and token, and that commands would agree about them."""
     mode, (source, _) = os.environ.get(MODE), token_source()
     if mode is None and source:
         found = (
@@ -46,8 +46,8 @@ def authentication() -> list[Finding]:
     named = os.environ.get("RAY_AUTH_TOKEN_PATH", "")
     if not source:
         where = named or str(default_token_file())
-        mend = f"copy the cluster's token to {where}, or for a new cluster: {NEW_TOKEN}"
-        return [Finding("Ray token", "FAIL", f"{MODE}=token, but no token in {where}", mend)]
+        fix = f"copy the cluster's token to {where}, or for a new cluster: {NEW_TOKEN}"
+        return [Finding("Ray token", "FAIL", f"{MODE}=token, but no token in {where}", fix)]
     path = Path(source)
     if path.is_file() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return [Finding("Ray token", "warn", f"{source} can be read by others", f"chmod 600 {source}")]

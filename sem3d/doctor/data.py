@@ -1,4 +1,4 @@
-"""The scans: is their layout known, is there an index of them, and what was left out."""
+"""The scans: their layout, their indexes, and the samples that were left out."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from sem3d.errors import UserError
 
 
 def data(root: str, storage: str) -> list[Finding]:
-    """Layout and indexes of the scans in ``root``; indexes are looked for in ``storage``."""
+    """Check layout and indexes of the scans in ``root``; indexes are those in ``storage``."""
     try:
         from sem3d.datasets.scans.index import read_index_json
         from sem3d.datasets.scans.layouts import detect_layout
     except ImportError as error:
-        mend = "bash -e jobs/setup.sh && . .venv/bin/activate"
-        return [Finding("data", "FAIL", f"cannot be looked at: {error}", mend)]
+        fix = "bash -e jobs/setup.sh && . .venv/bin/activate"
+        return [Finding("data", "FAIL", f"cannot be checked: {error}", fix)]
     if not root:
-        return [Finding("data", "ok", "not looked at: no --data.root")]
+        return [Finding("data", "ok", "not checked: no --data.root")]
     path = Path(root).expanduser().resolve()
     if not path.is_dir():
         return [Finding("data", "FAIL", f"no folder {path}", "name the folder of scans with --data.root, or mount it")]
@@ -24,18 +24,18 @@ def data(root: str, storage: str) -> list[Finding]:
             return [index(path)]
         layout = Finding("data", "ok", f"{path} has layout {detect_layout(path)}")
     except UserError as error:
-        mend = "name the folder above the scenes, or prepare with --layout; the README lists the layouts"
-        return [Finding("data", "FAIL", str(error), mend)]
+        fix = "name the folder above the scenes, or prepare with --layout; the README lists the layouts"
+        return [Finding("data", "FAIL", str(error), fix)]
     folders = sorted(Path(storage).expanduser().resolve().glob("index/*/index.json"))
     of_these = [file.parent for file in folders if (read_index_json(file.parent) or {}).get("root") == str(path)]
     if not of_these:
-        mend = f"python -m jobs.prepare scans {path} --storage {storage}    # or training does it when it starts"
-        return [layout, Finding("index", "warn", f"no index of {path} in {storage}", mend)]
+        fix = f"python -m jobs.prepare scans {path} --storage {storage}    # or training does it when it starts"
+        return [layout, Finding("index", "warn", f"no index of {path} in {storage}", fix)]
     return [layout, *(index(folder) for folder in of_these)]
 
 
 def index(folder: Path) -> Finding:
-    """Whether an index loads, and its counts."""
+    """Check that an index loads, and report its counts."""
     from sem3d.datasets.quarantine import QuarantineReport
     from sem3d.datasets.scans.index import load_index
 

@@ -1,4 +1,4 @@
-"""One line of a health report, and looking at several things at once without ever waiting for one that hangs."""
+"""One line of a health report, and several checks at once without ever waiting for one that hangs."""
 
 import queue
 import threading
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 SECONDS_FOR_ALL = 17.0
-BUSY = "look again when the machine is less busy"
+BUSY = "check again when the machine is less busy"
 Level = Literal["ok", "warn", "FAIL"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found."""
+    """The result of one check."""
 
     part: str
-    """What was looked at, in a word or two."""
+    """The part that was checked, in a word or two."""
     level: Level
     found: str
-    mend: str = ""
-    """The command or setting that mends it; empty where it is well."""
+    fix: str = ""
+    """The command or setting that fixes it; empty where nothing is wrong."""
 
 
 Check = Callable[[], list[Finding]]
 
 
 def look(checks: dict[str, Check], seconds: float = SECONDS_FOR_ALL) -> Iterator[Finding]:
-    """Findings of all checks, in their order, each as soon as it and those before it are there.
+    """Yield the findings of all checks, in their order, each as soon as it and those before it are there.
 
     The checks run side by side in threads that nobody waits for past ``seconds``: one that hangs becomes a warning, one that
     raises becomes a failure.
@@ -49,4 +49,4 @@ def _answer(name: str, check: Check, answer: "queue.SimpleQueue[list[Finding]]")
         answer.put(check())
     except Exception as error:
         line = (str(error) or type(error).__name__).splitlines()[0]
-        answer.put([Finding(name, "FAIL", f"could not be looked at: {type(error).__name__}: {line}")])
+        answer.put([Finding(name, "FAIL", f"could not be checked: {type(error).__name__}: {line}")])

@@ -1,26 +1,18 @@
-"""Versions, and whether what is compiled fits what it is linked to."""
+"""Versions as the project requires them, and compiled packages that must fit each other."""
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 from sem3d.doctor.finding import BUSY, Finding, Level
 
 PYTHONS = ((3, 11), (3, 13))
-WANTED = {
-    "torch": ("2.12", "2.13", "the only PyTorch3D wheel is linked against it"),
-    "torchvision": ("0.27", "0.28", "it goes with torch 2.12"),
-    "easypytorch3d": ("0.7.9", "0.8", ""),
-    "ray": ("2.60", "2.61", "tested with it; before 2.56 its job server could be misused"),
-    "mlflow": ("3.17.2", "4", "before 3.17 it loaded models that it should not trust"),
-}
-"""Lowest version, first version that is too new, and why."""
 INSTALL = "bash -e jobs/setup.sh && . .venv/bin/activate"
 BUILD = "rm -r ~/.cache/sem3d/minkowski .venv/.sem3d-ready; bash -e jobs/setup.sh"
 DRIVER = (
@@ -31,7 +23,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 def python_version() -> list[Finding]:
-    """The interpreter itself."""
+    """Check the interpreter itself."""
     low, high = PYTHONS
     fits = low <= sys.version_info[:2] < high
     found = f"{'.'.join(str(part) for part in sys.version_info[:3])} at {sys.executable}"
@@ -39,30 +31,34 @@ def python_version() -> list[Finding]:
 
 
 def package_versions() -> list[Finding]:
-    """Versions as installed, without importing anything."""
-    findings = []
-    for name, (low, high, why) in WANTED.items():
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            findings.append(Finding(name, "FAIL", "not installed", INSTALL))
-            continue
-        fits = numbers(low) <= numbers(found) < numbers(high)
-        reason = f", not {low} <= version < {high}" + (f": {why}" if why else "")
-        findings.append(
-            Finding(name, "ok" if fits else "FAIL", found + ("" if fits else reason), "" if fits else INSTALL)
-        )
-    return findings
+    """Check installed versions against those that the project requires, without importing anything that is checked."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return [Finding("packaging", "FAIL", "not installed, so no version can be checked", INSTALL)]
+    try:
+        lines = requires("sem3d") or []
+    except PackageNotFoundError:
+        return [Finding("versions", "warn", "not checked: sem3d itself is not installed in this Python", INSTALL)]
+    asked = [Requirement(line) for line in lines]
+    asked = [each for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})]
+    wrong = [found for each in asked if (found := misfit(each.name, str(each.specifier), each.specifier.contains))]
+    return wrong or [Finding("versions", "ok", f"{len(asked)} packages are as pyproject.toml requires")]
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The numbers that a version begins with: (2, 12, 1) for ``2.12.1+cu130``."""
-    begin = re.match(r"\d+(\.\d+)*", text)
-    return tuple(int(part) for part in begin.group().split(".")) if begin else ()
+def misfit(name: str, wanted: str, fits: Callable[..., bool]) -> Finding | None:
+    """Return the finding of a package that is absent or whose version does not fit; None where it does."""
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return Finding(name, "FAIL", "not installed", INSTALL)
+    if fits(found, prereleases=True):
+        return None
+    return Finding(name, "FAIL", f"{found}, not {wanted}", INSTALL)
 
 
 def compiled_packages() -> list[Finding]:
-    """Whether the compiled packages load and compute together, and the GPUs that torch sees."""
+    """Check that the compiled packages load and compute together, and the GPUs that torch sees."""
     answers = probe(["torch", "torchvision", "pytorch3d", "minkowski", "gpus"])
     gpus, (level, found) = answers.pop("gpus"), answers.pop("minkowski")
     findings = [finding(f"{stage} runs", *answer, INSTALL) for stage, answer in answers.items()]
@@ -73,17 +69,17 @@ def compiled_packages() -> list[Finding]:
 
 
 def services() -> list[Finding]:
-    """Whether Ray and MLflow import."""
+    """Check that Ray and MLflow import."""
     return [finding("Ray, MLflow", *probe(["services"])["services"], INSTALL)]
 
 
-def finding(part: str, level: Level, found: Any, mend: str) -> Finding:
-    """A finding of a probe, which is mended by ``mend`` if it FAILs and by patience if it had no time."""
-    return Finding(part, level, str(found), {"ok": "", "warn": BUSY, "FAIL": mend}[level])
+def finding(part: str, level: Level, found: Any, fix: str) -> Finding:
+    """Return the finding of a probe; ``fix`` is for one that FAILs, one that had no time is checked again."""
+    return Finding(part, level, str(found), {"ok": "", "warn": BUSY, "FAIL": fix}[level])
 
 
 def gpu_finding(level: Level, found: Any) -> Finding:
-    """GPUs of torch, as the probe ``found`` them, beside those of the driver, which should be the same ones."""
+    """Check the GPUs of torch, as the probe ``found`` them, against those of the driver, which should be the same ones."""
     driver = driver_gpus()
     if level != "ok":
         return finding("GPUs", level, f"torch: {found}", DRIVER if driver else INSTALL)
@@ -96,13 +92,13 @@ def gpu_finding(level: Level, found: Any) -> Finding:
     if driver:
         seen = ", ".join(f"{name} (driver {number})" for name, number in driver)
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-        mend = "unset CUDA_VISIBLE_DEVICES" if hidden else DRIVER
-        return Finding("GPUs", "FAIL", f"nvidia-smi sees {seen}, torch for CUDA {found['cuda']} sees none", mend)
+        fix = "unset CUDA_VISIBLE_DEVICES" if hidden else DRIVER
+        return Finding("GPUs", "FAIL", f"nvidia-smi sees {seen}, torch for CUDA {found['cuda']} sees none", fix)
     return Finding("GPUs", "ok", "none: training uses CPUs here")
 
 
 def driver_gpus() -> list[tuple[str, str]]:
-    """Name and driver version of each GPU that ``nvidia-smi`` lists; empty where there is none."""
+    """Return name and driver version of each GPU that ``nvidia-smi`` lists; empty where there is none."""
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=8)
@@ -113,7 +109,7 @@ def driver_gpus() -> list[tuple[str, str]]:
 
 
 def probe(stages: list[str], **variables: str) -> dict[str, tuple[Level, Any]]:
-    """For each stage of :mod:`sem3d.doctor.probe` how it went, and what it found.
+    """Run stages of :mod:`sem3d.doctor.probe`; return the level and the result of each.
 
     A stage that ends the process FAILs by name, and the stages after it are run in another process. Stages that had no time
     are only warned of. ``variables`` are added to the environment.

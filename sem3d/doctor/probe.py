@@ -1,4 +1,4 @@
-"""Imports and uses compiled packages, in a process of its own: ``python -m sem3d.doctor.probe STAGE ...``.
+"""Imports and uses of compiled packages, in a process of its own: ``python -m sem3d.doctor.probe STAGE ...``.
 
 Prints one JSON line a stage, ``{"stage": ..., "ok": true, "found": ...}``. A package that is built for other libraries can
 end the process without a word; whoever reads the lines sees which stage it was.
@@ -13,21 +13,21 @@ from typing import Any
 
 
 def torch() -> str:
-    """Imports torch and computes with it."""
+    """Import torch and compute with it."""
     module = importlib.import_module("torch")
     assert float(module.ones(2, 2).matmul(module.ones(2, 1)).sum()) == 4.0
     return f"{module.__version__}, built for CUDA {module.version.cuda or 'none'}"
 
 
 def torchvision() -> str:
-    """Imports torchvision and calls a compiled operator of it."""
+    """Import torchvision and call a compiled operator of it."""
     module, boxes = importlib.import_module("torchvision"), importlib.import_module("torch").ones(1, 4)
     assert len(module.ops.nms(boxes, boxes[:, 0], 0.5)) == 1
     return f"{module.__version__}, its operators run"
 
 
 def pytorch3d() -> str:
-    """Imports PyTorch3D and calls its compiled nearest neighbours."""
+    """Import PyTorch3D and call its compiled nearest neighbours."""
     module, points = importlib.import_module("pytorch3d"), importlib.import_module("torch").rand(1, 8, 3)
     importlib.import_module("pytorch3d._C")
     found = importlib.import_module("pytorch3d.ops").knn_points(points, points)
@@ -36,7 +36,7 @@ def pytorch3d() -> str:
 
 
 def minkowski() -> str:
-    """Convolves three voxels with MinkowskiEngine, by the project's own doorway to it."""
+    """Convolve three voxels with MinkowskiEngine, by the project's own doorway to it."""
     backend = importlib.import_module("sem3d.networks.sparse.minkowski_backend")
     sparse, torch_ = importlib.import_module("sem3d.networks.sparse"), importlib.import_module("torch")
     if backend.engine() is None:
@@ -49,7 +49,7 @@ def minkowski() -> str:
 
 
 def gpus() -> dict[str, Any]:
-    """CUDA devices as torch sees them, with a small computation on each."""
+    """Return the CUDA devices that torch sees, after a small computation on each."""
     cuda, torch_ = importlib.import_module("torch").cuda, importlib.import_module("torch")
     devices = []
     for index in range(cuda.device_count()):
@@ -61,13 +61,13 @@ def gpus() -> dict[str, Any]:
 
 
 def services() -> str:
-    """Imports Ray and MLflow."""
+    """Import Ray and MLflow."""
     ray, mlflow = (importlib.import_module(name) for name in ("ray", "mlflow"))
     return f"ray {ray.__version__}, mlflow {mlflow.__version__} import"
 
 
 def nodes() -> dict[str, Any]:
-    """Living nodes of the Ray cluster at ``RAY_ADDRESS``, their resources and Ray's version there."""
+    """Return the living nodes of the Ray cluster at ``RAY_ADDRESS``, their resources and Ray's version there."""
     address = importlib.import_module("ray._private.services").canonicalize_bootstrap_address_or_die(
         os.environ["RAY_ADDRESS"]
     )
@@ -84,7 +84,7 @@ STAGES: dict[str, Callable[[], Any]] = {
 
 
 def main() -> None:
-    """Runs the named stages in order."""
+    """Run the named stages in order."""
     for name in sys.argv[1:]:
         try:
             line = {"stage": name, "ok": True, "found": STAGES[name]()}

@@ -1,4 +1,4 @@
-"""Ray's address: which cluster would be used, does it answer, does it run the same Ray."""
+"""Ray's address: the cluster that would be used, its answer, and its version of Ray."""
 
 import json
 import os
@@ -18,7 +18,7 @@ OTHER_RAY = "pip install 'ray[default,data,train,tune]=={}'    # or that of the 
 
 
 def cluster(address: str) -> list[Finding]:
-    """Whether the cluster of ``address``, else of ``RAY_ADDRESS``, answers; without one there is nothing to reach."""
+    """Check that the cluster of ``address``, else of ``RAY_ADDRESS``, answers; without one there is nothing to reach."""
     variable = "--address" if address else "RAY_ADDRESS"
     address = address or os.environ.get("RAY_ADDRESS", "")
     server = os.environ.get("RAY_API_SERVER_ADDRESS", "")
@@ -27,20 +27,20 @@ def cluster(address: str) -> list[Finding]:
         found = "no RAY_ADDRESS: each job starts a Ray of its own on this machine"
         return [*findings, Finding(PART, "ok", found)]
     if address.startswith("ray://"):
-        mend = "hand jobs in with 'ray job submit', or name the head as host:6379 on a machine of the cluster"
-        return [*findings, Finding(PART, "FAIL", f"{address}: Ray Train does not run through Ray Client", mend)]
+        fix = "submit jobs with 'ray job submit', or name the head as host:6379 on a machine of the cluster"
+        return [*findings, Finding(PART, "FAIL", f"{address}: Ray Train does not run through Ray Client", fix)]
     if not address.startswith(("http://", "https://")):
         return [*findings, head(address)]
     findings.append(job_server(address))
     if variable == "RAY_ADDRESS":
         found = f"{address} serves 'ray job submit', but 'python -m jobs.train' run here would fail on it"
-        mend = f"export RAY_API_SERVER_ADDRESS={address}; unset RAY_ADDRESS"
-        findings.append(Finding("RAY_ADDRESS", "warn", found, mend))
+        fix = f"export RAY_API_SERVER_ADDRESS={address}; unset RAY_ADDRESS"
+        findings.append(Finding("RAY_ADDRESS", "warn", found, fix))
     return findings
 
 
 def job_server(address: str) -> Finding:
-    """Whether a dashboard answers, and lets us in."""
+    """Check that a dashboard answers, and accepts the token."""
     part, (_, token) = "Ray job server", token_source()
     request = urllib.request.Request(f"{address.rstrip('/')}/api/version")
     if token and os.environ.get(MODE, "").lower() == "token":
@@ -50,19 +50,19 @@ def job_server(address: str) -> Finding:
             theirs = json.load(answer).get("ray_version", "")
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            mend = f"copy the cluster's token to {default_token_file()} and export {MODE}=token"
-            return Finding(part, "FAIL", f"{address} refuses us ({error.code}): it wants its token", mend)
+            fix = f"copy the cluster's token to {default_token_file()} and export {MODE}=token"
+            return Finding(part, "FAIL", f"{address} refuses access ({error.code}): it requires its token", fix)
         return Finding(part, "FAIL", f"{address} answers {error.code}", "name the address of the dashboard, port 8265")
     except (OSError, ValueError) as error:
-        mend = "ray dashboard cluster.yaml    # or, for a head on this machine: ray start --head"
-        return Finding(part, "FAIL", f"{address} does not answer: {_reason(error)}", mend)
+        fix = "ray dashboard cluster.yaml    # or, for a head on this machine: ray start --head"
+        return Finding(part, "FAIL", f"{address} does not answer: {_reason(error)}", fix)
     if theirs != own_ray():
         return Finding(part, "FAIL", f"{address} runs Ray {theirs}, here is {own_ray()}", OTHER_RAY.format(theirs))
     return Finding(part, "ok", f"{address} answers, Ray {theirs}")
 
 
 def head(address: str) -> Finding:
-    """Whether a head answers as Ray itself asks it: first its port, then its nodes."""
+    """Check that a head answers as Ray itself asks it: first its port, then its nodes."""
     host, _, port = address.rpartition(":")
     if address != "auto":
         try:
@@ -71,23 +71,23 @@ def head(address: str) -> Finding:
             return Finding(PART, "FAIL", f"{address} does not answer: {_reason(error)}", START)
     level, found = probe(["nodes"], RAY_ADDRESS=address)["nodes"]
     if level != "ok":
-        mend = f"export {MODE}=token, with the cluster's token" if "uthenti" in str(found) else START
-        return finding(PART, level, f"{address}: {str(found).split('. ')[0]}", mend)
+        fix = f"export {MODE}=token, with the cluster's token" if "uthenti" in str(found) else START
+        return finding(PART, level, f"{address}: {str(found).split('. ')[0]}", fix)
     if found["ray"] != own_ray():
-        mend = OTHER_RAY.format(found["ray"])
-        return Finding(PART, "FAIL", f"{address} runs Ray {found['ray']}, here is {own_ray()}", mend)
+        fix = OTHER_RAY.format(found["ray"])
+        return Finding(PART, "FAIL", f"{address} runs Ray {found['ray']}, here is {own_ray()}", fix)
     counts = f"nodes {found['nodes']}, CPUs {found['CPU']:g}, GPUs {found['GPU']:g}"
     return Finding(PART, "ok", f"{address}: {counts}, Ray {found['ray']}")
 
 
 def is_remote(address: str) -> bool:
-    """Whether an address names another machine."""
+    """Return whether an address names another machine."""
     host = address.rpartition("//")[2].rpartition(":")[0]
     return bool(host) and host not in ("127.0.0.1", "localhost", "[::1]")
 
 
 def own_ray() -> str:
-    """Version of Ray here, empty where there is none."""
+    """Return the version of Ray here, empty where there is none."""
     try:
         return version("ray")
     except PackageNotFoundError:

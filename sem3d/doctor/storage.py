@@ -1,4 +1,4 @@
-"""The storage folder and the MLflow store: can they be written, do they keep their promises, do other nodes see them."""
+"""The storage folder and the MLflow store: writable, reliable, and visible to other nodes."""
 
 import json
 import os
@@ -32,18 +32,18 @@ SERVER = "mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store
 
 
 def storage(folder: str, remote: bool) -> list[Finding]:
-    """Writes, renames and locks in ``folder``; ``remote``: a cluster of other machines will use it."""
+    """Check by writing, renaming and locking in ``folder``; ``remote``: a cluster of other machines will use it."""
     if "://" in folder:
-        mend = "mount it as a folder that can rename and lock (EFS, FSx, NFS) and name its path"
-        return [Finding("storage", "FAIL", f"{folder} is no folder", mend)]
+        fix = "mount it as a folder that can rename and lock (EFS, FSx, NFS) and name its path"
+        return [Finding("storage", "FAIL", f"{folder} is no folder", fix)]
     path = Path(folder).expanduser().resolve()
     place = existing(path)
     try:
         _try_out(place)
         free = shutil.disk_usage(place).free
     except OSError as error:
-        mend = "name another folder with --storage (run.storage), or mend its owner or mount"
-        return [Finding("storage", "FAIL", f"{place}: {error.strerror or error}", mend)]
+        fix = "name another folder with --storage (run.storage), or fix its owner or mount"
+        return [Finding("storage", "FAIL", f"{place}: {error.strerror or error}", fix)]
     kind = file_system(place)
     found = f"{path}{'' if place == path else ' (will be made)'}: {free >> 30} GiB free, {kind}, renames and locks work"
     if free < SCARCE:
@@ -51,13 +51,13 @@ def storage(folder: str, remote: bool) -> list[Finding]:
     if free < LITTLE:
         return [Finding("storage", "warn", found, f"free some space in {place}, or lower run.keep")]
     if remote and not is_network(kind):
-        mend = "mount a folder that all nodes share at the same path (NFS, EFS) and name it"
-        return [Finding("storage", "warn", f"{found}; other machines do not see it", mend)]
+        fix = "mount a folder that all nodes share at the same path (NFS, EFS) and name it"
+        return [Finding("storage", "warn", f"{found}; other machines do not see it", fix)]
     return [Finding("storage", "ok", found)]
 
 
 def tracking(uri: str, storage_folder: str) -> list[Finding]:
-    """Whether the MLflow store would take a run: of ``uri``, else ``MLFLOW_TRACKING_URI``, else in the storage folder."""
+    """Check that the MLflow store would take a run: of ``uri``, else ``MLFLOW_TRACKING_URI``, else in the storage folder."""
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
     if not uri and "://" in storage_folder:
         return []
@@ -67,15 +67,15 @@ def tracking(uri: str, storage_folder: str) -> list[Finding]:
     if is_server(uri):
         return [server(uri)]
     if "://" not in uri or uri.startswith("file:"):
-        mend = "export MLFLOW_TRACKING_URI=sqlite:////absolute/path/mlflow.db"
-        return [Finding("MLflow", "FAIL", f"{uri}: MLflow no longer takes a plain folder as its store", mend)]
+        fix = "export MLFLOW_TRACKING_URI=sqlite:////absolute/path/mlflow.db"
+        return [Finding("MLflow", "FAIL", f"{uri}: MLflow no longer takes a plain folder as its store", fix)]
     return [
-        Finding("MLflow", "warn", f"{uri.split('@')[-1]}: this kind of store is not looked at", "start a run and see")
+        Finding("MLflow", "warn", f"{uri.split('@')[-1]}: this kind of store is not checked", "start a run and see")
     ]
 
 
 def sqlite_store(path: Path) -> Finding:
-    """Whether a SQLite store can be locked for writing, without writing."""
+    """Check that a SQLite store can be locked for writing, without writing."""
     if not path.exists():
         place = existing(path.parent)
         if not os.access(place, os.W_OK | os.X_OK):
@@ -87,16 +87,16 @@ def sqlite_store(path: Path) -> Finding:
                 database.execute("select count(*) from alembic_version").fetchone()
                 database.rollback()
         except sqlite3.Error as error:
-            mend = f"end whoever holds it (fuser {path}), mend its owner, or move it away for a new one"
-            return Finding("MLflow", "FAIL", f"{path}: {error}", mend)
+            fix = f"end whoever holds it (fuser {path}), fix its owner, or move it elsewhere for a new one"
+            return Finding("MLflow", "FAIL", f"{path}: {error}", fix)
     if is_network(kind := file_system(existing(path))):
-        mend = f"{SERVER} and export MLFLOW_TRACKING_URI=http://HOST:5000"
-        return Finding("MLflow", "warn", f"{path} lies on {kind}, where SQLite's locks are not safe", mend)
+        fix = f"{SERVER} and export MLFLOW_TRACKING_URI=http://HOST:5000"
+        return Finding("MLflow", "warn", f"{path} lies on {kind}, where SQLite's locks are not safe", fix)
     return Finding("MLflow", "ok", f"{path}{'' if path.exists() else ' (will be made)'}")
 
 
 def server(uri: str) -> Finding:
-    """Whether a tracking server answers a question about experiments, as a run would ask it."""
+    """Check that a tracking server answers a question about experiments, as a run would ask it."""
     address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search"
     request = urllib.request.Request(
         address, json.dumps({"max_results": 1}).encode(), {"Content-Type": "application/json"}
@@ -105,12 +105,12 @@ def server(uri: str) -> Finding:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             json.load(answer)
     except urllib.error.HTTPError as error:
-        mends = {
+        fixes = {
             401: "export MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
             403: f"start the server with --allowed-hosts {uri.split('//')[1].split('/')[0]}",
         }
-        mend = mends.get(error.code, "look at the server's log, and that it is MLflow")
-        return Finding("MLflow", "warn" if error.code == 401 else "FAIL", f"{uri} answers {error.code}", mend)
+        fix = fixes.get(error.code, "look at the server's log, and that it is MLflow")
+        return Finding("MLflow", "warn" if error.code == 401 else "FAIL", f"{uri} answers {error.code}", fix)
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         return Finding("MLflow", "FAIL", f"{uri} does not answer: {reason}", SERVER)
@@ -118,14 +118,14 @@ def server(uri: str) -> Finding:
 
 
 def existing(path: Path) -> Path:
-    """``path``, or the nearest folder above it that exists."""
+    """Return ``path``, or the nearest folder above it that exists."""
     while not path.exists():
         path = path.parent
     return path
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """Kind of the file system that ``path`` lies on, ``unknown`` where the system does not say."""
+    """Return the kind of the file system that ``path`` lies on, ``unknown`` where the system does not say."""
     if not mounts.is_file():
         return "unknown"
     lines = [line.split() for line in mounts.read_text().splitlines()]
@@ -138,12 +138,12 @@ def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
 
 
 def is_network(kind: str) -> bool:
-    """Whether a file system of this kind can be the same folder on several machines."""
+    """Return whether a file system of this kind can be the same folder on several machines."""
     return kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.")
 
 
 def _try_out(folder: Path) -> None:
-    """What checkpoints and the MLflow store need of a folder; raises :class:`OSError` where it fails."""
+    """Do everything that checkpoints and the MLflow store need of a folder; raise :class:`OSError` where it fails."""
     with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as name:
         first = Path(name) / "first"
         with locked_file(Path(name) / "lock", wait=False) as held:

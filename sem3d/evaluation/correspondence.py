@@ -1,4 +1,4 @@
-"""How well features find the true match of a pixel in another view, without any training.
+"""Scores of features that look for the true match of a pixel in another view, without any training.
 
 Feature cell ``i`` of a map with stride ``s`` stands for the full-resolution pixel position ``s * i + (s - 1) / 2``. An
 anchor cell takes its nearest neighbour by cosine among all cells of the positive map; it is correct if that lies within
@@ -61,7 +61,7 @@ class MatchCounts:
 
 
 def pixel_positions(cells: Num[Tensor, "pair 2"], pixel_stride: int) -> Float[Tensor, "pair 2"]:
-    """Full-resolution pixel (u, v) of feature-map positions (u, v): ``s * i + (s - 1) / 2``."""
+    """Return the full-resolution pixel (u, v) of feature-map positions (u, v): ``s * i + (s - 1) / 2``."""
     return cells.double() * pixel_stride + (pixel_stride - 1) / 2
 
 
@@ -75,7 +75,7 @@ def match_rate(
     threshold_px: float = 5.0,
     tile: int = 1024,
 ) -> MatchCounts:
-    """Nearest-neighbour matches of one pair of images against the truth.
+    """Compare nearest-neighbour matches of one pair of images with the truth.
 
     Cells are (u, v) on the feature grid; a true match may lie between cells. ``threshold_px`` (inclusive) is a
     Euclidean distance in full-resolution pixels. ``tile`` anchors are compared at a time: memory is tile x positive
@@ -110,7 +110,7 @@ def match_rate(
 def chance_matches(
     true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = 5.0
 ) -> Float64[Tensor, ""]:
-    """Expected correct matches when cells of a (height, width) map are drawn uniformly; adds up over pairs."""
+    """Return the expected correct matches when cells of a (height, width) map are drawn uniformly; adds up over pairs."""
     reach = math.ceil(threshold_px / pixel_stride)
     steps = torch.arange(-reach, reach + 2, device=true_cells.device)
     around = torch.cartesian_prod(steps, steps)
@@ -123,7 +123,7 @@ def chance_matches(
 def chance_rate(
     true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = 5.0
 ) -> float:
-    """Match rate of uniform guessing, in [0, 1]; nan without any pair."""
+    """Return the match rate of uniform guessing, in [0, 1]; nan without any pair."""
     expected = chance_matches(true_cells, height, width, pixel_stride=pixel_stride, threshold_px=threshold_px)
     return float(expected) / len(true_cells) if len(true_cells) else math.nan
 

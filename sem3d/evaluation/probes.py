@@ -1,4 +1,4 @@
-"""What frozen features already know: a linear and a nearest-neighbour classifier fitted to labelled pixels.
+"""Probes of frozen features: a linear and a nearest-neighbour classifier fitted to labelled pixels.
 
 The doorway of scikit-learn. Class 0 is ignored in training and by the score.
 """
@@ -17,6 +17,9 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sem3d.errors import UserError
 from sem3d.evaluation.segmentation import Protocol, SegmentationScore, confusion, mean_iou
+
+MAX_ITERATIONS = 500
+NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,14 @@ def linear_probe(
     classes: int,
     seed: int,
     train_limit: int = 20_000,
-    max_iterations: int = 500,
     protocol: Protocol = "scannet",
 ) -> ProbeScore:
-    """Multinomial logistic regression (L2, C = 1) on features standardised by the training pixels.
+    """Fit multinomial logistic regression (L2, C = 1) on features standardised by the training pixels.
 
     Of more than ``train_limit`` labelled training pixels, that many are drawn by ``seed``. ``classes`` counts class 0.
     Raises :class:`UserError` if no training pixel is labelled or a feature is not finite.
     """
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=max_iterations, random_state=seed))
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed))
     train = _labelled_subset(train_features, train_labels, train_limit, seed)
     return _probe(model, train, (test_features, test_labels), classes, protocol)
 
@@ -65,13 +67,12 @@ def neighbour_probe(
     *,
     classes: int,
     seed: int,
-    neighbours: int = 20,
     train_limit: int = 20_000,
     protocol: Protocol = "scannet",
 ) -> ProbeScore:
-    """Majority vote of the nearest training pixels by cosine; arguments and errors as :func:`linear_probe`."""
+    """Take the majority vote of the 20 nearest training pixels by cosine; arguments and errors as :func:`linear_probe`."""
     train = _labelled_subset(train_features, train_labels, train_limit, seed)
-    votes = KNeighborsClassifier(n_neighbors=min(neighbours, len(train[1])))
+    votes = KNeighborsClassifier(n_neighbors=min(NEIGHBOURS, len(train[1])))
     return _probe(make_pipeline(Normalizer(), votes), train, (test_features, test_labels), classes, protocol)
 
 
@@ -117,7 +118,7 @@ def _probe(
 
 
 def _fit(model: Pipeline, features: np.ndarray, labels: np.ndarray) -> bool:
-    """Fits and says whether the optimiser converged; other warnings pass on."""
+    """Fit, and return whether the optimiser converged; other warnings pass on."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)

@@ -1,4 +1,4 @@
-"""How close a reconstructed shape is to the true one: voxel IoU, Chamfer distance, F-score."""
+"""Distance of a reconstructed shape from the true one: voxel IoU, Chamfer distance, F-score."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class SurfaceScores:
 def voxel_iou(
     predicted: Bool[np.ndarray, "*batch x y z"], true: Bool[np.ndarray, "*batch x y z"]
 ) -> Float[np.ndarray, "*batch"]:
-    """Intersection over union of each pair of occupancy grids with the same axes; 1 where both are empty.
+    """Return the intersection over union of each pair of occupancy grids with the same axes; 1 where both are empty.
 
     A class's score is the mean over its objects and their 24 views, the total the mean over classes (SoftRas ``test.py``).
     Grids from :func:`sem3d.geometry.solid_voxels.solid_voxels` first go through ``to_dataset_axes`` to meet the NMR's.
@@ -44,7 +44,7 @@ def voxel_iou(
 def sample_surface(
     vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], points: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "{points} 3"]:
-    """Points drawn uniformly over the area of the mesh.
+    """Draw points uniformly over the area of the mesh.
 
     Raises ValueError if its area is zero or not finite.
     """
@@ -63,7 +63,7 @@ def sample_surface(
 def surface_scores(
     predicted: Float[np.ndarray, "predicted_point 3"], true: Float[np.ndarray, "point 3"], *, threshold: float
 ) -> SurfaceScores:
-    """Scores of points on the predicted surface against points on the true one.
+    """Return scores of points on the predicted surface against points on the true one.
 
     ``threshold`` (inclusive) is a length; 0.01 of the object's longest side is usual. With n points on each, distances
     have a floor of about half the spacing of the points, ``0.5 * sqrt(area / n)``. Raises ValueError without points.

@@ -41,7 +41,7 @@ class SegmentationScore:
 def confusion(
     labels: Integer[Tensor, "..."], predictions: Integer[Tensor, "..."], classes: int
 ) -> Int64[Tensor, "class class"]:
-    """Pixels by ground truth (row) and prediction (column); adds up over batches and workers.
+    """Return pixels by ground truth (row) and prediction (column); adds up over batches and workers.
 
     ``classes`` counts the ignored class 0. Works on the device of its arguments. Raises :class:`UserError` if shapes
     differ or an id lies outside ``0 .. classes - 1``.
@@ -58,7 +58,7 @@ def confusion(
 
 
 def mean_iou(confusion: Num[Tensor, "class class"], protocol: Protocol) -> SegmentationScore:
-    """Mean TP / (TP + FP + FN) over the classes 1.., by the named protocol (see the module).
+    """Return mean TP / (TP + FP + FN) over the classes 1.., by the named protocol (see the module).
 
     ``pixel_accuracy`` is TP over the pixels that the protocol counts, ``mean_accuracy`` the mean of TP / (TP + FN) over
     the classes with ground truth (``pri3d``: over all, like its IoU). A matrix without any counted pixel scores 0 by

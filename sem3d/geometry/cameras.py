@@ -9,7 +9,7 @@ RIGID_TOLERANCE = 1e-2  # real 7-Scenes rotations are orthonormal to 1e-4 only
 def resize_intrinsics(
     intrinsics: Float[np.ndarray, "3 3"], source_size: tuple[int, int], target_size: tuple[int, int]
 ) -> Float[np.ndarray, "3 3"]:
-    """Intrinsics of the same camera after its image went from ``source_size`` to ``target_size``, both (height, width).
+    """Return intrinsics of the same camera after its image went from ``source_size`` to ``target_size``, both (height, width).
 
     Follows the pixel rule of the project, ``u -> (u + 0.5) * s - 0.5``, so the principal point moves by half pixels too.
     """
@@ -21,7 +21,7 @@ def resize_intrinsics(
 
 
 def intrinsics_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> str | None:
-    """Why these intrinsics, in pixels of an image of ``size`` (height, width), cannot be used; None where they can."""
+    """Return the reason why intrinsics of an image of ``size`` (height, width) cannot be used; None where they can."""
     height, width = size
     if not np.isfinite(intrinsics).all():
         return "intrinsics are not finite"
@@ -37,7 +37,7 @@ def intrinsics_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]
 
 
 def pose_fault(world_from_camera: Float[np.ndarray, "4 4"]) -> str | None:
-    """Why this pose cannot be used; None where it can.
+    """Return the reason why a pose cannot be used; None where it can.
 
     ScanNet marks lost frames by poses of -inf or of zeros. A rotation may be off orthonormal by 1e-2.
     """
@@ -56,7 +56,7 @@ def pose_fault(world_from_camera: Float[np.ndarray, "4 4"]) -> str | None:
 
 
 def orthonormalise(world_from_camera: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """The pose with its rotation replaced by the nearest one in the Frobenius norm (SVD); translation stays."""
+    """Return the pose with its rotation replaced by the nearest one in the Frobenius norm (SVD); translation stays."""
     left, _, right = np.linalg.svd(world_from_camera[:3, :3])
     left[:, 2] *= np.sign(np.linalg.det(left @ right))
     nearest = world_from_camera.copy()
@@ -65,7 +65,7 @@ def orthonormalise(world_from_camera: Float[np.ndarray, "4 4"]) -> Float[np.ndar
 
 
 def invert_rigid(target_from_source: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """``source_from_target`` of a rigid transform, exact as far as its rotation is orthonormal."""
+    """Return ``source_from_target`` of a rigid transform, exact as far as its rotation is orthonormal."""
     source_from_target = np.eye(4, dtype=target_from_source.dtype)
     source_from_target[:3, :3] = target_from_source[:3, :3].T
     source_from_target[:3, 3] = -target_from_source[:3, :3].T @ target_from_source[:3, 3]

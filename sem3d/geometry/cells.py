@@ -15,7 +15,7 @@ _MOST_CELLS = 1 << 46  # leaves bits of a key for 2^16 frames
 def cell_keys(
     points: Float[np.ndarray, "point 3"], size: float
 ) -> tuple[Int64[np.ndarray, " point"], tuple[int, int, int]]:
-    """One integer a cell of edge ``size``, counted from the points' lowest corner, and its strides along x, y and z (1).
+    """Return one integer a cell of edge ``size``, counted from the points' lowest corner, and its strides along x, y and z (1).
 
     Raises ValueError where a point is not finite or the grid would have more than 2^46 cells.
     """
@@ -30,7 +30,7 @@ def cell_keys(
 def ranker(
     cells: Int64[np.ndarray, " cell"], strides: tuple[int, int, int]
 ) -> Callable[[Int64[np.ndarray, " key"]], Int[np.ndarray, " key"]]:
-    """How many of the sorted ``cells`` lie before each key: ``searchsorted``, about five times as fast.
+    """Return a function that counts the sorted ``cells`` before each key: ``searchsorted``, about five times as fast.
 
     One bit a grid cell and a count every 64 bits; a grid too large for that is searched instead.
     """
@@ -50,14 +50,14 @@ def ranker(
 
 
 def run_starts(ascending: Int[np.ndarray, " item"]) -> Int[np.ndarray, " run"]:
-    """Where each run of equal values begins."""
+    """Return the beginning of each run of equal values."""
     return np.flatnonzero(np.diff(ascending, prepend=ascending[0] - 1))
 
 
 def expand_runs(
     start: Int[np.ndarray, " run"], length: Int[np.ndarray, " run"]
 ) -> tuple[Int[np.ndarray, " item"], Int[np.ndarray, " item"]]:
-    """The integers ``start .. start + length - 1`` of all runs one after another, and the run that each belongs to."""
+    """Return the integers ``start .. start + length - 1`` of all runs one after another, and the run that each belongs to."""
     run = np.repeat(np.arange(len(start)), length)
     return np.arange(len(run)) + (start - np.cumsum(length) + length)[run], run
 

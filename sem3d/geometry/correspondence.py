@@ -1,4 +1,4 @@
-"""Which pixel of one view sees what a pixel of another view, or a voxel, shows (Pri3D, sections 3.1 and 3.2).
+"""Pixels of one view that see the same surface as a pixel of another view, or a voxel (Pri3D, sections 3.1 and 3.2).
 
 Two criteria: ``"distance"`` is the paper's, two surface points less than a threshold apart (2 cm); ``"depth"`` is that of
 the released code (Sekunde/Pri3D ``pretrain/pri3d/model/model.py``), predicted against observed depth (5 cm between views,
@@ -26,15 +26,17 @@ def match_pixels(
     threshold: float,
     criterion: Criterion,
 ) -> tuple[Int[np.ndarray, "match 2"], Int[np.ndarray, "match 2"]]:
-    """Anchor pixels (u, v) and the positive pixels that see the same surface point, in row-major order of the anchor.
+    """Return anchor pixels (u, v) and the positive pixels that see the same surface point, in row-major order of the anchor.
 
     Each anchor pixel with depth is back-projected, moved to the positive camera and projected to the nearest pixel there.
     It is kept if that pixel has depth and, by ``criterion``, that depth or that pixel's 3D point differs by less than
     ``threshold`` metres.
     """
+    # 1. surface points of the anchor (point 3) in the positive camera, and the pixels there that show them (match 2)
     points, anchor_pixels = unproject_valid(anchor_depth, anchor_intrinsics)
     moved = transform(positive_from_anchor, points)
     match, positive_pixels = _seen(moved, positive_depth, positive_intrinsics)
+    # 2. how far the predicted point lies from the observed one, metres (match)
     predicted = moved[match]
     z = positive_depth[positive_pixels[:, 1], positive_pixels[:, 0]].astype(np.float64)
     if criterion == "depth":
@@ -43,6 +45,7 @@ def match_pixels(
         focal, centre = positive_intrinsics[[0, 1], [0, 1]], positive_intrinsics[:2, 2]
         observed = np.concatenate([(positive_pixels - centre) / focal * z[:, None], z[:, None]], axis=1)
         error = np.linalg.norm(predicted - observed, axis=1)
+    # 3. matches below the threshold (close 2)
     close = error < threshold
     return anchor_pixels[match[close]], positive_pixels[close]
 
@@ -56,17 +59,20 @@ def match_voxels(
     threshold: float,
     criterion: Criterion,
 ) -> tuple[Int[np.ndarray, " match"], Int[np.ndarray, "match 2"]]:
-    """Rows of ``voxel_positions`` (world, metres) and the pixels (u, v) that show them.
+    """Return rows of ``voxel_positions`` (world, metres) and the pixels (u, v) that show them.
 
     ``"depth"``: one match at most a voxel, in order of voxels: its nearest pixel, if z differs by less than ``threshold``.
     ``"distance"``: one match at most a pixel, in row-major order: the nearest voxel less than ``threshold`` away from the
     pixel's 3D point.
     """
+    # 1. voxels in the camera frame (voxel 3)
     in_camera = transform(camera_from_world, voxel_positions)
     if criterion == "depth":
+        # 2. by voxel: its nearest pixel (seen 2), if z agrees
         voxel, pixels = _seen(in_camera, depth, intrinsics)
         close = np.abs(in_camera[voxel, 2] - depth[pixels[:, 1], pixels[:, 0]]) < threshold
         return voxel[close], pixels[close]
+    # 2. by pixel: its surface point (point 3) and the nearest voxel within the threshold (point), -1 for none
     points, pixels = unproject_valid(depth, intrinsics)
     voxel = _nearest_within(points, in_camera, threshold)
     return voxel[voxel >= 0], pixels[voxel >= 0]
@@ -75,7 +81,7 @@ def match_voxels(
 def to_feature_grid(
     pixels: Int[np.ndarray, "match 2"], stride: int, grid_size: tuple[int, int]
 ) -> Int[np.ndarray, "match 2"]:
-    """Cell (column, row) of a feature grid of size (height, width) whose cell i covers pixels [stride i, stride (i + 1) - 1].
+    """Return cells (column, row) of a feature grid of size (height, width); cell i covers pixels [stride i, stride (i + 1) - 1].
 
     A pixel p lies at ``(p - (stride - 1) / 2) / stride`` on the grid and goes to the nearest cell, halves upwards, which is
     ``p // stride``; for stride 2 it is the released ``round((p - 0.5) / 2)``. Cells beyond the grid are clipped to it.
@@ -85,7 +91,7 @@ def to_feature_grid(
 
 
 def sample_matches(rng: np.random.Generator, available: int, number: int) -> Int[np.ndarray, " number"]:
-    """``number`` rows out of ``available`` matches, with repetition only where there are too few.
+    """Draw ``number`` rows out of ``available`` matches, with repetition only where there are too few.
 
     Raises ValueError when there is none.
     """
@@ -97,9 +103,11 @@ def sample_matches(rng: np.random.Generator, available: int, number: int) -> Int
 def _seen(
     points: Float[np.ndarray, "point 3"], depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Int[np.ndarray, " seen"], Int[np.ndarray, "seen 2"]]:
-    """Rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
+    """Return rows of the points (camera frame) before the camera whose nearest pixel has depth, and that pixel."""
+    # 1. image positions (point 2), and the points inside the image (row)
     positions, _ = project(points, intrinsics)
     row = np.flatnonzero(inside_image(positions, depth.shape))
+    # 2. their nearest pixels (row 2), and those with depth (seen 2)
     pixels = nearest_pixel(positions[row])
     has_depth = valid_depth(depth)[pixels[:, 1], pixels[:, 0]]
     return row[has_depth], pixels[has_depth]
@@ -108,20 +116,24 @@ def _seen(
 def _nearest_within(
     queries: Float[np.ndarray, "query 3"], targets: Float[np.ndarray, "target 3"], radius: float
 ) -> Int[np.ndarray, " query"]:
-    """Row of the nearest target less than ``radius`` away, -1 where there is none.
+    """Return the row of the nearest target less than ``radius`` away, -1 where there is none.
 
     Targets are hashed to cells twice as wide as the radius, so that a ball touches two cells along each axis.
     """
+    # 1. targets in ascending order of cell (target)
     keys = pack(voxel_indices(targets, 2 * radius))
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
+    # 2. lowest cell that the ball of each query touches (query 3)
     base = voxel_indices(queries - radius, 2 * radius)
     best = np.full(len(queries), radius**2)
     nearest = np.full(len(queries), -1, dtype=np.int64)
     for shift in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)):
+        # 3. the targets of two cells that follow one another along z are one run, `slot` to `end` (query)
         first = pack(base + np.array(shift, dtype=np.int32))
         slot, end = np.searchsorted(keys, first), np.searchsorted(keys, first + 1, side="right")
         query = np.flatnonzero(slot < end)
+        # 4. one target a query at a time, the closer one kept, until the runs are through (query)
         while len(query):
             target = order[slot[query]]
             distance = ((queries[query] - targets[target]) ** 2).sum(axis=1)

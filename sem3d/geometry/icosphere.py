@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def icosphere(subdivisions: int = 3) -> tuple[Float[Tensor, "vertex 3"], Int[Tensor, "face 3"]]:
-    """Unit vertices (float64) and faces (int64) of ``10 * 4**subdivisions + 2`` and ``20 * 4**subdivisions``.
+    """Return unit vertices (float64) and faces (int64) of ``10 * 4**subdivisions + 2`` and ``20 * 4**subdivisions``.
 
     Three subdivisions give 642 and 1,280: SoftRas's ``sphere_642.obj`` (Blender) in another order, without its rounding. A vertex
     of five faces lies at either end of the y axis, another in the half plane z = 0, x > 0, y > 0. Coordinates that are 0 in
@@ -24,7 +24,7 @@ def icosphere(subdivisions: int = 3) -> tuple[Float[Tensor, "vertex 3"], Int[Ten
 
 
 def _icosahedron() -> tuple[Float[Tensor, "12 3"], Int[Tensor, "20 3"]]:
-    """Top, upper ring of five, lower ring of five half a step further round, bottom."""
+    """Return top, upper ring of five, lower ring of five half a step further round, bottom."""
     steps = torch.arange(5, dtype=torch.float64) * math.tau / 5
     rings = []
     for height, angle in ((1.0, steps), (-1.0, steps + math.tau / 10)):
@@ -41,7 +41,7 @@ def _icosahedron() -> tuple[Float[Tensor, "12 3"], Int[Tensor, "20 3"]]:
 def _subdivided(
     vertices: Float[Tensor, "vertex 3"], faces: Int[Tensor, "face 3"]
 ) -> tuple[Float[Tensor, "finer_vertex 3"], Int[Tensor, "4*face 3"]]:
-    """Each face cut in four at the middles of its edges; new vertices follow the old, in order of their edges."""
+    """Cut each face in four at the middles of its edges; new vertices follow the old, in order of their edges."""
     ends = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values
     edges, of_side = ends.unique(dim=0, return_inverse=True)
     middles = vertices[edges].mean(1)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 def rotate_images(
     images: Float[Tensor, "batch channel height width"], degrees: int | Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch channel height width"]:
-    """``images`` turned counter-clockwise, as one looks at them, about the middle of the image.
+    """Turn ``images`` counter-clockwise, as one looks at them, about the middle of the image.
 
     One angle for all or one an image. Sampled bilinearly; beyond the image all channels are 0. Differentiable in the images.
     """

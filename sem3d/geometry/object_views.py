@@ -20,7 +20,7 @@ HALF_FIELD_OF_VIEW_DEGREES = 15.0
 
 
 def eyes_of_views(views: Int[Tensor, "*batch"], *, dtype: torch.dtype = torch.float32) -> Float[Tensor, "*batch 3"]:
-    """Camera centres, object frame, of views 0 to 23 (SoftRas ``get_points_from_angles.py``): view v has azimuth -15° v.
+    """Return camera centres, object frame, of views 0 to 23 (SoftRas ``get_points_from_angles.py``): view v has azimuth -15° v.
 
     From one view to the next the camera goes to the object's left, as view 0 sees it.
     """
@@ -31,13 +31,13 @@ def eyes_of_views(views: Int[Tensor, "*batch"], *, dtype: torch.dtype = torch.fl
 def eyes(
     azimuth: Float[Tensor, "*batch"], elevation: Float[Tensor, "*batch"], distance: float
 ) -> Float[Tensor, "*batch 3"]:
-    """Camera centres from radians: ``distance * (cos e sin a, sin e, -cos e cos a)``."""
+    """Return camera centres from radians: ``distance * (cos e sin a, sin e, -cos e cos a)``."""
     level = elevation.cos()
     return distance * torch.stack([level * azimuth.sin(), elevation.sin(), -level * azimuth.cos()], dim=-1)
 
 
 def camera_axes(eye: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Rows x right, y up, z forward of a camera that looks at the origin (SoftRas ``look_at.py``).
+    """Return rows x right, y up, z forward of a camera that looks at the origin (SoftRas ``look_at.py``).
 
     The eye must not lie on the y axis, where no direction is right.
     """
@@ -51,7 +51,7 @@ def to_device_coordinates(
     eye: Float[Tensor, "batch 3"],
     half_field_of_view_degrees: float = HALF_FIELD_OF_VIEW_DEGREES,
 ) -> Float[Tensor, "batch vertex 3"]:
-    """(x right, y up) in NDC and depth along the optical axis, of vertices in the object frame seen from each eye.
+    """Return (x right, y up) in NDC and depth along the optical axis, of vertices in the object frame seen from each eye.
 
     Differentiable in both. A vertex that is not in front of the camera (depth at most 1e-8) keeps its depth, by which
     renderers leave its faces out, and is not divided by it.
@@ -65,7 +65,7 @@ def to_device_coordinates(
 def mirrored(
     vertices: Float[Tensor, "*batch vertex 3"], faces: Int[Tensor, "face 3"]
 ) -> tuple[Float[Tensor, "*batch vertex 3"], Int[Tensor, "face 3"]]:
-    """The mesh with z negated and each face turned round: from the object frame to a right-handed one, or back.
+    """Return the mesh with z negated and each face turned round: from the object frame to a right-handed one, or back.
 
     In the right-handed frame, y is up and view 0's camera stands over +z.
     """

@@ -7,19 +7,19 @@ from jaxtyping import Bool, Float, Int
 def transform(
     target_from_source: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "point 3"]
 ) -> Float[np.ndarray, "point 3"]:
-    """Points of the source frame in the target frame."""
+    """Return points of the source frame in the target frame."""
     return points @ target_from_source[:3, :3].T + target_from_source[:3, 3]
 
 
 def valid_depth(depth: Float[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
-    """Where there is depth: finite and above 0."""
+    """Return where there is depth: finite and above 0."""
     return (depth > 0) & np.isfinite(depth)
 
 
 def unproject(
     depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> Float[np.ndarray, "height width 3"]:
-    """The point each pixel sees, camera frame, metres; (0, 0, 0) where there is no depth."""
+    """Return the point each pixel sees, camera frame, metres; (0, 0, 0) where there is no depth."""
     height, width = depth.shape
     z = np.where(valid_depth(depth), depth, 0.0)
     x = (np.arange(width) - intrinsics[0, 2]) / intrinsics[0, 0] * z
@@ -30,7 +30,7 @@ def unproject(
 def unproject_valid(
     depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "point 3"], Int[np.ndarray, "point 2"]]:
-    """Points of the pixels that have depth (camera frame, metres) and those pixels (u, v), in row-major order."""
+    """Return points of the pixels that have depth (camera frame, metres) and those pixels (u, v), in row-major order."""
     v, u = np.nonzero(valid_depth(depth))
     z = depth[v, u].astype(np.float64)
     x = (u - intrinsics[0, 2]) / intrinsics[0, 0] * z
@@ -41,7 +41,7 @@ def unproject_valid(
 def project(
     points: Float[np.ndarray, "point 3"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "point 2"], Float[np.ndarray, " point"]]:
-    """Positions (u, v) in pixels of points in the camera frame, and their z in metres; NaN positions where z <= 0."""
+    """Return positions (u, v) in pixels of points in the camera frame, and their z in metres; NaN positions where z <= 0."""
     z = points[:, 2]
     with np.errstate(over="ignore"):
         ahead = points[:, :2] / np.where(z > 0, z, np.nan)[:, None]
@@ -50,12 +50,12 @@ def project(
 
 
 def nearest_pixel(positions: Float[np.ndarray, "point 2"]) -> Int[np.ndarray, "point 2"]:
-    """The pixel (u, v) that each finite position belongs to, ``floor(p + 0.5)``; it may lie outside the image."""
+    """Return the pixel (u, v) that each finite position belongs to, ``floor(p + 0.5)``; it may lie outside the image."""
     return np.floor(positions + 0.5).astype(np.int64)
 
 
 def inside_image(positions: Float[np.ndarray, "point 2"], size: tuple[int, int]) -> Bool[np.ndarray, " point"]:
-    """Whether the pixel of each position lies in an image of ``size`` (height, width); false for NaN and infinity."""
+    """Return whether the pixel of each position lies in an image of ``size`` (height, width); false for NaN and infinity."""
     height, width = size
     shifted = positions + 0.5
     return ((shifted >= 0) & (shifted < (width, height))).all(axis=1)

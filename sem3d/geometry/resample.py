@@ -10,7 +10,7 @@ def depth_on_grid(
     grid_intrinsics: Float[np.ndarray, "3 3"],
     grid_size: tuple[int, int],
 ) -> Float[np.ndarray, "grid_height grid_width"]:
-    """Depth (metres, along z) at the pixels of a grid whose camera shares centre and axes with the depth camera.
+    """Return depth (metres, along z) at the pixels of a grid whose camera shares centre and axes with the depth camera.
 
     Each pixel of the grid takes the nearest depth pixel on its ray, without interpolation across edges; 0 outside the
     depth camera's view. Serves both resizing and sensors whose colour and depth intrinsics differ, as ScanNet's do.
@@ -27,6 +27,6 @@ def depth_on_grid(
 def nearest_along(
     pixels: np.ndarray, grid_row: Float[np.ndarray, "3"], depth_row: Float[np.ndarray, "3"], axis: int
 ) -> np.ndarray:
-    """Depth pixel numbers of grid pixel numbers along one image axis, given that axis's row of both intrinsics."""
+    """Return depth pixel numbers of grid pixel numbers along one image axis, given that axis's row of both intrinsics."""
     slope = (pixels - grid_row[2]) / grid_row[axis]
     return np.floor(slope * depth_row[axis] + depth_row[2] + 0.5).astype(np.int64)

@@ -15,7 +15,7 @@ _DENSE_VOXELS = 1 << 23
 def voxel_indices(
     points: Float[np.ndarray, "point 3"], voxel_size: float, rounding: Literal["floor", "truncate"] = "floor"
 ) -> Int32[np.ndarray, "point 3"]:
-    """Integer voxel of each point, in units of ``voxel_size``.
+    """Return the integer voxel of each point, in units of ``voxel_size``.
 
     ``"truncate"`` rounds toward zero as the released Pri3D does (``pretrain/pri3d/dataset/voxelizer.py``), which makes the
     voxels at 0 twice as wide. Raises ValueError beyond 32 bits or where a point is not finite.
@@ -27,7 +27,7 @@ def voxel_indices(
 
 
 def pack(indices: Int[np.ndarray, "point 3"]) -> Int64[np.ndarray, " point"]:
-    """One integer a voxel, ordered like (x, y, z) with neighbours in z adjacent.
+    """Return one integer a voxel, ordered like (x, y, z) with neighbours in z adjacent.
 
     Raises ValueError unless every index lies in [-2^20, 2^20).
     """
@@ -40,7 +40,7 @@ def pack(indices: Int[np.ndarray, "point 3"]) -> Int64[np.ndarray, " point"]:
 def first_per_voxel(
     indices: Int[np.ndarray, "point 3"],
 ) -> tuple[Int[np.ndarray, "voxel 3"], Int[np.ndarray, " voxel"]]:
-    """Occupied voxels in order of first appearance, and the row of the first point in each.
+    """Return occupied voxels in order of first appearance, and the row of the first point in each.
 
     Raises ValueError as :func:`pack`.
     """
@@ -49,7 +49,7 @@ def first_per_voxel(
 
 
 def mean_per_voxel(points: Float[np.ndarray, "point 3"], voxel_size: float) -> Float[np.ndarray, "voxel 3"]:
-    """Mean position of the points in each occupied voxel, float64, ordered by voxel (x, then y, then z).
+    """Return the mean position of the points in each occupied voxel, float64, ordered by voxel (x, then y, then z).
 
     Open3D's ``voxel_down_sample``, which the released Pri3D uses for overlaps: the grid starts half a voxel below the
     smallest coordinates of the cloud, so it differs from cloud to cloud.
@@ -75,7 +75,7 @@ def frustum_box(
     whole_metres: bool,
     include_camera: bool,
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Lowest and highest corner, world metres, of the axis-aligned box around everything that the frame sees.
+    """Return lowest and highest corner, world metres, of the axis-aligned box around everything that the frame sees.
 
     The paper (Pri3D 3.2) boxes the view frustum: both switches False, the visible surface, or ``include_camera`` for the
     whole pyramid. The released ``chunk.py`` sets both: pixels without depth put the camera centre into the box, and its

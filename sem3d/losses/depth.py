@@ -11,7 +11,7 @@ SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 def depth_loss(
     predicted: Float[Tensor, "batch height width"], target: Float[Tensor, "batch height width"]
 ) -> Float[Tensor, ""]:
-    """How far ``predicted`` is from ``target``, both in metres; pixels whose target is 0 are left out.
+    """Return the distance of ``predicted`` from ``target``, both in metres; pixels whose target is 0 are left out.
 
     With ``d = predicted - target`` and (dx, dy) the two 3x3 Sobel sums (kernel 1-2-1, not divided, zeros beyond the
     border), a pixel costs ``(log(|d| + 0.5) + log(|dx(d)| + 0.5) + log(|dy(d)| + 0.5) + |1 - cos(n, m)|) / 3`` where
@@ -39,7 +39,7 @@ def depth_loss(
 def sobel(
     depth: Float[Tensor, "batch height width"],
 ) -> tuple[Float[Tensor, "batch height width"], Float[Tensor, "batch height width"]]:
-    """Undivided Sobel sums along x and y; beyond the border depth is 0. A ramp of 1 a pixel gives -8."""
+    """Return undivided Sobel sums along x and y; beyond the border depth is 0. A ramp of 1 a pixel gives -8."""
     kernel_x = depth.new_tensor(SOBEL_X)
     both = F.conv2d(depth[:, None], torch.stack([kernel_x, kernel_x.T])[:, None], padding=1)
     return both[:, 0], both[:, 1]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def global_rows(rows: Shaped[Tensor, "item *shape"]) -> Shaped[Tensor, "global_item *shape"]:
-    """``rows`` of every worker, by rank; all must have the same number of them, and every worker must call this.
+    """Return ``rows`` of every worker, by rank; all must have the same number of them, and every worker must call this.
 
     A loss that every worker computes alike from the result gets, after data parallelism has averaged the gradients over
     workers, the gradient of one process that has all items: for what comes before ``rows`` and for what comes after.

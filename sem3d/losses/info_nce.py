@@ -30,7 +30,7 @@ def point_info_nce(
     form: InfoNCEForm = "released",
     valid: Bool[Tensor, " match"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Loss of one item's matches; row i of ``anchor`` belongs to row i of ``positive``, all other rows are negatives.
+    """Return the loss of one item's matches; row i of ``anchor`` belongs to row i of ``positive``, all other rows are negatives.
 
     Rows that are not ``valid`` are neither matches nor negatives; without any valid row the loss is a zero that keeps the
     graph. Computed in float32 at least, whatever autocast says.
@@ -46,7 +46,7 @@ def point_info_nce_of_items(
     form: InfoNCEForm = "released",
     valid: Bool[Tensor, "item match"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean of :func:`point_info_nce` over items; negatives come from the same item only.
+    """Return the mean of :func:`point_info_nce` over items; negatives come from the same item only.
 
     The divisor is the number of items, those without a valid match included (as released), so that equal shares of a
     batch on several workers average to the loss of the whole batch. Needs item * match^2 numbers of memory a few times.
@@ -70,7 +70,7 @@ def point_info_nce_of_items(
 def _usable(
     features: Float[Tensor, "item match dim"], valid: Bool[Tensor, "item match"], unit_length: bool
 ) -> Float[Tensor, "item match dim"]:
-    """At least float32, zero where not valid."""
+    """Return the values in float32 at least, zero where not valid."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))
     features = torch.where(valid[..., None], features, 0)
     return F.normalize(features, dim=-1) if unit_length else features
@@ -79,5 +79,5 @@ def _usable(
 def _log_sum_exp(
     logits: Float[Tensor, "item match match"], candidate: Bool[Tensor, "item 1 match"]
 ) -> Float[Tensor, "item match"]:
-    """Over the candidates of each row; finite even where a row has none."""
+    """Return the log-sum-exp over the candidates of each row; finite even where a row has none."""
     return logits.masked_fill(~candidate, torch.finfo(logits.dtype).min).logsumexp(-1)

@@ -13,13 +13,13 @@ Reduction = Literal["sum", "mean"]
 
 
 def neighbours(faces: Int[Tensor, "face 3"]) -> Int[Tensor, "edge 2"]:
-    """Every edge of the mesh once, ends in ascending order; edges of a vertex with itself are left out."""
+    """Return every edge of the mesh once, ends in ascending order; edges of a vertex with itself are left out."""
     ends = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(1).values
     return ends[ends[:, 0] != ends[:, 1]].unique(dim=0)
 
 
 def hinges(faces: Int[Tensor, "face 3"]) -> Int[Tensor, "hinge 4"]:
-    """Every pair of faces that share an edge, as (edge start, edge end, opposite vertex, opposite vertex).
+    """Return every pair of faces that share an edge, as (edge start, edge end, opposite vertex, opposite vertex).
 
     An interior edge gives one, the boundary none, and an edge of n > 2 faces one for each of its n (n - 1) / 2 pairs. Faces
     that name a vertex twice are left out. The released code takes the edges between the first and second and the second
@@ -44,7 +44,7 @@ def hinges(faces: Int[Tensor, "face 3"]) -> Int[Tensor, "hinge 4"]:
 def laplacian_loss(
     vertices: Float[Tensor, "batch vertex 3"], edges: Int[Tensor, "edge 2"], over_vertices: Reduction = "sum"
 ) -> Float[Tensor, ""]:
-    """Squared distance of each vertex to the mean of its :func:`neighbours`, averaged over the batch.
+    """Return the squared distance of each vertex to the mean of its :func:`neighbours`, averaged over the batch.
 
     ``"sum"`` over vertices is the released loss, weight 0.005; ``"mean"`` lets a weight serve templates of other sizes. A
     vertex without neighbours costs nothing.
@@ -59,7 +59,7 @@ def laplacian_loss(
 def flattening_loss(
     vertices: Float[Tensor, "batch vertex 3"], hinges: Int[Tensor, "hinge 4"], over_hinges: Reduction = "sum"
 ) -> Float[Tensor, ""]:
-    """``(1 + cos)²`` of the angle between the two faces of each of the :func:`hinges`: 0 where flat, 4 where folded.
+    """Return ``(1 + cos)²`` of the angle between the two faces of each of the :func:`hinges`: 0 where flat, 4 where folded.
 
     The cosine is that of the two perpendiculars from the edge to the opposite vertices. ``"sum"`` over hinges is the
     released loss, weight 0.0005, short of the 1e-6 it adds to each denominator (issue #83: no formula in the paper);

@@ -12,7 +12,7 @@ def segmentation_cross_entropy(
     labels: Integer[Tensor, "batch height width"],
     ignored: int = 0,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Sum of ``-log softmax`` over the pixels whose label is not ``ignored``, and how many there are.
+    """Return the sum of ``-log softmax`` over the pixels whose label is not ``ignored``, and their number.
 
     Pri3D gives class 0 (unlabelled) the weight 0 and all others 1, but lets it be predicted. Computed in float32 at least;
     the sum of no pixels is a zero that keeps the graph. :func:`global_mean` makes a loss of the two.
@@ -23,7 +23,7 @@ def segmentation_cross_entropy(
 
 
 def global_mean(total: Float[Tensor, ""], count: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """``total`` of this worker by the mean over workers of ``count``, so that the mean over workers is the global mean.
+    """Divide ``total`` of this worker by the mean over workers of ``count``, so that the mean over workers is the global mean.
 
     Data parallelism averages gradients over workers: the sum of totals by the sum of counts is what it then follows,
     however unevenly the pixels are dealt. Every worker must call this. A count of 0 everywhere gives 0.

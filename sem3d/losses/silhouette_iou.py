@@ -7,7 +7,7 @@ from torch import Tensor
 def silhouette_iou_loss(
     predicted: Float[Tensor, "*batch height width"], target: Float[Tensor, "*batch height width"], epsilon: float = 1e-6
 ) -> Float[Tensor, ""]:
-    """``1 - sum(p t) / (sum(p + t - p t) + epsilon)``, averaged over all images; both in [0, 1], in float32 or wider.
+    """Return ``1 - sum(p t) / (sum(p + t - p t) + epsilon)``, averaged over all images; both in [0, 1], in float32 or wider.
 
     The multi-view loss of the paper is this over all (shape, view) pairs: with shapes a and b, each drawn in both views,
     stack the four as an axis of the batch. Two empty images cost 1, as released. No images cost zero.

@@ -20,7 +20,7 @@ def viewpoint_pair_loss(
     choice: PairChoice = "distinct_positives",
     draws: int = 32,
 ) -> Float[Tensor, ""]:
-    """Mean cross entropy of ``draws`` random negatives and as many positives, plus the hardest of each over ``draws``.
+    """Return the mean cross entropy of ``draws`` random negatives and as many positives, plus the hardest of each over ``draws``.
 
     ``logits[i, j]`` says how likely i and j have the same viewpoint; entries with i < j are read. A positive is a pair of
     equal ``viewpoints``, and is hardest where its logit is lowest, a negative where it is highest. Draws are with
@@ -45,7 +45,7 @@ def viewpoint_pair_counts(
     objects: Int[Tensor, " image"],
     choice: PairChoice = "distinct_positives",
 ) -> Int[Tensor, "2 2"]:
-    """Positives and negatives (rows): how many are told right by the sign of their logit, and how many there are.
+    """Count positives and negatives (rows): those told right by the sign of their logit, and all.
 
     Counts of several workers add up. The gate of a pseudo-labelling pass is :func:`balanced_accuracy` of them.
     """
@@ -55,7 +55,7 @@ def viewpoint_pair_counts(
 
 
 def balanced_accuracy(counts: Int[Tensor, "2 2"]) -> float:
-    """Mean of the shares of positives and of negatives that are told right; NaN, which passes no gate, without either."""
+    """Return the mean share of positives and of negatives that are told right; NaN, which passes no gate, without either."""
     right, pairs = counts.double().unbind(1)
     return float((right / pairs).mean())
 
@@ -63,7 +63,7 @@ def balanced_accuracy(counts: Int[Tensor, "2 2"]) -> float:
 def _pairs(
     viewpoints: Int[Tensor, " image"], objects: Int[Tensor, " image"], choice: PairChoice
 ) -> tuple[Bool[Tensor, "image image"], Bool[Tensor, "image image"]]:
-    """Positives and negatives, each pair once (row < column)."""
+    """Return positives and negatives, each pair once (row < column)."""
     if choice not in ("all", "distinct_positives", "distinct"):
         raise ValueError(f"no choice {choice!r} of pairs; there are all, distinct_positives, distinct")
     same = viewpoints[:, None] == viewpoints

@@ -21,7 +21,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._NormBase):
     def forward(
         self, features: Float[Tensor, "voxel dim"] | Float[Tensor, "batch dim height width"]
     ) -> Float[Tensor, "..."]:
-        """Normalised features, by batch statistics in training and by running ones in evaluation."""
+        """Normalise features, by batch statistics in training and by running ones in evaluation."""
         self._check_input_dim(features)
         use_batch = self.training or self.running_mean is None
         workers = _workers() if self.training else 1
@@ -49,7 +49,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._NormBase):
             raise ValueError(f"expected (voxel, {self.num_features}) or (batch, {self.num_features}, height, width)")
 
     def _next_momentum(self) -> float:
-        """Weight of this batch in the running statistics; counts the batch."""
+        """Count the batch, and return its weight in the running statistics."""
         if not self.track_running_stats:
             return 0.0
         self.num_batches_tracked.add_(1)
@@ -74,15 +74,19 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, eps: float, workers: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         values = features.to(torch.promote_types(features.dtype, torch.float32))
+        # 1. own count, mean and centred sum of squares (dim)
         axes = _all_but_channels(values)
         own_count = values.numel() // values.shape[1]
         own_mean = values.sum(axes) / max(own_count, 1)
         own_squares = (values - _on_channels(own_mean, values)).square().sum(axes)
+        # 2. those of all workers: (worker), (worker dim), (worker dim)
         counts, means, squares = _gather(own_count, own_mean, own_squares, workers)
+        # 3. merged into mean and variance of the global batch (dim)
         count = counts.sum()
         total = count.clamp(min=1)
         mean = (counts[:, None] * means).sum(0) / total
         variance = (squares + counts[:, None] * (means - mean).square()).sum(0) / total
+        # 4. normalised features, in the shape of the input
         scale = torch.rsqrt(variance + eps)
         normalised = (values - _on_channels(mean, values)) * _on_channels(scale, values)
         ctx.save_for_backward(normalised, scale, total)
@@ -94,17 +98,19 @@ class _Normalise(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, None, None]:
         normalised, scale, total = ctx.saved_tensors
+        # 1. over the global batch: sums of the gradient, and of gradient times output (2 dim)
         axes = _all_but_channels(gradient)
         sums = torch.stack([gradient.sum(axes), (gradient * normalised).sum(axes)])
         if ctx.workers > 1:
             dist.all_reduce(sums)
+        # 2. the gradient less its part along a constant and along the output, in the shape of the input
         shift, slope = (_on_channels(part / total, gradient) for part in sums)
         to_features = (gradient - shift - normalised * slope) * _on_channels(scale, gradient)
         return to_features.to(ctx.dtype), None, None
 
 
 def with_global_batch_norm(module: nn.Module) -> nn.Module:
-    """``module`` with every BatchNorm1d and BatchNorm2d replaced, in place, by one that keeps its tensors and settings."""
+    """Replace every BatchNorm1d and BatchNorm2d of ``module``, in place, by one that keeps its tensors and settings."""
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         norm = GlobalBatchNorm(
             module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
@@ -138,5 +144,5 @@ def _all_but_channels(values: Tensor) -> list[int]:
 
 
 def _on_channels(row: Tensor, like: Tensor) -> Tensor:
-    """A row of one number a channel, shaped to meet ``like``."""
+    """Return a row of one number a channel, shaped to meet ``like``."""
     return row.view(1, -1, *[1] * (like.dim() - 2))

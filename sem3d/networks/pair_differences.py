@@ -19,7 +19,7 @@ _NUMBERS_ON_CPU, _NUMBERS_ELSEWHERE = 1 << 19, 1 << 25
 def pair_differences(
     left: Float[Tensor, "left dim"], right: Float[Tensor, "right dim"], weight: Float[Tensor, " dim"]
 ) -> Float[Tensor, "left right"]:
-    """``sum_d weight[d] * |left[i, d] - right[j, d]|`` for all i and j, in float32 or wider.
+    """Return ``sum_d weight[d] * |left[i, d] - right[j, d]|`` for all i and j, in float32 or wider.
 
     Differentiable once in all three; a pair without gradient costs nothing backward. At a difference of 0 the slope is 0.
     """

@@ -20,6 +20,6 @@ class PixelHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch in_dim in_height in_width"], size: tuple[int, int] | None = None
     ) -> Float[Tensor, "batch {self.dim} height width"]:
-        """Answers at ``size`` (height, width), or where ``features`` are. Not normalised."""
+        """Return answers at ``size`` (height, width), or where ``features`` are. Not normalised."""
         answers = self.linear(features)
         return answers if size is None else F.interpolate(answers, size, mode="bilinear", align_corners=False)

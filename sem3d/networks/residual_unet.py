@@ -20,7 +20,7 @@ LIGHT_WIDTH = 64
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualUNetConfig:
-    """Which encoder, and how wide the decoder is."""
+    """The encoder, and the width of the decoder."""
 
     encoder: Literal["resnet18", "resnet50", "efficientnet_lite0"] = "resnet50"
     """Encoder of the image; the paper's are the ResNets."""
@@ -58,7 +58,7 @@ class ResidualUNet(nn.Module):
     def forward(
         self, image: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch {self.dim} (height+1)//2 (width+1)//2"]:
-        """Raw features (not normalised) at half resolution, rounded up; the view loss acts on these directly.
+        """Return raw features (not normalised) at half resolution, rounded up; the view loss acts on these directly.
 
         Channels come last in memory, in which form convolutions of few channels run faster on a CPU.
         """

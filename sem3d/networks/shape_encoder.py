@@ -12,7 +12,7 @@ from sem3d.networks.batch_norm import with_global_batch_norm
 
 @dataclass(frozen=True, kw_only=True)
 class ShapeEncoderConfig:
-    """How wide the encoder is, and whether it normalises."""
+    """Width and normalisation of the encoder."""
 
     width: int = 64
     """Channels after the first convolution, doubled by each of the two that follow."""
@@ -41,7 +41,7 @@ class ShapeEncoder(nn.Module):
         with_global_batch_norm(self)
 
     def forward(self, images: Float[Tensor, "batch 4 64 64"]) -> Float[Tensor, "batch {self.dim}"]:
-        """Features, at least 0, of RGBA images in [0, 1]."""
+        """Return features, at least 0, of RGBA images in [0, 1]."""
         features = self.convolutions(images.to(self.linear[0].weight.dtype)).flatten(1)
         for layer in self.linear:
             features = torch.relu(layer(features))

@@ -17,7 +17,7 @@ from sem3d.networks.shape_encoder import ShapeEncoder, ShapeEncoderConfig
 
 @dataclass(frozen=True, kw_only=True)
 class SiameseViewpointConfig:
-    """Which trunk, how wide, and its first weights."""
+    """The trunk, its width, and its first weights."""
 
     trunk: Literal["koch", "shape_encoder"] = "koch"
     """koch sees RGB. shape_encoder is SoftRas's, of RGBA; the paper found it to generalise less well."""
@@ -47,7 +47,7 @@ class KochTrunk(nn.Module):
         )
 
     def forward(self, images: Float[Tensor, "image channel 64 64"]) -> Float[Tensor, "image {self.dim}"]:
-        """The last map of each image as one row, at least 0."""
+        """Return the last map of each image as one row, at least 0."""
         return self.convolutions(images[:, :3]).flatten(1)
 
 
@@ -66,7 +66,7 @@ class ViewpointFeatures(nn.Module):
             self.apply(_kaiming)
 
     def forward(self, images: Float[Tensor, "image 4 64 64"]) -> Float[Tensor, "image {self.dim}"]:
-        """Features in [0, 1] of RGBA images in [0, 1]."""
+        """Return features in [0, 1] of RGBA images in [0, 1]."""
         return torch.sigmoid(self.linear(self.trunk(images.to(self.linear.weight.dtype))))
 
 
@@ -79,7 +79,7 @@ class SiameseViewpoint(ViewpointFeatures):
     def similarity(
         self, left: Float[Tensor, "left {self.dim}"], right: Float[Tensor, "right {self.dim}"]
     ) -> Float[Tensor, "left right"]:
-        """Logit that two images have the same viewpoint, for all pairs of features; symmetric, and bounded in memory."""
+        """Return logits that two images have the same viewpoint, for all pairs of features; symmetric, bounded in memory."""
         return pair_differences(left, right, self.head.weight[0]) + self.head.bias
 
 
@@ -90,12 +90,12 @@ class ViewpointClassifier(ViewpointFeatures):
         super().__init__(config, answers=viewpoints)
 
     def logits(self, features: Float[Tensor, "image {self.dim}"]) -> Float[Tensor, "image viewpoint"]:
-        """Scores of the viewpoints, before a softmax."""
+        """Return scores of the viewpoints, before a softmax."""
         return self.head(features)
 
 
 def _kaiming(module: nn.Module) -> None:
-    """He et al. 2015, for layers before a ReLU."""
+    """Initialise as in He et al. 2015, for layers before a ReLU."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.zeros_(module.bias)

@@ -28,7 +28,7 @@ class SparseUNetConfig:
     blocks: tuple[int, int, int, int, int, int, int, int] = (2, 3, 4, 6, 2, 2, 2, 2)
     """Residual blocks of each stage."""
     backend: Backend = "auto"
-    """What computes the convolutions; "auto" is MinkowskiEngine on CPUs where it is installed, else PyTorch."""
+    """The library that computes the convolutions; "auto" is MinkowskiEngine on CPUs where it is installed, else PyTorch."""
 
 
 class SparseBlock(nn.Module):
@@ -49,7 +49,7 @@ class SparseBlock(nn.Module):
             self.downsample = nn.ModuleList([shortcut, GlobalBatchNorm(out_channels)])
 
     def forward(self, tensor: SparseTensor) -> SparseTensor:
-        """Features at the same voxels."""
+        """Return features at the same voxels."""
         residual = normalise(self.norm2, self.conv2(activate(self.norm1, self.conv1(tensor))))
         shortcut = tensor
         if self.downsample is not None:
@@ -88,7 +88,7 @@ class SparseUNet(nn.Module):
             width = planes
 
     def forward(self, tensor: SparseTensor) -> Float[Tensor, "voxel dim"]:
-        """Features (voxel, planes[-1]) in the row order of the input, which has stride 1."""
+        """Return features (voxel, planes[-1]) in the row order of the input, which has stride 1."""
         tensor = activate(self.bn0, self.conv0p1s1(tensor))
         skips = [tensor]
         for stage in range(4):
@@ -103,22 +103,22 @@ class SparseUNet(nn.Module):
 
 
 def down_name(stage: int) -> str:
-    """MinkUNet's name of the downsampling before encoder ``stage``, 0 to 3: conv1p1s2, conv2p2s2, conv3p4s2, conv4p8s2."""
+    """Return MinkUNet's name of the downsampling before encoder ``stage``, 0 to 3: conv1p1s2, conv2p2s2, conv3p4s2, conv4p8s2."""
     return f"conv{stage + 1}p{2**stage}s2"
 
 
 def up_name(stage: int) -> str:
-    """MinkUNet's name of the upsampling before decoder ``stage``, 4 to 7: convtr4p16s2, convtr5p8s2, convtr6p4s2, convtr7p2s2."""
+    """Return MinkUNet's name of the upsampling before decoder ``stage``, 4 to 7: convtr4p16s2, convtr5p8s2, convtr6p4s2, ..."""
     return f"convtr{stage}p{2 ** (8 - stage)}s2"
 
 
 def normalise(norm: GlobalBatchNorm, tensor: SparseTensor) -> SparseTensor:
-    """Batch norm of the features."""
+    """Apply batch norm to the features."""
     return tensor.with_features(norm(tensor.features))
 
 
 def activate(norm: GlobalBatchNorm, tensor: SparseTensor) -> SparseTensor:
-    """Batch norm and ReLU of the features."""
+    """Apply batch norm and ReLU to the features."""
     return tensor.with_features(torch.relu(norm(tensor.features)))
 
 

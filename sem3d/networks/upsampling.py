@@ -26,6 +26,6 @@ class UpProjection(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch in_channels in_height in_width"], size: tuple[int, int]
     ) -> Float[Tensor, "batch out_channels height width"]:
-        """``features`` at ``size`` (height, width), which need not be exactly twice theirs; corners are aligned."""
+        """Return ``features`` at ``size`` (height, width), which need not be exactly twice theirs; corners are aligned."""
         features = F.interpolate(features, size, mode="bilinear", align_corners=True)
         return torch.relu(self.long(features) + self.short(features))

@@ -21,7 +21,7 @@ def soft_silhouettes(
     sigma: float = 1e-4,
     backend: str = "fast",
 ) -> Float[Tensor, "batch {size} {size}"]:
-    """How much of each pixel of a square image the mesh covers, in [0, 1]; differentiable in x and y of the vertices.
+    """Return the share of each pixel of a square image that the mesh covers; differentiable in x and y of the vertices.
 
     ``vertices`` are (x right, y up, depth) in normalised device coordinates (NDC): the image spans [-1, 1] and pixel
     (row, column) has its centre at ``((2 column + 1) / size - 1, 1 - (2 row + 1) / size)``; depth is any length.

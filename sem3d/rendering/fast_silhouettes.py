@@ -33,7 +33,7 @@ class _Offsets(NamedTuple):
 def fast_silhouettes(
     vertices: Float[Tensor, "batch vertex 3"], faces: Int[Tensor, "face 3"], *, size: int, sigma: float
 ) -> Float[Tensor, "batch {size} {size}"]:
-    """See :func:`sem3d.rendering.soft_silhouettes`. Memory grows with the faces by some 20 numbers each, and no further."""
+    """Compute :func:`sem3d.rendering.soft_silhouettes`. Memory grows with the faces by some 20 numbers each, and no further."""
     vertices = vertices.to(torch.promote_types(vertices.dtype, torch.float32))
     finite = vertices.detach().mul(0).sum((1, 2))
     return _SoftSilhouettes.apply(vertices, faces.long(), size, sigma) + finite[:, None, None]
@@ -42,12 +42,14 @@ def fast_silhouettes(
 class _SoftSilhouettes(torch.autograd.Function):
     @staticmethod
     def forward(ctx, vertices: Tensor, faces: Tensor, size: int, sigma: float) -> Tensor:
+        # 1. optical depth of every pixel (pixel): the softplus of each face's logit, added; coverage is 1 - exp(-depth)
         seen = visible_faces(vertices, faces, size, math.sqrt(LOGIT_REACH * sigma))
         pixels = len(vertices) * size * size
         depth = vertices.new_zeros(pixels + STRIP)
         for strips in cut_strips(seen, size):
             logits, near = _logits(_offsets(seen, strips, size), strips, sigma)
             depth.index_add_(0, pixels_of(strips), torch.where(near, F.softplus(logits, threshold=50), 0).flatten())
+        # 2. coverage as images (batch size size)
         ctx.save_for_backward(vertices, faces, depth)
         ctx.size, ctx.sigma = size, sigma
         return -torch.expm1(-depth[:pixels]).view(len(vertices), size, size)
@@ -56,8 +58,10 @@ class _SoftSilhouettes(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
         vertices, faces, depth = ctx.saved_tensors
+        # 1. faces as in forward; gradient by optical depth, times the constant -2 / sigma of the logit's own gradient (pixel)
         seen = visible_faces(vertices, faces, ctx.size, math.sqrt(LOGIT_REACH * ctx.sigma))
         pull = torch.exp(-depth) * F.pad(grad.flatten(), (0, STRIP)) * (-2 / ctx.sigma)
+        # 2. chunk by chunk: the pull of each pixel on each face (step strip), added to vertices (vertex of all images)
         grad_x, grad_y = pull.new_zeros(2, vertices[..., 0].numel())
         for strips in cut_strips(seen, ctx.size):
             offsets = _offsets(seen, strips, ctx.size)
@@ -69,16 +73,20 @@ class _SoftSilhouettes(torch.autograd.Function):
 
 
 def _offsets(seen: Faces, strips: Strips, size: int) -> _Offsets:
-    """Where each pixel of each strip lies to the three edges of its face."""
+    """Return the place of each pixel of each strip relative to the three edges of its face."""
+    # 1. the numbers of each strip's face (3 strip)
     x, y, along_x, along_y, half_length = (
         part.index_select(1, strips.face) for part in (seen.x, seen.y, seen.along_x, seen.along_y, seen.half_length)
     )
     turn = seen.turn.index_select(0, strips.face)
+    # 2. from each corner to the strip's first pixel (3 strip), and from there to each pixel along the row (step 1)
     dx = (2 * strips.column + 1 - size).to(x.dtype) / size - x
     dy = (size - 1 - 2 * strips.row).to(x.dtype) / size - y
     step = torch.arange(STRIP, device=x.device, dtype=x.dtype)[:, None] * (2 / size)
+    # 3. components across and along each edge, linear in the step (3 step strip)
     across = torch.addcmul((turn * (along_x * dy - along_y * dx))[:, None], (-turn * along_y)[:, None], step)
     along = torch.addcmul((along_x * dx + along_y * dy - half_length)[:, None], along_x[:, None], step)
+    # 4. the nearest point of the edge, kept between its ends, and what remains along it (3 step strip)
     half_length = half_length[:, None]
     position = torch.minimum(torch.maximum(along, -half_length), half_length)
     along.sub_(position)
@@ -86,7 +94,7 @@ def _offsets(seen: Faces, strips: Strips, size: int) -> _Offsets:
 
 
 def _logits(offsets: _Offsets, strips: Strips, sigma: float) -> tuple[Tensor, Tensor]:
-    """``± d² / sigma`` of each pixel of each strip, and whether the face reaches it: both (step, strip)."""
+    """Return ``± d² / sigma`` of each pixel of each strip, and whether the face reaches it: both (step, strip)."""
     inside = _least(offsets.across) > 0
     logits = _least(offsets.squares).div_(sigma)
     step = torch.arange(STRIP, device=logits.device)[:, None]
@@ -95,19 +103,23 @@ def _logits(offsets: _Offsets, strips: Strips, sigma: float) -> tuple[Tensor, Te
 
 
 def _pull_edges(seen: Faces, strips: Strips, offsets: _Offsets, pull: Tensor, grad_x: Tensor, grad_y: Tensor) -> None:
-    """Adds ``pull * (pixel - nearest boundary point)`` to the ends of the nearest edge, shared out by the point's position."""
+    """Add ``pull * (pixel - nearest boundary point)`` to the ends of the nearest edge, shared out by the point's position."""
+    # 1. the pull goes to the nearest edge only (3 step strip)
     first, second, third = offsets.squares
     to_third = torch.where(third < torch.minimum(first, second), pull, 0)
     to_second = torch.where(second < first, pull - to_third, 0)
     pull = torch.stack([pull - to_third - to_second, to_second, to_third])
+    # 2. the numbers of each strip's face (3 strip)
     start, along_x, along_y, half_length = (
         part.index_select(1, strips.face) for part in (seen.vertex, seen.along_x, seen.along_y, seen.half_length)
     )
     turn = seen.turn.index_select(0, strips.face)
+    # 3. pull along and across each edge, summed over the strip (3 strip): whole, and weighted by the position on the edge
     along, across = pull * offsets.along, pull * offsets.across
     lever = offsets.position / half_length[:, None]
     both = along.sum(1), across.sum(1) * turn
     difference = along.mul_(lever).sum(1), across.mul_(lever).sum(1) * turn
+    # 4. at either end of the edge its share, turned back to x and y and added to the vertex (vertex of all images)
     for end, sign in ((start, -0.5), (start.roll(-1, 0), 0.5)):
         along, across = (whole / 2 + sign * part for whole, part in zip(both, difference, strict=True))
         grad_x.index_add_(0, end.flatten(), (along * along_x - across * along_y).flatten())

@@ -17,7 +17,7 @@ def pytorch3d_silhouettes(
     sigma: float,
     faces_per_pixel: int = 150,
 ) -> Float[Tensor, "batch {size} {size}"]:
-    """See :func:`sem3d.rendering.soft_silhouettes`; computed and returned in float32.
+    """Compute :func:`sem3d.rendering.soft_silhouettes`; computed and returned in float32.
 
     A pixel counts its ``faces_per_pixel`` nearest faces only: beyond that PyTorch3D loses faces without an error, and its
     time and memory grow with it. Binning is off (``bin_size=0``), for overfull bins lose faces in the same silent way.

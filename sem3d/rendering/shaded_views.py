@@ -37,7 +37,7 @@ def shaded_views(
     supersampling: int = 4,
     device: str = "cpu",
 ) -> UInt8[np.ndarray, "view 4 {size} {size}"]:
-    """A mesh in its object frame as it is seen from some of the 24 views of :mod:`sem3d.geometry.object_views`, or from all.
+    """Draw a mesh in its object frame from some of the 24 views of :mod:`sem3d.geometry.object_views`, or from all.
 
     ``face_colors`` are linear RGB in [0, 1], raised to at least 0.03. A face is lit the same from both sides, flat: 0.3
     everywhere, 0.5 from the camera, 0.2 from above. Each pixel is the mean of ``supersampling`` squared samples; alpha is the
@@ -63,7 +63,7 @@ def shaded_views(
 def clay_views(
     vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], views: Sequence[int]
 ) -> list[UInt8[np.ndarray, "4 64 64"]]:
-    """A mesh without colours from some views; they may be counted on beyond a whole turn."""
+    """Draw a mesh without colours from some views; they may be counted on beyond a whole turn."""
     colors = np.full((len(faces), 3), CLAY)
     return list(shaded_views(vertices, faces, colors, views=[view % VIEWS for view in views]))
 
@@ -71,7 +71,7 @@ def clay_views(
 def lit(
     triangles: Float[Tensor, "face 3 3"], colors: Float[Tensor, "face 3"], eyes: Float[Tensor, "view 3"]
 ) -> Float[Tensor, "view face 3"]:
-    """Display RGB in [0, 1] of each face in each view."""
+    """Return display RGB in [0, 1] of each face in each view."""
     normals = torch.linalg.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normals = torch.nn.functional.normalize(normals, dim=-1, eps=1e-20)
     toward = camera_axes(eyes)[:, 2]
@@ -82,7 +82,7 @@ def lit(
 
 
 def visible_faces(seen: Float[Tensor, "view face 3 3"], size: int) -> Int[Tensor, "view {size} {size}"]:
-    """Number of the nearest face at each pixel, -1 where there is none; ``seen`` is NDC (x right, y up) and depth."""
+    """Return the number of the nearest face at each pixel, -1 where there is none; ``seen`` is NDC (x right, y up) and depth."""
     tiles = -(-size // TILE)
     if tiles * TILE != size:
         raise ValueError(f"an image of {size} pixels does not divide into tiles of {TILE}")
@@ -111,7 +111,7 @@ def visible_faces(seen: Float[Tensor, "view face 3 3"], size: int) -> Int[Tensor
 def faces_of_tiles(
     corners: Float[Tensor, "view face 3 3"], tiles: int
 ) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"], Int[Tensor, " pair"], Int[Tensor, " pair"]]:
-    """View, face, tile row and tile column of every face and tile where the face's box holds the centre of a pixel.
+    """Return view, face, tile row and tile column of every face and tile where the face's box holds the centre of a pixel.
 
     x points left and y up, against the order in which tiles are counted.
     """

@@ -1,4 +1,4 @@
-"""Which pixels each face of a mesh can reach, cut into strips of ``STRIP`` pixels of one row.
+"""Pixels that each face of a mesh can reach, cut into strips of ``STRIP`` pixels of one row.
 
 Strips keep the work per face proportional to its dilated bounding box, in tensors without ragged ends.
 """
@@ -50,16 +50,20 @@ class Strips(NamedTuple):
 def visible_faces(
     vertices: Float[Tensor, "batch vertex 3"], faces: Int[Tensor, "face 3"], size: int, reach: float
 ) -> Faces:
-    """Faces of all images that lie in front of the camera, have area and come within ``reach`` (NDC) of a pixel centre."""
+    """Return faces of all images that lie in front of the camera, have area and come within ``reach`` (NDC) of a pixel centre."""
     batch, count = vertices.shape[:2]
+    # 1. corners of the faces of all images (3 face), and twice the signed area (face)
     vertex = (faces.T[:, None] + torch.arange(batch, device=faces.device)[:, None] * count).flatten(1)
     x, y, z = (axis.reshape(-1)[vertex] for axis in vertices.unbind(-1))
     area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+    # 2. columns and rows that each face can reach (face)
     column, column_end = _span((x.amin(0) - reach + 1) * size, (x.amax(0) + reach + 1) * size, size)
     row, row_end = _span((1 - y.amax(0) - reach) * size, (1 - y.amin(0) + reach) * size, size)
+    # 3. faces that show (kept)
     shows = (z.amin(0) > SMALLEST_DEPTH) & (area.abs() > SMALLEST_DOUBLE_AREA) & (column_end > column) & (row_end > row)
     kept = shows.nonzero()[:, 0]
     vertex, x, y = vertex[:, kept], x[:, kept], y[:, kept]
+    # 4. edges from each corner to the next (3 face)
     along_x, along_y = x.roll(-1, 0) - x, y.roll(-1, 0) - y
     length = torch.hypot(along_x, along_y)
     return Faces(
@@ -79,26 +83,30 @@ def visible_faces(
 
 
 def _span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """First pixel, and the one behind the last, whose centre ``2 i + 1`` lies in [low, high]."""
+    """Return the first pixel, and the one behind the last, whose centre ``2 i + 1`` lies in [low, high]."""
     first, last = ((low - 1) / 2).ceil().clamp(0, size), ((high - 1) / 2).floor().clamp(-1, size - 1)
     return first.nan_to_num(0).long(), last.nan_to_num(-1).long() + 1
 
 
 def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
-    """All strips, in chunks of bounded size."""
+    """Yield all strips, in chunks of bounded size."""
+    # 1. strips a row of each face, and the number of strips until its end (face)
     pieces = (seen.columns + STRIP - 1) // STRIP
     end = (pieces * seen.rows).cumsum(0)
     if not len(end):
         return
     begin = end - pieces * seen.rows
+    # 2. cuts between faces, about `limit` strips apart (cut), and the number of strips before each (cut)
     limit = STRIPS_AT_A_TIME.get(end.device.type, MOST_STRIPS_AT_A_TIME)
     cuts = torch.searchsorted(end, torch.arange(0, int(end[-1]), limit, device=end.device)[1:])
     cuts = F.pad(F.pad(cuts, (1, 0)), (0, 1), value=len(end))
     before = F.pad(end, (1, 0))[cuts].tolist()
     for (first, last), (low, high) in zip(pairwise(cuts.tolist()), pairwise(before), strict=True):
+        # 3. each face once a strip (strip), and the number of the strip within its face (strip)
         index = torch.arange(first, last, device=end.device)
         face = index.repeat_interleave((pieces * seen.rows)[first:last], output_size=high - low)
         rank = torch.arange(low, high, device=end.device) - begin.index_select(0, face)
+        # 4. that number as row and first column, and how much of the face's width is left (strip)
         across = pieces.index_select(0, face)
         down = rank // across
         offset = (rank - down * across) * STRIP
@@ -109,5 +117,5 @@ def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
 
 
 def pixels_of(strips: Strips) -> Int[Tensor, " pixel"]:
-    """Index of every pixel of every strip; beyond a strip's width it may name others, up to ``STRIP`` behind the last."""
+    """Return the index of each pixel of every strip; beyond a strip's width it may name others, up to ``STRIP`` past the last."""
     return (torch.arange(STRIP, device=strips.pixel.device)[:, None] + strips.pixel).flatten()

@@ -28,7 +28,7 @@ LONGEST_NAME = 18
 def draw_budget_curve(
     scores: Scores, arms: Sequence[str], metric: Metric, budgets: Budgets, *, dark: bool = False, size: str = "wide"
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Mean and 95 % interval (Student t over seeds) by label budget; single seeds are faint points.
+    """Draw mean and 95 % interval (Student t over seeds) by label budget; single seeds are faint points.
 
     Arms are named at the ends of their lines, in the colours of Okabe and Ito, which colour-blind readers tell apart. The
     axis follows the seeds: an interval much wider than they spread (two seeds give such) runs out of the picture.
@@ -69,7 +69,7 @@ def draw_budget_curve(
 
 
 def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict[str, Any]]:
-    """One row an arm and budget: seeds, mean, interval, and the paired difference to the first arm; values unscaled."""
+    """Return one row an arm and budget: seeds, mean, interval, and the paired difference to the first arm; values unscaled."""
     compared = {(item.arm, item.budget): item for item in compare_with_first(scores, arms)}
     rows = []
     for arm in arms:
@@ -87,7 +87,7 @@ def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV under the names of all their columns; what is nan or absent is empty."""
+    """Return rows as CSV under the names of all their columns; what is nan or absent is empty."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -124,7 +124,7 @@ def _colour(index: int, dark: bool) -> str:
 
 
 def _shifts(index: int, arms: int) -> tuple[float, float]:
-    """How far from its budget an arm's seeds and its mean stand, so that neither hides the other or another arm."""
+    """Return the distances of an arm's seeds and mean from its budget, so that neither hides the other or another arm."""
     slot = min(1.0, 4 / arms)
     centre = slot * (index - (arms - 1) / 2)
     return centre - 0.35 * slot, centre
@@ -145,7 +145,7 @@ def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:
 
 
 def _reach(points: Sequence[float], limits: Sequence[float], metric: Metric) -> tuple[float, float]:
-    """Lower and upper end of the axis: all seeds, and as much of their intervals as does not flatten the lines."""
+    """Return lower and upper end of the axis: all seeds, and as much of their intervals as does not flatten the lines."""
     low, high = min(points), max(points)
     spread = max(high - low, 0.02 * max(abs(low), abs(high)), 1e-9)
     bottom = max(min([low, *limits]), low - ROOM_FOR_INTERVALS * spread)
@@ -157,7 +157,7 @@ def _reach(points: Sequence[float], limits: Sequence[float], metric: Metric) -> 
 
 
 def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, height: float) -> None:
-    """Names of the arms to the right of the plot, as near to the ends of their lines as leaves each its own line."""
+    """Write the names of the arms to the right of the plot, as near to the ends of their lines as leaves each its own line."""
     bottom, top = axes.get_ylim()
     line = LINE_HEIGHT_INCHES / (0.8 * height)
     wanted = sorted(
@@ -179,7 +179,7 @@ def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, 
 
 
 def _spread(heights: Sequence[float], least: float) -> list[float]:
-    """Ascending heights moved apart to at least ``least``, their centre kept where it was."""
+    """Return ascending heights, moved apart to at least ``least``, their centre kept where it was."""
     if not heights:
         return []
     placed = [heights[0]]

@@ -1,4 +1,4 @@
-"""How results are written for people: metrics, label budgets, durations, p values; the same in pictures, pages and cards."""
+"""Results as text for people: metrics, label budgets, durations, p values; the same in pictures, pages and cards."""
 
 import math
 import re
@@ -32,47 +32,47 @@ class Metric:
         return self.title + (" (%)" if self.percent else "") + (", lower is better" if self.mode == "min" else "")
 
     def scaled(self, value: float) -> float:
-        """The number as it is shown."""
+        """Return the number as it is shown."""
         return 100 * value if self.percent else value
 
     def text(self, value: float | None) -> str:
-        """One value; a dash where there is none."""
+        """Return one value; a dash where there is none."""
         if value is None or not math.isfinite(value):
             return MISSING
         return f"{100 * value:.1f}" if self.percent else f"{value:.3g}"
 
     def signed(self, value: float) -> str:
-        """A difference, with its sign."""
+        """Return a difference, with its sign."""
         if not math.isfinite(value):
             return MISSING
         sign = "−" if value < 0 else "+"
         return sign + self.text(abs(value))
 
     def range(self, result: Interval) -> str:
-        """``1.2 .. 5.0``, or nothing where one seed says nothing about the spread."""
+        """Return ``1.2 .. 5.0``, or nothing where one seed says nothing about the spread."""
         if math.isnan(result.half):
             return ""
         low, high = (self.text(end).replace("-", "−") for end in (result.low, result.high))
         return f"{low} .. {high}"
 
     def with_interval(self, result: Interval) -> str:
-        """``31.0 ± 2.1``, or ``31.0`` for one seed."""
+        """Return ``31.0 ± 2.1``, or ``31.0`` for one seed."""
         half = "" if math.isnan(result.half) else f" ± {self.text(result.half)}"
         return self.text(result.mean) + half
 
     def better(self, value: float, than: float) -> bool:
-        """Whether ``value`` beats ``than``."""
+        """Return whether ``value`` beats ``than``."""
         return value > than if self.mode == "max" else value < than
 
 
 def metric_of(name: str, mode: Literal["max", "min"], values: Iterable[float]) -> Metric:
-    """The metric ``name``; it is in percent if its name says that it is a rate and no value says otherwise."""
+    """Return the metric ``name``; it is in percent if its name says that it is a rate and no value says otherwise."""
     words = set(re.split(r"[^a-z0-9]+", name.lower()))
     return Metric(name, mode, bool(words & RATES) and all(abs(value) <= 1 for value in values if math.isfinite(value)))
 
 
 def budget_text(budget: float) -> str:
-    """A label budget as it is asked for; infinity is all labels there are."""
+    """Return a label budget as it is asked for; infinity is all labels there are."""
     return "all" if math.isinf(budget) else f"{budget:g}"
 
 
@@ -82,30 +82,30 @@ class Budgets:
 
     values: tuple[float, ...]
     unit: str = "item"
-    """What a number counts, in the singular."""
+    """The thing that a number counts, in the singular."""
 
     @property
     def shares(self) -> bool:
-        """Whether they are shares."""
+        """True for shares of the labels."""
         return all(0 <= value <= 1 for value in self.values)
 
     @property
     def logarithmic(self) -> bool:
-        """Whether a logarithmic axis can hold them and shows more than one."""
+        """True where a logarithmic axis can hold them and shows more than one."""
         return len(self.values) > 1 and min(self.values) > 0
 
     def short(self, budget: float) -> str:
-        """``20 %``, ``20`` or ``all``."""
+        """Return ``20 %``, ``20`` or ``all``."""
         return f"{100 * budget:.4g} %" if self.shares else budget_text(budget)
 
     def text(self, budget: float) -> str:
-        """``20 % of labels`` or ``20 labelled frames``."""
+        """Return ``20 % of labels`` or ``20 labelled frames``."""
         if self.shares:
             return f"{self.short(budget)} of labels"
         return f"{self.short(budget)} labelled {plural(self.unit, budget)}"
 
     def positions(self) -> dict[float, float]:
-        """Where each budget stands on the axis; all labels stand one mean step beyond the largest number."""
+        """Return the place of each budget on the axis; all labels stand one mean step beyond the largest number."""
         if not self.logarithmic:
             return {value: float(place) for place, value in enumerate(self.values)}
         numbers = [value for value in self.values if math.isfinite(value)] or [1.0]
@@ -120,23 +120,23 @@ class Budgets:
 
 
 def plural(word: str, count: int | float) -> str:
-    """``seed`` for one, else ``seeds``."""
+    """Return ``seed`` for one, else ``seeds``."""
     return word if count == 1 else f"{word}s"
 
 
 def counted(count: int, word: str) -> str:
-    """``3 seeds``."""
+    """Return ``3 seeds``."""
     return f"{count} {plural(word, count)}"
 
 
 def seeds_text(counts: Sequence[int]) -> str:
-    """``3 seeds``, or ``2 to 3 seeds``."""
+    """Return ``3 seeds``, or ``2 to 3 seeds``."""
     fewest, most = min(counts), max(counts)
     return counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
 
 
 def p_text(p: float) -> str:
-    """A p value with two digits, never as zero."""
+    """Return a p value with two digits, never as zero."""
     if math.isnan(p):
         return MISSING
     if p < 0.001:
@@ -145,7 +145,7 @@ def p_text(p: float) -> str:
 
 
 def duration_text(seconds: int | float) -> str:
-    """``48 s``, ``12 min 3 s``, ``3 h 5 min``."""
+    """Return ``48 s``, ``12 min 3 s``, ``3 h 5 min``."""
     if not math.isfinite(seconds):
         return MISSING
     whole = round(seconds)

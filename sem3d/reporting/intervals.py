@@ -1,4 +1,4 @@
-"""What a few seeds say: mean, spread, a 95 % interval, and whether two settings differ (Student's t)."""
+"""Statistics of a few seeds: mean, spread, a 95 % interval, and the difference of two settings (Student's t)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class PairedDifference(Interval):
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean and Student-t interval of values from independent seeds.
+    """Return mean and Student-t interval of values from independent seeds.
 
     Raises :class:`UserError` if there is no value.
     """
@@ -58,7 +58,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
 def paired_difference(
     baseline: Mapping[int, float], candidate: Mapping[int, float], confidence: float = 0.95
 ) -> PairedDifference:
-    """Candidate minus baseline, seed by seed; both map a seed to its value.
+    """Return candidate minus baseline, seed by seed; both map a seed to its value.
 
     ``p`` is nan for one seed, 1 if no seed differs, 0 if all differ by exactly the same amount. Raises
     :class:`UserError` unless both have the same seeds.

@@ -1,4 +1,4 @@
-"""Do the arms of a sweep differ: paired differences to the first arm over shared seeds, corrected for how many there are.
+"""Differences between the arms of a sweep: paired to the first arm over shared seeds, corrected for how many there are.
 
 Seeds are paired because a seed decides the labelled subset, the order of samples and the new weights of every arm alike. The
 test is Student's paired t; with two or three seeds it rests wholly on the assumption that differences are normal, which
@@ -31,12 +31,12 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether chance alone would show such a difference among all comparisons less than once in twenty sweeps."""
+        """True where chance alone would show such a difference among all comparisons less than once in twenty sweeps."""
         return self.p_corrected < LEVEL
 
 
 def compare_with_first(scores: Scores, arms: Sequence[str]) -> list[Comparison]:
-    """Every arm but the first against the first, at every budget where they share a seed; by budget, then by arm."""
+    """Compare every arm but the first with the first, at every budget where they share a seed; by budget, then by arm."""
     pairs: list[tuple[str, float, PairedDifference]] = []
     budgets = sorted({budget for by_budget in scores.values() for budget in by_budget})
     for budget in budgets:
@@ -52,7 +52,7 @@ def compare_with_first(scores: Scores, arms: Sequence[str]) -> list[Comparison]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p values that are looked at together, in their order.
+    """Return Holm's step-down correction of p values that are read together, in their order.
 
     A nan is a comparison that was not tested: it stays nan and does not count. Source: S. Holm, "A simple sequentially
     rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
@@ -67,5 +67,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def smallest_sign_flip_p(seeds: int) -> float:
-    """The least two-sided p that flipping the signs of ``seeds`` paired differences can give: 2 of 2^seeds outcomes."""
+    """Return the least two-sided p that flipping the signs of ``seeds`` paired differences can give: 2 of 2^seeds outcomes."""
     return min(1.0, 2.0 ** (1 - seeds))

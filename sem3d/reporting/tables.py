@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
+Table = tuple[list[dict[str, Cell]], list[str]]
+"""Rows by column, and the order of the columns."""
 MISSING = "–"
 
 
 def format_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:
-    """Aligned text for a terminal; a row maps column names to cells, absent cells show as a dash.
+    """Return aligned text for a terminal; a row maps column names to cells, absent cells show as a dash.
 
     Floats and intervals have ``digits`` decimals. No trailing newline.
     """
@@ -28,7 +30,7 @@ def format_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, 
 
 
 def markdown_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:
-    """The same table in Markdown; a bar in a cell is escaped."""
+    """Return the same table in Markdown; a bar in a cell is escaped."""
     rules = ["---:" if _is_numeric(rows, column) else "---" for column in columns]
     body = [[_text(row.get(column), digits).replace("|", "\\|") for column in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [list(columns), rules, *body])

@@ -1,4 +1,4 @@
-"""What the loop may tell a tracker, and the tracker that does not listen."""
+"""The tracker that keeps nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -7,23 +7,23 @@ import numpy as np
 from jaxtyping import UInt8
 
 
-class NoTracking:
-    """Takes what is to be tracked and does nothing: for every process but 0, and for loops without MLflow."""
+class NullTracker:
+    """A tracker for every process but 0, and for loops without MLflow."""
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Values by name at ``step`` done steps."""
+        """Keep nothing."""
 
     def flush(self) -> None:
-        """Writes what is buffered."""
+        """Have nothing to write."""
 
     def tags(self, values: dict[str, str]) -> None:
-        """Sets tags of the run."""
+        """Keep nothing."""
 
     def figure(self, name: str, picture: UInt8[np.ndarray, "height width 3"], step: int) -> None:
-        """Stores a picture as PNG."""
+        """Keep nothing."""
 
     def value(self, name: str, content: Any) -> None:
-        """Stores a JSON value."""
+        """Keep nothing."""
 
     def file(self, path: Path, folder: str = "") -> None:
-        """Stores a copy of a file."""
+        """Keep nothing."""

@@ -14,7 +14,7 @@ PARENT_TAG = "mlflow.parentRunId"
 def open_parent(
     storage: Path, tracking_uri: str, experiment: str, name: str, parameters: Mapping[str, str]
 ) -> tuple[str, str]:
-    """The store's URI and the id of the MLflow run of the sweep ``name``, new or found again by its tag.
+    """Return the store's URI and the id of the MLflow run of the sweep ``name``, new or found again by its tag.
 
     Raises :class:`UserError` where the store cannot be reached.
     """
@@ -36,7 +36,7 @@ def open_parent(
 
 
 def close_parent(uri: str, run_id: str, status: str) -> None:
-    """Sets the status of the sweep's run, FINISHED, FAILED or KILLED, if it has another; an absent server is no failure."""
+    """Set the status of the sweep's run, FINISHED, FAILED or KILLED, if it has another; an absent server is no failure."""
     try:
         client = store_client(uri)
         if client.get_run(run_id).info.status != status:
@@ -46,7 +46,7 @@ def close_parent(uri: str, run_id: str, status: str) -> None:
 
 
 def close_stopped(uri: str, experiment: str, run_name: str) -> str:
-    """Closes the MLflow run of a trial that was stopped from outside, and returns its id, "" if there is none."""
+    """Close the MLflow run of a trial that was stopped from outside, and return its id, "" if there is none."""
     try:
         client = store_client(uri)
         found = client.get_experiment_by_name(experiment)

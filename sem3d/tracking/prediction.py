@@ -1,4 +1,4 @@
-"""A prediction from one picture as an MLflow run of its own: what went in, what came out, and by which model."""
+"""A prediction from one picture as an MLflow run of its own: its input, its result and its model."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +15,9 @@ EXPERIMENT = "sem3d-predictions"
 def record_prediction(
     store: LockedStore, made_by: dict[str, str], given: Path, made: Path, turntable: UInt8[np.ndarray, "height width 3"]
 ) -> str:
-    """Stores the files ``given`` and ``made`` and the picture of the result, with the parameters ``made_by``.
+    """Store the files ``given`` and ``made`` and the picture of the result, with the parameters ``made_by``.
 
-    Returns a line that says where; a store that is away is no failure, the line says so then.
+    Returns a line that says where; an unavailable store is no failure, the line says so then.
     """
     run_id = ""
     try:

@@ -31,12 +31,12 @@ LONGEST_DESCRIPTION = 4900
 
 
 def is_model_uri(source: str) -> bool:
-    """Whether ``source`` names a registered model instead of a folder."""
+    """Return whether ``source`` names a registered model instead of a folder."""
     return source.startswith("models:/")
 
 
 def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, summary: str) -> str:
-    """Registers a checkpoint under ``name`` with the alias ``champion`` and returns its version.
+    """Register a checkpoint under ``name`` with the alias ``champion`` and return its version.
 
     The same weights are never registered twice: their version gets the alias and the card of today. ``card`` becomes an
     artifact beside the weights, ``summary`` the description of the version. Raises :class:`UserError` if the checkpoint is
@@ -66,17 +66,17 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
 
 
 def champion_version(client: Any, name: str) -> Any:
-    """The version of ``name`` that has the alias ``champion``, ``None`` where there is none."""
+    """Return the version of ``name`` that has the alias ``champion``, ``None`` where there is none."""
     found = client.search_registered_models(f"name = '{name}'", max_results=1)
     return client.get_model_version_by_alias(name, CHAMPION) if found and CHAMPION in found[0].aliases else None
 
 
 def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
-    """Local folder of ``models:/name@alias`` or ``models:/name/version``: weights, ``state.json`` and their checksums, verified.
+    """Return the local folder of ``models:/name@alias`` or ``models:/name/version``, its files verified.
 
-    The store is ``tracking_uri``, else ``MLFLOW_TRACKING_URI``, else the SQLite file in ``storage``, whose folder ``models``
-    keeps what was fetched. Raises :class:`UserError` where there is no such version, or if its files are not those that were
-    registered.
+    It holds weights, ``state.json`` and their checksums. The store is ``tracking_uri``, else ``MLFLOW_TRACKING_URI``, else the
+    SQLite file in ``storage``, whose folder ``models`` keeps what was fetched. Raises :class:`UserError` where there is no such
+    version, or if its files are not those that were registered.
     """
     parts = MODEL_URI.fullmatch(uri)
     if parts is None:
@@ -95,7 +95,7 @@ def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
             version = client.get_model_version(parts["name"], parts["version"])
         return _fetched(client, version, store.storage / "models", uri)
     except store_errors() as error:
-        raise UserError(f"{uri} is not to be had from MLflow store {store.uri}: {first_line(error)}") from error
+        raise UserError(f"{uri} cannot be fetched from MLflow store {store.uri}: {first_line(error)}") from error
 
 
 def _exists(client: Any, name: str) -> bool:
@@ -103,12 +103,12 @@ def _exists(client: Any, name: str) -> bool:
 
 
 def _versions(client: Any, name: str) -> list[Any]:
-    """All versions, newest first."""
+    """Return all versions, newest first."""
     return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda item: -int(item.version))
 
 
 def _reduced(checkpoint: Path, folder: Path) -> str:
-    """Puts what one needs to use a model, without its optimiser, into ``folder``; returns the digest of the manifest."""
+    """Copy everything that the use of a model needs, without its optimiser, to ``folder``; return the manifest's digest."""
     listed = json.loads((checkpoint / MANIFEST).read_text())["files"]
     for name in FILES:
         shutil.copyfile(checkpoint / name, folder / name)
@@ -117,14 +117,14 @@ def _reduced(checkpoint: Path, folder: Path) -> str:
 
 
 def _content(folder: Path) -> str:
-    """What the manifest of a folder says, as a digest."""
+    """Return the content of a folder's manifest as a digest."""
     listed = json.loads((folder / MANIFEST).read_text())["files"]
     entries = [[name, listed[name]["size"], listed[name]["sha256"]] for name in FILES]
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
-    """The files of a version in the cache, fetched unless they are there already and whole."""
+    """Return the files of a version in the cache, fetched unless they are there already and whole."""
     content, artifacts = version.tags.get(CONTENT_TAG, ""), version.tags.get(FOLDER_TAG, "")
     if not re.fullmatch("[0-9a-f]{64}", content) or not artifacts:
         raise UserError(f"{uri} was not registered by sem3d: it has no checksums, and nothing else is loaded")

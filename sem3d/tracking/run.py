@@ -1,7 +1,7 @@
 """MLflow, by its only doorway: one MLflow run a training run, whatever number of attempts it takes.
 
-The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`Tracking`), the driver closes it
-(:func:`close_run`). A retry or a resume finds the run by its ``sem3d.run`` tag and goes on in it.
+The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`MlflowTracker`), the driver closes it
+(:func:`close_run`). A retry or a resume finds the run by its ``sem3d.run`` tag and resumes it.
 """
 
 import itertools
@@ -18,7 +18,6 @@ from sem3d.config import Experiment, flatten
 from sem3d.errors import UserError
 from sem3d.runs.progress import log_line
 from sem3d.runs.run_folder import CONFIG_NAME
-from sem3d.tracking.null_tracker import NoTracking
 from sem3d.tracking.spool import Spool, is_waiting
 from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
 
@@ -37,7 +36,7 @@ class StoreAway(UserError):
 
 
 def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> tuple[str, str]:
-    """The store's URI and the id of the MLflow run of this run folder, new or found again; ``tags`` are added to it.
+    """Return the store's URI and the id of the MLflow run of this run folder, new or found again; ``tags`` are added to it.
 
     The store is ``run.tracking_uri``, else ``MLFLOW_TRACKING_URI``, else a SQLite file in the storage folder, which is
     made here once, under a lock. Raises :class:`StoreAway` where the store cannot be reached.
@@ -77,14 +76,14 @@ def _write_parameters(client: Any, run_id: str, experiment: Experiment, known: s
 
 
 def _forget_old_ends(spool: Spool) -> None:
-    """Removes the ends of earlier attempts that still wait: this attempt will have its own."""
+    """Remove the ends of earlier attempts that still wait: this attempt will have its own."""
     waiting = spool.waiting(len(spool.entries))
     spool.remove([entry for entry, record in waiting if record["kind"] == "status"])
 
 
 def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
-    """Writes all that still waits and sets the status: FINISHED, FAILED or KILLED; an absent server is no failure."""
-    tracking = Tracking(uri, run_id, run_folder)
+    """Write all that still waits and set the status: FINISHED, FAILED or KILLED; an absent server is no failure."""
+    tracking = MlflowTracker(uri, run_id, run_folder)
     tracking.status(status)
     tracking.flush()
     if not tracking.spool.is_empty():
@@ -96,12 +95,12 @@ def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
 
 
 def write_what_waits(tracking_uri: str, run_id: str, run_folder: Path) -> None:
-    """Gives the store what it did not take while the run went on, if anything; a store that is still away is no failure."""
+    """Write to the store everything that it did not take during the run; one that is still unavailable is no failure."""
     if is_waiting(run_folder / SPOOL_NAME):
-        Tracking(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
+        MlflowTracker(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
 
 
-class Tracking(NoTracking):
+class MlflowTracker:
     """Process 0's writer to an MLflow run.
 
     Everything is put on disk first, into the spool of the run folder; a thread of its own gives it to the store in order
@@ -119,28 +118,28 @@ class Tracking(NoTracking):
         self.writing: list[Future[None]] = []
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Puts values on disk; the store gets them every few seconds."""
+        """Put values on disk; the store gets them every few seconds."""
         now = int(time.time() * 1000)
         points = [(name, float(value), now, step) for name, value in values.items()]
         self._add({"kind": "metrics", "points": points})
 
     def flush(self) -> None:
-        """Waits until the store has everything, or is found to be away."""
+        """Wait until the store has everything, or is found to be unavailable."""
         self.writing.append(self.writer.submit(self._write))
         writing, self.writing = self.writing, []
         for write in writing:
             write.result()
 
     def tags(self, values: dict[str, str]) -> None:
-        """Sets tags of the run."""
+        """Set tags of the run."""
         self._add({"kind": "tags", "values": values})
 
     def status(self, value: str) -> None:
-        """Ends the run with that status."""
+        """End the run with that status."""
         self._add({"kind": "status", "value": value})
 
     def figure(self, name: str, picture: UInt8[np.ndarray, "height width 3"], step: int) -> None:
-        """Stores a picture as PNG, in the run folder and in the store."""
+        """Store a picture as PNG, in the run folder and in the store."""
         path = self.run_folder / "figures" / f"step-{step:08d}" / f"{name.replace('/', '_')}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -148,11 +147,11 @@ class Tracking(NoTracking):
         self.file(path, f"figures/step-{step:08d}")
 
     def value(self, name: str, content: Any) -> None:
-        """Stores a JSON value as ``<name>.json``."""
+        """Store a JSON value as ``<name>.json``."""
         self._add({"kind": "value", "name": f"{name}.json", "content": content})
 
     def file(self, path: Path, folder: str = "") -> None:
-        """Stores a copy of a file as it is now; the original may go at once."""
+        """Store a copy of a file as it is now; the original may be deleted at once."""
         self._add({"kind": "file", "folder": folder}, path)
 
     def _add(self, record: dict[str, Any], file: Path | None = None) -> None:
@@ -163,7 +162,7 @@ class Tracking(NoTracking):
             self.writing.append(self.writer.submit(self._write))
 
     def _write(self) -> None:
-        """Gives the store what waits, oldest first, until nothing does or it is away; metrics go many at a time."""
+        """Send the store what waits, oldest first, until nothing does or it is unavailable; metrics go many at a time."""
         while time.monotonic() >= self.next_try and (oldest := self.spool.waiting(RECORDS_AT_ONCE)):
             metrics = itertools.takewhile(lambda item: item[1]["kind"] == "metrics", oldest)
             together = list(metrics) or oldest[:1]
@@ -172,7 +171,7 @@ class Tracking(NoTracking):
             self.spool.remove([entry for entry, _ in together])
 
     def _try(self, records: list[dict[str, Any]]) -> bool:
-        """Whether the store took the records or never will; one that was away is left alone for a while."""
+        """Return whether the store took the records or never will; one that was unavailable is left alone for a while."""
         try:
             self._send(records)
         except store_errors() as error:
@@ -182,7 +181,7 @@ class Tracking(NoTracking):
                 log_line(self.run_folder, f"MLflow refuses a record, which is left out: {first_line(error)}")
                 return True
             self.next_try = time.monotonic() + SECONDS_BETWEEN_TRIES
-            log_line(self.run_folder, f"MLflow is away, training goes on: {first_line(error)}")
+            log_line(self.run_folder, f"MLflow is unavailable, training continues: {first_line(error)}")
             return False
         return True
 
@@ -202,7 +201,7 @@ class Tracking(NoTracking):
                 client.set_terminated(self.run_id, record["value"])
 
     def _send_metrics(self, client: Any, points: list[list[Any]]) -> None:
-        """Writes the points of steps that the store does not have yet: an attempt that resumes repeats some."""
+        """Write the points of steps that the store does not have yet: an attempt that resumes repeats some."""
         from mlflow.entities import Metric
 
         for name in {point[0] for point in points} - self.written_until.keys():

@@ -1,4 +1,4 @@
-"""What a run still has to tell its tracking store: a folder of numbered records that outlives the process.
+"""Records that a run still has to send to its tracking store: a numbered folder that outlives the process.
 
 A record is written before anyone tries to send it and removed once the store has taken it, so a process that ends in
 between loses nothing; the next one finds the records in their order.
@@ -36,7 +36,7 @@ class Spool:
         self.number = int(self.entries[-1].name.partition("-")[0]) if self.entries else 0
 
     def add(self, record: dict[str, Any], file: Path | None = None) -> None:
-        """Puts a record at the end, with a copy of ``file`` under its own name."""
+        """Put a record at the end, with a copy of ``file`` under its own name."""
         with self.lock:
             self.number += 1
             entry = self.folder / f"{self.number:08d}-{uuid.uuid4().hex[:6]}"
@@ -49,11 +49,11 @@ class Spool:
             self.entries.append(entry)
 
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Return whether nothing waits."""
         return not self.entries
 
     def waiting(self, most: int) -> list[tuple[Path, dict[str, Any]]]:
-        """The oldest ``most`` entries, each with its record, whose ``file`` is a path or ``None``."""
+        """Return the oldest ``most`` entries, each with its record, whose ``file`` is a path or ``None``."""
         with self.lock:
             oldest = self.entries[:most]
         found = [(entry, record) for entry in oldest if (record := _read(entry)) is not None]
@@ -63,7 +63,7 @@ class Spool:
         return found
 
     def remove(self, entries: list[Path]) -> None:
-        """Forgets entries; a kill in the middle leaves whole ones."""
+        """Forget entries; a kill in the middle leaves whole ones."""
         for entry in entries:
             leaving = entry.with_name(f"{UNFINISHED}{entry.name}")
             with suppress(FileNotFoundError):
@@ -75,12 +75,12 @@ class Spool:
 
 
 def is_waiting(folder: Path) -> bool:
-    """Whether a spool was left in ``folder`` with something in it."""
+    """Return whether a spool was left in ``folder`` with something in it."""
     return folder.is_dir() and not Spool(folder).is_empty()
 
 
 def _read(entry: Path) -> dict[str, Any] | None:
-    """The record of an entry; ``None`` if a process of an attempt that is being killed has just taken it away."""
+    """Return the record of an entry; ``None`` if a process of an attempt that is being killed has just removed it."""
     try:
         record = json.loads((entry / RECORD).read_text())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where MLflow's records live by default, how to reach them, and what identifies the code that wrote them."""
+"""The place of MLflow's records, the way to reach them, and the identity of the code that wrote them."""
 
 import logging
 import os
@@ -22,12 +22,12 @@ class LockedStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other drivers on the same storage out meanwhile."""
+        """Keep other drivers on the same storage out meanwhile."""
         with locked_file(self.storage / ".mlflow.lock"):
             yield
 
     def experiment_id(self, client: Any, name: str) -> str:
-        """Id of the MLflow experiment ``name``; a local store gets its artifacts folder in the storage."""
+        """Return the id of the MLflow experiment ``name``; a local store gets its artifacts folder in the storage."""
         found = client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
@@ -36,12 +36,12 @@ class LockedStore:
 
 
 def is_server(uri: str) -> bool:
-    """Whether the store is a server, whose address a browser opens."""
+    """Return whether the store is a server, whose address a browser opens."""
     return uri.startswith(("http://", "https://"))
 
 
 def revision() -> dict[str, str]:
-    """Tags that say which code ran: git revision (``+dirty`` where files differ from it) and versions of what matters."""
+    """Return tags that say which code ran: git revision (``+dirty`` where files differ from it) and versions of what matters."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
@@ -55,7 +55,7 @@ def revision() -> dict[str, str]:
 
 
 def store_client(uri: str) -> Any:
-    """MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes."""
+    """Return an MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -68,7 +68,7 @@ def store_client(uri: str) -> Any:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What MLflow raises when its store does not answer or refuses."""
+    """Return the errors that MLflow raises when its store does not answer or refuses."""
     import mlflow.exceptions
     import requests
     import sqlalchemy.exc
@@ -77,5 +77,5 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, cut to one line."""
+    """Return the message of an error, cut to one line."""
     return (str(error) or type(error).__name__).splitlines()[0][:300]

@@ -12,7 +12,8 @@ import torch
 from sem3d.config import Experiment
 from sem3d.datasets.stream import StreamedBatch, stream_batches, stream_once
 from sem3d.runs.progress import log_line
-from sem3d.tracking.null_tracker import NoTracking
+from sem3d.tracking.null_tracker import NullTracker
+from sem3d.tracking.tracker import Tracker
 from sem3d.training import distributed
 
 
@@ -22,7 +23,7 @@ class TrainingContext:
 
     run_folder: Path
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    tracking: NoTracking = field(default_factory=NoTracking)
+    tracking: Tracker = field(default_factory=NullTracker)
     launched: float = field(default_factory=time.time)
     """When the run was asked for, in seconds since 1970."""
     reclaimed: Callable[[], float | None] = lambda: None

@@ -1,4 +1,4 @@
-"""The doctor names what is wrong and what mends it, never crashes and never waits for what hangs."""
+"""The doctor names what is wrong and what fixes it, never crashes and never waits for what hangs."""
 
 import http.server
 import json
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def report(
     return stop.value.code, printed.out, printed.err
 
 
-def test_the_report_is_a_line_a_part_with_its_mend_below(monkeypatch, capsys):
+def test_the_report_is_a_line_a_part_with_its_fix_below(monkeypatch, capsys):
     bad = {"a": well, "b": lambda: [Finding("b", "FAIL", "ill", "rest")]}
     code, out, _ = report(monkeypatch, capsys, bad)
     assert code == 1
@@ -107,19 +108,41 @@ def test_a_wrong_argument_is_one_line_and_code_2(monkeypatch, capsys):
     assert "--strorage" in error
 
 
-def test_versions_are_compared_by_number():
-    assert packages.numbers("2.12.1+cu130") == (2, 12, 1)
-    assert packages.numbers("0.7.9.post1") == (0, 7, 9)
-    assert all(finding.level == "ok" for finding in packages.package_versions())
+def test_this_python_and_its_packages_are_as_the_project_requires():
+    (found,) = packages.package_versions()
+    assert (found.part, found.level) == ("versions", "ok")
+    low, high = (".".join(str(part) for part in limit) for limit in packages.PYTHONS)
+    assert set(metadata("sem3d")["Requires-Python"].split(",")) == {f">={low}", f"<{high}"}
 
 
 def test_a_version_that_does_not_fit_and_a_package_that_is_absent_fail(monkeypatch):
-    monkeypatch.setitem(packages.WANTED, "torch", ("2.99", "3", "it must"))
-    monkeypatch.setitem(packages.WANTED, "no-such-package", ("1", "2", ""))
+    asked = ["torch<3,>=2.99", "ray[data]>=2", "no-such-package>=1", 'nor-this-one; extra == "test"', "numpy!=0"]
+    monkeypatch.setattr(packages, "requires", lambda name: asked)
+    monkeypatch.setattr(packages, "version", versions({"torch": "2.12.1+cu130", "ray": "2.60.0", "numpy": "2.5.0rc1"}))
     found = {finding.part: finding for finding in packages.package_versions()}
-    assert found["torch"].level == found["no-such-package"].level == "FAIL"
-    assert "it must" in found["torch"].found
-    assert "setup.sh" in found["no-such-package"].mend
+    assert {part: finding.level for part, finding in found.items()} == {"torch": "FAIL", "no-such-package": "FAIL"}
+    assert found["torch"].found == "2.12.1+cu130, not <3,>=2.99"
+    assert "setup.sh" in found["no-such-package"].fix
+    asked[:] = ["torch==2.12.*"]
+    assert [finding.level for finding in packages.package_versions()] == ["ok"]
+
+
+def test_versions_are_not_checked_where_sem3d_is_not_installed(monkeypatch):
+    monkeypatch.setattr(packages, "requires", versions({}))
+    (found,) = packages.package_versions()
+    assert found.level == "warn"
+    assert "not checked" in found.found
+
+
+def versions(installed: dict[str, str]) -> Callable[[str], str]:
+    """Metadata of an environment with these packages."""
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    return version
 
 
 def test_a_package_that_ends_python_is_named_and_the_next_one_is_still_looked_at(tmp_path):
@@ -138,7 +161,7 @@ def test_gpus_that_only_the_driver_sees_fail(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     none = {"cuda": "13.0", "devices": []}
     assert packages.gpu_finding("ok", none).level == "FAIL"
-    assert "580" in packages.gpu_finding("ok", none).mend
+    assert "580" in packages.gpu_finding("ok", none).fix
     one = {"cuda": "13.0", "devices": [{"name": "NVIDIA A10G", "free": 20 << 30, "total": 22 << 30}]}
     assert packages.gpu_finding("ok", one).level == "ok"
     monkeypatch.setattr(packages, "driver_gpus", list)
@@ -148,7 +171,7 @@ def test_gpus_that_only_the_driver_sees_fail(monkeypatch):
 def test_the_token_and_the_mode_must_agree(monkeypatch, tmp_path):
     def level() -> str:
         (finding,) = authentication()
-        assert "secret" not in finding.found + finding.mend
+        assert "secret" not in finding.found + finding.fix
         return finding.level
 
     assert level() == "warn"
@@ -182,7 +205,7 @@ def test_addresses_are_tried(monkeypatch):
     assert [finding.level for finding in cluster("http://127.0.0.1:9")] == ["FAIL"]
     with web_server(401) as address:
         (finding,) = cluster(address)
-        assert "token" in finding.mend
+        assert "token" in finding.fix
     with web_server(200, b'{"ray_version": "1.0.0"}') as address:
         assert "1.0.0" in cluster(address)[0].found
         monkeypatch.setenv("RAY_ADDRESS", address)

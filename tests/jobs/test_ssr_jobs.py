@@ -1,7 +1,6 @@
 """SSR by its commands, small: a sweep on generated shapes, its evaluations, a mesh of a picture, the paper's table."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,9 +105,3 @@ def test_a_mistake_is_one_line(main, arguments, words, renders, ray_cluster, tmp
     assert code == 2
     assert words in error
     assert error.count("\n") == 1
-
-
-def test_the_table_beside_the_papers_says_what_our_sweeps_learnt_from():
-    roots = ("/data/shapes-1f/renders", "/data/nmr", "/data/shapes-1f/renders")
-    reviews = [SimpleNamespace(shared_settings={"data.root": root}) for root in roots]
-    assert report.data_of(reviews) == "data/nmr, shapes-1f/renders"

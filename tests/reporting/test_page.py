@@ -1,12 +1,16 @@
 import base64
 import hashlib
 import re
+import tomllib
 from dataclasses import replace
+from fnmatch import fnmatch
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 from PIL import Image
 
 from sem3d.reporting.formatting import Budgets, metric_of
@@ -20,6 +24,7 @@ from sem3d.reporting.page import (
     headline,
     render_page,
 )
+from sem3d.reporting.page.environment import FOLDER, PACKAGE, environment
 from sem3d.reporting.page.gallery import MOST_PICTURES, chosen
 
 ARMS = ("scratch", "pri3d")
@@ -152,8 +157,8 @@ def test_the_page_obeys_its_own_content_security_policy(tmp_path: Path):
     for kind in ("style", "script"):
         (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
         sealed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        assert f"{kind}-src &#x27;sha256-{sealed}&#x27;" in page
-    assert "default-src &#x27;none&#x27;" in page
+        assert f"{kind}-src &#39;sha256-{sealed}&#39;" in page
+    assert "default-src &#39;none&#39;" in page
 
 
 def test_every_string_is_escaped(tmp_path: Path):
@@ -174,8 +179,24 @@ def test_every_string_is_escaped(tmp_path: Path):
     )
     page = render_page(hostile)
     assert page.count("<script>") == 1
-    assert "alert(1)" not in re.sub(r"&quot;&gt;&lt;script&gt;alert\(1\)", "", page)
+    assert "alert(1)" not in re.sub(r"&#34;&gt;&lt;script&gt;alert\(1\)", "", page)
     Reader(page)
+
+
+def test_a_template_that_asks_for_a_name_that_is_not_given_raises():
+    with pytest.raises(UndefinedError, match="headline"):
+        environment().get_template("page.html.j2").render(
+            review=made_up(), style="", script="", policy="", scope="", ends=None
+        )
+
+
+def test_templates_style_and_script_are_shipped_with_the_package():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    shipped = project["tool"]["setuptools"]["package-data"][PACKAGE]
+    folder = Path(str(files(PACKAGE)))
+    present = {str(path.relative_to(folder)) for path in (folder / FOLDER).iterdir()}
+    assert {"templates/page.html.j2", "templates/style.css", "templates/script.js"} <= present
+    assert not {name for name in present if not any(fnmatch(name, pattern) for pattern in shipped)}
 
 
 def test_the_headline_says_only_what_was_shown():

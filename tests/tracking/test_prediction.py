@@ -1,4 +1,4 @@
-"""A prediction's record where MLflow is away."""
+"""A prediction's record where MLflow is unavailable."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
 
-def test_a_store_that_is_away_is_said_in_one_line(tmp_path):
+def test_a_store_that_is_unavailable_is_said_in_one_line(tmp_path):
     store = LockedStore(tmp_path, "http://127.0.0.1:9")
     picture = np.zeros((4, 4, 3), np.uint8)
     line = record_prediction(store, {"model": "run"}, tmp_path / "chair.png", tmp_path / "chair.glb", picture)

@@ -115,8 +115,8 @@ def test_a_model_that_sem3d_did_not_register_is_not_opened(registered, tmp_path:
         ("models:/toy", "names no model"),
         ("models:/../../etc@champion", "names no model"),
         ("models:/toy/latest", "names no model"),
-        ("models:/toy@nobody", "is not to be had"),
-        ("models:/nothing/1", "is not to be had"),
+        ("models:/toy@nobody", "cannot be fetched"),
+        ("models:/nothing/1", "cannot be fetched"),
     ],
 )
 def test_a_wrong_name_is_an_error_on_one_line(registered, uri, words):

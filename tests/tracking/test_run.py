@@ -9,7 +9,7 @@ import pytest
 
 from sem3d.config import override
 from sem3d.errors import UserError
-from sem3d.tracking.run import SPOOL_NAME, Tracking, close_run, open_run, write_what_waits
+from sem3d.tracking.run import SPOOL_NAME, MlflowTracker, close_run, open_run, write_what_waits
 from sem3d.tracking.spool import Spool
 from sem3d.tracking.store import store_client
 from tests.tracking.mlflow_server import Server
@@ -27,13 +27,13 @@ def _no_server(monkeypatch, tmp_path):
 def test_a_run_is_found_again_and_goes_on(tmp_path: Path):
     experiment = toy_experiment(tmp_path)
     uri, run_id = open_run(experiment, tmp_path / "mine", {"method": "toy"})
-    tracking = Tracking(uri, run_id, tmp_path / "mine")
+    tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
     tracking.metrics({"train/loss": 3.0}, 1)
     tracking.metrics({"train/loss": 2.0}, 2)
     tracking.flush()
     again = override(experiment, {"run.workers": 2})
     assert open_run(again, tmp_path / "mine", {"workers": "2"}) == (uri, run_id)
-    resumed = Tracking(uri, run_id, tmp_path / "mine")
+    resumed = MlflowTracker(uri, run_id, tmp_path / "mine")
     resumed.metrics({"train/loss": 2.0}, 2)
     resumed.metrics({"train/loss": 1.0}, 3)
     resumed.figure("grey", np.zeros((4, 4, 3), np.uint8), 3)
@@ -58,17 +58,17 @@ def waiting(run_folder: Path) -> list[dict]:
     return [record for _, record in Spool(run_folder / SPOOL_NAME).waiting(1000)]
 
 
-def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Path, monkeypatch):
+def test_everything_waits_in_the_run_folder_while_the_store_is_unavailable(tmp_path: Path, monkeypatch):
     uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"weights")
 
-    def away(*arguments, **options):
+    def unavailable(*arguments, **options):
         raise ConnectionError("nobody there")
 
-    tracking = Tracking(uri, run_id, tmp_path / "mine")
+    tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
     with monkeypatch.context() as patch:
-        patch.setattr(Tracking, "_send", away)
+        patch.setattr(MlflowTracker, "_send", unavailable)
         tracking.metrics({"train/loss": 3.0}, 1)
         tracking.tags({"initial_weights": "new"})
         tracking.value("quarantine", {"bad": ["row 1"]})
@@ -77,7 +77,7 @@ def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Pa
         tracking.flush()
         close_run(uri, run_id, tmp_path / "mine", "FINISHED")
     weights.unlink()
-    assert "training goes on" in (tmp_path / "mine" / "progress.log").read_text()
+    assert "training continues" in (tmp_path / "mine" / "progress.log").read_text()
     assert [entry["kind"] for entry in waiting(tmp_path / "mine")] == [
         *["metrics", "tags", "value"],
         *["file", "file", "status"],
@@ -96,12 +96,12 @@ def test_everything_waits_in_the_run_folder_while_the_store_is_away(tmp_path: Pa
 def test_an_attempt_that_repeats_steps_which_still_wait_writes_them_once(tmp_path: Path, monkeypatch):
     uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
     with monkeypatch.context() as patch:
-        patch.setattr(Tracking, "_send", lambda *arguments: time.sleep(60))
+        patch.setattr(MlflowTracker, "_send", lambda *arguments: time.sleep(60))
         for step in (1, 2, 3):
-            Tracking(uri, run_id, tmp_path / "mine").spool.add(
+            MlflowTracker(uri, run_id, tmp_path / "mine").spool.add(
                 {"kind": "metrics", "points": [("train/loss", 4.0 - step, step, step)]}
             )
-    resumed = Tracking(uri, run_id, tmp_path / "mine")
+    resumed = MlflowTracker(uri, run_id, tmp_path / "mine")
     for step in (2, 3, 4):
         resumed.metrics({"train/loss": 4.0 - step}, step)
     resumed.flush()
@@ -114,13 +114,13 @@ def test_an_old_end_does_not_close_a_run_that_goes_on(tmp_path: Path):
     uri, run_id = open_run(experiment, tmp_path / "mine", {})
     Spool(tmp_path / "mine" / SPOOL_NAME).add({"kind": "status", "value": "FAILED"})
     assert open_run(experiment, tmp_path / "mine", {}) == (uri, run_id)
-    Tracking(uri, run_id, tmp_path / "mine").flush()
+    MlflowTracker(uri, run_id, tmp_path / "mine").flush()
     assert store_client(uri).get_run(run_id).info.status == "RUNNING"
 
 
 def test_what_the_store_refuses_does_not_hold_up_the_rest(tmp_path: Path):
     uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
-    tracking = Tracking(uri, run_id, tmp_path / "mine")
+    tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
     tracking.metrics({"train/loss": 3.0}, 1)
     tracking.metrics({"not: a name?": 3.0}, 1)
     tracking.metrics({"train/loss": 2.0}, 2)
@@ -135,7 +135,7 @@ from pathlib import Path
 from sem3d.tracking import run as tracking
 tracking.SECONDS_BETWEEN_WRITES = tracking.SECONDS_BETWEEN_TRIES = 0.2
 uri, run_id, folder, first, last, end = sys.argv[1:]
-writer = tracking.Tracking(uri, run_id, Path(folder))
+writer = tracking.MlflowTracker(uri, run_id, Path(folder))
 for step in range(int(first), int(last)):
     writer.metrics({"train/loss": 1.0 / step, "train/lr": float(step)}, step)
     if step % 10 == 0:

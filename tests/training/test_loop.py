@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sem3d.errors import UserError
 from sem3d.runs.checkpoint_files import read_state
-from sem3d.tracking.null_tracker import NoTracking
+from sem3d.tracking.null_tracker import NullTracker
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
@@ -17,7 +17,7 @@ from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_
 EXCITING = {"batch_norm": True, "noise": 0.1}
 
 
-class Recorder(NoTracking):
+class Recorder(NullTracker):
     def __init__(self):
         self.points: list[tuple[str, float, int]] = []
         self.files: list[tuple[str, str]] = []

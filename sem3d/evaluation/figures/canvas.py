@@ -18,18 +18,18 @@ PAPER: Colour = (255, 255, 255)
 
 @lru_cache(maxsize=8)
 def font(size: int = TEXT_SIZE) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along, so pictures look alike on every machine."""
+    """Return DejaVu Sans, which matplotlib brings along, so pictures look alike on every machine."""
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def panel(image: UInt8[np.ndarray, "height width 3"], width: int, resample: Image.Resampling) -> Image.Image:
-    """The picture at ``width`` pixels, its aspect kept."""
+    """Return the picture at ``width`` pixels, its aspect kept."""
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     return Image.fromarray(np.ascontiguousarray(image)).resize((width, height), resample)
 
 
 def text_line(text: str, width: int, *, centred: bool = False) -> Image.Image:
-    """One line of text on paper ``width`` wide."""
+    """Draw one line of text on paper ``width`` wide."""
     line = Image.new("RGB", (width, TEXT_SIZE + 9), PAPER)
     position, anchor = ((width // 2, 3), "ma") if centred else ((0, 3), "la")
     ImageDraw.Draw(line).text(position, text, fill=INK, font=font(), anchor=anchor)
@@ -37,7 +37,7 @@ def text_line(text: str, width: int, *, centred: bool = False) -> Image.Image:
 
 
 def legend(entries: Sequence[tuple[Colour, str]], width: int) -> Image.Image:
-    """Colour swatches with their names, in as many lines as ``width`` needs."""
+    """Draw colour swatches with their names, in as many lines as ``width`` needs."""
     swatch, line_height = TEXT_SIZE, TEXT_SIZE + 10
     places, x, y = [], 0, 0
     for _, name in entries:
@@ -55,7 +55,7 @@ def legend(entries: Sequence[tuple[Colour, str]], width: int) -> Image.Image:
 
 
 def beside(panels: Sequence[Image.Image]) -> Image.Image:
-    """Panels in one row, tops aligned."""
+    """Put panels in one row, tops aligned."""
     width = sum(part.width for part in panels) + GAP * (len(panels) - 1)
     row = Image.new("RGB", (width, max(part.height for part in panels)), PAPER)
     left = 0
@@ -66,7 +66,7 @@ def beside(panels: Sequence[Image.Image]) -> Image.Image:
 
 
 def stacked(parts: Sequence[Image.Image]) -> UInt8[np.ndarray, "height width 3"]:
-    """Parts under one another inside a margin, as an array."""
+    """Put parts under one another inside a margin, as an array."""
     width = max(part.width for part in parts) + 2 * GAP
     sheet = Image.new("RGB", (width, sum(part.height + GAP for part in parts) + GAP), PAPER)
     top = GAP

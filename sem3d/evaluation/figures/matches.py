@@ -23,7 +23,7 @@ def draw_matches(
     limit: int = 40,
     correct: Bool[np.ndarray, "pair"] | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Anchor and positive side by side with at most ``limit`` matches, taken evenly from all.
+    """Draw anchor and positive side by side with at most ``limit`` matches, taken evenly from all.
 
     Pixels are (u, v) at the size of their image. A line's hue is the direction of its anchor pixel from the image
     centre, so neighbours share a colour and a match that strays stands out. With ``correct``, right matches are green

@@ -12,7 +12,7 @@ MARKERS = "osD^vPX*"
 
 
 def empty_plot(width_inches: float, height_inches: float) -> tuple[Figure, Axes]:
-    """A figure that belongs to nobody else, and its only axes."""
+    """Return a figure that belongs to nobody else, and its only axes."""
     figure = Figure(figsize=(width_inches, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -21,6 +21,6 @@ def empty_plot(width_inches: float, height_inches: float) -> tuple[Figure, Axes]
 
 
 def rendered(figure: Figure) -> UInt8[np.ndarray, "height width 3"]:
-    """The figure's pixels."""
+    """Return the figure's pixels."""
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

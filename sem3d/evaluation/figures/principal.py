@@ -9,7 +9,7 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 2.0, 98.0
 
 
 def pca_features(features: Sequence[Float[np.ndarray, "dim _ _"]]) -> list[UInt8[np.ndarray, "_ _ 3"]]:
-    """Each map as RGB of its own size: joint principal components, each scaled from its 2nd to its 98th percentile.
+    """Return each map as RGB of its own size: joint principal components, each scaled from its 2nd to its 98th percentile.
 
     A component's sign is fixed by making its largest loading positive, so equal features give equal pictures. Cells
     that are not finite are black and take no part; a component without spread is mid-grey.

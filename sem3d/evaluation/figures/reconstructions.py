@@ -17,7 +17,7 @@ Rendered = UInt8[np.ndarray, "4 _ _"]
 def reconstruction_sheet(
     inputs: Sequence[Rendered], turns: Sequence[Sequence[Rendered]], headings: Sequence[str]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """One row an object: its image, then pictures of its mesh, all RGBA over black; a heading for each column."""
+    """Draw one row an object: its image, then pictures of its mesh, all RGBA over black; a heading for each column."""
     rows = [
         beside([_shown(picture) for picture in (image, *around)]) for image, around in zip(inputs, turns, strict=True)
     ]
@@ -29,13 +29,13 @@ def _shown(picture: Rendered) -> Image.Image:
 
 
 def on_paper(picture: Rendered) -> UInt8[np.ndarray, "height width 3"]:
-    """RGBA whose colours are premultiplied, on white."""
+    """Put RGBA whose colours are premultiplied, on white."""
     color, alpha = picture[:3].astype(np.int64), picture[3].astype(np.int64)
     return (color + 255 - alpha).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def label_history(history: Sequence[dict[str, float]], views: int) -> UInt8[np.ndarray, "height width 3"]:
-    """How many unlabelled images have a pseudo-label, how many of these are right, and voxel IoU, by step (SSR, Figure 4).
+    """Plot the shares of images with a pseudo-label and of those that are right, and voxel IoU, by step (SSR, Figure 4).
 
     The IoU is the mean over ``views`` views of each held-out object.
     """

@@ -23,7 +23,7 @@ def prediction_sheet(
     palette: UInt8[np.ndarray, "class 3"],
     class_names: Sequence[str],
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """One row an image: image, label, prediction; below, the colours of the classes that appear anywhere.
+    """Draw one row an image: image, label, prediction; below, the colours of the classes that appear anywhere.
 
     Label maps may have another size than the image. Raises :class:`UserError` on an id without a colour and a name.
     """
@@ -45,7 +45,7 @@ def prediction_sheet(
 def feature_sheet(
     images: Images, features: Sequence[Float[np.ndarray, "dim _ _"]]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """One row an image: image, and its feature map as colours (:func:`pca_features` over all maps together)."""
+    """Draw one row an image: image, and its feature map as colours (:func:`pca_features` over all maps together)."""
     rows = [
         beside(
             [

@@ -49,11 +49,11 @@ class SparseConvolution(nn.Module):
         nn.init.normal_(self.kernel, std=math.sqrt(2 / (kernel_size**3 * out_channels)))
 
     def target_stride(self, tensor: SparseTensor) -> int:
-        """Stride of the outputs."""
+        """Return the stride of the outputs."""
         return tensor.stride * self.stride
 
     def forward(self, tensor: SparseTensor) -> SparseTensor:
-        """Convolved features at the voxels of the target stride."""
+        """Return convolved features at the voxels of the target stride."""
         target_stride = self.target_stride(tensor)
         if self.kernel_size == 1:
             features = tensor.features @ self.kernel[0]
@@ -67,7 +67,7 @@ class SparseConvolution(nn.Module):
         return tensor.with_features(features, target_stride)
 
     def extra_repr(self) -> str:
-        """Shape and backend."""
+        """Return shape and backend."""
         _, inputs, outputs = self.kernel.shape
         return f"{inputs}, {outputs}, kernel_size={self.kernel_size}, stride={self.stride}, backend={self.backend}"
 
@@ -79,14 +79,14 @@ class SparseTransposedConvolution(SparseConvolution):
         super().__init__(in_channels, out_channels, kernel_size=2, stride=2, bias=bias, backend=backend)
 
     def target_stride(self, tensor: SparseTensor) -> int:
-        """Half the input's stride; raises :class:`ValueError` where the input has no finer voxels."""
+        """Return half the input's stride; raise :class:`ValueError` where the input has no finer voxels."""
         target = tensor.stride // 2
         tensor.pyramid.coordinates(target)
         return target
 
 
 def choose_backend(backend: Backend, tensor: SparseTensor) -> Literal["minkowski", "torch"]:
-    """The backend that computes on this tensor; says once in the log which one and why."""
+    """Return the backend that computes on this tensor; log once which one and why."""
     if len(tensor.features) == 0:
         return "torch"
     if backend != "auto":

@@ -28,7 +28,7 @@ class VoxelIndex:
 def pack_coordinates(
     lattice: Int[Tensor, "voxel 4"],
 ) -> tuple[Int64[Tensor, " voxel"], Int64[Tensor, "4"], tuple[int, int, int, int]]:
-    """Keys of whole-number coordinates (batch, x, y, z), with the lowest corner and the weights that unpack them.
+    """Return keys of whole-number coordinates (batch, x, y, z), with the lowest corner and the weights that unpack them.
 
     Raises :class:`ValueError` where the bounding box holds more cells than 63 bits can count.
     """
@@ -48,7 +48,7 @@ def pack_coordinates(
 def unpack_keys(
     keys: Int64[Tensor, " voxel"], low: Int64[Tensor, "4"], weights: tuple[int, int, int, int]
 ) -> Int64[Tensor, "voxel 4"]:
-    """Coordinates (batch, x, y, z) of keys made by :func:`pack_coordinates`."""
+    """Return coordinates (batch, x, y, z) of keys made by :func:`pack_coordinates`."""
     columns = []
     for weight in weights:
         columns.append(torch.div(keys, weight, rounding_mode="floor"))
@@ -57,7 +57,7 @@ def unpack_keys(
 
 
 def index_voxels(coordinates: Int32[Tensor, "voxel 4"], stride: int) -> VoxelIndex:
-    """Search order of the voxels of ``stride``, whose x, y and z are multiples of it.
+    """Return the search order of the voxels of ``stride``, whose x, y and z are multiples of it.
 
     Raises :class:`ValueError` where two rows are the same voxel.
     """
@@ -74,7 +74,7 @@ def index_voxels(coordinates: Int32[Tensor, "voxel 4"], stride: int) -> VoxelInd
 def coarsen(
     coordinates: Int32[Tensor, "voxel 4"], stride: int
 ) -> tuple[Int32[Tensor, "coarse 4"], Int64[Tensor, " voxel"]]:
-    """Voxels of ``stride`` that hold the given ones, in ascending (batch, x, y, z), and the coarse row of each given voxel.
+    """Return voxels of ``stride`` that hold the given ones, in ascending (batch, x, y, z), and the coarse row of each given one.
 
     Coordinates are rounded down, below zero too.
     """
@@ -86,7 +86,7 @@ def coarsen(
 
 
 def _in_voxels(coordinates: Int32[Tensor, "voxel 4"], stride: int) -> Int32[Tensor, "voxel 4"]:
-    """Coordinates counted in voxels of ``stride``; the batch column stays."""
+    """Return coordinates counted in voxels of ``stride``; the batch column stays."""
     if stride == 1:
         return coordinates
     voxels = torch.div(coordinates, stride, rounding_mode="floor")

@@ -20,7 +20,7 @@ from sem3d.networks.sparse.tensor import SparseTensor
 
 @cache
 def engine() -> ModuleType | None:
-    """MinkowskiEngine, or None where it cannot be imported.
+    """Return MinkowskiEngine, or None where it cannot be imported.
 
     It asks ``collections`` for an alias that Python 3.10 removed, warns that it was built without CUDA, and leaves its own
     folder on ``sys.path``; all three are seen to here.
@@ -39,7 +39,7 @@ def engine() -> ModuleType | None:
 
 
 def require_engine() -> ModuleType:
-    """MinkowskiEngine, or a :class:`UserError` that says how to get it."""
+    """Return MinkowskiEngine; raise a :class:`UserError` that says how to get it."""
     module = engine()
     if module is None:
         raise UserError(
@@ -52,7 +52,7 @@ def require_engine() -> ModuleType:
 def convolve(
     tensor: SparseTensor, weight: Float[Tensor, "offset dim_in dim_out"], kernel_size: int, target_stride: int
 ) -> Float[Tensor, "output dim_out"]:
-    """Convolution onto the voxels of ``target_stride``, in their row order; single or double precision.
+    """Convolve onto the voxels of ``target_stride``, in their row order; single or double precision.
 
     Raises :class:`UserError` for tensors that are not on a CPU.
     """
@@ -91,7 +91,7 @@ class _CoordinateKeys:
 
 
 def _manager(minkowski: ModuleType) -> Any:
-    """A coordinate manager that leaves the process's number of threads as it is."""
+    """Return a coordinate manager that leaves the process's number of threads as it is."""
     return minkowski.CoordinateManager(
         D=3, num_threads=torch.get_num_threads(), coordinate_map_type=minkowski.CoordinateMapType.CPU
     )

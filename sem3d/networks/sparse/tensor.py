@@ -24,10 +24,10 @@ class CoordinatePyramid:
         self._index: dict[int, VoxelIndex] = {stride: index_voxels(coordinates, stride)}
         self._block_rows = BLOCK_ROWS.get(coordinates.device.type, GPU_BLOCK_ROWS)
         self.attachments: dict[str, Any] = {}
-        """What a backend keeps beside the coordinates, by its name."""
+        """Everything that a backend keeps beside the coordinates, by its name."""
 
     def coordinates(self, stride: int) -> Int32[Tensor, "voxel 4"]:
-        """Coordinates (batch, x, y, z) at ``stride``: the caller's rows at the first stride, ascending order above it."""
+        """Return coordinates (batch, x, y, z) at ``stride``: the caller's rows at the first stride, ascending order above it."""
         if stride not in self._coordinates:
             if stride % 2 or stride // 2 < min(self._coordinates):
                 raise ValueError(f"no voxels of stride {stride}: the input has strides {sorted(self._coordinates)}")
@@ -35,7 +35,7 @@ class CoordinatePyramid:
         return self._coordinates[stride]
 
     def kernel_map(self, kernel_size: int, stride: int, target_stride: int) -> KernelMap:
-        """Map of a kernel from voxels of ``stride`` onto those of ``target_stride``, which is the same, double or half."""
+        """Return the map of a kernel from voxels of ``stride`` onto those of ``target_stride``: the same, double or half."""
         key = (kernel_size, stride, target_stride)
         if key not in self._maps:
             if stride == target_stride:
@@ -78,13 +78,13 @@ class SparseTensor:
         self.pyramid = CoordinatePyramid(coordinates, stride) if pyramid is None else pyramid
 
     def with_features(self, features: Float[Tensor, "row dim"], stride: int | None = None) -> "SparseTensor":
-        """Other features at these voxels, or at those of another ``stride`` of the same input."""
+        """Return other features at these voxels, or at those of another ``stride`` of the same input."""
         stride = self.stride if stride is None else stride
         return SparseTensor(self.pyramid.coordinates(stride), features, stride, self.pyramid)
 
 
 def concatenate(first: SparseTensor, second: SparseTensor) -> SparseTensor:
-    """Features of two tensors on the same voxels side by side; raises :class:`ValueError` where the voxels differ."""
+    """Put features of two tensors on the same voxels side by side; raise :class:`ValueError` where the voxels differ."""
     if first.pyramid is not second.pyramid or first.stride != second.stride:
         raise ValueError("only tensors of the same input and stride have the same voxels")
     return first.with_features(torch.cat([first.features, second.features], dim=1))

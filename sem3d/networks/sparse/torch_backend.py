@@ -19,7 +19,7 @@ def convolve(
     weight: Float[Tensor, "offset dim_in dim_out"],
     kernel_map: KernelMap,
 ) -> Float[Tensor, "output dim_out"]:
-    """Sum over the pairs of ``kernel_map`` of an input row times the weight of the pair's offset."""
+    """Return the sum over the pairs of ``kernel_map`` of an input row times the weight of the pair's offset."""
     device = features.device.type
     if torch.is_autocast_enabled(device):
         precision = torch.get_autocast_dtype(device)
@@ -81,7 +81,7 @@ class _Convolve(torch.autograd.Function):
 
 
 def _store(outputs: Tensor, products: Tensor, block: PairBlock, add: bool) -> None:
-    """Puts the sum of each output row's products into the block's rows of ``outputs``."""
+    """Put the sum of each output row's products into the block's rows of ``outputs``."""
     run = outputs[block.start : block.stop]
     if len(products) == 0:
         if not add:

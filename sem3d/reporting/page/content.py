@@ -1,4 +1,4 @@
-"""What a page about a sweep is made from, as plain values."""
+"""Everything that a page about a sweep is made from, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class TrialLine:
     link: str = ""
     """Address of the MLflow run on a server; empty for a local store."""
     counted: bool = True
-    """Whether it is a point of the curve."""
+    """True for a point of the curve."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,21 @@ class SweepReview:
     estimate: Mapping[str, float] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
     champion: Mapping[str, str] = field(default_factory=dict)
-    """What is said of the registered checkpoint, by label."""
+    """Facts about the registered checkpoint, by label."""
     notes: tuple[str, ...] = ()
-    """What a reader must know of how the numbers were chosen or what is missing."""
+    """Remarks that a reader needs: the choice of the numbers, and gaps in them."""
 
     @property
     def comparisons(self) -> list[Comparison]:
         """Every arm against the first."""
         return compare_with_first(self.scores, self.arms)
+
+    @property
+    def seeds_by_cell(self) -> list[int]:
+        """Number of seeds of every arm and budget that has one."""
+        return [len(by_seed) for by_budget in self.scores.values() for by_seed in by_budget.values() if by_seed]
+
+    @property
+    def repeated(self) -> bool:
+        """True where any arm and budget has more than one seed."""
+        return any(count > 1 for count in self.seeds_by_cell)

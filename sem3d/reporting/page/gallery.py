@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,7 +11,6 @@ from PIL import Image
 
 from sem3d.reporting.formatting import counted
 from sem3d.reporting.page.content import Picture, SweepReview
-from sem3d.reporting.page.markup import Markup, markup, tag, void
 
 MOST_PICTURES = 30
 MOST_BYTES = 5_000_000
@@ -18,44 +18,64 @@ WIDTH = 760
 MOST_PIXELS = 40_000_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A small picture of one arm, as a data URI."""
+
+    arm: str
+    name: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """One figure at one budget, arms side by side."""
+
+    title: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """All pictures that are shown."""
+
+    shelves: tuple[Shelf, ...]
+    left_out: str
+    """Number of those not shown; empty where all are."""
+
+
 def png_uri(picture: UInt8[np.ndarray, "height width 3"]) -> str:
-    """A picture as a data URI; for drawings."""
+    """Return a picture as a data URI; for drawings."""
     buffer = io.BytesIO()
     Image.fromarray(picture).quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return _uri(buffer.getvalue(), "png")
 
 
-def gallery(review: SweepReview) -> Markup:
-    """The last figures of one seed, by figure and budget, arms side by side; each opens to full width by a click."""
+def gallery(review: SweepReview) -> Gallery:
+    """Return the last figures of one seed, by figure and budget."""
     kept, left_out = chosen(review.pictures, review.budgets.values)
-    total, parts = 0, []
+    total, shelves = 0, []
     for name in dict.fromkeys(picture.name for picture in kept):
         for budget in review.budgets.values:
             cards = []
             here = [item for item in kept if (item.name, item.budget) == (name, budget)]
             for picture in sorted(here, key=lambda item: review.arms.index(item.arm)):
-                encoded = small(picture)
-                if encoded is None or total + len(encoded[0]) > MOST_BYTES:
+                card = small(picture)
+                if card is None or total + len(card.uri) > MOST_BYTES:
                     left_out += 1
                     continue
-                total += len(encoded[0])
-                cards.append(_card(picture, *encoded))
+                total += len(card.uri)
+                cards.append(card)
             if cards:
                 title = f"{name} at {review.budgets.text(budget)}, seed {_seed(kept, name, budget)}"
-                parts.append(markup(tag("h3", title), tag("div", *cards, class_="gallery")))
-    if left_out:
-        parts.append(
-            tag(
-                "p",
-                f"{counted(left_out, 'more figure')} not shown here: see the MLflow runs of the trials.",
-                class_="small",
-            )
-        )
-    return markup(*parts)
+                shelves.append(Shelf(title=title, cards=tuple(cards)))
+    return Gallery(shelves=tuple(shelves), left_out=counted(left_out, "more figure") if left_out else "")
 
 
 def chosen(pictures: tuple[Picture, ...], budgets: tuple[float, ...]) -> tuple[list[Picture], int]:
-    """At most ``MOST_PICTURES``, and how many are left out.
+    """Return at most ``MOST_PICTURES``, and how many are left out.
 
     Predictions come before other figures, and the smallest and the largest budget before those between.
     """
@@ -68,8 +88,8 @@ def chosen(pictures: tuple[Picture, ...], budgets: tuple[float, ...]) -> tuple[l
     return ordered[:MOST_PICTURES], len(ordered[MOST_PICTURES:])
 
 
-def small(picture: Picture) -> tuple[str, int, int] | None:
-    """Data URI, width and height of the picture at no more than ``WIDTH`` pixels; none if it cannot be read."""
+def small(picture: Picture) -> Card | None:
+    """Return the picture at no more than ``WIDTH`` pixels; None if it cannot be read."""
     try:
         with Image.open(picture.path) as opened:
             if opened.width * opened.height > MOST_PIXELS:
@@ -81,13 +101,8 @@ def small(picture: Picture) -> tuple[str, int, int] | None:
         image = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=80, method=4)
-    return _uri(buffer.getvalue(), "webp"), image.width, image.height
-
-
-def _card(picture: Picture, uri: str, width: int, height: int) -> Markup:
-    size = {"width": str(width), "height": str(height)}
-    image = void("img", src=uri, alt=f"{picture.name} of {picture.arm}", **size)
-    return tag("details", tag("summary", tag("span", picture.arm), image), class_="card")
+    uri = _uri(buffer.getvalue(), "webp")
+    return Card(arm=picture.arm, name=picture.name, uri=uri, width=image.width, height=image.height)
 
 
 def _seed(pictures: Iterable[Picture], name: str, budget: float) -> str:

@@ -9,7 +9,7 @@ from sem3d.reporting.significance import LEVEL, Comparison, smallest_sign_flip_p
 
 
 def headline(review: SweepReview) -> str:
-    """What the sweep found: the largest significant difference to the first arm, else that there is none.
+    """Return the finding of the sweep: the largest significant difference to the first arm, else that there is none.
 
     A gain is named before a loss; among differences of one kind the largest is named.
     """
@@ -44,7 +44,7 @@ def _sentence(found: Comparison, review: SweepReview) -> str:
 
 
 def _gain(found: Comparison, review: SweepReview) -> float:
-    """The difference, positive where it is an improvement."""
+    """Return the difference, positive where it is an improvement."""
     return found.difference.mean if review.metric.mode == "max" else -found.difference.mean
 
 
@@ -67,8 +67,8 @@ def _best_score(review: SweepReview) -> str:
 
 
 def cautions(review: SweepReview) -> list[str]:
-    """How the numbers are to be read, in sentences: what the intervals cover, and what so few seeds can show."""
-    counts = [len(by_seed) for by_budget in review.scores.values() for by_seed in by_budget.values() if by_seed]
+    """Return sentences on how to read the numbers: the range of the intervals, and the power of so few seeds."""
+    counts = review.seeds_by_cell
     comparisons = review.comparisons
     if not counts:
         return list(review.notes)

@@ -1,77 +1,146 @@
-"""All trials, those that failed, and what the sweep took."""
+"""All trials, those that failed, and the cost of the sweep."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from sem3d.reporting.formatting import MISSING, counted, duration_text
 from sem3d.reporting.page.content import SweepReview, TrialLine
-from sem3d.reporting.page.markup import Markup, markup, row, table, tag
 
-SHORT_ID = 8
-
-
-def trial_table(review: SweepReview) -> Markup:
-    """One row a trial; cells carry the number they sort by."""
-    rows = [_trial(number, trial, review) for number, trial in enumerate(review.trials, start=1)]
-    head = ["#", "arm", "budget", "seed", "status", review.metric.axis, "settings", "steps", "time", "MLflow run"]
-    return table(head, rows, class_="trials sortable") if rows else Markup("")
+KINDS = ("finished", "stopped", "failed")
 
 
-def _trial(number: int, trial: TrialLine, review: SweepReview) -> Markup:
-    settings = ", ".join(f"{leaf} {setting_text(value)}" for leaf, value in sorted(trial.settings.items()))
-    identity = tag("code", trial.run_id[:SHORT_ID], title=trial.run_id) if trial.run_id else MISSING
-    status = trial.status if trial.counted or trial.status != "finished" else "finished, not in the curve"
-    cells = [
-        tag("td", trial.arm),
-        _number(trial.budget, review.budgets.short(trial.budget)),
-        _number(trial.seed, str(trial.seed)),
-        tag("td", status, class_=trial.status),
-        _number(trial.value, review.metric.text(trial.value)),
-        tag("td", settings or MISSING, class_="settings"),
-        _number(trial.steps, str(trial.steps)),
-        _number(trial.seconds, duration_text(trial.seconds)),
-        tag("td", tag("a", identity, href=trial.link, rel="noreferrer") if trial.link else identity),
-    ]
-    return row(str(number), *cells)
+@dataclass(frozen=True)
+class Number:
+    """A number as text, and as JavaScript reads it to sort by it; that is empty where there is none."""
+
+    text: str
+    sorted_by: str
 
 
-def _number(value: int | float, text: str) -> Markup:
-    return tag("td", text, data_value=_sorted_by(float(value)), class_="number")
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """One trial."""
+
+    arm: str
+    budget: Number
+    seed: Number
+    ended: str
+    """finished, stopped or failed."""
+    status: str
+    value: Number
+    settings: str
+    steps: Number
+    seconds: Number
+    run_id: str
+    link: str
 
 
-def _sorted_by(value: float) -> str:
-    """A number as JavaScript reads it; nothing where there is none."""
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return "" if math.isnan(value) else repr(value)
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One trial that failed."""
+
+    trial: str
+    error: str
 
 
-def failed_trials(review: SweepReview) -> Markup:
-    """Every trial that failed, by name and with its error."""
-    items = [
-        tag(
-            "li",
-            tag("b", f"{trial.arm}, {review.budgets.text(trial.budget)}, seed {trial.seed}"),
-            f": {trial.error or 'no reason given'}",
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """Number of trials that ended in one way."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Number of trials, and of each way to end."""
+
+    trials: str
+    kinds: tuple[End, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """One resource: estimate of the dry run beside the amount that was spent."""
+
+    name: str
+    estimate: str
+    spent: str
+
+
+def trial_rows(review: SweepReview) -> list[TrialRow]:
+    """Return one row a trial."""
+    return [_row(trial, review) for trial in review.trials]
+
+
+def failures(review: SweepReview) -> list[Failure]:
+    """Return every trial that failed, by name and with its error."""
+    return [
+        Failure(
+            trial=f"{trial.arm}, {review.budgets.text(trial.budget)}, seed {trial.seed}",
+            error=trial.error or "no reason given",
         )
         for trial in review.trials
         if trial.status == "failed"
     ]
-    return tag("ul", *items, class_="failed") if items else Markup("")
 
 
-def cost_table(review: SweepReview) -> Markup:
-    """Estimate of the dry run beside what was spent."""
-    names = list(dict.fromkeys([*review.estimate, *review.spent]))
-    rows = [
-        row(
-            "time" if name == "seconds" else name.replace("_", " "),
-            _amount(name, review.estimate.get(name)),
-            _amount(name, review.spent.get(name)),
+def costs(review: SweepReview) -> list[Cost]:
+    """Return one row a resource that was estimated or spent."""
+    return [
+        Cost(
+            name="time" if name == "seconds" else name.replace("_", " "),
+            estimate=_amount(name, review.estimate.get(name)),
+            spent=_amount(name, review.spent.get(name)),
         )
-        for name in names
+        for name in dict.fromkeys([*review.estimate, *review.spent])
     ]
-    return table(["", "estimate", "spent"], rows, class_="cost") if rows else Markup("")
+
+
+def shared_settings(review: SweepReview) -> dict[str, str]:
+    """Return the settings that all trials have in common, as text."""
+    return {leaf: setting_text(value) for leaf, value in sorted(review.shared_settings.items())}
+
+
+def ends(review: SweepReview) -> Ends | None:
+    """Return how the trials ended; None where none has."""
+    counts = {kind: sum(trial.status == kind for trial in review.trials) for kind in KINDS}
+    kinds = tuple(End(kind=kind, count=count) for kind, count in counts.items() if count)
+    return Ends(trials=counted(len(review.trials), "trial"), kinds=kinds) if kinds else None
+
+
+def setting_text(value: Any) -> str:
+    """Return a setting as one would type it."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(setting_text(item) for item in value) + ")"
+    return str(value)
+
+
+def _row(trial: TrialLine, review: SweepReview) -> TrialRow:
+    settings = ", ".join(f"{leaf} {setting_text(value)}" for leaf, value in sorted(trial.settings.items()))
+    return TrialRow(
+        arm=trial.arm,
+        budget=_number(trial.budget, review.budgets.short(trial.budget)),
+        seed=_number(trial.seed, str(trial.seed)),
+        ended=trial.status,
+        status=trial.status if trial.counted or trial.status != "finished" else "finished, not in the curve",
+        value=_number(trial.value, review.metric.text(trial.value)),
+        settings=settings or MISSING,
+        steps=_number(trial.steps, str(trial.steps)),
+        seconds=_number(trial.seconds, duration_text(trial.seconds)),
+        run_id=trial.run_id,
+        link=trial.link,
+    )
+
+
+def _number(value: int | float, text: str) -> Number:
+    value = float(value)
+    if math.isinf(value):
+        return Number(text, "Infinity" if value > 0 else "-Infinity")
+    return Number(text, "" if math.isnan(value) else repr(value))
 
 
 def _amount(name: str, value: float | None) -> str:
@@ -80,33 +149,3 @@ def _amount(name: str, value: float | None) -> str:
     if name.endswith("seconds"):
         return duration_text(value)
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-
-
-def shared_settings(review: SweepReview) -> Markup:
-    """Settings that all trials have in common, folded away."""
-    if not review.shared_settings:
-        return Markup("")
-    rows = [row(leaf, setting_text(value)) for leaf, value in sorted(review.shared_settings.items())]
-    summary = tag("summary", f"{counted(len(rows), 'setting')} that all trials share")
-    return tag("details", summary, table(["setting", "value"], rows, class_="shared"))
-
-
-def summary_line(review: SweepReview) -> Markup:
-    """How many trials there are, and how they ended."""
-    parts = []
-    for kind in ("finished", "stopped", "failed"):
-        count = sum(trial.status == kind for trial in review.trials)
-        text = f"{count} {kind}"
-        if count:
-            parts.append(tag("a", text, href="#failed") if kind == "failed" else markup(text))
-    ended = Markup(", ".join(parts))
-    return markup(counted(len(review.trials), "trial"), " (", ended, ")") if parts else markup("no trial has ended")
-
-
-def setting_text(value: Any) -> str:
-    """A setting as one would type it."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        return "(" + ", ".join(setting_text(item) for item in value) + ")"
-    return str(value)

@@ -1,11 +1,17 @@
-"""Numbers that papers report, and tables of them beside ours."""
+"""SSR (arXiv 2108.09593), Table 2: voxel IoU by class and number of labelled objects."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from sem3d.datasets.objects.nmr import SYNSETS
+from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.intervals import interval
-from sem3d.reporting.tables import Cell
+from sem3d.reporting.page import SweepReview
+from sem3d.reporting.papers.reviews import data_of, require_space
+from sem3d.reporting.tables import Cell, Table
+
+SPACE = "ssr"
 
 SSR_CLASSES = [
     "airplane",
@@ -39,8 +45,30 @@ Found = Mapping[tuple[str, float], Mapping[str, Sequence[float]]]
 """Our scores over seeds, by arm and budget, then by class."""
 
 
-def ssr_table(found: Found, data: str) -> tuple[list[dict[str, Cell]], list[str]]:
-    """Rows and columns of the paper's Table 2 with ours on ``data`` below each of its rows: means over seeds and classes.
+def published_table(reviews: Sequence[SweepReview]) -> Table:
+    """Return the paper's table with the scores of sweeps, one a class, beside it."""
+    return ssr_table(ssr_scores(reviews), data_of(reviews))
+
+
+def ssr_scores(reviews: Sequence[SweepReview]) -> Found:
+    """Return scores over seeds by arm and budget, then by class; raise :class:`UserError` for sweeps of something else."""
+    require_space(reviews, SPACE)
+    names = {synset: name for name, synset in SYNSETS.items()}
+    found: dict[tuple[str, float], dict[str, list[float]]] = {}
+    for review in reviews:
+        category = str(review.shared_settings.get("data.category", "chair"))
+        name = names.get(category, category)
+        for arm, by_budget in review.scores.items():
+            for budget, by_seed in by_budget.items():
+                scores = found.setdefault((arm, budget), {})
+                if name in scores:
+                    raise UserError(f"two sweeps have {arm} on {name}: name one sweep a class")
+                scores[name] = list(by_seed.values())
+    return found
+
+
+def ssr_table(found: Found, data: str) -> Table:
+    """Return the paper's Table 2 with ours on ``data`` below each of its rows: means over seeds and classes.
 
     Only classes that were run have a column; ``mean`` is, for the paper, over those of the 13 among them, for us over those
     that an arm was run on, so that a row of ours with a gap compares by its columns only. ``mean of 13`` is over all classes

@@ -13,8 +13,8 @@ import torch
 from sem3d.errors import UserError
 from sem3d.ray_internals.train import reclaim_time
 from sem3d.runs.progress import records_logged
-from sem3d.tracking.null_tracker import NoTracking
-from sem3d.tracking.run import Tracking
+from sem3d.tracking.null_tracker import NullTracker
+from sem3d.tracking.run import MlflowTracker
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
@@ -87,7 +87,9 @@ def _context(settings: dict[str, Any]) -> TrainingContext:
         run_folder=run_folder,
         device=_device(settings["gpu"], settings["experiment"].run.workers),
         launched=settings["launched"],
-        tracking=Tracking(settings["tracking_uri"], settings["mlflow_run"], run_folder) if leads else NoTracking(),
+        tracking=MlflowTracker(settings["tracking_uri"], settings["mlflow_run"], run_folder)
+        if leads
+        else NullTracker(),
         **listened_to,
     )
 

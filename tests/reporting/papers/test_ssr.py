@@ -5,7 +5,10 @@ from statistics import fmean
 import pytest
 
 from sem3d.datasets.objects.nmr import SYNSETS
-from sem3d.reporting.papers.ssr import SSR_CLASSES, SSR_VOXEL_IOU, ssr_table
+from sem3d.errors import UserError
+from sem3d.reporting.formatting import Budgets, metric_of
+from sem3d.reporting.page import SweepReview
+from sem3d.reporting.papers.ssr import SSR_CLASSES, SSR_VOXEL_IOU, published_table, ssr_table
 from sem3d.reporting.tables import format_table
 
 
@@ -63,3 +66,36 @@ def test_the_papers_rows_stay_where_none_of_its_classes_was_run():
     assert len(papers) == len(SSR_VOXEL_IOU)
     assert all(row["mean"] is None and 0.3 < row["mean of 13"] < 0.7 for row in papers)
     assert format_table(rows, columns).count("paper") == len(papers)
+
+
+def review(category: str, space: str = "ssr") -> SweepReview:
+    return SweepReview(
+        name="mine",
+        space=space,
+        metric=metric_of("voxel_iou", "max", [0.3]),
+        arms=("ssr",),
+        budgets=Budgets((2.0,)),
+        seeds=(0, 1),
+        scores={"ssr": {2.0: {0: 0.3, 1: 0.4}}},
+        trials=(),
+        shared_settings={"data.root": "/data/shapes-1f/renders", "data.category": category},
+    )
+
+
+def test_sweeps_of_several_classes_make_one_table_whether_named_by_word_or_synset():
+    rows, columns = published_table([review("chair"), review(SYNSETS["sofa"])])
+    assert columns[4:6] == ["chair", "sofa"]
+    (ours,) = [row for row in rows if row["by"] == "ours"]
+    assert (ours["data"], ours["mean"]) == ("shapes-1f/renders", pytest.approx(0.35))
+
+
+@pytest.mark.parametrize(
+    ("reviews", "complaint"),
+    [
+        ([review("chair", space="pri3d")], "mine is a sweep of pri3d, this table is for sweeps of ssr"),
+        ([review("chair"), review(SYNSETS["chair"])], "two sweeps have ssr on chair"),
+    ],
+)
+def test_sweeps_that_do_not_fit_are_refused(reviews, complaint):
+    with pytest.raises(UserError, match=complaint):
+        published_table(reviews)

@@ -1,6 +1,4 @@
-"""What JavaScript adds where it may run: columns that sort and a filter over the trials."""
-
-SCRIPT = """
+// What JavaScript adds where it may run: columns that sort and a filter over the trials.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -36,7 +34,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   filter.placeholder = "show trials with ...";
   filter.setAttribute("aria-label", "show trials that contain these words");
   filter.addEventListener("input", () => {
-    const words = filter.value.toLowerCase().split(/\\s+/).filter(Boolean);
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const row of body.rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
@@ -44,4 +42,3 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
   table.parentElement.before(filter);
 }
-"""
