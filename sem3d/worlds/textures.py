@@ -9,6 +9,9 @@ from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 
+FAR_SHARE = 0.4
+"""Share of the second colour where a pattern is too fine to be seen."""
+
 
 class Texture(IntEnum):
     """How the two colours of a material are mixed; IMAGE takes its colour from a picture instead."""
@@ -46,6 +49,14 @@ class Material:
     image: UInt8[np.ndarray, "height width 3"] | None = None
     """sRGB picture for IMAGE, looked up with the corner coordinates (u to the right, v upward, repeating)."""
 
+    @property
+    def mean_color(self) -> tuple[float, float, float]:
+        """Linear colour from so far away that the pattern cannot be seen."""
+        red, green, blue = (
+            first + FAR_SHARE * (second - first) for first, second in zip(self.color, self.second, strict=True)
+        )
+        return (float(red), float(green), float(blue))
+
 
 class MaterialTable:
     """The materials of one room as columns, so that all pixels of a view are coloured at once."""
@@ -82,7 +93,7 @@ class MaterialTable:
             chosen = np.flatnonzero(kind == texture)
             share[chosen] = PATTERNS[texture](pattern[chosen])
         fade = np.exp(-np.square(2.0 * footprint / scale), dtype=np.float32)
-        share = 0.4 + (share - 0.4) * fade
+        share = FAR_SHARE + (share - FAR_SHARE) * fade
         first = self.color[material]
         albedo = first + (self.second[material] - first) * share[:, None]
         for number in np.unique(material[kind == Texture.IMAGE]):

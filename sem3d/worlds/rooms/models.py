@@ -16,9 +16,10 @@ from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.sweet_home import Entry, read_member
 from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.errors import BadSample
-from sem3d.worlds.rooms.finishes import draw_color, shade
+from sem3d.worlds.grammar.finishes import draw_color, shade
+from sem3d.worlds.grammar.sketch import Top
 from sem3d.worlds.rooms.furniture import FAMILIES
-from sem3d.worlds.rooms.piece import Piece, Top
+from sem3d.worlds.rooms.piece import Piece
 from sem3d.worlds.solids import corner_normals
 from sem3d.worlds.textures import Material, Texture
 
@@ -77,6 +78,7 @@ def load_piece(entry: Entry) -> Piece:
         uv=np.concatenate(uv),
         face_material=np.concatenate(face_material),
         face_label=np.full(len(joined), label),
+        face_part=np.zeros(len(joined), np.int64),
         materials=materials,
         tops=level_top(joined) if entry.kind in ("table", "desk") else (),
         credit=entry.credit,

@@ -94,7 +94,7 @@ def render_view(
     footprint = along / np.float32(intrinsics[0, 0])
     local, uv = blend(surface.local, face, weights), blend(surface.uv, face, weights)
     albedo = surface.materials.albedo(material, local, uv, footprint)
-    light = shade(traced, points, normals, toward, albedo, material)
+    light = shade(traced, ShadingPoints(points, normals, albedo, material), toward)
     pixels = size[0] * size[1]
     color, depth = np.zeros((pixels, 3), np.uint8), np.zeros(pixels, np.float32)
     label, instance, slant = np.zeros(pixels, np.uint8), np.zeros(pixels, np.uint16), np.zeros(pixels, np.float32)
@@ -128,28 +128,37 @@ def blend(
     return np.einsum("rk,rkc->rc", weights, corners[face])
 
 
+@dataclass(frozen=True, eq=False)
+class ShadingPoints:
+    """Points of a room's surface to be shaded, with unit normals and linear colours."""
+
+    position: Float32[np.ndarray, "point 3"]
+    normal: Float32[np.ndarray, "point 3"]
+    albedo: Float[np.ndarray, "point 3"]
+    material: Int32[np.ndarray, " point"]
+
+
 def shade(
-    traced: TracedRoom,
-    points: Float32[np.ndarray, "point 3"],
-    normals: Float32[np.ndarray, "point 3"],
-    toward: Float32[np.ndarray, "point 3"],
-    albedo: Float[np.ndarray, "point 3"],
-    material: Int32[np.ndarray, " point"],
+    traced: TracedRoom, points: ShadingPoints, toward: Float32[np.ndarray, "point 3"]
 ) -> Float[np.ndarray, "point 3"]:
-    """Light sent to the camera: ambient (stronger from above), lambert and Blinn-Phong for each lamp, and glow."""
+    """Compute the light sent to the camera: ambient (stronger from above), lambert and Blinn-Phong for each lamp, and glow.
+
+    ``toward`` are the unit directions to the camera.
+    """
     table, lighting = traced.room.surface.materials, traced.room.lighting
+    normals, material = points.normal, points.material
     received = lighting.ambient.astype(np.float32) * (0.85 + 0.15 * normals[:, 2:])
     mirrored = np.zeros_like(received)
     shine, gloss = table.shine[material], table.gloss[material]
     for position, color in zip(lighting.positions, lighting.colors.astype(np.float32), strict=True):
-        reach = position.astype(np.float32) - points
-        arriving = traced.lit(points, position, normals) / (1.0 + dot(reach, reach) / 9.0)
+        reach = position.astype(np.float32) - points.position
+        arriving = traced.lit(points.position, position, normals) / (1.0 + dot(reach, reach) / 9.0)
         reach = unit(reach)
         facing = np.maximum(dot(normals, reach), 0.0)
         peak = np.maximum(dot(normals, unit(reach + toward)), 0.0) ** gloss
         received += (arriving * facing)[:, None] * color * 1.5
         mirrored += (arriving * peak * shine)[:, None] * color
-    return albedo * (received + table.glow[material][:, None]) + mirrored
+    return points.albedo * (received + table.glow[material][:, None]) + mirrored
 
 
 def srgb_of_linear(light: Float[np.ndarray, "point 3"]) -> UInt8[np.ndarray, "point 3"]:
@@ -172,4 +181,4 @@ def surface_color(
     albedo = surface.materials.albedo(
         material, blend(surface.local, face, weights), blend(surface.uv, face, weights), footprint
     )
-    return srgb_of_linear(shade(traced, points, normals, -normals, albedo, material))
+    return srgb_of_linear(shade(traced, ShadingPoints(points, normals, albedo, material), -normals))

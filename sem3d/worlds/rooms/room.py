@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float, Int32, UInt8, UInt16
 
 from sem3d.errors import UserError
-from sem3d.worlds.rooms.finishes import floor_finish, hard_finish, wall_finish
+from sem3d.worlds.grammar.finishes import floor_finish, hard_finish, wall_finish
+from sem3d.worlds.grammar.sketch import Part, Sketch
 from sem3d.worlds.rooms.layout import Layout, NoPlaceLeft, Placed
-from sem3d.worlds.rooms.piece import Part, Piece, assemble
+from sem3d.worlds.rooms.piece import Piece, assemble
 from sem3d.worlds.rooms.recipes import RECIPES, Supply
 from sem3d.worlds.rooms.walkable import walkable_floor
 from sem3d.worlds.solids import box
@@ -106,7 +107,7 @@ def room_shell(layout: Layout, rng: np.random.Generator, tiled: bool) -> list[Pl
 
 def flat_piece(name: str, label: int, size: tuple[float, float, float], material: Material) -> Piece:
     """A box as a piece."""
-    return assemble(name, label, name, [Part(box(size, (0.0, 0.0, size[2] / 2.0)), material)])
+    return assemble(name, label, name, Sketch([Part(box(size, (0.0, 0.0, size[2] / 2.0)), material)]))
 
 
 def join_surface(placed: list[Placed]) -> Surface:

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from sem3d.worlds.rooms.finishes import cloth, draw_color, glazed, hard_finish, metal
-from sem3d.worlds.rooms.piece import Part
-from sem3d.worlds.rooms.seating import Family
+from sem3d.worlds.grammar.finishes import cloth, draw_color, glazed, hard_finish, metal
+from sem3d.worlds.grammar.sketch import Part, Sketch
 from sem3d.worlds.solids import Ring, Solid, box_between, loft, moved, rod, rounded_box, turned
 from sem3d.worlds.textures import Material, Texture
 
 
-def floor_lamp(rng: np.random.Generator) -> Family:
+def floor_lamp(rng: np.random.Generator) -> Sketch:
     """A foot or tripod, a pole and a shade."""
     height, stand = rng.uniform(1.35, 1.75), (metal if rng.random() < 0.6 else hard_finish)(rng)
     low, high = rng.uniform(0.14, 0.24), rng.uniform(0.09, 0.2)
@@ -22,7 +21,7 @@ def floor_lamp(rng: np.random.Generator) -> Family:
     else:
         parts.append(Part(loft([Ring(0.14, 0.14, 0.0), Ring(0.13, 0.13, 0.025), Ring(0.02, 0.02, 0.04)]), stand))
         parts.append(Part(rod((0, 0, 0.02), (0, 0, height - 0.1), 0.012), stand))
-    return parts, []
+    return Sketch(parts)
 
 
 def lampshade(rng: np.random.Generator, low: float, high: float, bottom: float, top: float) -> Part:
@@ -31,7 +30,7 @@ def lampshade(rng: np.random.Generator, low: float, high: float, bottom: float, 
     return Part(loft([Ring(low, low, bottom), Ring(high, high, top)], 20), shade)
 
 
-def table_lamp(rng: np.random.Generator) -> Family:
+def table_lamp(rng: np.random.Generator) -> Sketch:
     """A small lamp on a turned foot."""
     height, foot = rng.uniform(0.34, 0.5), glazed(rng) if rng.random() < 0.5 else hard_finish(rng)
     waist, belly = rng.uniform(0.02, 0.05), rng.uniform(0.04, 0.08)
@@ -41,10 +40,10 @@ def table_lamp(rng: np.random.Generator) -> Family:
         Ring(belly, belly, height * 0.3),
         Ring(0.012, 0.012, height * 0.7),
     ]
-    return [Part(loft(profile), foot), lampshade(rng, 0.13, rng.uniform(0.08, 0.13), height * 0.6, height)], []
+    return Sketch([Part(loft(profile), foot), lampshade(rng, 0.13, rng.uniform(0.08, 0.13), height * 0.6, height)])
 
 
-def plant(rng: np.random.Generator) -> Family:
+def plant(rng: np.random.Generator) -> Sketch:
     """A pot with a fan of long leaves or a bush on a stem."""
     pot, size = glazed(rng) if rng.random() < 0.5 else hard_finish(rng), rng.uniform(0.14, 0.22)
     pot_height, height = rng.uniform(0.22, 0.4), rng.uniform(0.8, 1.5)
@@ -68,7 +67,7 @@ def plant(rng: np.random.Generator) -> Family:
         blade = turned(leaf_blade(length, 0.25 if bush else 0.1), 0, -droop)
         blade = turned(blade, 2, rng.uniform(0, 2 * np.pi))
         parts.append(Part(moved(blade, (0, 0, start)), leaf))
-    return parts, []
+    return Sketch(parts)
 
 
 def leaf_blade(length: float, aspect: float) -> Solid:
@@ -82,7 +81,7 @@ def leaf_blade(length: float, aspect: float) -> Solid:
     return Solid(vertices, faces)
 
 
-def bin_or_stool(rng: np.random.Generator) -> Family:
+def bin_or_stool(rng: np.random.Generator) -> Sketch:
     """A waste bin, or a low round stool."""
     if rng.random() < 0.5:
         low, high, height, form = (
@@ -96,7 +95,7 @@ def bin_or_stool(rng: np.random.Generator) -> Family:
             Ring(high, high, height, form),
             Ring(high - 0.01, high - 0.01, height, form),
         ]
-        return [Part(loft([*rings, Ring(low, low, 0.02, form)], 20), hard_finish(rng))], []
+        return Sketch([Part(loft([*rings, Ring(low, low, 0.02, form)], 20), hard_finish(rng))])
     top, height, legs = rng.uniform(0.16, 0.22), rng.uniform(0.4, 0.5), hard_finish(rng)
     seat = loft([Ring(top, top, height - 0.06), Ring(top, top, height - 0.01), Ring(top * 0.9, top * 0.9, height)])
     feet = np.arange(4) * np.pi / 2 + 0.6
@@ -111,10 +110,10 @@ def bin_or_stool(rng: np.random.Generator) -> Family:
         )
         for a in feet
     ]
-    return [Part(seat, cloth(rng)), *parts], []
+    return Sketch([Part(seat, cloth(rng)), *parts])
 
 
-def books(rng: np.random.Generator) -> Family:
+def books(rng: np.random.Generator) -> Sketch:
     """A small lying pile."""
     parts, z = [], 0.0
     for _ in range(int(rng.integers(1, 5))):
@@ -122,10 +121,10 @@ def books(rng: np.random.Generator) -> Family:
         pile = box_between((-width / 2, -depth / 2, z), (width / 2, depth / 2, z + thick))
         parts.append(Part(turned(pile, 2, rng.uniform(-0.3, 0.3)), hard_finish(rng)))
         z += thick
-    return parts, []
+    return Sketch(parts)
 
 
-def vessel(rng: np.random.Generator) -> Family:
+def vessel(rng: np.random.Generator) -> Sketch:
     """A mug, bowl, bottle or vase."""
     low, belly, neck = rng.uniform(0.025, 0.05), rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.07)
     height = rng.uniform(0.07, 0.3)
@@ -136,10 +135,10 @@ def vessel(rng: np.random.Generator) -> Family:
         Ring(neck, neck, height),
     ]
     inner = Ring(neck * 0.8, neck * 0.8, height)
-    return [Part(loft([*rings, inner, Ring(neck * 0.6, neck * 0.6, height * 0.7)], 14), glazed(rng))], []
+    return Sketch([Part(loft([*rings, inner, Ring(neck * 0.6, neck * 0.6, height * 0.7)], 14), glazed(rng))])
 
 
-def monitor(rng: np.random.Generator) -> Family:
+def monitor(rng: np.random.Generator) -> Sketch:
     """A screen on a foot."""
     width, height = rng.uniform(0.42, 0.68), rng.uniform(0.28, 0.4)
     case = metal(rng)
@@ -151,13 +150,13 @@ def monitor(rng: np.random.Generator) -> Family:
     parts.append(Part(screen, replace(glass, glow=float(rng.uniform(0.0, 0.8)))))
     parts.append(Part(box_between((-0.02, 0.01, 0.0), (0.02, 0.05, 0.2)), case))
     parts.append(Part(box_between((-0.11, -0.06, 0.0), (0.11, 0.1, 0.012)), case))
-    return parts, []
+    return Sketch(parts)
 
 
-def crate(rng: np.random.Generator) -> Family:
+def crate(rng: np.random.Generator) -> Sketch:
     """A cardboard or storage box."""
     width, depth, height = rng.uniform(0.16, 0.32), rng.uniform(0.14, 0.28), rng.uniform(0.08, 0.22)
     body = hard_finish(rng)
     parts = [Part(box_between((-width / 2, -depth / 2, 0), (width / 2, depth / 2, height)), body)]
     parts.append(Part(rounded_box((width + 0.01, depth + 0.01, 0.03), (0, 0, height - 0.01), 20.0, 1), body))
-    return parts, []
+    return Sketch(parts)

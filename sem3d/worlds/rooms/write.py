@@ -30,7 +30,8 @@ from sem3d.worlds.rooms.config import RoomsConfig, check
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.supply import SPLITS
 
-FORMAT = 1
+FORMAT = 2
+"""2: chairs and tables are those of the single shapes."""
 SUMMARY = "rooms.json"
 
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from sem3d.config import digest
 from sem3d.errors import BadSample, UserError
+from sem3d.worlds.grammar.sketch import Keypoint
 from sem3d.worlds.shapes.register import FAMILIES, generated_shape, mirror_name
-from sem3d.worlds.shapes.shape import Keypoint, Shape
+from sem3d.worlds.shapes.shape import Shape
 
-FORMAT = 1
+FORMAT = 2
+"""2: chairs, tables and colours are those of the rooms."""
 FRAME = "y up, front at -z, left at -x; box centred, longest side 1"
 MODEL = "model_normalized"
 SUMMARY = "shapes.json"
@@ -90,7 +92,7 @@ def write_shape(root: Path, shape: Shape) -> Path:
             for number, color in enumerate(shape.solid_colors)
         )
     )
-    names = FAMILIES[shape.kind].keypoints
+    names = FAMILIES[shape.kind].vocabulary.keypoints
     content = {
         "format": FORMAT,
         "kind": shape.kind,
