@@ -12,10 +12,7 @@ An .npz is compressed, so that reading one object means unpacking all before it;
 a worker touches what it needs.
 """
 
-import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +37,7 @@ from sem3d.datasets.objects.nmr import (
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.errors import UserError
+from sem3d.files import replaced_folder, write_json
 
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
@@ -66,52 +64,58 @@ def index_renders(
     key = digest([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in inputs])
     counts = {name: checked_count(*pair) for name, pair in files.items()}
     folder = (out or Path(storage) / "renders" / key).absolute()
-    content = read_renders_json(folder)
-    if not check and content is not None and content["inputs"] == key:
+    if not check and answers(folder, key):
         return load_renders_index(folder)
-    if not check and content is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if (
+        not check
+        and read_renders_json(folder) is None
+        and folder.exists()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
         raise UserError(f"{folder} exists and is no index of renders: choose another --out")
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
-    report, rows = QuarantineReport(), []
-    try:
-        for (name, split), (images, voxels) in files.items():
-            count = counts[name, split]
-            say(f"{name} {split}: {count} objects")
-            target = None if check else unfinished / f"{name}_{split}"
-            names = object_names(root, name, split, count)
-            rows += convert_images(images, target, name, split, names, report)
-            convert_voxels(voxels, target)
-        total = sum(counts.values()) * IMAGE_SHAPE[0]
-        check_limit(report, total, quarantine_limit, folder.with_name(f"{folder.name}.quarantine.json"))
-        if check:
-            return report
-        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), unfinished / "rows.parquet")
-        report.write(unfinished / "quarantine.json")
+    refused, most = folder.with_name(f"{folder.name}.quarantine.json"), sum(counts.values()) * IMAGE_SHAPE[0]
+    if check:
+        _, report = convert(root, None, files, counts, say)
+        check_limit(report, most, quarantine_limit, refused)
+        return report
+    with replaced_folder(folder, lambda: answers(folder, key)) as building:
+        rows, report = convert(root, building, files, counts, say)
+        check_limit(report, most, quarantine_limit, refused)
+        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), building / "rows.parquet")
+        report.write(building / "quarantine.json")
         content = {
             "format": FORMAT_VERSION,
             "root": str(root),
             "inputs": key,
             "objects": {name: {s: counts[n, s] for n, s in counts if n == name} for name, _ in counts},
         }
-        (unfinished / "renders.json").write_text(json.dumps(content, indent=1) + "\n")
-        publish(unfinished, folder, key)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        write_json(building / "renders.json", content)
     return load_renders_index(folder)
 
 
-def publish(unfinished: Path, folder: Path, key: str) -> None:
-    """Puts a finished index at ``folder``; one that another process has put there meanwhile from the same files stays."""
+def answers(folder: Path, key: str) -> bool:
+    """Tell whether ``folder`` is an index of these files."""
     content = read_renders_json(folder)
-    if content is not None and content["inputs"] == key:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        os.replace(unfinished, folder)
-    except OSError:
-        content = read_renders_json(folder)
-        if content is None or content["inputs"] != key:
-            raise
+    return content is not None and content["inputs"] == key
+
+
+def convert(
+    root: Path,
+    building: Path | None,
+    files: dict[tuple[str, str], tuple[Path, Path]],
+    counts: dict[tuple[str, str], int],
+    say: Callable[[str], None],
+) -> tuple[list[dict[str, object]], QuarantineReport]:
+    """Write the shards of all files to ``building``, or only read through them; returns a row a usable view and the faults."""
+    rows: list[dict[str, object]] = []
+    report = QuarantineReport()
+    for (name, split), (images, voxels) in files.items():
+        say(f"{name} {split}: {counts[name, split]} objects")
+        target = building and building / f"{name}_{split}"
+        names = object_names(root, name, split, counts[name, split])
+        rows += convert_images(images, target, name, split, names, report)
+        convert_voxels(voxels, target)
+    return rows, report
 
 
 def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:

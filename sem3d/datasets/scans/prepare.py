@@ -6,9 +6,7 @@ the other here.
 
 import dataclasses
 import hashlib
-import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +25,7 @@ from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEM
 from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
+from sem3d.files import replaced_folder, write_json
 
 DEEPEST = 6  # levels of folders below the root whose files identify the data
 
@@ -59,16 +58,10 @@ def prepare(
     refused = out.with_name(f"{out.name}.quarantine.json")
     check_limit(report, len(records) + len(report), config.quarantine_limit, refused)
     say(f"preparing {len(records)} frames of {root} in {out}")
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "surface").mkdir(parents=True)
-    try:
-        content = write_index(unfinished, root, records, report, config, check, say, refused)
-        content |= {"layout": layout, "inputs": inputs}
-        (unfinished / "index.json").write_text(json.dumps(content, indent=1) + "\n")
-        publish(unfinished, out, inputs, check)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with replaced_folder(out, lambda: answers(out, inputs, check)) as folder:
+        (folder / "surface").mkdir()
+        content = write_index(folder, root, records, report, config, check, say, refused)
+        write_json(folder / "index.json", content | {"layout": layout, "inputs": inputs})
     return load_index(out)
 
 
@@ -76,21 +69,6 @@ def answers(out: Path, inputs: str, check: bool) -> bool:
     """Whether ``out`` is an index of these inputs, and a checked one if ``check``."""
     content = read_index_json(out)
     return content is not None and content.get("inputs") == inputs and bool(content.get("checked") or not check)
-
-
-def publish(unfinished: Path, out: Path, inputs: str, check: bool) -> None:
-    """Puts a finished index at ``out``; one that another process has put there meanwhile from the same inputs stays."""
-    if answers(out, inputs, check):
-        return
-    replaced = unfinished.with_name(f"{unfinished.name}.old")
-    if out.exists():
-        os.replace(out, replaced)
-    try:
-        os.replace(unfinished, out)
-    except OSError:
-        if not answers(out, inputs, check):
-            raise
-    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameRecord], QuarantineReport]:
