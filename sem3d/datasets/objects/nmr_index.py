@@ -51,7 +51,7 @@ def index_renders(
     quarantine_limit: float = 0.5,
     say: Callable[[str], None] = lambda line: None,
 ) -> RendersIndex | QuarantineReport:
-    """Converts the renders in the folder ``root`` into an index under ``storage/renders``, or finds it there unchanged.
+    """Convert the renders in the folder ``root`` into an index under ``storage/renders``, or find it there unchanged.
 
     With ``check`` everything is read and nothing written; the report of unusable views is returned. Raises
     :class:`UserError` for a folder without renders, a file of another shape or dtype, with pickled objects or cut short, a
@@ -119,7 +119,7 @@ def convert(
 
 
 def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
-    """Images and voxels of each (class, split), in the order of their names."""
+    """Find images and voxels of each (class, split), in the order of their names."""
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
     found = {}
@@ -140,7 +140,7 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
 
 
 def checked_count(images: Path, voxels: Path) -> int:
-    """Number of objects of a pair of files, from their headers alone."""
+    """Return the number of objects of a pair of files, from their headers alone."""
     count = {}
     for path, shape, dtype in ((images, IMAGE_SHAPE, np.uint8), (voxels, VOXEL_SHAPE, np.bool_)):
         found, kind = npz_header(path)
@@ -157,12 +157,12 @@ def checked_count(images: Path, voxels: Path) -> int:
 
 
 def objects_list(root: Path, name: str, split: str) -> Path:
-    """Where the names of the objects of a class and split are listed, if they are; NMR's release has no such lists."""
+    """Return the place of the list of the objects of a class and split; it need not be there, NMR's release has none."""
     return root / f"{name}_{split}_objects.txt"
 
 
 def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
-    """One name an object: the lines of its list where there is one, else its number."""
+    """Return one name an object: the lines of its list where there is one, else its number."""
     path = objects_list(root, name, split)
     if not path.is_file():
         return [unlisted_name(number) for number in range(count)]
@@ -173,14 +173,14 @@ def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
 
 
 def unlisted_name(number: int) -> str:
-    """The name of an object that no list names."""
+    """Return the name of an object that no list names."""
     return f"{number:05d}"
 
 
 def convert_images(
     path: Path, target: Path | None, name: str, split: str, names: list[str], report: QuarantineReport
 ) -> list[dict[str, object]]:
-    """Writes shards of images (unless ``target`` is None) and returns a row for each view with a mask."""
+    """Write shards of images (unless ``target`` is None) and return a row for each view with a mask."""
     rows: list[dict[str, object]] = []
     shard: list[np.ndarray] = []
     for number, views in enumerate(npz_items(path)):
@@ -199,7 +199,7 @@ def convert_images(
 
 
 def convert_voxels(path: Path, target: Path | None) -> None:
-    """Writes shards of voxels, or only reads through them if ``target`` is None."""
+    """Write shards of voxels, or only read through them if ``target`` is None."""
     shard: list[np.ndarray] = []
     number = -1
     for number, solid in enumerate(npz_items(path)):
@@ -212,14 +212,14 @@ def convert_voxels(path: Path, target: Path | None) -> None:
 
 
 def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:
-    """One plain .npy file of up to 256 objects."""
+    """Write one plain .npy file of up to 256 objects."""
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         np.save(target / f"{kind}_{number:05d}.npy", np.stack(items), allow_pickle=False)
 
 
 def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
-    """What is wrong with the mask of each view; None where it can be used."""
+    """Return the fault of the mask of each view; None where it can be used."""
     low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
     empty = [None if top else "empty mask" for top in high]
     return [

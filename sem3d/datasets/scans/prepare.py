@@ -37,7 +37,7 @@ def prepare(
     check: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Index:
-    """Makes the index of the data at ``root`` in the folder ``out``, whole or not at all, and loads it.
+    """Make the index of the data at ``root`` in the folder ``out``, whole or not at all, and load it.
 
     ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
     reused (``Index.reused``). ``say`` receives lines of progress, one a scene. Raises :class:`UserError` for a missing or unknown
@@ -66,13 +66,13 @@ def prepare(
 
 
 def answers(out: Path, inputs: str, check: bool) -> bool:
-    """Whether ``out`` is an index of these inputs, and a checked one if ``check``."""
+    """Tell if ``out`` is an index of these inputs, and a checked one if ``check``."""
     content = read_index_json(out)
     return content is not None and content.get("inputs") == inputs and bool(content.get("checked") or not check)
 
 
 def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameRecord], QuarantineReport]:
-    """All frames of the layout with their splits, and what could not even be found whole."""
+    """List all frames of the layout with their splits, and what could not even be found whole."""
     found = load_layout(layout)
     items = list(found.scan(root, config.stride or found.stride))
     records = [item for item in items if isinstance(item, FrameRecord)]
@@ -95,7 +95,7 @@ def write_index(
     say: Callable[[str], None],
     refused: Path,
 ) -> dict[str, Any]:
-    """Prepares all scenes and writes tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them.
+    """Prepare all scenes and write tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them.
 
     ``refused`` takes the quarantine report where too much is in it.
     """
@@ -144,7 +144,7 @@ def write_index(
 def each_scene(
     root: Path, groups: Sequence[list[FrameRecord]], config: PrepareConfig, check: bool
 ) -> Iterator[PreparedScene]:
-    """Prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
+    """Give prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
     import ray
 
     if not ray.is_initialized():
@@ -162,7 +162,7 @@ def each_scene(
 
 
 def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
-    """Pairs of one scene with row numbers of ``frames.parquet``, where the scene starts at ``first_row``."""
+    """Return the pairs of one scene with row numbers of ``frames.parquet``, where the scene starts at ``first_row``."""
     columns = [
         pa.array([scene] * len(prepared.anchor), pa.string()),
         pa.array((prepared.anchor + first_row).astype(np.int32)),
@@ -173,7 +173,7 @@ def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """The table's content as Arrow's stream of one batch, the same however it was put together."""
+    """Return the table's content as Arrow's stream of one batch, the same however it was put together."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
@@ -181,7 +181,7 @@ def table_bytes(table: pa.Table) -> bytes:
 
 
 def inputs_digest(root: Path, config: PrepareConfig) -> str:
-    """Twelve hexadecimal digits of the place, names, sizes and times of the data files and split lists, and the settings."""
+    """Return twelve hexadecimal digits of place, names, sizes and times of the data files and split lists, and the settings."""
     root = root.resolve()
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
@@ -191,7 +191,7 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:
-    """Relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
+    """Return relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
     states: list[tuple[str, int, int]] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         relative = os.path.relpath(place, folder)

@@ -18,10 +18,10 @@ class Measures:
 
     @property
     def under(self) -> float:
-        """Height inside the seat where its base ends."""
+        """Return the height inside the seat where its base ends."""
         return self.seat - 0.8 * self.thick
 
     @property
     def middle(self) -> float:
-        """Height inside the seat where its back begins."""
+        """Return the height inside the seat where its back begins."""
         return self.seat - 0.5 * self.thick

@@ -62,12 +62,12 @@ class Vocabulary:
 
 
 NAMELESS = Vocabulary()
-"""What is of one part and has no keypoints."""
+"""For objects of one part without keypoints."""
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """What a family draws. A keypoint that this instance lacks is not in ``marks``."""
+    """Drawing of one object. A keypoint that this instance lacks is not in ``marks``."""
 
     parts: Sequence[Part]
     marks: dict[str, Mark] = field(default_factory=dict)

@@ -20,17 +20,17 @@ class Measures:
 
     @property
     def x(self) -> float:
-        """Half width of the base."""
+        """Return the half width of the base."""
         return self.width * self.reach
 
     @property
     def y(self) -> float:
-        """Half depth of the base."""
+        """Return the half depth of the base."""
         return self.depth * self.reach
 
     @property
     def under(self) -> float:
-        """Height inside the top where the base ends."""
+        """Return the height inside the top where the base ends."""
         return self.height - self.thick / 2
 
 

@@ -30,7 +30,7 @@ KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FA
 
 @lru_cache(maxsize=96)
 def load_piece(entry: Entry) -> Piece:
-    """The entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
+    """Load the entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
     where = f"{entry.source}: {entry.identity}"
     content = read_member(entry.source, entry.model)
     files = ModelFiles(entry.source, posixpath.dirname(entry.model))
@@ -86,7 +86,7 @@ def load_piece(entry: Entry) -> Piece:
 
 
 def material_of(mesh: trimesh.Trimesh) -> Material:
-    """Colour or picture of a mesh; grey where it has none."""
+    """Return colour or picture of a mesh; grey where it has none."""
     found = getattr(mesh.visual, "material", None)
     if not isinstance(found, SimpleMaterial):
         return Material(texture=Texture.PLAIN, color=(0.4, 0.4, 0.4), second=(0.3, 0.3, 0.3), scale=0.3)
@@ -108,7 +108,7 @@ def material_of(mesh: trimesh.Trimesh) -> Material:
 
 
 def level_top(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Top, ...]:
-    """The table's top, if level faces within 1 cm of its upper edge cover half of its footprint."""
+    """Return the table's top, if level faces within 1 cm of its upper edge cover half of its footprint."""
     height = float(corners[..., 2].max())
     area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2.0
     level = (np.abs(area[:, 2]) > 0.95 * np.linalg.norm(area, axis=1)) & (corners[..., 2].min(axis=1) > height - 0.01)
@@ -120,7 +120,7 @@ def level_top(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Top, ...]:
 
 
 def recolored(piece: Piece, rng: np.random.Generator) -> Piece:
-    """The same shape with other colours on the surfaces that carry no picture, half of the time."""
+    """Return the same shape with other colours on the surfaces that carry no picture, half of the time."""
     if rng.random() < 0.5:
         return piece
     changed = []

@@ -1,4 +1,4 @@
-"""What hangs on or is let into a wall: doors, windows, curtains, pictures. The wall is at +y; z = 0 is the lower edge."""
+"""Doors, windows, curtains and pictures, which hang on a wall or are let into it. The wall is at +y; z = 0 is the lower edge."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def border(size: tuple[float, float], thick: float, span: tuple[float, float], s
 
 
 def door(rng: np.random.Generator) -> Sketch:
-    """A closed door in its frame: flush, panelled or glazed, with a handle."""
+    """Draw a closed door in its frame: flush, panelled or glazed, with a handle."""
     width, height = rng.uniform(0.82, 1.05), rng.uniform(1.98, 2.12)
     leaf = hard_finish(rng)
     trim = leaf if rng.random() < 0.5 else hard_finish(rng)
@@ -51,7 +51,7 @@ def door(rng: np.random.Generator) -> Sketch:
 
 
 def window(rng: np.random.Generator) -> Sketch:
-    """Panes with daylight behind them, a frame with mullions, and a sill."""
+    """Draw panes with daylight behind them, a frame with mullions, and a sill."""
     width, height = rng.uniform(0.8, 1.9), rng.uniform(0.9, 1.4)
     frame = hard_finish(rng)
     sky = rng.uniform(0.5, 1.0)
@@ -79,7 +79,7 @@ def window(rng: np.random.Generator) -> Sketch:
 
 
 def curtain(rng: np.random.Generator, width: float, height: float) -> Sketch:
-    """A rail as wide as ``width`` with two drawn-back cloths that hang ``height`` metres."""
+    """Draw a rail as wide as ``width`` with two drawn-back cloths that hang ``height`` metres."""
     fabric, steel = cloth(rng), metal(rng)
     parts = [Part(rod((-width / 2, 0, height), (width / 2, 0, height), 0.014), steel)]
     share = rng.uniform(0.22, 0.42)
@@ -91,7 +91,7 @@ def curtain(rng: np.random.Generator, width: float, height: float) -> Sketch:
 
 
 def picture(rng: np.random.Generator) -> Sketch:
-    """A framed print: a field of pattern, often with a mount around it."""
+    """Draw a framed print: a field of pattern, often with a mount around it."""
     width, height = rng.uniform(0.3, 1.1), rng.uniform(0.3, 0.8)
     thick = rng.uniform(0.015, 0.05)
     frame = hard_finish(rng)

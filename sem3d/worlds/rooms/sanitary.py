@@ -14,7 +14,7 @@ CABINET, SHOWER_CURTAIN = 3, 28
 
 
 def toilet(rng: np.random.Generator) -> Sketch:
-    """An oval bowl with seat, lid up or down, and a cistern behind it."""
+    """Draw an oval bowl with seat, lid up or down, and a cistern behind it."""
     china = glazed(rng)
     seat = china if rng.random() < 0.5 else (hard_finish(rng) if rng.random() < 0.5 else glazed(rng))
     width, length, height = rng.uniform(0.34, 0.4), rng.uniform(0.42, 0.52), rng.uniform(0.37, 0.44)
@@ -53,7 +53,7 @@ def toilet(rng: np.random.Generator) -> Sketch:
 
 
 def basin(rng: np.random.Generator, top: float, china: Material) -> list[Part]:
-    """A wash basin whose rim is at height ``top``, with its tap at the back."""
+    """Draw a wash basin whose rim is at height ``top``, with its tap at the back."""
     x, y, form = rng.uniform(0.24, 0.34), rng.uniform(0.19, 0.25), rng.uniform(2.0, 6.0)
     deep = rng.uniform(0.12, 0.18)
     rings = [
@@ -73,7 +73,7 @@ def basin(rng: np.random.Generator, top: float, china: Material) -> list[Part]:
 
 
 def sink(rng: np.random.Generator) -> Sketch:
-    """A wash basin on a pedestal, on a vanity (whose cabinet is labelled cabinet), or on the bare wall."""
+    """Draw a wash basin on a pedestal, on a vanity (whose cabinet is labelled cabinet), or on the bare wall."""
     china, top, kind = glazed(rng), rng.uniform(0.78, 0.9), rng.integers(3)
     parts = basin(rng, top, china)
     if kind == 0:
@@ -107,7 +107,7 @@ def sink(rng: np.random.Generator) -> Sketch:
 
 
 def bathtub(rng: np.random.Generator) -> Sketch:
-    """A built-in or free-standing tub, long side along x; a shower curtain (28) often hangs at its front."""
+    """Draw a built-in or free-standing tub, long side along x; a shower curtain (28) often hangs at its front."""
     china, steel = glazed(rng), metal(rng)
     length, width, height = rng.uniform(1.45, 1.75), rng.uniform(0.7, 0.82), rng.uniform(0.5, 0.6)
     x, y = length / 2, width / 2

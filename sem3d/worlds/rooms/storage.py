@@ -14,32 +14,32 @@ CABINET, COUNTER, SINK = 3, 12, 34
 
 
 def nightstand(rng: np.random.Generator) -> Sketch:
-    """A small cabinet beside a bed."""
+    """Draw a small cabinet beside a bed."""
     return cabinet(rng, rng.uniform(0.36, 0.55), rng.uniform(0.34, 0.44), rng.uniform(0.42, 0.62))
 
 
 def sideboard(rng: np.random.Generator) -> Sketch:
-    """A low, wide cabinet."""
+    """Draw a low, wide cabinet."""
     return cabinet(rng, rng.uniform(1.1, 1.9), rng.uniform(0.36, 0.48), rng.uniform(0.5, 0.9))
 
 
 def dresser(rng: np.random.Generator) -> Sketch:
-    """A chest of middle height."""
+    """Draw a chest of middle height."""
     return cabinet(rng, rng.uniform(0.7, 1.2), rng.uniform(0.4, 0.52), rng.uniform(0.8, 1.2))
 
 
 def wardrobe(rng: np.random.Generator) -> Sketch:
-    """A cabinet as tall as a person."""
+    """Draw a cabinet as tall as a person."""
     return cabinet(rng, rng.uniform(0.8, 1.8), rng.uniform(0.5, 0.62), rng.uniform(1.8, 2.2))
 
 
 def wall_cabinet(rng: np.random.Generator) -> Sketch:
-    """A kitchen or bathroom cabinet that hangs on the wall."""
+    """Draw a kitchen or bathroom cabinet that hangs on the wall."""
     return cabinet(rng, rng.uniform(0.6, 1.5), rng.uniform(0.28, 0.36), rng.uniform(0.5, 0.7), hanging=True)
 
 
 def cabinet(rng: np.random.Generator, width: float, depth: float, height: float, hanging: bool = False) -> Sketch:
-    """A body on a plinth or legs whose front is a grid of doors, drawers and sometimes open niches."""
+    """Draw a body on a plinth or legs whose front is a grid of doors, drawers and sometimes open niches."""
     body, handles = hard_finish(rng), metal(rng)
     front = body if rng.random() < 0.65 else hard_finish(rng)
     foot = 0.0 if hanging else rng.uniform(0.04, 0.16 if height < 1.3 else 0.08)
@@ -100,7 +100,7 @@ def cabinet_front(
 
 
 def bookshelf(rng: np.random.Generator) -> Sketch:
-    """Open shelves, with or without a back, most of them filled with rows of books."""
+    """Draw open shelves, with or without a back, most of them filled with rows of books."""
     columns = int(rng.integers(1, 4))
     width, depth = columns * rng.uniform(0.42, 0.75), rng.uniform(0.24, 0.36)
     height = rng.uniform(0.95, 2.1)
@@ -147,7 +147,7 @@ def book_row(
 
 
 def refrigerator(rng: np.random.Generator) -> Sketch:
-    """One, two or French doors with tall handles on a softly rounded body."""
+    """Draw one, two or French doors with tall handles on a softly rounded body."""
     width, depth, height = rng.uniform(0.55, 0.92), rng.uniform(0.58, 0.72), rng.uniform(1.45, 1.9)
     coat, handles = glazed(rng), metal(rng)
     if rng.random() < 0.3:
@@ -178,7 +178,7 @@ def refrigerator(rng: np.random.Generator) -> Sketch:
 
 
 def counter(rng: np.random.Generator) -> Sketch:
-    """A kitchen run: base cabinets (3) under a worktop (12), with a basin (34) and its tap let into most of them."""
+    """Draw a kitchen run: base cabinets (3) under a worktop (12), with a basin (34) and its tap let into most of them."""
     width, depth, height = rng.uniform(1.4, 2.8), rng.uniform(0.56, 0.65), rng.uniform(0.86, 0.94)
     body, handles, stone = hard_finish(rng), metal(rng), hard_finish(rng)
     stone = replace(stone, texture=Texture.NOISE, scale=0.15, shine=0.3)
@@ -218,7 +218,7 @@ def counter(rng: np.random.Generator) -> Sketch:
 def slab_with_hole(
     width: float, depth: float, low: float, high: float, hole: tuple[float, float, float, float]
 ) -> list:
-    """Four boxes around a rectangular hole (x0, y0, x1, y1) in a slab between two heights."""
+    """Make four boxes around a rectangular hole (x0, y0, x1, y1) in a slab between two heights."""
     x, y = width / 2, depth / 2
     return [
         box_between((-x, -y, low), (hole[0], y, high)),
@@ -229,7 +229,7 @@ def slab_with_hole(
 
 
 def kitchen_basin(rng: np.random.Generator, x: float, height: float) -> list[Part]:
-    """A basin let into a worktop at ``x``, and its tap."""
+    """Draw a basin let into a worktop at ``x``, and its tap."""
     bowl = metal(rng) if rng.random() < 0.6 else glazed(rng)
     rings = [
         Ring(0.29, 0.21, height - 0.001, 8.0),

@@ -11,7 +11,7 @@ from sem3d.worlds.textures import Material, Texture
 
 
 def floor_lamp(rng: np.random.Generator) -> Sketch:
-    """A foot or tripod, a pole and a shade."""
+    """Draw a foot or tripod, a pole and a shade."""
     height, stand = rng.uniform(1.35, 1.75), (metal if rng.random() < 0.6 else hard_finish)(rng)
     low, high = rng.uniform(0.14, 0.24), rng.uniform(0.09, 0.2)
     parts = [lampshade(rng, low, high, height - rng.uniform(0.22, 0.36), height)]
@@ -25,13 +25,13 @@ def floor_lamp(rng: np.random.Generator) -> Sketch:
 
 
 def lampshade(rng: np.random.Generator, low: float, high: float, bottom: float, top: float) -> Part:
-    """A cone or drum that glows."""
+    """Draw a cone or drum that glows."""
     shade = replace(cloth(rng), glow=float(rng.uniform(0.3, 1.0)))
     return Part(loft([Ring(low, low, bottom), Ring(high, high, top)], 20), shade)
 
 
 def table_lamp(rng: np.random.Generator) -> Sketch:
-    """A small lamp on a turned foot."""
+    """Draw a small lamp on a turned foot."""
     height, foot = rng.uniform(0.34, 0.5), glazed(rng) if rng.random() < 0.5 else hard_finish(rng)
     waist, belly = rng.uniform(0.02, 0.05), rng.uniform(0.04, 0.08)
     profile = [
@@ -44,7 +44,7 @@ def table_lamp(rng: np.random.Generator) -> Sketch:
 
 
 def plant(rng: np.random.Generator) -> Sketch:
-    """A pot with a fan of long leaves or a bush on a stem."""
+    """Draw a pot with a fan of long leaves or a bush on a stem."""
     pot, size = glazed(rng) if rng.random() < 0.5 else hard_finish(rng), rng.uniform(0.14, 0.22)
     pot_height, height = rng.uniform(0.22, 0.4), rng.uniform(0.8, 1.5)
     green = (rng.uniform(0.03, 0.12), rng.uniform(0.15, 0.35), rng.uniform(0.02, 0.1))
@@ -71,7 +71,7 @@ def plant(rng: np.random.Generator) -> Sketch:
 
 
 def leaf_blade(length: float, aspect: float) -> Solid:
-    """A pointed, arched leaf that starts at the origin and grows along z, bending toward +y."""
+    """Make a pointed, arched leaf that starts at the origin and grows along z, bending toward +y."""
     along = np.linspace(0.0, 1.0, 6)
     half = aspect * length * np.sin(np.pi * np.minimum(along * 0.9 + 0.08, 1.0)) / 2.0
     y, z = 0.3 * length * along**2, length * along
@@ -82,7 +82,7 @@ def leaf_blade(length: float, aspect: float) -> Solid:
 
 
 def bin_or_stool(rng: np.random.Generator) -> Sketch:
-    """A waste bin, or a low round stool."""
+    """Draw a waste bin, or a low round stool."""
     if rng.random() < 0.5:
         low, high, height, form = (
             rng.uniform(0.1, 0.15),
@@ -114,7 +114,7 @@ def bin_or_stool(rng: np.random.Generator) -> Sketch:
 
 
 def books(rng: np.random.Generator) -> Sketch:
-    """A small lying pile."""
+    """Draw a small pile of books that lie."""
     parts, z = [], 0.0
     for _ in range(int(rng.integers(1, 5))):
         thick, width, depth = rng.uniform(0.015, 0.045), rng.uniform(0.14, 0.22), rng.uniform(0.2, 0.29)
@@ -125,7 +125,7 @@ def books(rng: np.random.Generator) -> Sketch:
 
 
 def vessel(rng: np.random.Generator) -> Sketch:
-    """A mug, bowl, bottle or vase."""
+    """Draw a mug, bowl, bottle or vase."""
     low, belly, neck = rng.uniform(0.025, 0.05), rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.07)
     height = rng.uniform(0.07, 0.3)
     rings = [
@@ -139,7 +139,7 @@ def vessel(rng: np.random.Generator) -> Sketch:
 
 
 def monitor(rng: np.random.Generator) -> Sketch:
-    """A screen on a foot."""
+    """Draw a screen on a foot."""
     width, height = rng.uniform(0.42, 0.68), rng.uniform(0.28, 0.4)
     case = metal(rng)
     glass = Material(
@@ -154,7 +154,7 @@ def monitor(rng: np.random.Generator) -> Sketch:
 
 
 def crate(rng: np.random.Generator) -> Sketch:
-    """A cardboard or storage box."""
+    """Draw a cardboard or storage box."""
     width, depth, height = rng.uniform(0.16, 0.32), rng.uniform(0.14, 0.28), rng.uniform(0.08, 0.22)
     body = hard_finish(rng)
     parts = [Part(box_between((-width / 2, -depth / 2, 0), (width / 2, depth / 2, height)), body)]

@@ -38,12 +38,12 @@ SUMMARY = "rooms.json"
 
 @dataclass(frozen=True)
 class RoomsSummary:
-    """What :func:`write_rooms` made or found."""
+    """Outcome of :func:`write_rooms`."""
 
     out: str
     digest: str
     reused: bool
-    """Whether the data set was already there, whole."""
+    """True if the data set was already there, whole."""
     rooms: int
     frames: int
     frame_stride: int

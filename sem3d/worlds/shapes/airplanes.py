@@ -177,7 +177,7 @@ def stabilizer_marks(surfaces: list[Solid]) -> dict[str, Mark]:
 
 @dataclass(frozen=True)
 class Airframe:
-    """What engines are mounted on: a fuselage of this radius, and a left wing whose root begins at (0, front, level)."""
+    """Mounting of the engines: a fuselage of this radius, and a left wing whose root begins at (0, front, level)."""
 
     radius: float
     wing: Wing

@@ -32,11 +32,11 @@ class Outline:
     hood: tuple[float, float]
     """Height of the bonnet at its front end as a share of the belt."""
     windscreen: tuple[float, float]
-    """Where the cabin begins at the belt."""
+    """Beginning of the cabin at the belt."""
     roof: tuple[float, float]
-    """Where the roof begins and ends."""
+    """Beginning and end of the roof."""
     rear: tuple[float, float]
-    """Where the cabin ends at the belt."""
+    """End of the cabin at the belt."""
     clearance: tuple[float, float]
 
 

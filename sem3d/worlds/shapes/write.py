@@ -27,7 +27,7 @@ SUMMARY = "shapes.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ShapesConfig:
-    """Which shapes are made."""
+    """Choice of the shapes that are made."""
 
     kinds: tuple[str, ...] = ("airplane", "car", "chair", "table")
     """Families; there is also lamp."""
