@@ -101,7 +101,7 @@ class Look:
 def chair(rng: np.random.Generator, style: str = "") -> Sketch:
     """Draw a chair of a style, or of any: half of them dining chairs."""
     chosen = STYLES[style or ("dining", "dining", "office", "easy")[rng.integers(4)]]
-    base, back = (str(options[rng.integers(len(options))]) for options in (chosen.bases, chosen.backs))
+    base, back = (options[rng.integers(len(options))] for options in (chosen.bases, chosen.backs))
     measures = Measures(
         width=rng.uniform(*chosen.width),
         depth=rng.uniform(*chosen.depth),

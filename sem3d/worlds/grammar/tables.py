@@ -76,21 +76,10 @@ def table(rng: np.random.Generator, style: str = "") -> Sketch:
     """Draw a table of a style, or of any."""
     chosen = STYLES[style or ("dining", "dining", "coffee", "side", "console", "desk")[rng.integers(6)]]
     form = chosen.forms[rng.integers(len(chosen.forms))]
-    width, depth = rng.uniform(*chosen.width), rng.uniform(*chosen.depth)
-    if form == "round":
-        width = depth = min(width, 1.4 * depth)
-    measures = Measures(
-        width=width,
-        depth=depth,
-        height=rng.uniform(*chosen.height),
-        thick=rng.uniform(*chosen.thick),
-        reach=rng.uniform(0.42, 0.47) if form in ANGULAR else rng.uniform(0.29, 0.33),
-    )
-    look, base = table_look(rng), table_base(rng, chosen, form)
-    top, marks = table_top(measures, form)
-    parts = [Part(top, look.board, "top")]
-    clear = measures.depth * 0.42 if form in ANGULAR else measures.depth * 0.33
-    rear = clear
+    measures, look = table_measures(rng, chosen, form), table_look(rng)
+    base = table_base(rng, chosen, form)
+    x, y = free_half(measures, form)
+    rear = y
     if base == CHESTS:
         under, feet = desk_base(rng, measures, look)
         if rng.random() < 0.35:
@@ -100,13 +89,29 @@ def table(rng: np.random.Generator, style: str = "") -> Sketch:
         legs, feet = BASES[base](rng, measures)
         under = [Part(leg, look.frame, "leg") for leg in legs]
         under += under_top(rng, measures, look) if base in ("legs", "panels") and form in ANGULAR else []
-    aside = measures.width * (0.45 if form in ANGULAR else 0.33)
-    free = Top((-aside, -clear), (aside, rear), measures.height)
-    return Sketch([*parts, *under], marks | feet, TABLE, [free])
+    top, marks = table_top(measures, form)
+    parts = [Part(top, look.board, "top"), *under]
+    return Sketch(parts, marks | feet, TABLE, [Top((-x, -y), (x, rear), measures.height)])
+
+
+def table_measures(rng: np.random.Generator, style: Style, form: str) -> Measures:
+    """Draw the measures; a round top is as deep as wide, and carried nearer to its middle."""
+    width, depth = rng.uniform(*style.width), rng.uniform(*style.depth)
+    if form == "round":
+        width = depth = min(width, 1.4 * depth)
+    reach = rng.uniform(0.42, 0.47) if form in ANGULAR else rng.uniform(0.29, 0.33)
+    height, thick = rng.uniform(*style.height), rng.uniform(*style.thick)
+    return Measures(width=width, depth=depth, height=height, thick=thick, reach=reach)
+
+
+def free_half(measures: Measures, form: str) -> tuple[float, float]:
+    """Return half of the sides of a rectangle inside the top on which things may stand."""
+    x, y = (0.45, 0.42) if form in ANGULAR else (0.33, 0.33)
+    return x * measures.width, y * measures.depth
 
 
 def table_base(rng: np.random.Generator, style: Style, form: str) -> str:
-    """Draw the kind of base; a round top stands on one that is round as well, or on legs."""
+    """Draw the kind of base; a round top has no walls or trestles below it."""
     base = style.bases[rng.integers(len(style.bases))]
     return "pedestal" if form == "round" and base in ("panels", "trestle") else base
 
