@@ -55,7 +55,7 @@ class RoomsSummary:
 
 
 def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
-    """Write the data set to ``out``, or finds it there; ``out`` must be seen by all Ray workers.
+    """Write the data set to ``out``, or find it there; ``out`` must be seen by all Ray workers.
 
     Raises :class:`UserError` for an impossible configuration, an unusable catalogue, or another data set in ``out``.
     """

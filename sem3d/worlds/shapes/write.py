@@ -38,7 +38,7 @@ class ShapesConfig:
 
 
 def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], None] = lambda _: None) -> Path:
-    """Write the shapes to the folder ``out``, whole or not at all, or finds them there.
+    """Write the shapes to the folder ``out``, whole or not at all, or find them there.
 
     Raises :class:`UserError` for an unknown family, no objects, or other content in ``out``.
     """
