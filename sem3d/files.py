@@ -10,8 +10,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,25 @@ def whole_folder(path: Path, pending: Path | None = None) -> Iterator[Path]:
     finally:
         if pending is None:
             shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def replaced_folder(path: Path, is_there: Callable[[], bool]) -> Iterator[Path]:
+    """Give an empty folder to fill and put it in the place of what is at ``path`` once the block ends well.
+
+    ``is_there`` tells if another process has put the same at ``path`` meanwhile: that one stays.
+    """
+    try:
+        with whole_folder(path) as place:
+            yield place
+            if not is_there():
+                replaced = unfinished(path)
+                with suppress(FileNotFoundError):
+                    os.replace(path, replaced)
+                shutil.rmtree(replaced, ignore_errors=True)
+    except OSError:
+        if not is_there():
+            raise
 
 
 def write_text(path: Path, text: str) -> None:

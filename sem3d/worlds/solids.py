@@ -19,19 +19,19 @@ class Solid:
 
 
 def box(size: Point, center: Point) -> Solid:
-    """An axis-aligned box."""
+    """Make an axis-aligned box."""
     signs, faces = cube_grid(1)
     return Solid(signs * np.asarray(size) / 2.0 + np.asarray(center), faces)
 
 
 def box_between(low: Point, high: Point) -> Solid:
-    """An axis-aligned box given by two opposite corners."""
+    """Make an axis-aligned box given by two opposite corners."""
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     return box(high - low, (high + low) / 2.0)
 
 
 def rounded_box(size: Point, center: Point, exponent: float = 6.0, cuts: int = 4) -> Solid:
-    """A box with soft corners, as a cushion has: a superellipsoid; a larger exponent is boxier."""
+    """Make a box with soft corners, as a cushion has: a superellipsoid; a larger exponent is boxier."""
     grid, faces = cube_grid(cuts)
     length = (np.abs(grid) ** exponent).sum(axis=1, keepdims=True) ** (1.0 / exponent)
     return Solid(grid / length * np.asarray(size) / 2.0 + np.asarray(center), faces)
@@ -39,7 +39,7 @@ def rounded_box(size: Point, center: Point, exponent: float = 6.0, cuts: int = 4
 
 @cache
 def cube_grid(cuts: int) -> tuple[Float[np.ndarray, "vertex 3"], Int[np.ndarray, "face 3"]]:
-    """The surface of the cube [-1, 1]^3 with each side cut into ``cuts`` x ``cuts`` squares."""
+    """Make the surface of the cube [-1, 1]^3 with each side cut into ``cuts`` x ``cuts`` squares."""
     ticks = np.tan(np.linspace(-np.pi / 4.0, np.pi / 4.0, cuts + 1))
     first, second = np.meshgrid(ticks, ticks, indexing="ij")
     square = grid_faces(cuts + 1, cuts + 1)
@@ -56,14 +56,14 @@ def cube_grid(cuts: int) -> tuple[Float[np.ndarray, "vertex 3"], Int[np.ndarray,
 
 
 def grid_faces(rows: int, columns: int) -> Int[np.ndarray, "face 3"]:
-    """Two triangles for each cell of a grid of vertices numbered row by row."""
+    """Make two triangles for each cell of a grid of vertices numbered row by row."""
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1, 1)
     below = corner + np.array([0, columns, columns + 1])
     return np.concatenate([below, corner + np.array([0, columns + 1, 1])])
 
 
 def rod(start: Point, end: Point, radius: float, end_radius: float | None = None, sections: int = 8) -> Solid:
-    """A round bar, tapered when ``end_radius`` is given."""
+    """Make a round bar, tapered when ``end_radius`` is given."""
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
     axis = (end - start) / np.linalg.norm(end - start)
     aside = np.cross(axis, [1.0, 0.0, 0.0] if abs(axis[0]) < 0.7 else [0.0, 1.0, 0.0])
@@ -86,7 +86,7 @@ class Ring:
 
 
 def loft(rings: Sequence[Ring], sections: int = 16) -> Solid:
-    """The surface through cross-sections in their order, closed by a cap at both ends; hollow if it turns back inside."""
+    """Make the surface through cross-sections in their order, closed by a cap at both ends; hollow if it turns back inside."""
     angle = np.linspace(0.0, 2.0 * np.pi, sections, endpoint=False)
     cosine, sine = np.cos(angle), np.sin(angle)
     layers = []
@@ -98,7 +98,7 @@ def loft(rings: Sequence[Ring], sections: int = 16) -> Solid:
 
 
 def closed_rings(layers: Float[np.ndarray, "ring section 3"]) -> Solid:
-    """Joins rings of vertices by bands and closes the first and the last with a fan."""
+    """Join rings of vertices by bands and close the first and the last with a fan."""
     rings, sections = layers.shape[:2]
     here = np.arange(sections)
     onward = (here + 1) % sections
@@ -121,7 +121,7 @@ def closed_rings(layers: Float[np.ndarray, "ring section 3"]) -> Solid:
 
 
 def folded_sheet(width: float, height: float, folds: int, amplitude: float) -> Solid:
-    """A hanging cloth in the xz plane with sine folds along y that widen downward; its upper edge is at z = height."""
+    """Make a hanging cloth in the xz plane with sine folds along y that widen downward; its upper edge is at z = height."""
     columns, rows = 6 * folds + 1, 4
     along = np.linspace(0.0, 1.0, columns)
     down = np.linspace(1.0, 0.0, rows)[:, None]
@@ -131,7 +131,7 @@ def folded_sheet(width: float, height: float, folds: int, amplitude: float) -> S
 
 
 def bent_panel(radius: float, arc: float, bottom: float, top: float, thickness: float) -> Solid:
-    """A curved back rest: part of a tube whose middle is at +y and whose axis is z, ``arc`` radians wide."""
+    """Make a curved back rest: part of a tube whose middle is at +y and whose axis is z, ``arc`` radians wide."""
     angle = np.linspace(-arc / 2.0, arc / 2.0, 9)
     flat = np.stack([np.sin(angle), np.cos(angle)], axis=1)
     layers = []
@@ -142,7 +142,7 @@ def bent_panel(radius: float, arc: float, bottom: float, top: float, thickness: 
 
 
 def turned(solid: Solid, axis: int, angle: float, about: Point = (0.0, 0.0, 0.0)) -> Solid:
-    """``solid`` rotated by ``angle`` radians about the line through ``about`` along a coordinate axis."""
+    """Rotate ``solid`` by ``angle`` radians about the line through ``about`` along a coordinate axis."""
     rotation = np.eye(3)
     first, second = (axis + 1) % 3, (axis + 2) % 3
     rotation[first, first] = rotation[second, second] = np.cos(angle)
@@ -153,14 +153,14 @@ def turned(solid: Solid, axis: int, angle: float, about: Point = (0.0, 0.0, 0.0)
 
 
 def moved(solid: Solid, offset: Point) -> Solid:
-    """``solid`` shifted by ``offset``."""
+    """Shift ``solid`` by ``offset``."""
     return Solid(solid.vertices + np.asarray(offset), solid.faces)
 
 
 def corner_normals(
     vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"], crease: float = 0.75
 ) -> Float[np.ndarray, "face 3 3"]:
-    """Unit normal of each corner of each face: the mean over faces at that vertex that bend less than the crease.
+    """Return the unit normal of each corner of each face: the mean over faces at that vertex that bend less than the crease.
 
     ``crease`` is the least cosine between the normals of two faces that are shaded as one smooth surface.
     """

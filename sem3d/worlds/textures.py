@@ -9,6 +9,9 @@ from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 
+FAR_SHARE = 0.4
+"""Share of the second colour where a pattern is too fine to be seen."""
+
 
 class Texture(IntEnum):
     """How the two colours of a material are mixed; IMAGE takes its colour from a picture instead."""
@@ -27,7 +30,7 @@ class Texture(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What one kind of surface looks like; colours are linear light in [0, 1]."""
+    """Look of one kind of surface; colours are linear light in [0, 1]."""
 
     texture: Texture
     color: tuple[float, float, float]
@@ -45,6 +48,14 @@ class Material:
     """Light the surface gives off by itself, as a multiple of its colour."""
     image: UInt8[np.ndarray, "height width 3"] | None = None
     """sRGB picture for IMAGE, looked up with the corner coordinates (u to the right, v upward, repeating)."""
+
+    @property
+    def mean_color(self) -> tuple[float, float, float]:
+        """Return the linear colour from so far away that the pattern cannot be seen."""
+        red, green, blue = (
+            first + FAR_SHARE * (second - first) for first, second in zip(self.color, self.second, strict=True)
+        )
+        return (float(red), float(green), float(blue))
 
 
 class MaterialTable:
@@ -69,7 +80,7 @@ class MaterialTable:
         uv: Float[np.ndarray, "point 2"],
         footprint: Float[np.ndarray, " point"],
     ) -> Float[np.ndarray, "point 3"]:
-        """Linear colour of surface points.
+        """Return the linear colour of surface points.
 
         ``position`` is in the frame of the piece, in metres; ``footprint`` is the width of a pixel there in metres, and
         patterns finer than it fade into their mean.
@@ -82,7 +93,7 @@ class MaterialTable:
             chosen = np.flatnonzero(kind == texture)
             share[chosen] = PATTERNS[texture](pattern[chosen])
         fade = np.exp(-np.square(2.0 * footprint / scale), dtype=np.float32)
-        share = 0.4 + (share - 0.4) * fade
+        share = FAR_SHARE + (share - FAR_SHARE) * fade
         first = self.color[material]
         albedo = first + (self.second[material] - first) * share[:, None]
         for number in np.unique(material[kind == Texture.IMAGE]):
@@ -92,7 +103,7 @@ class MaterialTable:
 
 
 def turn_about_diagonal(angle: float) -> Float[np.ndarray, "3 3"]:
-    """Rotation about (1, 1, 1); a third of a turn permutes the axes."""
+    """Return the rotation about (1, 1, 1); a third of a turn permutes the axes."""
     cosine, sine = np.cos(angle), np.sin(angle) / np.sqrt(3.0)
     cross = np.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     return cosine * np.eye(3) + sine * cross + (1.0 - cosine) / 3.0
@@ -101,7 +112,7 @@ def turn_about_diagonal(angle: float) -> Float[np.ndarray, "3 3"]:
 def look_up(
     image: UInt8[np.ndarray, "height width 3"], uv: Float[np.ndarray, "point 2"]
 ) -> Float[np.ndarray, "point 3"]:
-    """Linear colour of the nearest pixel of an sRGB picture that repeats without end."""
+    """Return the linear colour of the nearest pixel of an sRGB picture that repeats without end."""
     height, width = image.shape[:2]
     column = np.floor(uv[:, 0] * width).astype(np.int64) % width
     row = np.floor((1.0 - uv[:, 1]) * height).astype(np.int64) % height
@@ -110,7 +121,7 @@ def look_up(
 
 @cache
 def noise_volume() -> Float[np.ndarray, "side side side"]:
-    """Smooth repeating noise with values spread evenly over [0, 1]."""
+    """Make smooth repeating noise with values spread evenly over [0, 1]."""
     side = 48
     white = np.random.default_rng(20210422).normal(size=(side, side, side))
     waves = np.fft.fftfreq(side)
@@ -123,7 +134,7 @@ def noise_volume() -> Float[np.ndarray, "side side side"]:
 
 
 def noise(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Smooth noise in [0, 1] that repeats every 4 units."""
+    """Return smooth noise in [0, 1] that repeats every 4 units."""
     volume = noise_volume()
     side = volume.shape[0]
     cell = np.floor(pattern * (side / 4.0)).astype(np.int64) % side
@@ -131,41 +142,41 @@ def noise(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
 
 
 def plain(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Almost one colour: a faint unevenness."""
+    """Return almost one colour: a faint unevenness."""
     return 0.15 * noise(pattern)
 
 
 def wood(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Grain along x: stretched noise bends a saw of year rings."""
+    """Return grain along x: stretched noise bends a saw of year rings."""
     stretched = pattern * np.array([0.15, 1.0, 1.0], np.float32)
     ring = stretched[:, 1] + stretched[:, 2] + 2.5 * noise(stretched * 0.5)
     return np.abs(2.0 * (ring - np.floor(ring)) - 1.0) ** 1.5
 
 
 def stripes(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Bands across x."""
+    """Return bands across x."""
     return (pattern[:, 0] - np.floor(pattern[:, 0]) < 0.4).astype(np.float32)
 
 
 def checker(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Cubes of alternating colour."""
+    """Return cubes of alternating colour."""
     return (np.floor(2.0 * pattern).astype(np.int64).sum(axis=1) % 2).astype(np.float32)
 
 
 def plaid(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Crossing bands whose crossings are darker."""
+    """Return crossing bands whose crossings are darker."""
     part = pattern - np.floor(pattern)
     return (part < 0.3).astype(np.float32).sum(axis=1) / 3.0 + 0.25 * (part[:, 0] > 0.9)
 
 
 def dots(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Round spots of two sizes on a cubic grid."""
+    """Return round spots of two sizes on a cubic grid."""
     part = pattern - np.floor(pattern) - 0.5
     return (np.sort(np.abs(part), axis=1)[:, :2] ** 2).sum(axis=1).__lt__(0.06).astype(np.float32)
 
 
 def planks(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Boards along x of one unit's width, each with its own tone and grain, and dark joints."""
+    """Return boards along x of one unit's width, each with its own tone and grain, and dark joints."""
     board = np.floor(pattern[:, 1])
     along = pattern[:, 0] / 6.0 + 0.37 * board
     tone = np.modf(np.abs(np.sin(12.9898 * board + 78.233 * np.floor(along)) * 43758.547))[0]
@@ -175,7 +186,7 @@ def planks(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]
 
 
 def tiles(pattern: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, " point"]:
-    """Square tiles with grout and a little unevenness."""
+    """Return square tiles with grout and a little unevenness."""
     part = pattern - np.floor(pattern)
     return np.maximum((part < 0.05).any(axis=1), 0.3 * noise(pattern * 0.7)).astype(np.float32)
 

@@ -12,10 +12,7 @@ An .npz is compressed, so that reading one object means unpacking all before it;
 a worker touches what it needs.
 """
 
-import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +37,7 @@ from sem3d.datasets.objects.nmr import (
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.errors import UserError
+from sem3d.files import replaced_folder, write_json
 
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
@@ -53,7 +51,7 @@ def index_renders(
     quarantine_limit: float = 0.5,
     say: Callable[[str], None] = lambda line: None,
 ) -> RendersIndex | QuarantineReport:
-    """Converts the renders in the folder ``root`` into an index under ``storage/renders``, or finds it there unchanged.
+    """Convert the renders in the folder ``root`` into an index under ``storage/renders``, or find it there unchanged.
 
     With ``check`` everything is read and nothing written; the report of unusable views is returned. Raises
     :class:`UserError` for a folder without renders, a file of another shape or dtype, with pickled objects or cut short, a
@@ -66,56 +64,62 @@ def index_renders(
     key = digest([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in inputs])
     counts = {name: checked_count(*pair) for name, pair in files.items()}
     folder = (out or Path(storage) / "renders" / key).absolute()
-    content = read_renders_json(folder)
-    if not check and content is not None and content["inputs"] == key:
+    if not check and answers(folder, key):
         return load_renders_index(folder)
-    if not check and content is None and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if (
+        not check
+        and read_renders_json(folder) is None
+        and folder.exists()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
         raise UserError(f"{folder} exists and is no index of renders: choose another --out")
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
-    report, rows = QuarantineReport(), []
-    try:
-        for (name, split), (images, voxels) in files.items():
-            count = counts[name, split]
-            say(f"{name} {split}: {count} objects")
-            target = None if check else unfinished / f"{name}_{split}"
-            names = object_names(root, name, split, count)
-            rows += convert_images(images, target, name, split, names, report)
-            convert_voxels(voxels, target)
-        total = sum(counts.values()) * IMAGE_SHAPE[0]
-        check_limit(report, total, quarantine_limit, folder.with_name(f"{folder.name}.quarantine.json"))
-        if check:
-            return report
-        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), unfinished / "rows.parquet")
-        report.write(unfinished / "quarantine.json")
+    refused, most = folder.with_name(f"{folder.name}.quarantine.json"), sum(counts.values()) * IMAGE_SHAPE[0]
+    if check:
+        _, report = convert(root, None, files, counts, say)
+        check_limit(report, most, quarantine_limit, refused)
+        return report
+    with replaced_folder(folder, lambda: answers(folder, key)) as building:
+        rows, report = convert(root, building, files, counts, say)
+        check_limit(report, most, quarantine_limit, refused)
+        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), building / "rows.parquet")
+        report.write(building / "quarantine.json")
         content = {
             "format": FORMAT_VERSION,
             "root": str(root),
             "inputs": key,
             "objects": {name: {s: counts[n, s] for n, s in counts if n == name} for name, _ in counts},
         }
-        (unfinished / "renders.json").write_text(json.dumps(content, indent=1) + "\n")
-        publish(unfinished, folder, key)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        write_json(building / "renders.json", content)
     return load_renders_index(folder)
 
 
-def publish(unfinished: Path, folder: Path, key: str) -> None:
-    """Puts a finished index at ``folder``; one that another process has put there meanwhile from the same files stays."""
+def answers(folder: Path, key: str) -> bool:
+    """Tell whether ``folder`` is an index of these files."""
     content = read_renders_json(folder)
-    if content is not None and content["inputs"] == key:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        os.replace(unfinished, folder)
-    except OSError:
-        content = read_renders_json(folder)
-        if content is None or content["inputs"] != key:
-            raise
+    return content is not None and content["inputs"] == key
+
+
+def convert(
+    root: Path,
+    building: Path | None,
+    files: dict[tuple[str, str], tuple[Path, Path]],
+    counts: dict[tuple[str, str], int],
+    say: Callable[[str], None],
+) -> tuple[list[dict[str, object]], QuarantineReport]:
+    """Write the shards of all files to ``building``, or only read through them; returns a row a usable view and the faults."""
+    rows: list[dict[str, object]] = []
+    report = QuarantineReport()
+    for (name, split), (images, voxels) in files.items():
+        say(f"{name} {split}: {counts[name, split]} objects")
+        target = building and building / f"{name}_{split}"
+        names = object_names(root, name, split, counts[name, split])
+        rows += convert_images(images, target, name, split, names, report)
+        convert_voxels(voxels, target)
+    return rows, report
 
 
 def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
-    """Images and voxels of each (class, split), in the order of their names."""
+    """Find images and voxels of each (class, split), in the order of their names."""
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
     found = {}
@@ -136,7 +140,7 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
 
 
 def checked_count(images: Path, voxels: Path) -> int:
-    """Number of objects of a pair of files, from their headers alone."""
+    """Return the number of objects of a pair of files, from their headers alone."""
     count = {}
     for path, shape, dtype in ((images, IMAGE_SHAPE, np.uint8), (voxels, VOXEL_SHAPE, np.bool_)):
         found, kind = npz_header(path)
@@ -153,12 +157,12 @@ def checked_count(images: Path, voxels: Path) -> int:
 
 
 def objects_list(root: Path, name: str, split: str) -> Path:
-    """Where the names of the objects of a class and split are listed, if they are; NMR's release has no such lists."""
+    """Return the place of the list of the objects of a class and split; it need not be there, NMR's release has none."""
     return root / f"{name}_{split}_objects.txt"
 
 
 def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
-    """One name an object: the lines of its list where there is one, else its number."""
+    """Return one name an object: the lines of its list where there is one, else its number."""
     path = objects_list(root, name, split)
     if not path.is_file():
         return [unlisted_name(number) for number in range(count)]
@@ -169,14 +173,14 @@ def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
 
 
 def unlisted_name(number: int) -> str:
-    """The name of an object that no list names."""
+    """Return the name of an object that no list names."""
     return f"{number:05d}"
 
 
 def convert_images(
     path: Path, target: Path | None, name: str, split: str, names: list[str], report: QuarantineReport
 ) -> list[dict[str, object]]:
-    """Writes shards of images (unless ``target`` is None) and returns a row for each view with a mask."""
+    """Write shards of images (unless ``target`` is None) and return a row for each view with a mask."""
     rows: list[dict[str, object]] = []
     shard: list[np.ndarray] = []
     for number, views in enumerate(npz_items(path)):
@@ -195,7 +199,7 @@ def convert_images(
 
 
 def convert_voxels(path: Path, target: Path | None) -> None:
-    """Writes shards of voxels, or only reads through them if ``target`` is None."""
+    """Write shards of voxels, or only read through them if ``target`` is None."""
     shard: list[np.ndarray] = []
     number = -1
     for number, solid in enumerate(npz_items(path)):
@@ -208,14 +212,14 @@ def convert_voxels(path: Path, target: Path | None) -> None:
 
 
 def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:
-    """One plain .npy file of up to 256 objects."""
+    """Write one plain .npy file of up to 256 objects."""
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         np.save(target / f"{kind}_{number:05d}.npy", np.stack(items), allow_pickle=False)
 
 
 def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
-    """What is wrong with the mask of each view; None where it can be used."""
+    """Return the fault of the mask of each view; None where it can be used."""
     low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
     empty = [None if top else "empty mask" for top in high]
     return [

@@ -6,9 +6,7 @@ the other here.
 
 import dataclasses
 import hashlib
-import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +25,7 @@ from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEM
 from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
+from sem3d.files import replaced_folder, write_json
 
 DEEPEST = 6  # levels of folders below the root whose files identify the data
 
@@ -38,7 +37,7 @@ def prepare(
     check: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Index:
-    """Makes the index of the data at ``root`` in the folder ``out``, whole or not at all, and loads it.
+    """Make the index of the data at ``root`` in the folder ``out``, whole or not at all, and load it.
 
     ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
     reused (``Index.reused``). ``say`` receives lines of progress, one a scene. Raises :class:`UserError` for a missing or unknown
@@ -59,42 +58,21 @@ def prepare(
     refused = out.with_name(f"{out.name}.quarantine.json")
     check_limit(report, len(records) + len(report), config.quarantine_limit, refused)
     say(f"preparing {len(records)} frames of {root} in {out}")
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "surface").mkdir(parents=True)
-    try:
-        content = write_index(unfinished, root, records, report, config, check, say, refused)
-        content |= {"layout": layout, "inputs": inputs}
-        (unfinished / "index.json").write_text(json.dumps(content, indent=1) + "\n")
-        publish(unfinished, out, inputs, check)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with replaced_folder(out, lambda: answers(out, inputs, check)) as folder:
+        (folder / "surface").mkdir()
+        content = write_index(folder, root, records, report, config, check, say, refused)
+        write_json(folder / "index.json", content | {"layout": layout, "inputs": inputs})
     return load_index(out)
 
 
 def answers(out: Path, inputs: str, check: bool) -> bool:
-    """Whether ``out`` is an index of these inputs, and a checked one if ``check``."""
+    """Tell if ``out`` is an index of these inputs, and a checked one if ``check``."""
     content = read_index_json(out)
     return content is not None and content.get("inputs") == inputs and bool(content.get("checked") or not check)
 
 
-def publish(unfinished: Path, out: Path, inputs: str, check: bool) -> None:
-    """Puts a finished index at ``out``; one that another process has put there meanwhile from the same inputs stays."""
-    if answers(out, inputs, check):
-        return
-    replaced = unfinished.with_name(f"{unfinished.name}.old")
-    if out.exists():
-        os.replace(out, replaced)
-    try:
-        os.replace(unfinished, out)
-    except OSError:
-        if not answers(out, inputs, check):
-            raise
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
 def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameRecord], QuarantineReport]:
-    """All frames of the layout with their splits, and what could not even be found whole."""
+    """List all frames of the layout with their splits, and what could not even be found whole."""
     found = load_layout(layout)
     items = list(found.scan(root, config.stride or found.stride))
     records = [item for item in items if isinstance(item, FrameRecord)]
@@ -117,7 +95,7 @@ def write_index(
     say: Callable[[str], None],
     refused: Path,
 ) -> dict[str, Any]:
-    """Prepares all scenes and writes tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them.
+    """Prepare all scenes and write tables, surfaces and ``quarantine.json``; returns what ``index.json`` says of them.
 
     ``refused`` takes the quarantine report where too much is in it.
     """
@@ -166,7 +144,7 @@ def write_index(
 def each_scene(
     root: Path, groups: Sequence[list[FrameRecord]], config: PrepareConfig, check: bool
 ) -> Iterator[PreparedScene]:
-    """Prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
+    """Give prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
     import ray
 
     if not ray.is_initialized():
@@ -184,7 +162,7 @@ def each_scene(
 
 
 def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
-    """Pairs of one scene with row numbers of ``frames.parquet``, where the scene starts at ``first_row``."""
+    """Return the pairs of one scene with row numbers of ``frames.parquet``, where the scene starts at ``first_row``."""
     columns = [
         pa.array([scene] * len(prepared.anchor), pa.string()),
         pa.array((prepared.anchor + first_row).astype(np.int32)),
@@ -195,7 +173,7 @@ def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """The table's content as Arrow's stream of one batch, the same however it was put together."""
+    """Return the table's content as Arrow's stream of one batch, the same however it was put together."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
@@ -203,7 +181,7 @@ def table_bytes(table: pa.Table) -> bytes:
 
 
 def inputs_digest(root: Path, config: PrepareConfig) -> str:
-    """Twelve hexadecimal digits of the place, names, sizes and times of the data files and split lists, and the settings."""
+    """Return twelve hexadecimal digits of place, names, sizes and times of the data files and split lists, and the settings."""
     root = root.resolve()
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
@@ -213,7 +191,7 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:
-    """Relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
+    """Return relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
     states: list[tuple[str, int, int]] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         relative = os.path.relpath(place, folder)

@@ -14,7 +14,7 @@ ON_WALLS = (8, 9, 11, 16)
 
 
 def camera_path(room: Room, frames: int, seed: tuple[int, ...]) -> Float[np.ndarray, "frame 4 4"]:
-    """``frames`` poses along a smooth walk that looks at one piece after another.
+    """Draw ``frames`` poses along a smooth walk that looks at one piece after another.
 
     Neighbouring frames are 10 to 18 cm and at most some 20 degrees apart, as ScanNet's are at a stride of 10 to 25, so they
     overlap strongly however many there are.
@@ -34,7 +34,7 @@ def camera_path(room: Room, frames: int, seed: tuple[int, ...]) -> Float[np.ndar
 def walk(
     free: Bool[np.ndarray, "cell_x cell_y"], frames: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "frame 2"]:
-    """Positions on the floor 10 to 18 cm apart along smoothed shortest paths between random free cells."""
+    """Draw positions on the floor 10 to 18 cm apart along smoothed shortest paths between random free cells."""
     step = rng.uniform(0.1, 0.18)
     cells = np.argwhere(free)
     number = np.full(free.shape, -1)
@@ -67,7 +67,7 @@ def walk(
 def looks(
     room: Room, position: Float[np.ndarray, "frame 3"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, " frame"], Float[np.ndarray, " frame"]]:
-    """Yaw about z (0 along +x) and pitch (up is positive) that follow one piece for some frames, then turn to another."""
+    """Draw yaw about z (0 along +x) and pitch (up is positive) that follow one piece for some frames, then turn to another."""
     targets = [one for one in room.furniture if one.host < 0]
     middle = np.array([[one.x, one.y, one.z + 0.4 * float(one.piece.size[2])] for one in targets])
     dull = np.array([1.0 if one.piece.label in ON_WALLS else 0.0 for one in targets])
@@ -99,12 +99,12 @@ def looks(
 
 
 def wrap(angle: Float[np.ndarray, "..."] | float) -> Float[np.ndarray, "..."] | float:
-    """The same angle in [-pi, pi)."""
+    """Return the same angle in [-pi, pi)."""
     return (angle + np.pi) % (2.0 * np.pi) - np.pi
 
 
 def pose(position: Float[np.ndarray, "3"], yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "4 4"]:
-    """world_from_camera of a camera that looks along (yaw, pitch); z of the world is up, y of the camera down."""
+    """Return world_from_camera of a camera that looks along (yaw, pitch); z of the world is up, y of the camera down."""
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     level = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
     down = np.cross(forward, level)

@@ -1,4 +1,4 @@
-"""What decides a generated data set."""
+"""Settings that decide a generated data set."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,11 +40,11 @@ class RoomsConfig:
     point_spacing: float = 0.025
     """Mean distance of the surface's points in metres."""
     noise: SensorNoise = field(default_factory=SensorNoise)
-    """What the sensor adds; labels are exact always."""
+    """Noise of the sensor; labels are exact always."""
 
 
 def check(config: RoomsConfig) -> None:
-    """Raises :class:`UserError` for settings that make no data set."""
+    """Raise :class:`UserError` for settings that make no data set."""
     sizes = (config.color_height, config.color_width, config.depth_height, config.depth_width)
     if config.rooms_train < 0 or config.rooms_val < 0 or config.rooms_train + config.rooms_val < 1:
         raise UserError("no rooms asked for: set rooms_train or rooms_val above 0")
@@ -60,7 +60,7 @@ def check(config: RoomsConfig) -> None:
 
 
 def intrinsics(config: RoomsConfig, size: tuple[int, int]) -> Float[np.ndarray, "3 3"]:
-    """Pinhole of (height, width) pixels with its principal point in the middle of the image."""
+    """Return the pinhole of (height, width) pixels with its principal point in the middle of the image."""
     height, width = size
     focal = config.focal * width
     return np.array([[focal, 0.0, (width - 1) / 2.0], [0.0, focal, (height - 1) / 2.0], [0.0, 0.0, 1.0]])

@@ -1,23 +1,29 @@
 """The register of parametric furniture: kind -> family and NYU40 id. A piece is decided by (family, integers of its seed)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from sem3d.worlds.rooms import openings, sanitary, seating, storage, tables, trinkets
+from sem3d.worlds.grammar.chairs import chair
+from sem3d.worlds.grammar.sketch import Sketch
+from sem3d.worlds.grammar.tables import table
+from sem3d.worlds.rooms import openings, sanitary, storage, trinkets
+from sem3d.worlds.rooms.beds import bed
 from sem3d.worlds.rooms.piece import Piece, assemble
+from sem3d.worlds.rooms.sofas import sofa
 
-FAMILIES: dict[str, tuple[Callable[..., seating.Family], int]] = {
-    "chair": (seating.chair, 5),
-    "dining_chair": (seating.dining_chair, 5),
-    "office_chair": (seating.office_chair, 5),
-    "easy_chair": (seating.easy_chair, 5),
-    "sofa": (seating.sofa, 6),
-    "bed": (seating.bed, 4),
-    "dining_table": (tables.dining_table, 7),
-    "coffee_table": (tables.coffee_table, 7),
-    "side_table": (tables.side_table, 7),
-    "desk": (tables.desk, 14),
+FAMILIES: dict[str, tuple[Callable[..., Sketch], int]] = {
+    "chair": (chair, 5),
+    "dining_chair": (partial(chair, style="dining"), 5),
+    "office_chair": (partial(chair, style="office"), 5),
+    "easy_chair": (partial(chair, style="easy"), 5),
+    "sofa": (sofa, 6),
+    "bed": (bed, 4),
+    "dining_table": (partial(table, style="dining"), 7),
+    "coffee_table": (partial(table, style="coffee"), 7),
+    "side_table": (partial(table, style="side"), 7),
+    "desk": (partial(table, style="desk"), 14),
     "nightstand": (storage.nightstand, 3),
     "sideboard": (storage.sideboard, 3),
     "dresser": (storage.dresser, 3),
@@ -46,7 +52,7 @@ FAMILIES: dict[str, tuple[Callable[..., seating.Family], int]] = {
 
 
 def parametric_piece(kind: str, seed: tuple[int, ...], *sizes: float) -> Piece:
-    """The instance of family ``kind`` that the integers ``seed`` decide; the same integers give the same piece."""
+    """Draw the instance of family ``kind`` that the integers ``seed`` decide; the same integers give the same piece."""
     family, label = FAMILIES[kind]
-    parts, tops = family(np.random.default_rng(seed), *sizes)
-    return assemble(kind, label, f"{kind}-{'-'.join(map(str, seed))}", parts, tops)
+    sketch = family(np.random.default_rng(seed), *sizes)
+    return assemble(kind, label, f"{kind}-{'-'.join(map(str, seed))}", sketch)

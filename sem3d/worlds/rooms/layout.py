@@ -32,33 +32,33 @@ class Placed:
 
     @property
     def half(self) -> Float[np.ndarray, "2"]:
-        """Half width and half depth of the footprint in metres."""
+        """Return half width and half depth of the footprint in metres."""
         return self.piece.size[:2] / 2.0
 
     @property
     def top(self) -> float:
-        """Height of the upper edge."""
+        """Return the height of the upper edge."""
         return self.z + float(self.piece.size[2])
 
     @property
     def axes(self) -> Float[np.ndarray, "2 2"]:
-        """Rows: the footprint's x and y axis in the room."""
+        """Return the footprint's x and y axis in the room as rows."""
         cosine, sine = np.cos(self.yaw), np.sin(self.yaw)
         return np.array([[cosine, sine], [-sine, cosine]])
 
     @property
     def center(self) -> Float[np.ndarray, "2"]:
-        """Centre of the footprint."""
+        """Return the centre of the footprint."""
         return np.array([self.x, self.y])
 
     def contains(self, points: Float[np.ndarray, "point 2"], margin: float = 0.0) -> Bool[np.ndarray, " point"]:
-        """Which points of the floor are inside the footprint grown by ``margin``."""
+        """Tell which points of the floor are inside the footprint grown by ``margin``."""
         local = (points - self.center) @ self.axes.T
         return (np.abs(local) <= self.half + margin).all(axis=1)
 
 
 def intersect(first: Placed, second: Placed, margin: float = 0.0) -> bool:
-    """Whether two upright boxes come closer than ``margin`` on the ground while their height ranges overlap."""
+    """Tell if two upright boxes come closer than ``margin`` on the ground while their height ranges overlap."""
     if first.top <= second.z + 1e-6 or second.top <= first.z + 1e-6:
         return False
     apart = second.center - first.center
@@ -78,7 +78,7 @@ class Layout:
         self.kept_clear: list[Placed] = []
 
     def fits(self, candidate: Placed, margin: float) -> bool:
-        """Whether ``candidate`` is inside the room and keeps ``margin`` from everything but its host."""
+        """Tell if ``candidate`` is inside the room and keeps ``margin`` from everything but its host."""
         reach = np.abs(candidate.axes).T @ candidate.half - 1e-6
         inside = (candidate.center - reach >= 0).all() and (candidate.center + reach <= [self.width, self.depth]).all()
         if not inside or candidate.top > self.height:
@@ -88,14 +88,14 @@ class Layout:
         return not any(intersect(candidate, other, margin) for other in (*others, *clear))
 
     def add(self, candidate: Placed, margin: float = 0.03) -> int:
-        """Places one candidate as it is."""
+        """Place one candidate as it is."""
         if not self.fits(candidate, margin):
             raise NoPlaceLeft(candidate.piece.kind)
         self.placed.append(candidate)
         return len(self.placed) - 1
 
     def at_wall(self, piece: Piece, wall: int, along: float, z: float, gap: float) -> Placed:
-        """The piece with its back to wall 0..3 (at +y, -x, -y, +x), ``along`` metres from the wall's middle."""
+        """Return the piece placed with its back to wall 0..3 (at +y, -x, -y, +x), ``along`` metres from the wall's middle."""
         yaw = wall * QUARTER
         tangent, backward = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
         away = (self.width if wall % 2 else self.depth) / 2.0 - gap - piece.size[1] / 2.0
@@ -103,7 +103,7 @@ class Layout:
         return Placed(piece, float(x), float(y), z, yaw)
 
     def against_wall(self, piece: Piece, z: float = 0.0, gap: float = 0.025, margin: float = 0.04) -> int:
-        """Somewhere along any wall."""
+        """Place the piece somewhere along any wall."""
         for _ in range(60):
             wall = int(self.rng.integers(4))
             room = (self.depth if wall % 2 else self.width) / 2.0 - piece.size[0] / 2.0 - 0.03
@@ -114,13 +114,13 @@ class Layout:
         raise NoPlaceLeft(piece.kind)
 
     def relative(self, host: int, piece: Piece, offset: tuple[float, float], z: float, turn: float) -> Placed:
-        """The piece at ``offset`` in the frame of a placed one, turned against it."""
+        """Return the piece placed at ``offset`` in the frame of a placed one, turned against it."""
         other = self.placed[host]
         x, y = other.center + np.asarray(offset) @ other.axes
         return Placed(piece, float(x), float(y), z, other.yaw + turn)
 
     def before(self, host: int, piece: Piece, gap: float, facing: bool) -> int:
-        """In front of a placed piece; ``facing`` turns its front toward the host."""
+        """Place the piece in front of another; ``facing`` turns its front toward the host."""
         other = self.placed[host]
         reach = float(other.half[1] + gap + piece.size[1] / 2.0)
         for slack in (0.0, 0.1, -0.1, 0.25, -0.25):
@@ -130,7 +130,7 @@ class Layout:
         raise NoPlaceLeft(piece.kind)
 
     def beside(self, host: int, piece: Piece) -> int:
-        """Left or right of a placed piece, backs in one line."""
+        """Place the piece left or right of another, backs in one line."""
         other = self.placed[host]
         for side in self.rng.permutation([-1, 1]):
             x = side * (other.half[0] + piece.size[0] / 2.0 + self.rng.uniform(0.05, 0.12))
@@ -140,7 +140,7 @@ class Layout:
         raise NoPlaceLeft(piece.kind)
 
     def around(self, host: int, piece: Piece) -> int:
-        """At one of the four sides of a table, facing it."""
+        """Place the piece at one of the four sides of a table, facing it."""
         other = self.placed[host]
         for quarter in self.rng.permutation(4):
             across = float(other.half[(quarter + 1) % 2])
@@ -155,7 +155,7 @@ class Layout:
         raise NoPlaceLeft(piece.kind)
 
     def in_corner(self, piece: Piece, spread: float = 0.15) -> int:
-        """Near one of the corners, looking to the middle."""
+        """Place the piece near one of the corners, looking to the middle."""
         for _ in range(40):
             corner = int(self.rng.integers(4))
             yaw = -3 * np.pi / 4 + corner * QUARTER + self.rng.uniform(-0.3, 0.3)
@@ -168,7 +168,7 @@ class Layout:
         return self.free(piece)
 
     def free(self, piece: Piece, border: float = 0.1) -> int:
-        """Anywhere, with some way left around it, straight or turned a little."""
+        """Place the piece anywhere, with some way left around it, straight or turned a little."""
         for _ in range(60):
             yaw = self.rng.integers(4) * QUARTER + self.rng.uniform(-0.3, 0.3)
             x, y = self.rng.uniform(0, self.width), self.rng.uniform(0, self.depth)
@@ -178,7 +178,7 @@ class Layout:
         raise NoPlaceLeft(piece.kind)
 
     def on_top(self, host: int, piece: Piece, turned: bool = True) -> int:
-        """On one of the level tops of a placed piece."""
+        """Place the piece on one of the level tops of another."""
         tops = self.placed[host].piece.tops
         for _ in range(20):
             if not tops:

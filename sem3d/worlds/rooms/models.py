@@ -16,9 +16,10 @@ from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.sweet_home import Entry, read_member
 from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.errors import BadSample
-from sem3d.worlds.rooms.finishes import draw_color, shade
+from sem3d.worlds.grammar.finishes import draw_color, shade
+from sem3d.worlds.grammar.sketch import Top
 from sem3d.worlds.rooms.furniture import FAMILIES
-from sem3d.worlds.rooms.piece import Piece, Top
+from sem3d.worlds.rooms.piece import Piece
 from sem3d.worlds.solids import corner_normals
 from sem3d.worlds.textures import Material, Texture
 
@@ -29,7 +30,7 @@ KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FA
 
 @lru_cache(maxsize=96)
 def load_piece(entry: Entry) -> Piece:
-    """The entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
+    """Load the entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
     where = f"{entry.source}: {entry.identity}"
     content = read_member(entry.source, entry.model)
     files = ModelFiles(entry.source, posixpath.dirname(entry.model))
@@ -77,6 +78,7 @@ def load_piece(entry: Entry) -> Piece:
         uv=np.concatenate(uv),
         face_material=np.concatenate(face_material),
         face_label=np.full(len(joined), label),
+        face_part=np.zeros(len(joined), np.int64),
         materials=materials,
         tops=level_top(joined) if entry.kind in ("table", "desk") else (),
         credit=entry.credit,
@@ -84,7 +86,7 @@ def load_piece(entry: Entry) -> Piece:
 
 
 def material_of(mesh: trimesh.Trimesh) -> Material:
-    """Colour or picture of a mesh; grey where it has none."""
+    """Return colour or picture of a mesh; grey where it has none."""
     found = getattr(mesh.visual, "material", None)
     if not isinstance(found, SimpleMaterial):
         return Material(texture=Texture.PLAIN, color=(0.4, 0.4, 0.4), second=(0.3, 0.3, 0.3), scale=0.3)
@@ -106,7 +108,7 @@ def material_of(mesh: trimesh.Trimesh) -> Material:
 
 
 def level_top(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Top, ...]:
-    """The table's top, if level faces within 1 cm of its upper edge cover half of its footprint."""
+    """Return the table's top, if level faces within 1 cm of its upper edge cover half of its footprint."""
     height = float(corners[..., 2].max())
     area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2.0
     level = (np.abs(area[:, 2]) > 0.95 * np.linalg.norm(area, axis=1)) & (corners[..., 2].min(axis=1) > height - 0.01)
@@ -118,7 +120,7 @@ def level_top(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Top, ...]:
 
 
 def recolored(piece: Piece, rng: np.random.Generator) -> Piece:
-    """The same shape with other colours on the surfaces that carry no picture, half of the time."""
+    """Return the same shape with other colours on the surfaces that carry no picture, half of the time."""
     if rng.random() < 0.5:
         return piece
     changed = []

@@ -17,7 +17,7 @@ SMALL = ("books", "vessel", "crate", "vessel", "books", "table_lamp")
 
 
 def living_room(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """Sofa with a low table, easy chairs, a sideboard with a screen, shelves."""
+    """Furnish with a sofa and a low table, easy chairs, a sideboard with a screen, shelves."""
     openings(layout, supply, rng, windows=1 + int(rng.random() < 0.5))
     sofa = layout.against_wall(supply("sofa"))
     table = layout.before(sofa, supply("coffee_table"), rng.uniform(0.25, 0.4), facing=False)
@@ -36,7 +36,7 @@ def living_room(layout: Layout, supply: Supply, rng: np.random.Generator) -> Non
 
 
 def bedroom(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """A bed with nightstands, a wardrobe or dresser, often a desk."""
+    """Furnish with a bed and nightstands, a wardrobe or dresser, often a desk."""
     openings(layout, supply, rng, windows=1)
     bed = layout.against_wall(supply("bed"))
     for _ in range(int(rng.integers(1, 3))):
@@ -54,7 +54,7 @@ def bedroom(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
 
 
 def kitchen(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """A counter with hanging cabinets, a refrigerator, a table with chairs."""
+    """Furnish with a counter below hanging cabinets, a refrigerator, a table with chairs."""
     openings(layout, supply, rng, windows=1)
     counter = layout.against_wall(supply("counter"), gap=0.015)
     base = layout.placed[counter]
@@ -80,7 +80,7 @@ def kitchen(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
 
 
 def bathroom(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """Bathtub, toilet, sink, a cabinet."""
+    """Furnish with bathtub, toilet, sink and a cabinet."""
     openings(layout, supply, rng, windows=int(rng.random() < 0.7))
     layout.against_wall(supply("bathtub"), gap=0.015)
     layout.against_wall(supply("toilet"))
@@ -97,7 +97,7 @@ def bathroom(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
 
 
 def office(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """One or two desks with chairs, shelves, cabinets, a meeting table or a sofa."""
+    """Furnish with one or two desks with chairs, shelves, cabinets, a meeting table or a sofa."""
     openings(layout, supply, rng, windows=1 + int(rng.random() < 0.4))
     for _ in range(int(rng.integers(1, 3))):
         work_place(layout, supply, rng)
@@ -115,7 +115,7 @@ def office(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
 
 
 def studio(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """A bit of everything: bed, sofa or desk, table with chairs, kitchen corner."""
+    """Furnish with a bit of everything: bed, sofa or desk, table with chairs, kitchen corner."""
     openings(layout, supply, rng, windows=1)
     layout.against_wall(supply("bed"))
     if rng.random() < 0.5:
@@ -137,7 +137,7 @@ def studio(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
 
 
 def work_place(layout: Layout, supply: Supply, rng: np.random.Generator) -> None:
-    """A desk with a screen and a chair before it."""
+    """Place a desk with a screen and a chair before it."""
     desk = layout.against_wall(supply("desk"))
     layout.before(desk, supply("office_chair" if rng.random() < 0.6 else "chair"), rng.uniform(0.02, 0.25), facing=True)
     if rng.random() < 0.8:
@@ -147,7 +147,7 @@ def work_place(layout: Layout, supply: Supply, rng: np.random.Generator) -> None
 
 
 def openings(layout: Layout, supply: Supply, rng: np.random.Generator, windows: int) -> None:
-    """A door with clear floor before it, windows, and curtains before most windows."""
+    """Place a door with clear floor before it, windows, and curtains before most windows."""
     door = layout.placed[layout.against_wall(supply("door"), gap=0.0)]
     ahead = door.center - 0.35 * door.axes[1]
     layout.kept_clear.append(Placed(door.piece, float(ahead[0]), float(ahead[1]), 0.0, door.yaw + np.pi / 2))
@@ -165,7 +165,7 @@ def openings(layout: Layout, supply: Supply, rng: np.random.Generator, windows: 
 
 
 def pictures(layout: Layout, supply: Supply, rng: np.random.Generator, count: int) -> None:
-    """Pictures at eye height, where the wall is free."""
+    """Hang pictures at eye height, where the wall is free."""
     for _ in range(count):
         piece = supply("picture")
         with suppress(NoPlaceLeft):
@@ -173,7 +173,7 @@ def pictures(layout: Layout, supply: Supply, rng: np.random.Generator, count: in
 
 
 def strew(layout: Layout, supply: Supply, rng: np.random.Generator, host: int, most: int) -> None:
-    """Up to ``most`` small things on a piece, as many as find room."""
+    """Strew up to ``most`` small things on a piece, as many as find room."""
     for _ in range(int(rng.integers(0, most + 1))):
         with suppress(NoPlaceLeft):
             layout.on_top(host, supply(SMALL[rng.integers(len(SMALL))]))

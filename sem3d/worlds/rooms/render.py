@@ -27,7 +27,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Where rays meet the surface; ``along`` in units of the direction given, rays that meet nothing have face -1."""
+    """Meetings of rays and the surface; ``along`` in units of the direction given, rays that meet nothing have face -1."""
 
     face: Int32[np.ndarray, " ray"]
     along: Float32[np.ndarray, " ray"]
@@ -43,7 +43,7 @@ class TracedRoom:
         self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(room.surface.corners, np.float32))
 
     def cast(self, origins: Float32[np.ndarray, "ray 3"], directions: Float32[np.ndarray, "ray 3"]) -> Hits:
-        """First hit of each ray."""
+        """Return the first hit of each ray."""
         found = self._scene.run(origins, directions, output=1)
         u, v = found["u"], found["v"]
         return Hits(found["primID"], found["tfar"], np.stack([1.0 - u - v, u, v], axis=1))
@@ -54,7 +54,7 @@ class TracedRoom:
         light: Float[np.ndarray, "3"],
         normals: Float32[np.ndarray, "point 3"],
     ) -> Float32[np.ndarray, " point"]:
-        """1 where nothing stands between a point and a light, else 0."""
+        """Return 1 where nothing stands between a point and a light, else 0."""
         origins = points + 0.004 * normals
         directions = (light - origins).astype(np.float32)
         reach = np.full(len(points), 0.999, np.float32)
@@ -63,7 +63,7 @@ class TracedRoom:
 
 
 def pixel_rays(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> Float[np.ndarray, "pixel 3"]:
-    """Camera-frame direction with z = 1 through the centre of each pixel, row by row; pixel (0, 0) is centred on 0."""
+    """Return the camera-frame direction with z = 1 through the centre of each pixel, row by row; pixel (0, 0) is centred on 0."""
     v, u = np.mgrid[: size[0], : size[1]].reshape(2, -1).astype(np.float64)
     return np.column_stack([u, v, np.ones(u.size)]) @ np.linalg.inv(intrinsics).T
 
@@ -74,7 +74,7 @@ def render_view(
     intrinsics: Float[np.ndarray, "3 3"],
     size: tuple[int, int],
 ) -> View:
-    """The room seen from ``world_from_camera`` (OpenCV axes) by a pinhole of ``size`` (height, width).
+    """Render the room seen from ``world_from_camera`` (OpenCV axes) by a pinhole of ``size`` (height, width).
 
     Colour is lambert shading with a moving highlight under the room's lights, with shadows; depth is z in metres.
     """
@@ -94,7 +94,7 @@ def render_view(
     footprint = along / np.float32(intrinsics[0, 0])
     local, uv = blend(surface.local, face, weights), blend(surface.uv, face, weights)
     albedo = surface.materials.albedo(material, local, uv, footprint)
-    light = shade(traced, points, normals, toward, albedo, material)
+    light = shade(traced, ShadingPoints(points, normals, albedo, material), toward)
     pixels = size[0] * size[1]
     color, depth = np.zeros((pixels, 3), np.uint8), np.zeros(pixels, np.float32)
     label, instance, slant = np.zeros(pixels, np.uint8), np.zeros(pixels, np.uint16), np.zeros(pixels, np.float32)
@@ -110,12 +110,12 @@ def render_view(
 
 
 def dot(first: Float32[np.ndarray, "point 3"], second: Float32[np.ndarray, "point 3"]) -> Float32[np.ndarray, " point"]:
-    """Row-wise inner product."""
+    """Return the row-wise inner product."""
     return np.einsum("pk,pk->p", first, second)
 
 
 def unit(vectors: Float32[np.ndarray, "point 3"]) -> Float32[np.ndarray, "point 3"]:
-    """Rows scaled to length 1."""
+    """Scale rows to length 1."""
     return vectors / np.maximum(np.sqrt(dot(vectors, vectors)), 1e-6)[:, None]
 
 
@@ -124,36 +124,45 @@ def blend(
     face: Int32[np.ndarray, " ray"],
     weights: Float32[np.ndarray, "ray 3"],
 ) -> Float32[np.ndarray, "ray channel"]:
-    """Corner values carried to the hits."""
+    """Carry corner values to the hits."""
     return np.einsum("rk,rkc->rc", weights, corners[face])
 
 
+@dataclass(frozen=True, eq=False)
+class ShadingPoints:
+    """Points of a room's surface to be shaded, with unit normals and linear colours."""
+
+    position: Float32[np.ndarray, "point 3"]
+    normal: Float32[np.ndarray, "point 3"]
+    albedo: Float[np.ndarray, "point 3"]
+    material: Int32[np.ndarray, " point"]
+
+
 def shade(
-    traced: TracedRoom,
-    points: Float32[np.ndarray, "point 3"],
-    normals: Float32[np.ndarray, "point 3"],
-    toward: Float32[np.ndarray, "point 3"],
-    albedo: Float[np.ndarray, "point 3"],
-    material: Int32[np.ndarray, " point"],
+    traced: TracedRoom, points: ShadingPoints, toward: Float32[np.ndarray, "point 3"]
 ) -> Float[np.ndarray, "point 3"]:
-    """Light sent to the camera: ambient (stronger from above), lambert and Blinn-Phong for each lamp, and glow."""
+    """Compute the light sent to the camera: ambient (stronger from above), lambert and Blinn-Phong for each lamp, and glow.
+
+    ``toward`` are the unit directions to the camera.
+    """
     table, lighting = traced.room.surface.materials, traced.room.lighting
+    normals, material = points.normal, points.material
     received = lighting.ambient.astype(np.float32) * (0.85 + 0.15 * normals[:, 2:])
     mirrored = np.zeros_like(received)
     shine, gloss = table.shine[material], table.gloss[material]
     for position, color in zip(lighting.positions, lighting.colors.astype(np.float32), strict=True):
-        reach = position.astype(np.float32) - points
-        arriving = traced.lit(points, position, normals) / (1.0 + dot(reach, reach) / 9.0)
+        reach = position.astype(np.float32) - points.position
+        arriving = traced.lit(points.position, position, normals) / (1.0 + dot(reach, reach) / 9.0)
         reach = unit(reach)
         facing = np.maximum(dot(normals, reach), 0.0)
         peak = np.maximum(dot(normals, unit(reach + toward)), 0.0) ** gloss
         received += (arriving * facing)[:, None] * color * 1.5
         mirrored += (arriving * peak * shine)[:, None] * color
-    return albedo * (received + table.glow[material][:, None]) + mirrored
+    return points.albedo * (received + table.glow[material][:, None]) + mirrored
 
 
 def srgb_of_linear(light: Float[np.ndarray, "point 3"]) -> UInt8[np.ndarray, "point 3"]:
-    """8-bit colour with a soft shoulder in place of clipping."""
+    """Return 8-bit colour with a soft shoulder in place of clipping."""
     mapped = light * (1.0 + light / 6.0) / (1.0 + light)
     return np.rint(255.0 * np.power(np.minimum(mapped * 1.35, 1.0), 1.0 / 2.2)).astype(np.uint8)
 
@@ -164,7 +173,7 @@ def surface_color(
     face: Int32[np.ndarray, " point"],
     weights: Float32[np.ndarray, "point 3"],
 ) -> UInt8[np.ndarray, "point 3"]:
-    """Colour of surface points as a reconstruction from many views would have it: shaded, without highlights."""
+    """Return the colour of surface points as a reconstruction from many views would have it: shaded, without highlights."""
     surface = traced.room.surface
     normals = unit(blend(surface.normals, face, weights))
     material = surface.material[face]
@@ -172,4 +181,4 @@ def surface_color(
     albedo = surface.materials.albedo(
         material, blend(surface.local, face, weights), blend(surface.uv, face, weights), footprint
     )
-    return srgb_of_linear(shade(traced, points, normals, -normals, albedo, material))
+    return srgb_of_linear(shade(traced, ShadingPoints(points, normals, albedo, material), -normals))

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float, Int32, UInt8, UInt16
 
 from sem3d.errors import UserError
-from sem3d.worlds.rooms.finishes import floor_finish, hard_finish, wall_finish
+from sem3d.worlds.grammar.finishes import floor_finish, hard_finish, wall_finish
+from sem3d.worlds.grammar.sketch import Part, Sketch
 from sem3d.worlds.rooms.layout import Layout, NoPlaceLeft, Placed
-from sem3d.worlds.rooms.piece import Part, Piece, assemble
+from sem3d.worlds.rooms.piece import Piece, assemble
 from sem3d.worlds.rooms.recipes import RECIPES, Supply
 from sem3d.worlds.rooms.walkable import walkable_floor
 from sem3d.worlds.solids import box
@@ -58,7 +59,7 @@ class Room:
 
 
 def build_room(kind: str, seed: tuple[int, ...], supply: Supply) -> Room:
-    """The room of this kind that ``seed`` decides.
+    """Draw the room of this kind that ``seed`` decides.
 
     A draw in which a piece finds no place, or which leaves the camera no way, is replaced by the next sub-seed's;
     :class:`UserError` after 60 of them. ``supply(kind, *sizes)`` hands out a new piece at each call.
@@ -87,7 +88,7 @@ def build_room(kind: str, seed: tuple[int, ...], supply: Supply) -> Room:
 
 
 def room_shell(layout: Layout, rng: np.random.Generator, tiled: bool) -> list[Placed]:
-    """Floor, ceiling and four walls with skirting, each its own instance."""
+    """Draw floor, ceiling and four walls with skirting, each its own instance."""
     width, depth, height = layout.width, layout.depth, layout.height
     paint, accent, trim = wall_finish(rng, tiled), wall_finish(rng, tiled), hard_finish(rng)
     floor = flat_piece("floor", FLOOR, (width + 0.2, depth + 0.2, 0.1), floor_finish(rng, tiled))
@@ -105,12 +106,12 @@ def room_shell(layout: Layout, rng: np.random.Generator, tiled: bool) -> list[Pl
 
 
 def flat_piece(name: str, label: int, size: tuple[float, float, float], material: Material) -> Piece:
-    """A box as a piece."""
-    return assemble(name, label, name, [Part(box(size, (0.0, 0.0, size[2] / 2.0)), material)])
+    """Make a box as a piece."""
+    return assemble(name, label, name, Sketch([Part(box(size, (0.0, 0.0, size[2] / 2.0)), material)]))
 
 
 def join_surface(placed: list[Placed]) -> Surface:
-    """Moves every piece to its place and numbers instances within each label; pieces of the same wall share a number."""
+    """Move every piece to its place and number instances within each label; pieces of the same wall share a number."""
     counts: Counter[int] = Counter()
     numbers: dict[tuple[str, int], int] = {}
     materials: list[Material] = []
@@ -150,7 +151,7 @@ def join_surface(placed: list[Placed]) -> Surface:
 
 
 def draw_lighting(layout: Layout, rng: np.random.Generator) -> Lighting:
-    """Warm or cool light: one to three lamps under the ceiling, and what the walls throw back."""
+    """Draw warm or cool light: one to three lamps under the ceiling, and what the walls throw back."""
     count = int(rng.integers(1, 4))
     warmth = rng.uniform(-0.15, 0.3)
     tint = np.array([1.0 + 0.3 * warmth, 1.0, 1.0 - 0.7 * warmth])

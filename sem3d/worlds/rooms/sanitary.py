@@ -1,19 +1,20 @@
 """Toilets, sinks and bathtubs: parametric families in metres, front at -y."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from sem3d.worlds.rooms.finishes import cloth, glazed, hard_finish, metal
-from sem3d.worlds.rooms.piece import Part
-from sem3d.worlds.rooms.seating import Family
-from sem3d.worlds.rooms.storage import cabinet_front
+from sem3d.worlds.grammar.finishes import cloth, glazed, hard_finish, metal
+from sem3d.worlds.grammar.sketch import Part, Sketch
+from sem3d.worlds.rooms.storage import Face, cabinet_front
 from sem3d.worlds.solids import Ring, box_between, folded_sheet, loft, moved, rod, rounded_box, turned
 from sem3d.worlds.textures import Material
 
 CABINET, SHOWER_CURTAIN = 3, 28
 
 
-def toilet(rng: np.random.Generator) -> Family:
-    """An oval bowl with seat, lid up or down, and a cistern behind it."""
+def toilet(rng: np.random.Generator) -> Sketch:
+    """Draw an oval bowl with seat, lid up or down, and a cistern behind it."""
     china = glazed(rng)
     seat = china if rng.random() < 0.5 else (hard_finish(rng) if rng.random() < 0.5 else glazed(rng))
     width, length, height = rng.uniform(0.34, 0.4), rng.uniform(0.42, 0.52), rng.uniform(0.37, 0.44)
@@ -48,11 +49,11 @@ def toilet(rng: np.random.Generator) -> Family:
     parts.append(Part(rounded_box(cover, (0, back + depth / 2, top + 0.01), 10.0, 2), china))
     parts.append(Part(box_between((-0.09, front + y - 0.12, 0), (0.09, back + depth, height - 0.02)), china))
     parts.append(Part(rounded_box((0.06, 0.03, 0.02), (-0.12, back - 0.01, top - 0.06), 3.0, 2), metal(rng)))
-    return parts, []
+    return Sketch(parts)
 
 
 def basin(rng: np.random.Generator, top: float, china: Material) -> list[Part]:
-    """A wash basin whose rim is at height ``top``, with its tap at the back."""
+    """Draw a wash basin whose rim is at height ``top``, with its tap at the back."""
     x, y, form = rng.uniform(0.24, 0.34), rng.uniform(0.19, 0.25), rng.uniform(2.0, 6.0)
     deep = rng.uniform(0.12, 0.18)
     rings = [
@@ -71,8 +72,8 @@ def basin(rng: np.random.Generator, top: float, china: Material) -> list[Part]:
     return [Part(loft(rings, 24), china), *(Part(solid, steel) for solid in tap)]
 
 
-def sink(rng: np.random.Generator) -> Family:
-    """A wash basin on a pedestal, on a vanity (whose cabinet is labelled cabinet), or on the bare wall."""
+def sink(rng: np.random.Generator) -> Sketch:
+    """Draw a wash basin on a pedestal, on a vanity (whose cabinet is labelled cabinet), or on the bare wall."""
     china, top, kind = glazed(rng), rng.uniform(0.78, 0.9), rng.integers(3)
     parts = basin(rng, top, china)
     if kind == 0:
@@ -85,24 +86,28 @@ def sink(rng: np.random.Generator) -> Family:
     elif kind == 1:
         body, half = hard_finish(rng), rng.uniform(0.32, 0.55)
         slab = top - 0.1
-        parts.append(Part(box_between((-half, -0.24, 0.06), (half, 0.26, slab - 0.03)), body, CABINET))
+        parts.append(Part(box_between((-half, -0.24, 0.06), (half, 0.26, slab - 0.03)), body, label=CABINET))
         parts.append(
-            Part(box_between((-half - 0.01, -0.26, slab - 0.03), (half + 0.01, 0.26, slab)), hard_finish(rng), CABINET)
+            Part(
+                box_between((-half - 0.01, -0.26, slab - 0.03), (half + 0.01, 0.26, slab)),
+                hard_finish(rng),
+                label=CABINET,
+            )
         )
         steel = metal(rng)
         for left, right in ((-half, 0.0), (0.0, half)):
-            for part in cabinet_front(rng, (left, 0.08), (right, slab - 0.04), -0.24, body, steel):
-                parts.append(Part(part.solid, part.material, CABINET))
+            for part in cabinet_front(rng, (left, 0.08), (right, slab - 0.04), Face(-0.24, body, steel)):
+                parts.append(replace(part, label=CABINET))
     else:
         parts.append(Part(rod((0, 0.02, top - 0.45), (0, 0.02, top - 0.15), 0.022), metal(rng)))
         parts.append(Part(rod((0, 0.02, top - 0.44), (0, 0.24, top - 0.44), 0.022), metal(rng)))
         parts.append(Part(box_between((-0.15, 0.1, top - 0.17), (0.15, 0.25, top - 0.03)), china))
         parts.append(Part(box_between((-0.03, 0.2, 0.0), (0.03, 0.24, top - 0.42)), china))
-    return parts, []
+    return Sketch(parts)
 
 
-def bathtub(rng: np.random.Generator) -> Family:
-    """A built-in or free-standing tub, long side along x; a shower curtain (28) often hangs at its front."""
+def bathtub(rng: np.random.Generator) -> Sketch:
+    """Draw a built-in or free-standing tub, long side along x; a shower curtain (28) often hangs at its front."""
     china, steel = glazed(rng), metal(rng)
     length, width, height = rng.uniform(1.45, 1.75), rng.uniform(0.7, 0.82), rng.uniform(0.5, 0.6)
     x, y = length / 2, width / 2
@@ -130,7 +135,7 @@ def bathtub(rng: np.random.Generator) -> Family:
         curtain = folded_sheet(cloth_width * share, 1.65, 7, 0.03)
         place = (side * cloth_width * (1 - share) / 2, -y + 0.04, height - 0.2 + 0.03)
         hung = moved(curtain, (place[0], -y - 0.05, place[2]))
-        parts.append(Part(hung, cloth(rng), SHOWER_CURTAIN))
+        parts.append(Part(hung, cloth(rng), label=SHOWER_CURTAIN))
         rail = place[2] + 1.66
-        parts.append(Part(rod((-x, -y - 0.05, rail), (x, -y - 0.05, rail), 0.012), steel, SHOWER_CURTAIN))
-    return parts, []
+        parts.append(Part(rod((-x, -y - 0.05, rail), (x, -y - 0.05, rail), 0.012), steel, label=SHOWER_CURTAIN))
+    return Sketch(parts)

@@ -1,7 +1,6 @@
 """One generated room filmed and written as a ScanNet scan folder."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from PIL import Image
 
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.scans.sens import SensWriter
+from sem3d.files import whole_folder, write_json
 from sem3d.worlds.rooms.cameras import camera_path
 from sem3d.worlds.rooms.config import RoomsConfig, intrinsics
 from sem3d.worlds.rooms.render import TracedRoom, render_view
@@ -21,14 +21,12 @@ from sem3d.worlds.rooms.supply import SPLITS, CatalogueSupply, ParametricSupply
 
 
 def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict[str, Any]:
-    """Builds, films and writes one room unless an earlier call has; returns its entry of rooms.json. One Ray task."""
+    """Build, film and write one room unless an earlier call has; returns its entry of rooms.json. One Ray task."""
     number, split, kind = int(row["number"]), str(row["split"]), str(row["kind"])
     scene = f"scene{number:04d}_00"
-    folder, partial = building / "scans" / scene, building / f"{scene}.partial"
+    folder = building / "scans" / scene
     if folder.is_dir():
         return json.loads((folder / "room.json").read_text())
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     if config.furniture == "parametric":
         supply = ParametricSupply(config.seed, split, number)
     else:
@@ -36,17 +34,19 @@ def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict
     seed = (config.seed, SPLITS.index(split), number)
     room = build_room(kind, seed, supply)
     traced = TracedRoom(room)
-    pixels = film(partial, scene, config, traced, seed)
-    write_points(partial / f"{scene}_vh_clean_2", sample_surface(traced, config.point_spacing, (*seed, 2)))
-    entry = describe(room, number, scene, split)
-    entry |= {"pixels": pixels, "quarantine": getattr(supply, "quarantine", {})}
-    (partial / "room.json").write_text(json.dumps(entry))
-    os.replace(partial, folder)
+    pending = building / f".{scene}"
+    shutil.rmtree(pending, ignore_errors=True)  # half a scene of an earlier call
+    with whole_folder(folder, pending) as place:
+        pixels = film(place, scene, config, traced, seed)
+        write_points(place / f"{scene}_vh_clean_2", sample_surface(traced, config.point_spacing, (*seed, 2)))
+        entry = describe(room, number, scene, split)
+        entry |= {"pixels": pixels, "quarantine": getattr(supply, "quarantine", {})}
+        write_json(place / "room.json", entry)
     return entry
 
 
 def film(folder: Path, scene: str, config: RoomsConfig, traced: TracedRoom, seed: tuple[int, ...]) -> dict[str, int]:
-    """Writes the frames of one room; returns how many pixels each label has."""
+    """Write the frames of one room; returns how many pixels each label has."""
     color_size = (config.color_height, config.color_width)
     depth_size = (config.depth_height, config.depth_width)
     lens_color, lens_depth = intrinsics(config, color_size), intrinsics(config, depth_size)
@@ -74,7 +74,7 @@ def film(folder: Path, scene: str, config: RoomsConfig, traced: TracedRoom, seed
 
 
 def describe(room: Room, number: int, scene: str, split: str) -> dict[str, Any]:
-    """A room's entry of rooms.json."""
+    """Return a room's entry of rooms.json."""
     pieces = [one.piece for one in room.furniture]
     return {
         "number": number,

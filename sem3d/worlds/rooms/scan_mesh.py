@@ -22,7 +22,7 @@ class SurfacePoints:
 
 
 def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) -> SurfacePoints:
-    """Points by area, one for each ``spacing`` squared on average, more evenly spread than independent draws.
+    """Sample points by area, one for each ``spacing`` squared on average, more evenly spread than independent draws.
 
     Only what lies inside the room counts, not the outer sides of its walls.
     """
@@ -44,7 +44,7 @@ def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) ->
 
 
 def write_points(stem: Path, points: SurfacePoints) -> None:
-    """Writes ``<stem>.ply`` (position, colour) and ``<stem>.labels.ply`` (with a ushort label), as ScanNet names them."""
+    """Write ``<stem>.ply`` (position, colour) and ``<stem>.labels.ply`` (with a ushort label), as ScanNet names them."""
     fields = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
     rows = np.zeros(len(points.position), [*fields, ("label", "<u2")])
     for axis, name in enumerate("xyz"):
@@ -58,7 +58,7 @@ def write_points(stem: Path, points: SurfacePoints) -> None:
 
 
 def ply_header(rows: Shaped[np.ndarray, " point"]) -> bytes:
-    """Header of a binary little-endian PLY of vertices without faces."""
+    """Return the header of a binary little-endian PLY of vertices without faces."""
     names = {"<f4": "float", "|u1": "uchar", "<u2": "ushort"}
     properties = [f"property {names[kind[0].str]} {name}" for name, kind in rows.dtype.fields.items()]
     lines = [

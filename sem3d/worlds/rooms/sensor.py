@@ -1,4 +1,4 @@
-"""What a real RGB-D sensor adds to an exact view: noise, exposure, white balance, quantised and missing depth."""
+"""Faults that a real RGB-D sensor adds to an exact view: noise, exposure, white balance, quantised and missing depth."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class SensorNoise:
 
 
 def observed_color(view: View, noise: SensorNoise, rng: np.random.Generator) -> UInt8[np.ndarray, "height width 3"]:
-    """The view's colour as one frame of the sensor has it."""
+    """Return the view's colour as one frame of the sensor has it."""
     gain = np.exp(rng.normal(0.0, noise.exposure) + rng.normal(0.0, noise.white_balance, 3))
     level = np.arange(256)[:, None] * gain ** (1.0 / 2.2)
     exposed = np.minimum(level, 255.0).astype(np.float32)[view.color, np.arange(3)]
@@ -39,7 +39,7 @@ def observed_color(view: View, noise: SensorNoise, rng: np.random.Generator) -> 
 
 
 def observed_depth(view: View, noise: SensorNoise, rng: np.random.Generator) -> UInt16[np.ndarray, "height width"]:
-    """The view's depth in millimetres with noise and holes; 0 where there is none."""
+    """Return the view's depth in millimetres with noise and holes; 0 where there is none."""
     depth = view.depth
     deviation = noise.depth * (0.0012 + 0.0019 * np.square(np.maximum(depth - 0.4, 0.0)))
     measured = depth + rng.standard_normal(depth.shape, np.float32) * deviation.astype(np.float32)

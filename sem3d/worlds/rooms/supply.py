@@ -1,4 +1,4 @@
-"""Where the furniture of a room comes from: parametric families, or a catalogue of real models with families beside it."""
+"""Sources of the furniture of a room: parametric families, or a catalogue of real models with families beside it."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class ParametricSupply:
         self.handed_out = 0
 
     def __call__(self, kind: str, *sizes: float) -> Piece:
-        """The next piece of this kind."""
+        """Return the next piece of this kind."""
         self.handed_out += 1
         return parametric_piece(kind, (*self.seed, self.handed_out), *sizes)
 
@@ -37,7 +37,7 @@ class CatalogueSupply:
         self.quarantine: dict[str, str] = {}
 
     def __call__(self, kind: str, *sizes: float) -> Piece:
-        """The next piece of this kind."""
+        """Return the next piece of this kind."""
         choices = candidates(self.catalogue, kind, self.split)
         for number in self.rng.permutation(len(choices)):
             try:
@@ -48,7 +48,7 @@ class CatalogueSupply:
 
 
 def candidates(catalogue: Catalogue, kind: str, split: str) -> list[Entry]:
-    """Catalogue entries that can serve as ``kind`` of a recipe: by name for chairs, by height for tables and lamps."""
+    """Return catalogue entries that can serve as ``kind`` of a recipe: by name for chairs, by height for tables and lamps."""
     if kind in ("chair", "dining_chair", "office_chair", "easy_chair"):
         chairs = catalogue.of("chair", split)
         easy = [entry for entry in chairs if entry.size[0] > 0.62]

@@ -1,4 +1,4 @@
-"""Where a person with a camera can stand in a furnished room."""
+"""Floor of a furnished room on which a person with a camera can stand."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ LEAST_AREA = 0.7
 
 
 def walkable_floor(size: tuple[float, float, float], furniture: Sequence[Placed]) -> Bool[np.ndarray, "cell_x cell_y"]:
-    """Cells of 10 cm where a person with a camera can stand: the largest connected free piece of floor.
+    """Return the cells of 10 cm where a person with a camera can stand: the largest connected free piece of floor.
 
     Raises :class:`NoPlaceLeft` where it is smaller than 0.7 square metres.
     """

@@ -11,14 +11,14 @@
     rooms.json                                              configuration, summary, furniture and credits
 
 Every frame is written, so ``prepare`` must be told a frame stride of 1. A whole data set appears at once: it is built in a folder
-beside ``out`` whose name carries the digest of the configuration, scene by scene; a second call goes on where the first stopped.
+beside ``out`` whose name carries the digest of the configuration, scene by scene; a second call resumes where the first stopped.
 """
 
 import json
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import ray.data
 
@@ -26,22 +26,24 @@ from sem3d.config import digest
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import UserError
+from sem3d.files import whole_folder, write_json, write_text
 from sem3d.worlds.rooms.config import RoomsConfig, check
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.supply import SPLITS
 
-FORMAT = 1
+FORMAT = 2
+"""2: chairs and tables are those of the single shapes."""
 SUMMARY = "rooms.json"
 
 
 @dataclass(frozen=True)
 class RoomsSummary:
-    """What :func:`write_rooms` made or found."""
+    """Outcome of :func:`write_rooms`."""
 
     out: str
     digest: str
     reused: bool
-    """Whether the data set was already there, whole."""
+    """True if the data set was already there, whole."""
     rooms: int
     frames: int
     frame_stride: int
@@ -53,7 +55,7 @@ class RoomsSummary:
 
 
 def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
-    """Writes the data set to ``out``, or finds it there; ``out`` must be seen by all Ray workers.
+    """Write the data set to ``out``, or find it there; ``out`` must be seen by all Ray workers.
 
     Raises :class:`UserError` for an impossible configuration, an unusable catalogue, or another data set in ``out``.
     """
@@ -69,8 +71,34 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
     key = digest(settings)
     if out.exists():
         return found(out, key)
-    building = out.with_name(f".{out.name}.building-{key}")
-    (building / "scans").mkdir(parents=True, exist_ok=True)
+    with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
+        rooms = build_rooms(building, config)
+        for split in SPLITS:
+            names = [room["scene"] for room in rooms if room["split"] == split]
+            write_text(building / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in names))
+        bad = {entry["source"]: entry["reason"] for entry in (catalogue.quarantine if catalogue else [])}
+        pixels: Counter[str] = Counter()
+        for room in rooms:
+            bad |= room.pop("quarantine")
+            pixels.update(room.pop("pixels"))
+        total = sum(pixels.values())
+        summary = RoomsSummary(
+            out=str(out),
+            digest=key,
+            reused=False,
+            rooms=len(rooms),
+            frames=len(rooms) * config.frames_per_room,
+            frame_stride=1,
+            label_shares={label: pixels[label] / total for label in sorted(pixels, key=int)},
+            quarantine=[{"source": source, "reason": reason} for source, reason in sorted(bad.items())],
+        )
+        write_json(building / SUMMARY, asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms})
+    return summary
+
+
+def build_rooms(building: Path, config: RoomsConfig) -> list[dict[str, Any]]:
+    """Write every room that is not yet in ``building`` by a Ray Data job; returns their entries of rooms.json in order."""
+    (building / "scans").mkdir(exist_ok=True)
     splits = ["train"] * config.rooms_train + ["val"] * config.rooms_val
     rows = [
         {"number": number, "split": split, "kind": config.kinds[number % len(config.kinds)]}
@@ -79,35 +107,11 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
     quiet_ordered_context()
     jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
     written = jobs.map(lambda row: {"summary": json.dumps(write_room(building, config, row))}).take_all()
-    rooms = sorted((json.loads(row["summary"]) for row in written), key=lambda room: room["number"])
-    for split in SPLITS:
-        names = [room["scene"] for room in rooms if room["split"] == split]
-        (building / f"scannetv2_{split}.txt").write_text("".join(f"{name}\n" for name in names))
-    bad = {entry["source"]: entry["reason"] for entry in (catalogue.quarantine if catalogue else [])}
-    for room in rooms:
-        bad |= room.pop("quarantine")
-    pixels: Counter[str] = Counter()
-    for room in rooms:
-        pixels.update(room.pop("pixels"))
-    total = sum(pixels.values())
-    summary = RoomsSummary(
-        out=str(out),
-        digest=key,
-        reused=False,
-        rooms=len(rooms),
-        frames=len(rooms) * config.frames_per_room,
-        frame_stride=1,
-        label_shares={label: pixels[label] / total for label in sorted(pixels, key=int)},
-        quarantine=[{"source": source, "reason": reason} for source, reason in sorted(bad.items())],
-    )
-    written_down = asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms}
-    (building / SUMMARY).write_text(json.dumps(written_down, indent=1))
-    os.replace(building, out)
-    return summary
+    return sorted((json.loads(row["summary"]) for row in written), key=lambda room: room["number"])
 
 
 def found(out: Path, key: str) -> RoomsSummary:
-    """The summary of a data set that is already there; :class:`UserError` if it is another one."""
+    """Read the summary of a data set that is already there; raises :class:`UserError` if it is another one."""
     try:
         stored = json.loads((out / SUMMARY).read_text())
         same = stored["digest"] == key

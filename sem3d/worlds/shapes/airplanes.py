@@ -4,22 +4,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sem3d.worlds.shapes.colors import metal, paint
-from sem3d.worlds.shapes.shape import Mark, NamedPart, Sketch, farthest, mirrored
+from sem3d.worlds.grammar.finishes import metal, paint
+from sem3d.worlds.grammar.sketch import SIDES, Limbs, Mark, Part, Sketch, Vocabulary, farthest, mirrored
 from sem3d.worlds.solids import Ring, Solid, closed_rings, loft, moved, rod, turned
 
-PARTS = ("body", "wing", "tail", "engine")
-SIDES = (("left", 1), ("right", -1))
-KEYPOINTS = (
-    "nose",
-    "tail_end",
-    *(f"wing_tip_{side}" for side, _ in SIDES),
-    *(f"wing_tip_rear_{side}" for side, _ in SIDES),
-    "fin_top",
-    *(f"fin_top_{side}" for side, _ in SIDES),
-    *(f"stabilizer_tip_{side}" for side, _ in SIDES),
-    *(f"engine_front_{where}_{side}" for where in ("inner", "outer", "rear") for side, _ in SIDES),
-    "propeller_hub",
+AIRPLANE = Vocabulary(
+    parts=("body", "wing", "tail", "engine"),
+    keypoints=(
+        "nose",
+        "tail_end",
+        *(f"wing_tip_{side}" for side, _ in SIDES),
+        *(f"wing_tip_rear_{side}" for side, _ in SIDES),
+        "fin_top",
+        *(f"fin_top_{side}" for side, _ in SIDES),
+        *(f"stabilizer_tip_{side}" for side, _ in SIDES),
+        *(f"engine_front_{where}_{side}" for where in ("inner", "outer", "rear") for side, _ in SIDES),
+        "propeller_hub",
+    ),
 )
 
 
@@ -49,12 +50,12 @@ KINDS = {
 
 
 def airplane(rng: np.random.Generator) -> Sketch:
-    """An airplane of length 1 whose nose points to -y."""
+    """Draw an airplane of length 1 whose nose points to -y."""
     kind = ("airliner", "airliner", "light", "jet", "glider")[rng.integers(5)]
     shape = KINDS[kind]
     radius, span = rng.uniform(*shape.radius), rng.uniform(*shape.span)
     root, sweep = rng.uniform(*shape.root), rng.uniform(*shape.sweep)
-    body_color, wing_color = paint(rng), metal(rng)
+    skin, wing_skin = paint(rng), (paint if rng.random() < 0.4 else metal)(rng)
     body = fuselage(rng, radius, kind)
     marks = {"nose": farthest([body], (0, -1, 0)), "tail_end": farthest([body], (0, 1, 0))}
     level = radius * (rng.choice([-0.55, 0.75]) if kind in ("airliner", "light") else rng.uniform(-0.3, 0.4))
@@ -62,19 +63,20 @@ def airplane(rng: np.random.Generator) -> Sketch:
     wing = Wing(root, root * rng.uniform(*shape.taper), span, sweep, rng.uniform(-0.04, 0.14), rng.uniform(0.09, 0.13))
     left_wing = moved(wing.solid(), (0, front, level))
     wings = [left_wing, mirrored(left_wing)]
-    parts = [NamedPart("body", body, body_color)] + [NamedPart("wing", solid, wing_color) for solid in wings]
+    parts = [Part(body, skin, "body")] + [Part(solid, wing_skin, "wing") for solid in wings]
     for (side, sign), solid in zip(SIDES, wings, strict=True):
         marks[f"wing_tip_{side}"] = farthest([solid], (sign, -0.1, 0))
         marks[f"wing_tip_rear_{side}"] = farthest([solid], (sign, 0.1, 0))
     tail, tail_marks = tail_surfaces(rng, radius, kind)
-    parts += [NamedPart("tail", solid, body_color if rng.random() < 0.5 else wing_color) for solid in tail]
-    engine, engine_marks = engines(rng, str(rng.choice(shape.engines)), radius, wing, front, level)
-    parts += [NamedPart("engine", solid, metal(rng)) for solid in engine]
-    return Sketch(parts, marks | tail_marks | engine_marks)
+    tail_skin, steel = skin if rng.random() < 0.5 else wing_skin, metal(rng)
+    parts += [Part(solid, tail_skin, "tail") for solid in tail]
+    engine, pod_marks = engines(rng, str(rng.choice(shape.engines)), Airframe(radius, wing, front, level))
+    parts += [Part(solid, steel, "engine") for solid in engine]
+    return Sketch(parts, marks | tail_marks | pod_marks, AIRPLANE)
 
 
 def fuselage(rng: np.random.Generator, radius: float, kind: str) -> Solid:
-    """A tube along y from -0.5 to 0.5 with a pointed or round nose and a tail that rises."""
+    """Draw a tube along y from -0.5 to 0.5 with a pointed or round nose and a tail that rises."""
     sharp = {"airliner": 0.7, "light": 0.75, "glider": 0.7, "jet": 0.2}[kind] + rng.uniform(-0.1, 0.1)
     slim = rng.uniform(0.35, 0.6) if kind in ("glider", "light") else rng.uniform(0.75, 1.0)
     flat, rise = rng.uniform(0.85, 1.25), 0.6 * radius
@@ -105,16 +107,16 @@ class Wing:
     thick: float
 
     def leading(self, across: float) -> tuple[float, float, float]:
-        """Place of the leading edge at a share ``across`` of the span."""
+        """Return the place of the leading edge at a share ``across`` of the span."""
         x = across * self.span
         return x, x * np.tan(self.sweep), x * np.tan(self.dihedral)
 
     def chord(self, across: float) -> float:
-        """Chord at a share of the span."""
+        """Return the chord at a share of the span."""
         return self.root + (self.tip - self.root) * across
 
     def solid(self) -> Solid:
-        """Sections of a blunt-nosed profile at root, middle and tip."""
+        """Make the surface through sections of a blunt-nosed profile at root, middle and tip."""
         profile = np.array([(0.0, 0.0), (0.12, 0.4), (0.4, 0.5), (1.0, 0.06), (1.0, -0.06), (0.4, -0.5), (0.12, -0.4)])
         layers = []
         for across in (0.0, 0.5, 1.0):
@@ -125,12 +127,12 @@ class Wing:
 
 
 def upright(wing: Wing) -> Solid:
-    """A wing as a fin: its span along +z."""
+    """Turn a wing into a fin: its span along +z."""
     return turned(wing.solid(), 1, -np.pi / 2)
 
 
-def tail_surfaces(rng: np.random.Generator, radius: float, kind: str) -> tuple[list[Solid], dict[str, Mark]]:
-    """Fin and stabilisers in conventional, T, V or twin-fin arrangement."""
+def tail_surfaces(rng: np.random.Generator, radius: float, kind: str) -> Limbs:
+    """Draw fin and stabilisers in conventional, T, V or twin-fin arrangement."""
     arrangement = {
         "airliner": ("conventional", "conventional", "T"),
         "light": ("conventional", "T", "V"),
@@ -166,65 +168,81 @@ def tail_surfaces(rng: np.random.Generator, radius: float, kind: str) -> tuple[l
 
 
 def stabilizer_marks(surfaces: list[Solid]) -> dict[str, Mark]:
-    """Tips of the left and the right stabiliser."""
+    """Mark the tips of the left and the right stabiliser."""
     return {
         f"stabilizer_tip_{side}": farthest([solid], (sign, -0.1, 0))
         for (side, sign), solid in zip(SIDES, surfaces, strict=True)
     }
 
 
-def engines(
-    rng: np.random.Generator, kind: str, radius: float, wing: Wing, front: float, level: float
-) -> tuple[list[Solid], dict[str, Mark]]:
-    """Jets under the wing or at the rear, nozzles, propellers on the nose or on the wings, or nothing."""
+@dataclass(frozen=True)
+class Airframe:
+    """Mounting of the engines: a fuselage of this radius, and a left wing whose root begins at (0, front, level)."""
+
+    radius: float
+    wing: Wing
+    front: float
+    level: float
+
+
+def engines(rng: np.random.Generator, kind: str, frame: Airframe) -> Limbs:
+    """Draw jets under the wing or at the rear, nozzles, propellers on the nose or on the wings, or nothing."""
+    radius, wing, front, level = frame.radius, frame.wing, frame.front, frame.level
     solids, marks = [], {}
     size, length = radius * rng.uniform(0.42, 0.62), rng.uniform(0.1, 0.15)
     if kind in ("two", "four"):
         for where, across in (("inner", 0.32), ("outer", 0.62))[: 1 if kind == "two" else 2]:
             x, y, z = wing.leading(across)
-            pod = nacelle((x, y + front - 0.4 * length, z + level - 1.05 * size), size, length)
-            solids += [pod, mirrored(pod)]
-            marks |= engine_marks(where, pod, solids[-1], front - length + y, z + level - 1.05 * size, x)
+            hung = z + level - 1.05 * size
+            pods = pair((x, y + front - 0.4 * length, hung), size, length)
+            solids += pods
+            marks |= engine_marks(where, pods, (x, front - length + y, hung))
     elif kind == "rear":
         x, y, z = 1.0 * radius + 0.9 * size, 0.2, 0.5 * radius
-        pod = nacelle((x, y, z), size, length)
-        solids += [pod, mirrored(pod)]
-        marks |= engine_marks("rear", pod, solids[-1], y - length, z, x)
+        solids = pair((x, y, z), size, length)
+        marks = engine_marks("rear", solids, (x, y - length, z))
     elif kind == "props":
         x, y, z = wing.leading(0.33)
         nose = y + front - 0.06
-        pod = nacelle((x, y + front, z + level), 0.5 * radius, 0.14)
+        pods = pair((x, y + front, z + level), 0.5 * radius, 0.14)
         blades = propeller((x, nose - 0.01, z + level), radius * 1.5)
-        solids += [pod, mirrored(pod)] + blades + [mirrored(blade) for blade in blades]
-        marks |= engine_marks("inner", pod, solids[1], nose - 0.1, z + level, x)
+        solids = pods + blades + [mirrored(blade) for blade in blades]
+        marks = engine_marks("inner", pods, (x, nose - 0.1, z + level))
     elif kind == "nose":
-        blades = propeller((0.0, -0.497, 0.0), radius * 1.7)
-        solids += blades
-        marks["propeller_hub"] = Mark(blades[0], (0.0, -0.53, 0.0))
+        solids = propeller((0.0, -0.497, 0.0), radius * 1.7)
+        marks = {"propeller_hub": Mark(solids[0], (0.0, -0.53, 0.0))}
     elif kind in ("tail", "tails"):
-        shift = 0.45 * radius if kind == "tails" else 0.0
-        pod = nacelle((shift, 0.44, 0.6 * radius), radius * (0.5 if shift else 0.62), 0.16)
-        solids += [pod, mirrored(pod)] if shift else [pod]
+        if kind == "tails":
+            solids = pair((0.45 * radius, 0.44, 0.6 * radius), 0.5 * radius, 0.16)
+        else:
+            solids = [nacelle((0.0, 0.44, 0.6 * radius), 0.62 * radius, 0.16)]
     return solids, marks
 
 
+def pair(middle: tuple[float, float, float], radius: float, length: float) -> list[Solid]:
+    """Make a pod on the left and its mirror image."""
+    left = nacelle(middle, radius, length)
+    return [left, mirrored(left)]
+
+
 def nacelle(middle: tuple[float, float, float], radius: float, length: float) -> Solid:
-    """A pod along y, widest at a third of its length, open-looking ends flat."""
+    """Make a pod along y, widest at a third of its length, open-looking ends flat."""
     rings = [(-0.5, 0.85), (-0.35, 1.0), (0.1, 0.95), (0.5, 0.6)]
     pod = loft([Ring(radius * size, radius * size, -length * y) for y, size in rings], sections=12)
     return moved(turned(pod, 0, np.pi / 2), middle)
 
 
-def engine_marks(where: str, left: Solid, right: Solid, y: float, z: float, x: float) -> dict[str, Mark]:
-    """Centres of the front faces of a pair of pods."""
+def engine_marks(where: str, pods: list[Solid], left: tuple[float, float, float]) -> dict[str, Mark]:
+    """Mark the centres of the front faces of a pair of pods; ``left`` is that of the left one."""
+    x, y, z = left
     return {
         f"engine_front_{where}_{side}": Mark(solid, (sign * x, y, z))
-        for (side, sign), solid in zip(SIDES, (left, right), strict=True)
+        for (side, sign), solid in zip(SIDES, pods, strict=True)
     }
 
 
 def propeller(hub: tuple[float, float, float], radius: float) -> list[Solid]:
-    """A spinner and two blades that stand upright."""
+    """Make a spinner and two blades that stand upright."""
     x, y, z = hub
     spinner = rod((x, y + 0.02, z), (x, y - 0.025, z), 0.16 * radius, 0.05 * radius)
     blades = [

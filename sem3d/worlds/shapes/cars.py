@@ -4,19 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sem3d.worlds.shapes.colors import hue, metal, paint
-from sem3d.worlds.shapes.shape import Mark, NamedPart, Sketch, farthest
+from sem3d.worlds.grammar.finishes import paint
+from sem3d.worlds.grammar.sketch import CORNERS, SIDES, Mark, Part, Sketch, Vocabulary, farthest
 from sem3d.worlds.solids import Ring, Solid, box_between, loft, moved, rod, rounded_box, turned
+from sem3d.worlds.textures import Material, Texture
 
-PARTS = ("body", "cabin", "wheel", "mirror", "bumper", "bed")
-SIDES = (("left", 1), ("right", -1))
-CORNERS = tuple((f"{end}_{side}", front, sign) for end, front in (("front", -1), ("back", 1)) for side, sign in SIDES)
-KEYPOINTS = (
-    *(f"wheel_{corner}" for corner, _, _ in CORNERS),
-    *(f"roof_{corner}" for corner, _, _ in CORNERS),
-    *(f"body_{corner}" for corner, _, _ in CORNERS),
-    *(f"mirror_{side}" for side, _ in SIDES),
+CAR = Vocabulary(
+    parts=("body", "cabin", "wheel", "mirror", "bumper", "bed"),
+    keypoints=(
+        *(f"wheel_{corner}" for corner, _, _ in CORNERS),
+        *(f"roof_{corner}" for corner, _, _ in CORNERS),
+        *(f"body_{corner}" for corner, _, _ in CORNERS),
+        *(f"mirror_{side}" for side, _ in SIDES),
+    ),
 )
+RUBBER = Material(texture=Texture.PLAIN, color=(0.03, 0.03, 0.03), second=(0.05, 0.05, 0.05), shine=0.1)
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Outline:
     hood: tuple[float, float]
     """Height of the bonnet at its front end as a share of the belt."""
     windscreen: tuple[float, float]
-    """Where the cabin begins at the belt."""
+    """Beginning of the cabin at the belt."""
     roof: tuple[float, float]
-    """Where the roof begins and ends."""
+    """Beginning and end of the roof."""
     rear: tuple[float, float]
-    """Where the cabin ends at the belt."""
+    """End of the cabin at the belt."""
     clearance: tuple[float, float]
 
 
@@ -63,48 +65,63 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """Metres of one car; the belt is the height of the body's upper edge, the clearance that of its lower one."""
+
+    length: float
+    width: float
+    height: float
+    belt: float
+    clearance: float
+
+
 def car(rng: np.random.Generator) -> Sketch:
-    """A car in metres whose front is at -y and whose wheels stand on z = 0."""
+    """Draw a car in metres whose front is at -y and whose wheels stand on z = 0."""
     outline = KINDS[tuple(KINDS)[rng.integers(len(KINDS))]]
     length, height = rng.uniform(*outline.length), rng.uniform(*outline.height)
     width, clearance = rng.uniform(1.6, 1.95), rng.uniform(*outline.clearance)
     belt = height * rng.uniform(*outline.belt)
-    color, glass = paint(rng), hue(0.58, 0.3, rng.uniform(0.08, 0.3))
-    body = car_body(rng, outline, length, width, clearance, belt)
-    cabin, roof = car_cabin(rng, outline, length, width, belt, height)
-    parts = [NamedPart("body", body, color), NamedPart("cabin", cabin, glass), NamedPart("cabin", roof, color)]
+    measures = Measures(length=length, width=width, height=height, belt=belt, clearance=clearance)
+    coat, glass = paint(rng), tinted_glass(rng)
+    body, (cabin, roof) = car_body(rng, outline, measures), car_cabin(rng, outline, measures)
+    parts = [Part(body, coat, "body"), Part(cabin, glass, "cabin"), Part(roof, coat, "cabin")]
     marks = {f"roof_{corner}": farthest([roof], (sign, front, 0.4)) for corner, front, sign in CORNERS}
     marks |= {f"body_{corner}": farthest([body], (sign, 2 * front, 0.05)) for corner, front, sign in CORNERS}
     radius, thick = rng.uniform(0.28, 0.34) * (1.2 if clearance > 0.22 else 1.0), rng.uniform(0.17, 0.26)
     axles = {"front": -length * rng.uniform(0.28, 0.34), "back": length * rng.uniform(0.26, 0.34)}
-    dark = metal(np.random.default_rng(0))
     for corner, front, sign in CORNERS:
         y = axles["front" if front < 0 else "back"]
         outer = sign * (width / 2 + 0.015)
         wheel = rod((outer - sign * thick, y, radius), (outer, y, radius), radius, sections=18)
-        parts.append(NamedPart("wheel", wheel, dark))
+        parts.append(Part(wheel, RUBBER, "wheel"))
         marks[f"wheel_{corner}"] = Mark(wheel, (outer, y, radius))
     if outline is KINDS["pickup"]:
-        parts += [NamedPart("bed", wall, color) for wall in truck_bed(outline, length, width, belt)]
+        parts += [Part(wall, coat, "bed") for wall in truck_bed(outline, measures)]
     if rng.random() < 0.6:
         start = -length / 2 + length * outline.windscreen[1] + 0.1
         for side, sign in SIDES:
             place = (sign * (width / 2 + 0.06), start, belt + 0.09)
             mirror = rounded_box((0.2, 0.12, 0.16), place, 3.0, 3)
-            parts.append(NamedPart("mirror", mirror, color))
+            parts.append(Part(mirror, coat, "mirror"))
             marks[f"mirror_{side}"] = farthest([mirror], (sign, 0, 0))
     if rng.random() < 0.5:
         for front in (-1, 1):
             size = (width * 0.92, 0.16, rng.uniform(0.16, 0.24))
             middle = (0, front * (length / 2 - 0.02), clearance + 0.18)
-            parts.append(NamedPart("bumper", rounded_box(size, middle, 4.0), dark))
-    return Sketch(parts, marks)
+            parts.append(Part(rounded_box(size, middle, 4.0), RUBBER, "bumper"))
+    return Sketch(parts, marks, CAR)
 
 
-def car_body(
-    rng: np.random.Generator, outline: Outline, length: float, width: float, clearance: float, belt: float
-) -> Solid:
-    """Rounded sections from the front to the back, the bonnet lower than the belt."""
+def tinted_glass(rng: np.random.Generator) -> Material:
+    """Draw dark, bluish glass."""
+    level = rng.uniform(0.05, 0.25)
+    color = (0.7 * level, 0.85 * level, level)
+    return Material(texture=Texture.PLAIN, color=color, second=color, shine=0.8, gloss=80.0)
+
+
+def car_body(rng: np.random.Generator, outline: Outline, measures: Measures) -> Solid:
+    """Draw rounded sections from the front to the back, the bonnet lower than the belt."""
     hood, begin = rng.uniform(*outline.hood), rng.uniform(*outline.windscreen)
     tail = rng.uniform(0.85, 1.0)
     stations = [
@@ -119,23 +136,22 @@ def car_body(
     ]
     rings = []
     for place, wide, high in stations:
-        top = clearance + (belt - clearance) * high
-        rings.append(Ring(width / 2 * wide, (top - clearance) / 2, length * (0.5 - place), 5.0, (top + clearance) / 2))
+        low, top = measures.clearance, measures.clearance + (measures.belt - measures.clearance) * high
+        x, y = measures.width / 2 * wide, measures.length * (0.5 - place)
+        rings.append(Ring(x, (top - low) / 2, y, 5.0, (top + low) / 2))
     return turned(loft(rings, sections=20), 0, np.pi / 2)
 
 
-def car_cabin(
-    rng: np.random.Generator, outline: Outline, length: float, width: float, belt: float, height: float
-) -> tuple[Solid, Solid]:
-    """The windows, narrower toward the roof, and the roof as a slab on them."""
+def car_cabin(rng: np.random.Generator, outline: Outline, measures: Measures) -> tuple[Solid, Solid]:
+    """Draw the windows, narrower toward the roof, and the roof as a slab on them."""
     low = (rng.uniform(*outline.windscreen), rng.uniform(*outline.rear))
     high = (max(outline.roof[0], low[0] + 0.04), min(outline.roof[1], low[1] - 0.01))
-    inset = rng.uniform(0.78, 0.9)
-    thick = 0.07
+    inset, thick = rng.uniform(0.78, 0.9), 0.07
+    belt, height = measures.belt, measures.height
 
     def ring(span: tuple[float, float], wide: float, z: float) -> Ring:
-        middle = length * ((span[0] + span[1]) / 2 - 0.5)
-        return Ring(width / 2 * wide, length * (span[1] - span[0]) / 2, z, 8.0, middle)
+        middle = measures.length * ((span[0] + span[1]) / 2 - 0.5)
+        return Ring(measures.width / 2 * wide, measures.length * (span[1] - span[0]) / 2, z, 8.0, middle)
 
     glass = loft([ring(low, 0.97, belt - 0.12), ring(low, 0.97, belt), ring(high, inset, height - thick)], sections=24)
     small = (high[0] + 0.015, high[1] - 0.015)
@@ -146,9 +162,10 @@ def car_cabin(
     return glass, roof
 
 
-def truck_bed(outline: Outline, length: float, width: float, belt: float) -> list[Solid]:
-    """Side walls and tailgate above the body behind a pickup's cabin."""
-    start, end, x = length * (outline.rear[1] - 0.5), length * 0.49, width / 2 - 0.03
+def truck_bed(outline: Outline, measures: Measures) -> list[Solid]:
+    """Make side walls and tailgate above the body behind a pickup's cabin."""
+    start, end = measures.length * (outline.rear[1] - 0.5), measures.length * 0.49
+    x, belt = measures.width / 2 - 0.03, measures.belt
     sides = [
         box_between((sign * x - 0.04, start, belt - 0.15), (sign * x + 0.04, end, belt + 0.18)) for sign in (-1, 1)
     ]

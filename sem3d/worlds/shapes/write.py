@@ -5,8 +5,6 @@ the keypoints: name, semantic id (its place in the family's list), xyz, face, ba
 """
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,13 @@ import numpy as np
 
 from sem3d.config import digest
 from sem3d.errors import BadSample, UserError
+from sem3d.files import whole_folder, write_json
+from sem3d.worlds.grammar.sketch import Keypoint
 from sem3d.worlds.shapes.register import FAMILIES, generated_shape, mirror_name
-from sem3d.worlds.shapes.shape import Keypoint, Shape
+from sem3d.worlds.shapes.shape import Shape
 
-FORMAT = 1
+FORMAT = 2
+"""2: chairs, tables and colours are those of the rooms."""
 FRAME = "y up, front at -z, left at -x; box centred, longest side 1"
 MODEL = "model_normalized"
 SUMMARY = "shapes.json"
@@ -26,7 +27,7 @@ SUMMARY = "shapes.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ShapesConfig:
-    """Which shapes are made."""
+    """Choice of the shapes that are made."""
 
     kinds: tuple[str, ...] = ("airplane", "car", "chair", "table")
     """Families; there is also lamp."""
@@ -36,8 +37,8 @@ class ShapesConfig:
     """Shape k of a family is the same whatever the number of objects."""
 
 
-def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], None] = lambda line: None) -> Path:
-    """Writes the shapes to the folder ``out``, whole or not at all, or finds them there.
+def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], None] = lambda _: None) -> Path:
+    """Write the shapes to the folder ``out``, whole or not at all, or find them there.
 
     Raises :class:`UserError` for an unknown family, no objects, or other content in ``out``.
     """
@@ -59,21 +60,17 @@ def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], Non
         if not same:
             raise UserError(f"{out} holds shapes of another configuration: choose another folder")
         return out
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
+    with whole_folder(out) as folder:
         for kind in config.kinds:
             for number in range(config.objects):
-                write_shape(unfinished, generated_shape(kind, config.seed, number))
+                write_shape(folder, generated_shape(kind, config.seed, number))
             say(f"{kind}: {config.objects} shapes")
-        (unfinished / SUMMARY).write_text(json.dumps(content | {"digest": key, "frame": FRAME}, indent=1) + "\n")
-        os.replace(unfinished, out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        write_json(folder / SUMMARY, content | {"digest": key, "frame": FRAME})
     return out
 
 
 def write_shape(root: Path, shape: Shape) -> Path:
-    """Writes one shape and returns the path of its .obj."""
+    """Write one shape and return the path of its .obj."""
     synset = FAMILIES[shape.kind].synset
     folder = root / synset / shape.identity / "models"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +87,7 @@ def write_shape(root: Path, shape: Shape) -> Path:
             for number, color in enumerate(shape.solid_colors)
         )
     )
-    names = FAMILIES[shape.kind].keypoints
+    names = FAMILIES[shape.kind].vocabulary.keypoints
     content = {
         "format": FORMAT,
         "kind": shape.kind,
@@ -117,7 +114,7 @@ def write_shape(root: Path, shape: Shape) -> Path:
 
 
 def read_shape(path: str | Path) -> Shape:
-    """The shape whose .obj is at ``path``, with its labels. Raises :class:`BadSample` where the two files do not agree."""
+    """Read the shape whose .obj is at ``path``, with its labels. Raises :class:`BadSample` where the two files do not agree."""
     path = Path(path)
     try:
         words = [line.split() for line in path.read_text().splitlines()]
@@ -142,5 +139,5 @@ def read_shape(path: str | Path) -> Shape:
 
 
 def displayed(level: float) -> float:
-    """Gamma-coded value of a linear one."""
+    """Return the gamma-coded value of a linear one."""
     return level ** (1 / 2.2)

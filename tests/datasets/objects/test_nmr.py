@@ -57,8 +57,8 @@ def test_a_view_comes_back_as_it_was_stored(released, index):
 
 
 def test_objects_lie_in_shards_of_256(monkeypatch, released, tmp_path):
-    for module in ("shapenet_renders", "shapenet_renders_index"):
-        monkeypatch.setattr(f"sem3d.datasets.{module}.OBJECTS_PER_SHARD", 2)
+    for module in ("nmr", "nmr_index"):
+        monkeypatch.setattr(f"sem3d.datasets.objects.{module}.OBJECTS_PER_SHARD", 2)
     index = index_renders(released[0], tmp_path)
     shards = sorted(path.name for path in (index.folder / f"{CHAIR}_train").iterdir())
     assert shards == [f"{kind}_0000{number}.npy" for kind in ("images", "voxels") for number in range(3)]

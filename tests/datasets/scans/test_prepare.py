@@ -10,11 +10,12 @@ import pytest
 
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig, load_index
-from sem3d.datasets.scans.prepare import prepare, publish
+from sem3d.datasets.scans.prepare import answers, prepare
 from sem3d.datasets.scans.schema import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.datasets.scans.splits import room_of
 from sem3d.datasets.scans.surface import SurfaceFusion, read_surface
 from sem3d.errors import UserError
+from sem3d.files import replaced_folder
 from tests.datasets.scans.official_files import (
     wall_frames,
     write_export,
@@ -212,11 +213,17 @@ def test_index_put_there_meanwhile_by_another_process_stays(tmp_path: Path):
     write_seven_scenes(tmp_path / "data", 3)
     index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig())
     made = (index.folder / "index.json").stat().st_ino
-    shutil.copytree(index.folder, tmp_path / "late")
-    publish(tmp_path / "late", index.folder, index.content["inputs"], False)
-    assert (index.folder / "index.json").stat().st_ino == made
-    publish(tmp_path / "late", index.folder, "other inputs", False)
-    assert (index.folder / "index.json").stat().st_ino != made
+
+    def publish_a_copy(inputs: str) -> int:
+        with replaced_folder(index.folder, lambda: answers(index.folder, inputs, False)) as late:
+            shutil.copytree(index.folder, late, dirs_exist_ok=True)
+        return (index.folder / "index.json").stat().st_ino
+
+    assert publish_a_copy(index.content["inputs"]) == made
+    assert publish_a_copy("other inputs") != made
+    with pytest.raises(OSError, match="disk full"), replaced_folder(index.folder, lambda: False):
+        raise OSError("disk full")
+    assert load_index(index.folder).digest == index.digest
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "index"]
 
 

@@ -19,6 +19,7 @@ from sem3d.worlds.rooms.scan_mesh import sample_surface
 from sem3d.worlds.rooms.supply import ParametricSupply
 from sem3d.worlds.rooms.write import write_rooms
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 TINY = RoomsConfig(
     rooms_train=2,
     rooms_val=1,
@@ -38,7 +39,7 @@ def content(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def written(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory):
+def written(tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("rooms") / "data"
     return out, write_rooms(out, TINY)
 
@@ -131,3 +132,23 @@ def test_points_are_spread_evenly_over_the_surface():
 def test_impossible_configurations_are_refused(tmp_path: Path, change: dict, message: str):
     with pytest.raises(UserError, match=message):
         write_rooms(tmp_path / "rooms", dataclasses.replace(TINY, **change))
+
+
+def test_half_a_scene_of_a_stopped_call_is_written_again_and_a_whole_one_is_kept(tmp_path: Path, monkeypatch):
+    row = {"number": 0, "split": "train", "kind": "bathroom"}
+    (tmp_path / "scans").mkdir()
+    monkeypatch.setattr("sem3d.worlds.rooms.scan.write_points", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_room(tmp_path, TINY, row)
+    assert not list((tmp_path / "scans").iterdir())
+    monkeypatch.undo()
+    entry = write_room(tmp_path, TINY, row)
+    scene = tmp_path / "scans" / "scene0000_00"
+    stamp = (scene / "room.json").stat().st_mtime_ns
+    assert write_room(tmp_path, TINY, row) == json.loads(json.dumps(entry))
+    assert (scene / "room.json").stat().st_mtime_ns == stamp
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def stop(*_):
+    raise KeyboardInterrupt

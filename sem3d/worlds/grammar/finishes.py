@@ -1,4 +1,5 @@
-"""Random materials. Every class draws from the same colours, so that colour alone does not tell a class."""
+"""Random materials of all generated things, in rooms or alone. Every class draws from the same colours, so that colour alone does
+not tell a class."""
 
 import colorsys
 from dataclasses import replace
@@ -11,7 +12,7 @@ Color = tuple[float, float, float]
 
 
 def draw_color(rng: np.random.Generator) -> Color:
-    """A linear colour: a third wooden tones, a third greys and whites, a third any hue."""
+    """Draw a linear colour: a third wooden tones, a third greys and whites, a third any hue."""
     family = rng.random()
     if family < 0.33:
         hue, saturation, value = rng.uniform(0.03, 0.12), rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.85)
@@ -24,12 +25,12 @@ def draw_color(rng: np.random.Generator) -> Color:
 
 
 def shade(color: Color, factor: float) -> Color:
-    """``color`` made darker (below 1) or lighter, kept in [0, 1]."""
+    """Make ``color`` darker (below 1) or lighter, kept in [0, 1]."""
     return (min(1.0, color[0] * factor), min(1.0, color[1] * factor), min(1.0, color[2] * factor))
 
 
 def patterned(rng: np.random.Generator, texture: Texture, scale: tuple[float, float], shine: float) -> Material:
-    """A material of the given texture with random colours, turn and offset."""
+    """Draw a material of the given texture with random colours, turn and offset."""
     color = draw_color(rng)
     contrast = texture in (Texture.STRIPES, Texture.CHECKER, Texture.PLAID, Texture.DOTS)
     second = draw_color(rng) if contrast else shade(color, rng.uniform(0.45, 0.75))
@@ -45,14 +46,19 @@ def patterned(rng: np.random.Generator, texture: Texture, scale: tuple[float, fl
     )
 
 
+def paint(rng: np.random.Generator) -> Material:
+    """Draw smooth, shiny lacquer of one colour, for vehicles and moulded plastic."""
+    return patterned(rng, Texture.PLAIN, (0.2, 0.4), 0.4)
+
+
 def hard_finish(rng: np.random.Generator) -> Material:
-    """Wood, paint or metal, for the bodies of furniture."""
+    """Draw wood, paint or metal, for the bodies of furniture."""
     texture = [Texture.WOOD, Texture.WOOD, Texture.PLAIN, Texture.PLAIN, Texture.NOISE][rng.integers(5)]
     return patterned(rng, texture, (0.05, 0.14), 0.18)
 
 
 def cloth(rng: np.random.Generator) -> Material:
-    """Plain, mottled or printed fabric, for upholstery, bedding and curtains."""
+    """Draw plain, mottled or printed fabric, for upholstery, bedding and curtains."""
     choices = [
         Texture.PLAIN,
         Texture.PLAIN,
@@ -66,7 +72,7 @@ def cloth(rng: np.random.Generator) -> Material:
 
 
 def glazed(rng: np.random.Generator) -> Material:
-    """Smooth and shiny, often white, for ceramics and appliances; tables and cabinets may be as white."""
+    """Draw something smooth and shiny, often white, for ceramics and appliances; tables and cabinets may be as white."""
     material = patterned(rng, Texture.PLAIN, (0.2, 0.4), 0.5)
     if rng.random() < 0.5:
         white = (0.75, 0.74, 0.7)
@@ -75,7 +81,7 @@ def glazed(rng: np.random.Generator) -> Material:
 
 
 def metal(rng: np.random.Generator) -> Material:
-    """Grey or brass with a strong highlight, for legs, handles and taps."""
+    """Draw grey or brass with a strong highlight, for legs, handles and taps."""
     level = rng.uniform(0.05, 0.6)
     tint = (1.0, 0.8, 0.45) if rng.random() < 0.25 else (1.0, 1.0, 1.0)
     color = (level * tint[0], level * tint[1], level * tint[2])
@@ -83,7 +89,7 @@ def metal(rng: np.random.Generator) -> Material:
 
 
 def wall_finish(rng: np.random.Generator, tiled: bool) -> Material:
-    """Paint, wallpaper or tiles; mostly pale."""
+    """Draw paint, wallpaper or tiles; mostly pale."""
     choices = (
         [Texture.TILES, Texture.PLAIN] if tiled else [Texture.PLAIN, Texture.PLAIN, Texture.NOISE, Texture.STRIPES]
     )
@@ -94,7 +100,7 @@ def wall_finish(rng: np.random.Generator, tiled: bool) -> Material:
 
 
 def floor_finish(rng: np.random.Generator, tiled: bool) -> Material:
-    """Boards, tiles, carpet or a checkered floor."""
+    """Draw boards, tiles, carpet or a checkered floor."""
     if tiled:
         choices = [Texture.TILES, Texture.TILES, Texture.CHECKER]
     else:
