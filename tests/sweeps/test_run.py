@@ -18,9 +18,10 @@ from sem3d.methods import method_class
 from sem3d.runs.run_folder import data_digest, open_run_folder, read_result, run_folder, write_result
 from sem3d.sweeps import publish, search, stages, trial
 from sem3d.sweeps.forecast import Terms, concurrency
-from sem3d.sweeps.plan import Pretraining, Request, by_content, plan
+from sem3d.sweeps.plan import Request, by_content, plan
 from sem3d.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
 from sem3d.sweeps.run import run_sweep
+from sem3d.sweeps.trainings import Pretraining
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
@@ -43,7 +44,7 @@ class Trainings:
         monkeypatch.setattr(search, "search", self.search)
         monkeypatch.setattr(publish, "publish", lambda folder: [f"published {folder.name}"])
 
-    def train(self, method, experiment, *, callbacks=(), tags=None, say=None, store_patience=0.0):
+    def train(self, method, experiment, *, say, **_):
         folder = run_folder(method, experiment)
         self.begun.append(folder.name)
         say("step 1/1")
@@ -60,15 +61,15 @@ class Trainings:
         write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
 
-    def search(self, work, distributions, name_of, *, trials, unfinished, watcher, **options):
-        fresh = [{"optim.lr": 0.003 * (1 + number)} for number in range(trials)]
-        for point in [*unfinished, *fresh][:trials]:
+    def search(self, work, name_of, terms, _folder, _concurrent, watcher):
+        fresh = [{"optim.lr": 0.003 * (1 + number)} for number in range(terms.trials)]
+        for point in [*terms.unfinished, *fresh][: terms.trials]:
             watcher.started(name_of(point), point)
             with suppress(UserError):
                 work(name_of(point), point, [])
             watcher.ended(name_of(point), point, {}, "")
 
-    def run_all(self, work, keys, folder, concurrent, watcher, holds):
+    def run_all(self, work, keys, _folder, _concurrent, watcher, _holds):
         for key in keys:
             watcher.started(key, {"key": key})
             work(key)
@@ -106,7 +107,8 @@ def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tm
     assert table(folder) == before
 
 
-def test_records_say_what_a_reviewer_asks(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
     folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
     record = read_sweep(folder)
     assert (record.arms, record.budgets, record.seeds) == (["scratch", "pri3d"], [0.5, 1.0], [0, 1])
@@ -183,8 +185,9 @@ def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):
     assert all(read_result(run_folder(item.method, item.experiment)) for item in pretrainings(other))
 
 
+@pytest.mark.usefixtures("trainings")
 def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_their_place_are_not_taken_for_them(
-    rooms, tmp_path, trainings
+    rooms, tmp_path
 ):
     here, there = tmp_path / "here", tmp_path / "there"
     shutil.copytree(rooms, here)
@@ -202,7 +205,8 @@ def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_the
     assert not pretrained_in(run_sweep(changed, NO_PROBE, [].append)) & before
 
 
-def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path):
     folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
     record, ended = read_sweep(folder), read_trials(folder)[0]
     client = MlflowClient(record.tracking_uri)
@@ -213,7 +217,8 @@ def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(ro
     assert client.get_run(child.info.run_id).data.tags["late"] == "yes"
 
 
-def test_time_adds_up_over_attempts(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_time_adds_up_over_attempts(rooms, tmp_path):
     request = toy_request(rooms, tmp_path)
     victim = plan(request).trials[0]
     spent = tmp_path / "sweeps" / plan(request).name / "spent" / f"{victim.key}.json"
@@ -254,7 +259,7 @@ def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, mo
         return train(*arguments, **options)
 
     monkeypatch.setattr(trial, "train", stopping)
-    with pytest.raises(UserError, match="interrupted: the same command goes on"):
+    with pytest.raises(UserError, match="interrupted: the same command resumes"):
         run_sweep(request, NO_PROBE, [].append)
     assert len(table(folder)) == 3
     run_sweep(request, NO_PROBE, [].append)

@@ -17,11 +17,11 @@ from tests.sweeps.sweep_toys import toy_module
         ({"SEARCH": {"method.unet.dim": None}}, r"searches method.unet.dim, which pretrainings share"),
         ({"PRESET": "huge"}, r"unknown preset 'huge'"),
         ({"METHOD": "magic"}, r"unknown method 'magic'"),
-        ({"ARMS": {"odd": {"setings": {}}}}, r"arm 'odd' of space toy has unknown keys: setings"),
+        ({"ARMS": {"odd": {"setings": {}}}}, r"^arm 'odd' of space toy: unknown keys: setings"),
         ({"ARMS": {"odd": {"settings": {"data.matches": 3}}}}, r"^arm 'odd' of space toy: unknown setting"),
         (
             {"ARMS": {"odd": {"pretrain": {"method": "pri3d", "settings": {"data.budget": 1}}}}},
-            r"^pretraining of arm 'odd' of space toy: unknown setting 'data.budget'",
+            r"^pretraining pri3d of arm 'odd' of space toy: unknown setting 'data.budget'",
         ),
     ],
 )
@@ -39,7 +39,7 @@ def test_an_unknown_space_or_arm_is_refused_with_the_known_names():
 
 def test_a_preset_of_the_command_replaces_that_of_every_method():
     pri3d = space_of(toy_module(), "paper").arm("pri3d")
-    assert pri3d.trained.preset == pri3d.pretrained.preset == "paper"
+    assert pri3d.trained.preset == pri3d.pretrainings[0].preset == "paper"
 
 
 def test_an_arm_may_be_of_another_method():

@@ -19,7 +19,7 @@ SPACES = [
 def test_every_leaf_of_every_space_exists_in_every_preset(name, preset):
     space = read_space(name, preset)
     for arm in space.arms:
-        for part in filter(None, (arm.trained, arm.pretrained)):
+        for part in (arm.trained, *arm.pretrainings):
             leaves = flatten(part.experiment()).keys()
             assert set(part.settings) | set(part.seed_leaves) <= leaves
         assert {space.budget, *space.search} <= flatten(arm.trained.experiment()).keys()
