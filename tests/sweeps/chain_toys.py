@@ -15,7 +15,7 @@ from sem3d.methods.tasks.semantic_segmentation_2d import (
 )
 from sem3d.sweeps.plan import Request
 from sem3d.sweeps.space import space_of
-from tests.sweeps.sweep_toys import toy_module, toy_request
+from tests.sweeps.sweep_toys import TINY, toy_module, toy_request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,5 +61,15 @@ def chain_request(
     rooms: Path, storage: Path, arms: dict[str, Any] | None = None, changes: dict[str, Any] | None = None, **asked: Any
 ) -> Request:
     """Return a request for arms that start from chains, at one budget and seed unless ``asked`` otherwise."""
-    space = space_of(toy_module(ARMS={"distilled": CHAIN} if arms is None else arms))
+    space = asked.pop("space", None) or space_of(toy_module(ARMS=arms or {"distilled": CHAIN}))
     return toy_request(rooms, storage, changes, **{"space": space, "budgets": (1.0,), "seeds": (0,)} | asked)
+
+
+def curriculum_request(rooms: Path, storage: Path) -> Request:
+    """Return a request for a chain of registered methods, small images before large ones, without workers."""
+    small = {"method": "semantic_segmentation_2d", "seed_leaves": ("run.seed",)}
+    arm = {"pretrain": [PRI3D, small], "settings": {"data.height": 66, "data.width": 88}}
+    changes = {leaf: value for leaf, value in TINY.items() if leaf not in arm["settings"]} | {"run.workers": 0}
+    space = space_of(toy_module(ARMS={"curriculum": arm}))
+    request = chain_request(rooms, storage, space=space)
+    return replace(request, settings=changes | {"data.root": str(rooms)})
