@@ -1,7 +1,7 @@
 """Compares ways to learn over label budgets and seeds: ``python -m jobs.tune SPACE [--data.root DIR] [settings]``.
 
 A space of ``tune_spaces`` says what is compared. Every arm at one budget and seed sees the same labelled samples. The same
-command goes on with a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
+command resumes a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
 """
 
 import shutil
@@ -19,7 +19,8 @@ from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.sweeps.space import Part, Space, read_space, space_names
+from sem3d.sweeps.arms import Part
+from sem3d.sweeps.space import Space, read_space, space_names
 from sem3d.worlds.register import world
 
 PRETRAIN = "pretrain."
@@ -43,7 +44,7 @@ class Tune:
     seeds: int = 0
     """Seeds 0, 1, ...; 0: as many as the space says."""
     set: tuple[str, ...] = ()
-    """Settings of every trial as leaf=value; pretrain.leaf=value is one of every pretraining."""
+    """Settings of every trial as leaf=value; pretrain.leaf=value is one of every pretraining that has the leaf."""
     storage: str = "runs"
     """Folder for rooms, indexes, runs, sweeps and the MLflow store."""
     name: str = ""
@@ -74,13 +75,24 @@ def settings_of(space: Space, pairs: tuple[str, ...]) -> tuple[dict[str, Any], d
         leaf, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"--set takes leaf=value, not '{pair}'")
-        before = leaf.startswith(PRETRAIN)
-        parts = [arm.pretrained if before else arm.trained for arm in space.arms]
-        found = [typed(part, leaf.removeprefix(PRETRAIN), value) for part in parts if part]
-        if not found:
-            raise UserError(f"--set {pair}: no arm of space {space.name} has a pretraining")
-        (pretrainings if before else trials)[leaf.removeprefix(PRETRAIN)] = found[0]
+        if leaf.startswith(PRETRAIN):
+            own = leaf.removeprefix(PRETRAIN)
+            pretrainings[own] = typed(pretraining_with(own, space, pair), own, value)
+        else:
+            values = [typed(arm.trained, leaf, value) for arm in space.arms]
+            trials[leaf] = values[0]
     return trials, pretrainings
+
+
+def pretraining_with(leaf: str, space: Space, pair: str) -> Part:
+    """Return a pretraining that has a leaf, else the first of all, whose help names those there are.
+
+    Raise :class:`UserError` if no arm has a pretraining.
+    """
+    parts = [part for arm in space.arms for part in arm.pretrainings]
+    if not parts:
+        raise UserError(f"--set {pair}: no arm of space {space.name} has a pretraining")
+    return next((part for part in parts if leaf in flatten(part.experiment())), parts[0])
 
 
 def typed(part: Part, leaf: str, value: str) -> Any:
@@ -174,7 +186,7 @@ def asked_kind(arguments: list[str]) -> type[Tune]:
 
 def absolute_settings(space: Space, settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings with their places made absolute, since trials run in other folders."""
-    parts = [part for arm in space.arms for part in (arm.trained, arm.pretrained) if part]
+    parts = [part for arm in space.arms for part in (arm.trained, *arm.pretrainings)]
     marks = {leaf: mark for part in parts for leaf, mark in places(part.experiment()).items()}
     return {
         leaf: absolute_place(leaf, value, marks[leaf]) if leaf in marks and value else value

@@ -1,4 +1,4 @@
-"""What the MLflow store of a sweep did not take while it was away, given to it later."""
+"""What the MLflow store of a sweep did not take while it was unavailable, given to it later."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from sem3d.tracking.run import write_what_waits
 
 
 def deliver(folder: Path) -> None:
-    """Writes what waits in the run folders of all trainings of a sweep, and the status of one that has ended.
+    """Write what waits in the run folders of all trainings of a sweep, and the status of one that has ended.
 
-    A store that is still away is no failure. Raises :class:`UserError` where there is no sweep.
+    A store that is still unavailable is no failure. Raise :class:`UserError` where there is no sweep.
     """
     sweep, storage = read_sweep(folder), folder.resolve().parents[1]
     searched = [point for points in read_searches(folder).values() for point in points]

@@ -51,7 +51,7 @@ class Pace:
     evaluation: float
 
     def seconds(self, experiment: Experiment) -> float:
-        """Seconds of a whole training."""
+        """Return the seconds of a whole training."""
         steps, every = experiment.schedule.steps, experiment.run.evaluate_every
         evaluations = 1 + ((steps - 1) // every if every else 0)
         return self.start + steps * self.step + evaluations * self.evaluation
@@ -66,7 +66,7 @@ class Share:
 
 
 def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str], None]) -> Pace:
-    """The pace of a kind of training, measured once for each storage folder by a run of ``steps`` steps."""
+    """Return the pace of a kind of training, measured once for each storage folder by a run of ``steps`` steps."""
     kind = kind_of(method, experiment)
     path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
     with exclusive_lock(experiment.run.storage, f"pace-{kind}"):
@@ -77,7 +77,7 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
 
 
 def kind_of(method: str, experiment: Experiment) -> str:
-    """Digest of what decides how long a step, an evaluation and the start take, on the connected cluster."""
+    """Return the digest of what decides how long a step, an evaluation and the start take, on the connected cluster."""
     leaves = {
         leaf: value
         for leaf, value in flatten(experiment).items()
@@ -87,7 +87,7 @@ def kind_of(method: str, experiment: Experiment) -> str:
 
 
 def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace:
-    """The pace of a short run where a trial would run: one without workers in a process that holds what a trial's does."""
+    """Return the pace of a short run where a trial would run: one without workers in a process that holds what a trial's does."""
     changes: dict[str, Any] = {"schedule.steps": steps, "schedule.warmup": 0, "init": "scratch", "run.name": name}
     changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0}
     changes["run.tracking_uri"] = LockedStore(Path(experiment.run.storage).resolve(), experiment.run.tracking_uri).uri
@@ -109,10 +109,10 @@ def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace
 
 
 def _timed(method: str, short: Experiment) -> Pace:
-    """The pace of a run, which leaves nothing behind."""
+    """Return the pace of a run, which leaves nothing behind."""
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
     start = time.monotonic()
-    seconds = train(method, short, tags={"stage": "probe"}, say=lambda line: None).seconds
+    seconds = train(method, short, tags={"stage": "probe"}, say=lambda _: None).seconds
     whole = time.monotonic() - start
     shutil.rmtree(run_folder(method, short), ignore_errors=True)
     training, evaluation = seconds["training"], seconds["evaluation"]
@@ -120,7 +120,7 @@ def _timed(method: str, short: Experiment) -> Pace:
 
 
 def whole_time(shares: Iterable[float], concurrent: int) -> float:
-    """Seconds until all are done, each started as soon as one of ``concurrent`` places is free, in order."""
+    """Return the seconds until all are done, each started as soon as one of ``concurrent`` places is free, in order."""
     free = [0.0] * concurrent
     for seconds in shares:
         place = free.index(min(free))
@@ -129,7 +129,7 @@ def whole_time(shares: Iterable[float], concurrent: int) -> float:
 
 
 def totals(stages: list[list[Share]], concurrent: int) -> dict[str, float]:
-    """``seconds``, ``cpu_hours`` and ``gpu_hours`` of stages that follow one another."""
+    """Return ``seconds``, ``cpu_hours`` and ``gpu_hours`` of stages that follow one another."""
     shares = [share for stage in stages for share in stage]
     return {
         "seconds": math.fsum(whole_time([share.seconds for share in stage], concurrent) for stage in stages),

@@ -13,13 +13,13 @@ from sem3d.sweeps.records import TrialRecord
 
 
 def inside(storage: Path, named: str) -> Path:
-    """A run folder as a record names it, or the one of its name in ``storage`` where that lies elsewhere now."""
+    """Return a run folder as a record names it, or the one of its name in ``storage`` where that lies elsewhere now."""
     path = Path(named).resolve()
     return path if named and path.is_relative_to(storage) and path.is_dir() else storage / (Path(named).name or "-")
 
 
 def read_evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list[ClassTable], list[Confusion], int]:
-    """Tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
+    """Return tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
 
     An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix; others are left out.
     """
@@ -68,7 +68,7 @@ def _is_matrix(content: Any) -> bool:
 
 
 def last_pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]:
-    """Last figures of one trial for each arm and budget, of the seed that most arms have, else of the arm's own first."""
+    """Return the last figures of one trial for each arm and budget: of the seed that most arms have, else of its first."""
     found: dict[float, dict[int, dict[str, list[Path]]]] = {}
     for trial in sorted(trials, key=lambda trial: trial.seed):
         steps = sorted((inside(storage, trial.run_folder) / "figures").glob("step-*"))
@@ -86,5 +86,5 @@ def last_pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]
 
 
 def as_floats(numbers: Mapping[str, int | float]) -> dict[str, float]:
-    """Numbers as JSON gives them, all of one kind."""
+    """Return numbers as JSON gives them, all of one kind."""
     return {name: float(value) for name, value in numbers.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.methods.method import TRAIN
@@ -10,7 +11,8 @@ from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.tables import format_table
 from sem3d.runs.progress import duration
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals
-from sem3d.sweeps.plan import Plan, Pretraining, Request, Trial, plan, trial_of
+from sem3d.sweeps.plan import Request, plan, trial_of
+from sem3d.sweeps.trainings import Plan, Pretraining, Training, Trial
 from sem3d.sweeps.trial import resources_of
 from sem3d.training.ray.preflight import cluster_resources
 
@@ -40,16 +42,16 @@ class Forecast:
     lines: list[str] = field(default_factory=list)
     """What the user is shown."""
 
-    def seconds(self, training: Trial | Pretraining) -> float:
-        """Of one training; 0 if its kind was not probed."""
-        pace = self.paces.get(kind_of(training.method, training.experiment))
+    def seconds(self, training: Training) -> float:
+        """Return those of one training; 0 if its kind was not probed."""
+        pace = self.paces.get(kind_of(training.method, probed(training)))
         return pace.seconds(training.experiment) if pace else 0.0
 
 
-def concurrency(trainings: list[Trial | Pretraining], most: int) -> int:
-    """How many of the trainings fit into the cluster at a time, at least one and at most ``most`` unless that is 0.
+def concurrency(trainings: list[Training], most: int) -> int:
+    """Return how many of the trainings fit into the cluster at a time, at least one and at most ``most`` unless that is 0.
 
-    Raises :class:`UserError` if ``most`` is negative.
+    Raise :class:`UserError` if ``most`` is negative.
     """
     if most < 0:
         raise UserError(f"--max-concurrent is {most}, it must be 0 (by the cluster) or more")
@@ -62,28 +64,32 @@ def concurrency(trainings: list[Trial | Pretraining], most: int) -> int:
 
 
 def search_trials(request: Request) -> list[Trial]:
-    """One trial an arm like those that a search makes: at the search's budget, with a seed that no other trial has."""
+    """Return one trial an arm like those that a search makes: at the search's budget, with a seed that no other trial has."""
     if not request.search:
         return []
     return [trial_of(request, arm, request.budget_of_search, max(request.seeds) + 1, {}) for arm in request.arms]
 
 
+def probed(training: Training) -> Experiment:
+    """Return the experiment of a training as it can run before there is a checkpoint to start from."""
+    return override(training.experiment, dict.fromkeys(training.starts, "scratch"))
+
+
 def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Forecast:
-    """Looks ahead, measuring the pace of each kind of training by a short probe where it is not known yet."""
-    whole, searched = plan(request), search_trials(request)
-    before = Plan(name="", trials=tuple(searched)).pretrainings
-    stages = [list(before), searched * request.search, list(whole.pretrainings), list(whole.trials)]
-    trainings = [training for stage in stages for training in stage]
+    """Look ahead, measuring the pace of each kind of training by a short probe where it is not known yet."""
+    whole = plan(request)
+    stages = _stages(request, whole)
+    trainings = [training for _, stage in stages for training in stage]
     concurrent = concurrency(trainings, terms.max_concurrent)
     groups = _groups(stages)
     labelled = {what: _labelled(members[0]) for what, members in groups.items()}
     paces = {}
     if terms.probe_steps:
-        kinds = {kind_of(one.method, one.experiment): one for one in trainings}
-        paces = {kind: pace_of(one.method, one.experiment, terms.probe_steps, say) for kind, one in kinds.items()}
+        kinds = {kind_of(one.method, probed(one)): one for one in trainings}
+        paces = {kind: pace_of(one.method, probed(one), terms.probe_steps, say) for kind, one in kinds.items()}
     found = Forecast(concurrent=concurrent, paces=paces)
     shares = [
-        [Share(seconds=found.seconds(one), held=resources_of(one.experiment)) for one in stage] for stage in stages
+        [Share(seconds=found.seconds(one), held=resources_of(one.experiment)) for one in stage] for _, stage in stages
     ]
     estimate = {"trials": float(len(whole.trials)), **totals(shares, concurrent)}
     found.estimate.update(estimate | {"money": money(estimate, terms)})
@@ -95,36 +101,52 @@ def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Fore
 
 
 def money(hours: dict[str, float], terms: Terms) -> float:
-    """What so many ``cpu_hours`` and ``gpu_hours`` cost."""
+    """Return what so many ``cpu_hours`` and ``gpu_hours`` cost."""
     return hours["cpu_hours"] * terms.per_cpu_hour + hours["gpu_hours"] * terms.per_gpu_hour
 
 
 def in_words(amount: dict[str, float]) -> str:
-    """Time, hours of CPUs and GPUs, and money where there is any."""
+    """Return time, hours of CPUs and GPUs, and money where there is any."""
     words = f"{duration(amount['seconds'])}, {amount['cpu_hours']:.2f} CPU-hours, {amount['gpu_hours']:.2f} GPU-hours"
     return words + (f", {amount['money']:.2f} in money" if amount.get("money") else "")
 
 
-def _groups(stages: list[list[Trial | Pretraining]]) -> dict[tuple[str, str], list[Trial | Pretraining]]:
-    """Trainings that differ in their seed only, by what they are and their budget."""
-    names = ("pretraining before the search", "search", "pretraining", "trial")
-    groups: dict[tuple[str, str], list[Trial | Pretraining]] = {}
-    for name, stage in zip(names, stages, strict=True):
+def _stages(request: Request, whole: Plan) -> list[tuple[str, list[Training]]]:
+    """Return what runs side by side, stage after stage, each pretraining once."""
+    searched = search_trials(request)
+    before = Plan(name="", trials=tuple(searched))
+    made = {one.key for one in before.pretrainings}
+    return [
+        *(("pretraining before the search", list(wave)) for wave in before.waves),
+        ("search", [*searched] * request.search),
+        *(("pretraining", [one for one in wave if one.key not in made]) for wave in whole.waves),
+        ("trial", list(whole.trials)),
+    ]
+
+
+def _groups(stages: list[tuple[str, list[Training]]]) -> dict[tuple[str, str], list[Training]]:
+    """Return trainings that differ in their seed only, by what they are and their budget."""
+    groups: dict[tuple[str, str], list[Training]] = {}
+    for name, stage in stages:
         for one in stage:
-            budget = budget_text(one.budget) if isinstance(one, Trial) else ""
-            groups.setdefault((f"{name} {one.arm}", budget), []).append(one)
+            budget, step = "", ""
+            if isinstance(one, Trial):
+                budget = budget_text(one.budget)
+            elif one.name:
+                step = f", {one.name}"
+            groups.setdefault((f"{name} {one.arm}{step}", budget), []).append(one)
     return groups
 
 
-def _labelled(training: Trial | Pretraining) -> int | None:
-    """Labelled samples of a trial; raises :class:`UserError` for a budget that its data do not know."""
+def _labelled(training: Training) -> int | None:
+    """Return the number of labelled samples of a trial; raise :class:`UserError` for a budget that its data do not know."""
     if isinstance(training, Pretraining):
         return None
     return method_class(training.method).sources(training.experiment)[TRAIN].table.num_rows
 
 
 def _row(
-    what: tuple[str, str], members: list[Trial | Pretraining], labelled: int | None, found: Forecast
+    what: tuple[str, str], members: list[Training], labelled: int | None, found: Forecast
 ) -> dict[str, str | int | float | None]:
     first = members[0]
     held = resources_of(first.experiment)

@@ -26,7 +26,7 @@ class Champion:
 
 
 def choose_champion(sweep: SweepRecord, trials: Sequence[TrialRecord], storage: Path) -> Champion | None:
-    """The best seed of the arm and budget with the best mean; ``trials`` are those that count.
+    """Return the best seed of the arm and budget with the best mean; ``trials`` are those that count.
 
     An arm and budget of one seed is no rival to those of more. A trial whose checkpoint is gone or damaged is passed over;
     ``None`` where none is whole.
@@ -54,7 +54,7 @@ def _checkpoint(trial: TrialRecord, storage: Path) -> Path:
 
 
 def champion_lines(champion: Champion, metric: Metric, budgets: Budgets) -> dict[str, str]:
-    """What a page says of the champion, by label."""
+    """Return the facts that a page states about the champion, by label."""
     trial, score = champion.trial, champion.score
     spread = (
         f"95 % interval {metric.range(score)}, {counted(score.n, 'seed')}" if score.n > 1 else "one seed, no interval"
@@ -76,7 +76,7 @@ def model_card(
     tags: Mapping[str, str],
     storage: Path,
 ) -> tuple[str, str]:
-    """The card in Markdown, and the same without the settings for places of limited length.
+    """Return the card in Markdown, and the same without the settings for places of limited length.
 
     ``tags`` are those of the MLflow run that trained it.
     """
@@ -91,6 +91,7 @@ def model_card(
         "data": f"{data['root']} (digest {data['digest']})",
         "label budget": budgets.text(trial.budget),
         "initial weights": tags.get("initial_weights", str(state["experiment"].get("init", "unknown"))),
+        **({"pretraining": trial.lineage} if trial.lineage else {}),
         "git revision": tags.get("git_revision", "unknown"),
         "sweep": f"{sweep.name} (space {sweep.space})",
         "MLflow run": trial.mlflow_run_id or "none",
@@ -110,7 +111,7 @@ def model_card(
 
 
 def _data(config: Path) -> dict[str, str]:
-    """Root and digest of the data of a run."""
+    """Return root and digest of the data of a run."""
     try:
         found = json.loads(config.read_text())
         return {"root": str(found["experiment"].get("data.root", "unknown")), "digest": str(found["data"])}

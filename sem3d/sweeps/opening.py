@@ -10,7 +10,7 @@ from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.run_folder import read_config
 from sem3d.runs.sources import data_digest
-from sem3d.sweeps.plan import Plan, Request
+from sem3d.sweeps.plan import Request
 from sem3d.sweeps.records import (
     SWEEP_NAME,
     SweepRecord,
@@ -18,13 +18,14 @@ from sem3d.sweeps.records import (
     read_trials,
     write_sweep,
 )
+from sem3d.sweeps.trainings import Plan
 from sem3d.tracking.parent_run import open_parent
 
 
 def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, float]) -> SweepRecord:
-    """The record of the sweep, written; a sweep of that name may get more arms, budgets and seeds.
+    """Return the record of the sweep, written; a sweep of that name may get more arms, budgets and seeds.
 
-    Raises :class:`UserError` if there is a sweep of that name that asked something else, or if MLflow cannot be reached.
+    Raise :class:`UserError` if there is a sweep of that name that asked something else, or if MLflow cannot be reached.
     """
     before = read_sweep(folder) if (folder / SWEEP_NAME).is_file() else None
     space, settings = request.space, _asked_settings(request)
@@ -62,7 +63,7 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
 
 
 def refuse_other_trials(whole: Plan, folder: Path) -> None:
-    """Raises :class:`UserError` if an arm was tried with other settings at a budget and seed of the plan."""
+    """Raise :class:`UserError` if an arm was tried with other settings at a budget and seed of the plan."""
     planned = {(trial.arm, trial.budget, trial.seed): trial for trial in whole.trials}
     for record in read_trials(folder):
         trial = planned.get((record.arm, record.budget, record.seed))
@@ -71,7 +72,7 @@ def refuse_other_trials(whole: Plan, folder: Path) -> None:
 
 
 def refuse_other_data(whole: Plan, folder: Path) -> None:
-    """Raises :class:`UserError` if the data have changed since a trial of the plan was finished; looks at one of them."""
+    """Raise :class:`UserError` if the data have changed since a trial of the plan was finished; looks at one of them."""
     records = {record.key: record for record in read_trials(folder) if record.status == "finished"}
     for trial in whole.trials:
         record = records.get(trial.key)

@@ -1,4 +1,4 @@
-"""The plan of a sweep: which trainings, each named by what is asked of it, and which pretraining each starts from."""
+"""The plan of a sweep: which trainings, each named by what is asked of it, and which pretrainings each starts from."""
 
 import json
 import math
@@ -9,17 +9,11 @@ from typing import Any
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.reporting.formatting import budget_text
-from sem3d.runs.run_folder import (
-    CIRCUMSTANCES,
-    content_name,
-    identity,
-    read_result,
-    run_folder,
-    run_name,
-)
+from sem3d.runs.run_folder import CIRCUMSTANCES, content_name, identity, run_name
 from sem3d.runs.sources import data_digest
-from sem3d.sweeps.space import Arm, Space
+from sem3d.sweeps.arms import TRIAL, Arm, PretrainedPart
+from sem3d.sweeps.space import Space
+from sem3d.sweeps.trainings import Plan, Pretraining, Trial, keys_of
 
 PLACES = (
     "run.storage",
@@ -49,7 +43,7 @@ class Request:
     settings: dict[str, Any] = field(default_factory=dict)
     """Dotted leaves of every trial, and of every pretraining as far as these are shared."""
     pretraining_settings: dict[str, Any] = field(default_factory=dict)
-    """Dotted leaves of every pretraining."""
+    """Dotted leaves of every pretraining that has them."""
     name: str = ""
     """Name of the sweep; empty: space and digest of what is asked, so that the same request resumes."""
     search: int = 0
@@ -60,74 +54,17 @@ class Request:
 
     @property
     def budget_of_search(self) -> float:
-        """The label budget at which hyperparameters are searched."""
+        """Return the label budget at which hyperparameters are searched."""
         numbers = [budget for budget in self.budgets if math.isfinite(budget)]
         return self.search_budget or max(numbers or self.budgets)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pretraining:
-    """A training whose last checkpoint trials start from; the same for all that ask the same of it."""
-
-    key: str
-    """Name of its run, made from its settings and, by :func:`by_content`, its data: other sweeps find it too."""
-    arm: str
-    """The first arm that needs it."""
-    seed: int
-    method: str
-    experiment: Experiment
-
-    @property
-    def label(self) -> str:
-        """What it is called in lines for people."""
-        return f"pretraining for {self.arm}, seed {self.seed}"
-
-    def checkpoint(self) -> str:
-        """Its last checkpoint, or "" as long as it is not finished."""
-        outcome = read_result(run_folder(self.method, self.experiment))
-        return outcome["checkpoint_last"] if outcome else ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One arm at one budget and seed."""
-
-    key: str
-    """Digest of what is asked."""
-    arm: str
-    budget: float
-    seed: int
-    method: str
-    experiment: Experiment
-    """``init`` is still to be set where the trial starts from a pretraining."""
-    settings: dict[str, Any]
-    """Dotted leaves that differ from the preset and belong to this trial."""
-    pretraining: Pretraining | None = None
-
-    @property
-    def label(self) -> str:
-        """What it is called in lines for people."""
-        return f"{self.arm}, budget {budget_text(self.budget)}, seed {self.seed}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All trainings of a sweep."""
-
-    name: str
-    trials: tuple[Trial, ...]
-
-    @property
-    def pretrainings(self) -> tuple[Pretraining, ...]:
-        """Each pretraining once."""
-        return tuple({trial.pretraining.key: trial.pretraining for trial in self.trials if trial.pretraining}.values())
-
-
 def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Plan:
-    """All trials of a request, seed by seed so that every arm's curve is whole early; ``best`` has settings by arm.
+    """Return all trials of a request, seed by seed so that every arm's curve is whole early; ``best`` has settings by arm.
 
-    Raises :class:`UserError` for a leaf that an arm does not have, or one that the sweep itself varies.
+    Raise :class:`UserError` for a leaf that an arm does not have, or one that the sweep itself varies.
     """
+    _refuse_unknown_pretraining_settings(request)
     asked = [trial_of(request, *cell, {}) for cell in cells(request)]
     name = request.name or f"{request.space.name}-{_digest_of(request, asked)}"
     if Path(name).name != name or name.startswith("."):
@@ -137,28 +74,37 @@ def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Pla
     return Plan(name=name, trials=tuple(with_leaves(trial, {"run.name": f"{name}-{trial.key}"}) for trial in asked))
 
 
+def _refuse_unknown_pretraining_settings(request: Request) -> None:
+    parts = [part for name in request.arms for part in request.space.arm(name).pretrainings]
+    known = {leaf for part in parts for leaf in flatten(part.experiment())}
+    unknown = sorted(request.pretraining_settings.keys() - known)
+    if parts and unknown:
+        methods = ", ".join(dict.fromkeys(part.method for part in parts))
+        raise UserError(f"unknown setting '{unknown[0]}': no pretraining has it, they are of {methods}")
+
+
 def by_content(whole: Plan) -> Plan:
-    """``whole`` with its pretrainings named by their settings and the content of their data, not by where these lie.
+    """Return ``whole`` with pretrainings named by settings and by the content of their data and of what they start from.
 
     So the same data elsewhere are not pretrained on again, and other data in the same place are.
     """
     named: dict[str, Pretraining] = {}
     for before in whole.pretrainings:
         data = data_digest(method_class(before.method), before.experiment)
-        name = content_name(before.method, before.experiment, data)
-        named[before.key] = replace(before, key=name, experiment=override(before.experiment, {"run.name": name}))
+        starts = {leaf: named[one.key] for leaf, one in before.starts.items()}
+        name = content_name(before.method, override(before.experiment, keys_of(starts)), data)
+        experiment = override(before.experiment, {"run.name": name})
+        named[before.key] = replace(before, key=name, experiment=experiment, starts=starts)
 
     def renamed(trial: Trial) -> Trial:
-        if trial.pretraining is None:
-            return trial
-        now = named[trial.pretraining.key]
-        return replace(trial, pretraining=now, settings=trial.settings | {"init": now.key})
+        starts = {leaf: named[one.key] for leaf, one in trial.starts.items()}
+        return replace(trial, starts=starts, settings=trial.settings | keys_of(starts))
 
     return replace(whole, trials=tuple(map(renamed, whole.trials)))
 
 
 def cells(request: Request) -> list[tuple[str, float, int]]:
-    """Arm, budget and seed of every trial."""
+    """Return arm, budget and seed of every trial."""
     return [
         (arm, budget, seed)
         for seed in request.seeds
@@ -169,16 +115,15 @@ def cells(request: Request) -> list[tuple[str, float, int]]:
 
 
 def with_leaves(trial: Trial, changes: dict[str, Any]) -> Trial:
-    """``trial`` with some leaves of its experiment changed."""
+    """Return ``trial`` with some leaves of its experiment changed."""
     return replace(trial, experiment=override(trial.experiment, changes))
 
 
 def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: dict[str, Any]) -> Trial:
-    """The trial of one arm at one budget and seed, with the hyperparameters that were ``found`` for the arm."""
-    space, arm = request.space, request.space.arm(arm_name)
+    """Return the trial of one arm at one budget and seed, with the hyperparameters that were ``found`` for the arm."""
+    arm = request.space.arm(arm_name)
     start = arm.trained.experiment()
-    varied = {space.budget: _as_budget(budget, flatten(start)[space.budget], space.budget)}
-    varied |= dict.fromkeys(arm.trained.seed_leaves, seed)
+    varied = _budget_leaf(request.space, flatten(start), budget) | dict.fromkeys(arm.trained.seed_leaves, seed)
     clash = sorted(varied.keys() & request.settings.keys())
     if clash:
         raise UserError(f"{clash[0]} is what the sweep varies: choose --budgets and --seeds instead of setting it")
@@ -188,14 +133,14 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
             f"{FIXED_SUBSET} makes one labelled set of every budget and seed of a sweep: leave it out, or train on it with "
             f"python -m jobs.train {arm.trained.method}"
         )
-    before = _pretraining_of(request, arm, experiment, seed)
+    starts = _starts_of(request, arm, TRIAL, flatten(experiment), seed)
     asked = {
         "method": arm.trained.method,
         "arm": arm.name,
         "budget": budget,
         "seed": seed,
         "experiment": identity(experiment),
-        "pretraining": before and {"method": before.method, "experiment": identity(before.experiment)},
+        **_asked_of(starts),
     }
     return Trial(
         key=digest(asked),
@@ -204,26 +149,56 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
         seed=seed,
         method=arm.trained.method,
         experiment=experiment,
-        settings=_differences(arm, experiment, set(varied)) | ({"init": before.key} if before else {}),
-        pretraining=before,
+        settings=_differences(arm, experiment, set(varied)) | keys_of(starts),
+        starts=starts,
     )
 
 
-def _pretraining_of(request: Request, arm: Arm, trained: Experiment, seed: int) -> Pretraining | None:
-    part = arm.pretrained
-    if part is None:
-        return None
+def _starts_of(request: Request, arm: Arm, taker: str, offered: dict[str, Any], seed: int) -> dict[str, Pretraining]:
+    """Return by leaf what the training named ``taker`` starts from; ``offered`` are leaves of it and of what comes after it."""
+    return {part.into: _pretraining_of(request, arm, part, offered, seed) for part in arm.feeding(taker)}
+
+
+def _pretraining_of(
+    request: Request, arm: Arm, part: PretrainedPart, offered: dict[str, Any], seed: int
+) -> Pretraining:
     start = part.experiment()
+    own = flatten(start).keys()
     shared = {
         leaf: value
-        for leaf, value in flatten(trained).items()
-        if leaf in flatten(start) and (leaf in PLACES or leaf.startswith(request.space.shared))
+        for leaf, value in offered.items()
+        if leaf in own and (leaf in PLACES or leaf.startswith(request.space.shared))
     }
-    seeds = dict.fromkeys(part.seed_leaves, seed)
-    experiment = override(start, {**shared, **seeds, **request.pretraining_settings})
+    asked = {leaf: value for leaf, value in request.pretraining_settings.items() if leaf in own}
+    experiment = override(start, {**shared, **dict.fromkeys(part.seed_leaves, seed), **asked})
+    starts = _starts_of(request, arm, part.name, offered | flatten(experiment), seed)
     return Pretraining(
-        key=run_name(part.method, experiment), arm=arm.name, seed=seed, method=part.method, experiment=experiment
+        key=run_name(part.method, override(experiment, keys_of(starts))),
+        arm=arm.name,
+        seed=seed,
+        name=part.name if len(arm.pretrainings) > 1 else "",
+        method=part.method,
+        experiment=experiment,
+        starts=starts,
     )
+
+
+def _asked_of(starts: dict[str, Pretraining]) -> dict[str, Any]:
+    """Return what the key of a trial is made from besides itself: what goes into its ``init``, and into other leaves."""
+    asked = {
+        leaf: {"method": one.method, "experiment": identity(override(one.experiment, keys_of(one.starts)))}
+        for leaf, one in starts.items()
+    }
+    first = asked.pop("init", None)
+    return {"pretraining": first} | ({"starts": asked} if asked else {})
+
+
+def _budget_leaf(space: Space, leaves: dict[str, Any], budget: float) -> dict[str, Any]:
+    if space.budget:
+        return {space.budget: _as_budget(budget, leaves[space.budget], space.budget)}
+    if budget != 1:
+        raise UserError(f"{space.name} has no label budget: leave --budgets out")
+    return {}
 
 
 def _as_budget(budget: float, like: Any, leaf: str) -> float | int:
@@ -253,5 +228,5 @@ def _digest_of(request: Request, trials: list[Trial]) -> str:
 
 
 def distributions(search: dict[str, Any]) -> dict[str, str]:
-    """Distributions of ``ray.tune`` by leaf, as words that say all there is to them."""
+    """Return distributions of ``ray.tune`` by leaf, as words that say all there is to them."""
     return {leaf: f"{found.get_sampler()} {found.domain_str}" for leaf, found in search.items()}

@@ -35,12 +35,12 @@ class Watch:
         self.ended_now = 0
 
     def started(self, key: str, config: dict[str, Any]) -> None:
-        """Says so."""
+        """Say that the training has started."""
         self.since[key] = time.monotonic()
         self.say(f"start  {self.label(key, config)}")
 
     def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
-        """Says how, unless the training was asked to stop and is not done."""
+        """Say how the training ended, unless the training was asked to stop and is not done."""
         words = self.closing(key, config, report, error)
         with self.lock:
             self.left.pop(key if key in self.left else next(iter(self.left), key), None)
@@ -53,7 +53,7 @@ class Watch:
             self.say(f"{self.done}/{self.total}  {self.label(key, config)}: {words}, {duration(took)}{self._left()}")
 
     def _left(self) -> str:
-        """The time left, by the forecast as far as it has proved right, else by the mean so far."""
+        """Return the time left, by the forecast as far as it has proved right, else by the mean so far."""
         if not self.left:
             return ""
         if self.foreseen:

@@ -29,10 +29,10 @@ LONGEST_NOTE = 7900
 
 
 def publish(sweep_folder: Path) -> list[str]:
-    """Registers the champion, writes the report, puts it on the sweep's MLflow run; returns lines to print.
+    """Register the champion, write the report, put it on the sweep's MLflow run; return lines to print.
 
-    May be repeated: it replaces what it wrote before. Where the store is away, the report is written all the same and a line
-    says how to publish it later.
+    May be repeated: it replaces what it wrote before. Where the store is unavailable, the report is written all the same and a
+    line says how to publish it later.
     """
     folder = sweep_folder.resolve()
     sweep = read_sweep(folder)
@@ -69,7 +69,7 @@ def publish(sweep_folder: Path) -> list[str]:
 
 
 def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:
-    """Registers the best checkpoint and notes it beside the sweep's records; returns the line that says so."""
+    """Register the best checkpoint and note it beside the sweep's records; return the line that says so."""
     storage = folder.parents[1]
     counting, _ = counting_trials(sweep, read_trials(folder))
     champion = choose_champion(sweep, counting, storage)
@@ -89,7 +89,7 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[st
 
 
 def _replaced(before: Any, version: str) -> str:
-    """Which version was the champion until now, and of which sweep, where that is known; "" if it was none or is the same."""
+    """Return the version that was the champion until now, and its sweep where that is known; "" if none or the same."""
     if before is None or str(before.version) == version:
         return ""
     sweep = before.tags.get(SWEEP_TAG)
@@ -106,7 +106,7 @@ def _said(name: str, version: str, champion: Champion, review: SweepReview) -> d
 
 
 def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> None:
-    """Report, a few metrics and tags on the sweep's run; files replace those of before."""
+    """Log report, a few metrics and tags on the sweep's run; files replace those of before."""
     run_id = sweep.mlflow_run_id
     run = client.get_run(run_id)
     for name in (PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE):
@@ -129,7 +129,7 @@ def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> 
 
 
 def parent_metrics(review: SweepReview) -> dict[str, float]:
-    """``best/<arm>``: the arm's best mean over seeds among its budgets; and how many trials ended in which way."""
+    """Return ``best/<arm>``, the arm's best mean over seeds among its budgets, and how many trials ended in which way."""
     best: dict[str, float] = {}
     for arm in review.arms:
         means = [interval(list(by_seed.values())).mean for by_seed in review.scores.get(arm, {}).values() if by_seed]
@@ -143,7 +143,7 @@ def parent_metrics(review: SweepReview) -> dict[str, float]:
 
 
 def note(review: SweepReview) -> str:
-    """The finding and the table in Markdown, as MLflow shows it on the run's first page."""
+    """Return the finding and the table in Markdown, as MLflow shows it on the run's first page."""
     columns = ["arm", *(review.budgets.short(value) for value in review.budgets.values)]
     rows = []
     for arm in review.arms:

@@ -49,6 +49,10 @@ class TrialRecord:
     """Where the time of its last attempt went; see :class:`sem3d.training.stages.Stages`."""
     seconds: float = 0.0
     """Wall time of the trial, of all its attempts."""
+    starts: dict[str, str] = field(default_factory=dict)
+    """By leaf, the key of the pretraining whose checkpoint it took."""
+    lineage: str = ""
+    """The whole chain of these in words; see :func:`sem3d.sweeps.trainings.lineage`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,10 @@ class PretrainingRecord:
     mlflow_run_id: str = ""
     seconds: float = 0.0
     """Wall time that this sweep gave it, in all attempts."""
+    name: str = ""
+    """Its name in a chain of several."""
+    starts: dict[str, str] = field(default_factory=dict)
+    """By leaf, the key of the earlier pretraining whose checkpoint it took."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,17 +116,17 @@ Record = TypeVar("Record", TrialRecord, PretrainingRecord)
 
 
 def sweep_folder(storage: Path, name: str) -> Path:
-    """Folder of the sweep ``name`` in ``storage``."""
+    """Return the folder of the sweep ``name`` in ``storage``."""
     return storage / "sweeps" / name
 
 
 def write_sweep(folder: Path, sweep: SweepRecord) -> None:
-    """Writes or replaces the sweep's own file."""
+    """Write or replace the sweep's own file."""
     write_json(folder / SWEEP_NAME, asdict(sweep))
 
 
 def read_sweep(folder: Path) -> SweepRecord:
-    """The sweep of a folder; raises :class:`UserError` where there is none."""
+    """Return the sweep of a folder; raise :class:`UserError` where there is none."""
     path = folder / SWEEP_NAME
     if not path.is_file():
         raise UserError(f"no sweep in {folder}: it has no {SWEEP_NAME}")
@@ -126,34 +134,34 @@ def read_sweep(folder: Path) -> SweepRecord:
 
 
 def write_record(folder: Path, record: TrialRecord | PretrainingRecord) -> None:
-    """Records that a trial or a pretraining of the sweep in ``folder`` has ended."""
+    """Record that a trial or a pretraining of the sweep in ``folder`` has ended."""
     write_json(_path(folder, type(record), record.key), asdict(record))
 
 
 def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:
-    """The record of one trial or pretraining, if it has ended."""
+    """Return the record of one trial or pretraining, if it has ended."""
     path = _path(folder, kind, key)
     return _read(path, kind) if path.is_file() else None
 
 
 def forget_record(folder: Path, kind: type[Record], key: str) -> None:
-    """Removes the record of a trial or pretraining that is tried again."""
+    """Remove the record of a trial or pretraining that is tried again."""
     _path(folder, kind, key).unlink(missing_ok=True)
 
 
 def read_trials(folder: Path) -> list[TrialRecord]:
-    """All trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
+    """Return all trials of the sweep in ``folder`` that have ended, by budget, arm and seed."""
     trials = _read_all(folder, TrialRecord)
     return sorted(trials, key=lambda trial: (trial.budget, trial.arm, trial.seed, trial.key))
 
 
 def read_searches(folder: Path) -> dict[str, list[TrialRecord]]:
-    """The points of searches that have ended, by arm."""
+    """Return the points of searches that have ended, by arm."""
     return {path.name: read_trials(path) for path in sorted((folder / SEARCH_FOLDER).glob("*"))}
 
 
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:
-    """All pretrainings of the sweep in ``folder`` that have ended, by name."""
+    """Return all pretrainings of the sweep in ``folder`` that have ended, by name."""
     return _read_all(folder, PretrainingRecord)
 
 

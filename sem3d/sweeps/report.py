@@ -18,9 +18,9 @@ PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE = "report.html", "budget_curve.png", "budg
 
 
 def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
-    """Renders page, curve and tables of the sweep in ``folder`` into ``out``; needs no MLflow.
+    """Render page, curve and tables of the sweep in ``folder`` into ``out``; needs no MLflow.
 
-    Raises :class:`UserError` where there is no sweep or ``out`` cannot be written.
+    Raise :class:`UserError` where there is no sweep or ``out`` cannot be written.
     """
     champion = folder / CHAMPION_FILE
     said = json.loads(champion.read_text()) if champion.is_file() else None
@@ -38,12 +38,12 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
 
 
 def trial_rows(folder: Path) -> list[dict[str, Any]]:
-    """One row a trial: what it was, how it ended, its metrics and its own settings."""
+    """Return one row a trial: what it was, how it ended, its metrics and its own settings."""
     rows = []
     for trial in read_trials(folder):
         row = {"trial": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
         row |= {"status": trial.status, "error": trial.error, "steps": trial.steps, "seconds": trial.seconds}
-        row |= {"mlflow_run_id": trial.mlflow_run_id}
+        row |= {"mlflow_run_id": trial.mlflow_run_id, "pretraining": trial.lineage}
         row |= {f"metric.{name}": value for name, value in sorted(trial.metrics.items())}
         rows.append(row | {f"setting.{leaf}": value for leaf, value in sorted(own_settings(trial).items())})
     return rows

@@ -26,9 +26,9 @@ Setting = str
 
 
 def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str] | None = None) -> SweepReview:
-    """What there is to show of the sweep in ``folder``.
+    """Return all there is to show of the sweep in ``folder``.
 
-    ``run_link`` is what stands before a run's id in its address on an MLflow server. Raises :class:`UserError` where there is
+    ``run_link`` is what stands before a run's id in its address on an MLflow server. Raise :class:`UserError` where there is
     no sweep.
     """
     sweep, trials = read_sweep(folder), read_trials(folder)
@@ -45,6 +45,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         notes.append(f"{counted(without, 'trial')} left no evaluation on disk and are not in the tables by class.")
     failed = [item for item in read_pretrainings(folder) if item.status == "failed"]
     notes += [f"A pretraining failed ({item.arm}, seed {item.seed}): {item.error}" for item in failed]
+    notes += _chain_notes(sweep, trials)
     values = [_score(trial, sweep) for trial in counting]
     spent = sweep.spent or {"trials": len(trials), "seconds": sum(trial.seconds for trial in trials)}
     arms = _arms(sweep, trials)
@@ -70,7 +71,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
 
 
 def counting_trials(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[list[TrialRecord], list[str]]:
-    """The trials that are points of the curve, one a seed for each arm and budget, and what a reader must know of the choice.
+    """Return the trials that are points of the curve, one a seed for each arm and budget, and notes on the choice.
 
     They are finished and have a score. Where an arm has run with several settings at a budget, those count that ran with the
     most seeds, and of these the ones with the best mean.
@@ -90,7 +91,7 @@ def counting_trials(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[
 
 
 def _notes(trials: Sequence[TrialRecord], scored: Sequence[TrialRecord], most_settings: int) -> list[str]:
-    """What the choice of trials leaves out."""
+    """Return notes on the trials that the choice leaves out."""
     notes = []
     if most_settings > 1:
         notes.append(
@@ -111,7 +112,7 @@ def _notes(trials: Sequence[TrialRecord], scored: Sequence[TrialRecord], most_se
 
 
 def _search_notes(sweep: SweepRecord, searches: Mapping[str, Sequence[TrialRecord]], budgets: Budgets) -> list[str]:
-    """What the search of hyperparameters was, and on which data; nothing where there was none.
+    """Return notes on the search of hyperparameters and its data; nothing where there was none.
 
     A search that was given another split than the trials chose on other data than these are scored on.
     """
@@ -133,22 +134,32 @@ def _search_notes(sweep: SweepRecord, searches: Mapping[str, Sequence[TrialRecor
     return [f"{said}, and chosen on the held-out data that is reported here, so the scores are optimistic."]
 
 
+def _chain_notes(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:
+    """Return by arm which pretrainings the trials of its first seed start from, down the whole chain."""
+    first = {trial.arm: trial for trial in sorted(trials, key=lambda trial: -trial.seed) if trial.lineage}
+    return [
+        f"Arm {arm} starts with {first[arm].lineage} (seed {first[arm].seed})."
+        for arm in _arms(sweep, trials)
+        if arm in first
+    ]
+
+
 def setting_of(trial: TrialRecord) -> Setting:
-    """What a trial shares with those of other seeds: its settings without seed, budget, starting point and circumstances."""
+    """Return all that a trial shares with those of other seeds: settings without seed, budget, start and circumstances."""
     return json.dumps(own_settings(trial), sort_keys=True, default=str)
 
 
 def own_settings(trial: TrialRecord) -> dict[str, Any]:
-    """Settings of a trial that its arm, budget and seed do not tell."""
+    """Return settings of a trial that its arm, budget and seed do not tell."""
     return {
         leaf: value
         for leaf, value in trial.settings.items()
-        if leaf not in CIRCUMSTANCES and leaf != "init" and not leaf.endswith("seed") and "budget" not in leaf
+        if leaf not in (*CIRCUMSTANCES, "init", *trial.starts) and not leaf.endswith("seed") and "budget" not in leaf
     }
 
 
 def scores_of(trials: Sequence[TrialRecord], metric: str) -> dict[str, dict[float, dict[int, float]]]:
-    """The metric by arm, budget and seed."""
+    """Return the metric by arm, budget and seed."""
     scores: dict[str, dict[float, dict[int, float]]] = {}
     for trial in trials:
         scores.setdefault(trial.arm, {}).setdefault(float(trial.budget), {})[trial.seed] = float(trial.metrics[metric])
@@ -164,7 +175,7 @@ def _arms(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
 
 
 def _unit(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
-    """What a budget counts, by the setting where there is a choice, else by what the method's data are."""
+    """Return the unit that a budget counts, by the setting where there is a choice, else by what the method's data are."""
     settings = [sweep.settings, *(trial.settings for trial in trials)]
     fixed = next((method_class(trial.method).Data.counted for trial in trials if trial.method in METHODS), "item")
     return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), fixed)

@@ -1,6 +1,6 @@
-"""Running a sweep: forecast, search, pretrainings, trials, table; started again it goes on where it was.
+"""Running a sweep: forecast, search, pretrainings, trials, table; started again it resumes where it was.
 
-What has ended is on disk (:mod:`sem3d.sweeps.records`), a running training goes on from its own checkpoint, and one
+What has ended is on disk (:mod:`sem3d.sweeps.records`), a running training resumes from its own checkpoint, and one
 process at a time runs a sweep. So the table of a sweep does not depend on how often it was interrupted.
 """
 
@@ -29,7 +29,7 @@ WHOLE = "sweep"
 
 
 def connect_for(request: Request) -> None:
-    """Connects to Ray as the sweep needs it: a local cluster has room for one trial and, for searches, the dashboard.
+    """Connect to Ray as the sweep needs it: a local cluster has room for one trial and, for searches, the dashboard.
 
     Without the dashboard Ray does not clean up after a trial that a scheduler stops.
     """
@@ -41,9 +41,9 @@ def connect_for(request: Request) -> None:
 
 
 def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Path:
-    """Runs a sweep or what is left of it, and returns its folder; with ``terms.dry_run`` it only says what it would do.
+    """Run a sweep or what is left of it, and return its folder; with ``terms.dry_run`` it only says what it would do.
 
-    Raises :class:`UserError` for what the user can mend: a wrong setting, another copy of this sweep at work, an
+    Raise :class:`UserError` for what the user can fix: a wrong setting, another copy of this sweep at work, an
     interruption, and at the very end if trials have failed.
     """
     whole = plan(request)
@@ -69,7 +69,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
             failed = in_a_thread(Stages(request, record, foreseen, folder, say).run)
         if STOP.is_made(folder):
             status = "KILLED"
-            raise UserError("interrupted: the same command goes on with what is left")
+            raise UserError("interrupted: the same command resumes with what is left")
         _close(record, terms, folder, say)
         status = "FAILED" if failed else "FINISHED"
         if failed:
@@ -80,7 +80,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
 
 
 def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str], None]) -> None:
-    """Says what came out and what it took, and publishes it."""
+    """Say what came out and what it took, and publish it."""
     from sem3d.sweeps.publish import publish
 
     trials = read_trials(folder)

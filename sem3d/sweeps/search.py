@@ -11,12 +11,13 @@ from sem3d.errors import UserError
 from sem3d.files import write_json
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
-from sem3d.sweeps.plan import Plan, Request, Trial, by_content, trial_of, with_leaves
+from sem3d.sweeps.plan import Request, by_content, trial_of, with_leaves
 from sem3d.sweeps.progress import Watch
 from sem3d.sweeps.records import SEARCH_FOLDER, TrialRecord, forget_record, read_trials, write_record
 from sem3d.sweeps.spent import spent_on
+from sem3d.sweeps.trainings import Plan, Trial, keys_of, lineage
 from sem3d.sweeps.trial import run_trial
-from sem3d.sweeps.tuner import search
+from sem3d.sweeps.tuner import SearchTerms, search
 from sem3d.tracking.parent_run import close_stopped
 
 COMPARISONS = 4
@@ -36,21 +37,21 @@ class ArmSearch:
 
     @property
     def records(self) -> Path:
-        """Folder of the records of this arm's points."""
+        """Return the folder of the records of this arm's points."""
         return self.folder / SEARCH_FOLDER / self.arm
 
     @property
     def distributions(self) -> dict[str, Any]:
-        """What is searched: the space's distributions, without what the user has set."""
+        """Return what is searched: the space's distributions, without what the user has set."""
         return {leaf: found for leaf, found in self.request.space.search.items() if leaf not in self.request.settings}
 
     @property
     def budget(self) -> float:
-        """The label budget of the search."""
+        """Return the label budget of the search."""
         return self.request.budget_of_search
 
     def trial(self, point: dict[str, Any]) -> Trial:
-        """The trial of a point."""
+        """Return the trial of a point."""
         trial = trial_of(self.request, self.arm, self.budget, max(self.request.seeds) + 1, point)
         every = self.every(trial)
         changes = {**self.request.space.search_settings, "run.evaluate_every": every, "run.checkpoint_every": every}
@@ -58,15 +59,15 @@ class ArmSearch:
         return with_leaves(trial, {**changes, "run.name": f"{self.sweep}-search-{trial.key}"})
 
     def every(self, trial: Trial) -> int:
-        """Steps between two comparisons."""
+        """Return the steps between two comparisons."""
         return max(1, trial.experiment.schedule.steps // COMPARISONS)
 
     def name_of(self, point: dict[str, Any]) -> str:
-        """Key of the trial of a point."""
+        """Return the key of the trial of a point."""
         return self.trial(point).key
 
     def __call__(self, key: str, point: dict[str, Any], callbacks: Sequence[Any]) -> None:
-        """Runs the trial of a point unless the sweep is to stop; raises where it failed, so that Optuna hears of it."""
+        """Run the trial of a point unless the sweep is to stop; raise where it failed, so that Optuna hears of it."""
         if STOP.is_made(self.folder):
             return
         write_json(self.records / "points" / f"{key}.json", point)
@@ -77,11 +78,11 @@ class ArmSearch:
 
 
 def found_settings(asked: ArmSearch) -> dict[str, Any] | None:
-    """The best settings of a search that is complete, else ``None``.
+    """Return the best settings of a search that is complete, else ``None``.
 
-    Raises :class:`UserError` if no trial of it was finished.
+    Raise :class:`UserError` if no trial of it was finished.
     """
-    records = read_trials(asked.records)
+    records = _records(asked)
     if len(records) < asked.request.search:
         return None
     metric, sign = asked.request.space.metric, 1 if asked.request.space.mode == "max" else -1
@@ -93,7 +94,7 @@ def found_settings(asked: ArmSearch) -> dict[str, Any] | None:
 
 
 def forget_failed_search(asked: ArmSearch) -> None:
-    """Forgets the failed points of a search that is complete without a result, and the trials that failed for want of one.
+    """Forget the failed points of a search that is complete without a result, and the trials that failed for want of one.
 
     Their points are then tried again. Where a search has a result its failed points stay as they are: another best point
     would make other trials of the arm.
@@ -108,8 +109,8 @@ def forget_failed_search(asked: ArmSearch) -> None:
 
 
 def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say: Callable[[str], None]) -> None:
-    """Runs what is left of a search; points that were being tried when it was interrupted are tried again first."""
-    space, records, points = asked.request.space, read_trials(asked.records), _points(asked)
+    """Run what is left of a search; points that were being tried when it was interrupted are tried again first."""
+    space, records, points = asked.request.space, _records(asked), _points(asked)
     if not asked.distributions:
         raise UserError(f"nothing to search in space {space.name}: it has no SEARCH, or --set fixes all of it")
     left = asked.request.search - len(records)
@@ -119,10 +120,8 @@ def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say:
     def close(key: str, point: dict[str, Any], report: dict[str, Any], error: str) -> str | None:
         return closed(asked, key, point, report, error, uri)
 
-    search(
-        asked,
-        asked.distributions,
-        asked.name_of,
+    terms = SearchTerms(
+        distributions=asked.distributions,
         trials=left,
         metric=space.metric,
         mode=space.mode,
@@ -135,23 +134,22 @@ def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say:
             if space.metric in record.metrics and record.key in points
         ],
         unfinished=[point for key, point in points.items() if key not in done][:left],
-        folder=asked.folder,
-        concurrent=concurrent,
-        watcher=Watch(
-            lambda _, point: f"search for {asked.arm}: {in_line(point)}",
-            {str(number): seconds for number in range(left)},
-            concurrent,
-            close,
-            say,
-            done=len(records),
-        ),
     )
+    watch = Watch(
+        lambda _, point: f"search for {asked.arm}: {in_line(point)}",
+        {str(number): seconds for number in range(left)},
+        concurrent,
+        close,
+        say,
+        done=len(records),
+    )
+    search(asked, asked.name_of, terms, asked.folder, concurrent, watch)
 
 
 def closed(
     asked: ArmSearch, key: str, point: dict[str, Any], report: dict[str, Any], error: str, uri: str
 ) -> str | None:
-    """What became of a point that has ended, recorded where its own process could not."""
+    """Return how a point ended, recorded where its own process could not."""
     metric = asked.request.space.metric
     for record in read_trials(asked.records):
         if record.key == key:
@@ -175,16 +173,23 @@ def closed(
         mlflow_run_id=run,
         steps=int(report.get("step", 0)),
         seconds=spent_on(asked.folder, key),
+        starts=keys_of(trial.starts),
+        lineage=lineage(trial),
     )
     write_record(asked.records, record)
     return error or f"stopped at step {record.steps} with {metric} {metrics.get(metric, float('nan')):.4f}"
 
 
 def in_line(point: dict[str, Any]) -> str:
-    """A point of a search on one line."""
+    """Return a point of a search on one line."""
     return ", ".join(
         f"{leaf} {value:.4g}" if isinstance(value, float) else f"{leaf} {value}" for leaf, value in point.items()
     )
+
+
+def _records(asked: ArmSearch) -> list[TrialRecord]:
+    """Return the points that have ended, ordered by what was tried: their keys depend on the place of the data."""
+    return sorted(read_trials(asked.records), key=lambda record: _in_order(record.settings))
 
 
 def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -194,4 +199,10 @@ def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecor
 
 
 def _points(asked: ArmSearch) -> dict[str, dict[str, Any]]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted((asked.records / "points").glob("*.json"))}
+    """Return the points that were begun by their keys, ordered by what was tried, as above."""
+    points = {path.stem: json.loads(path.read_text()) for path in (asked.records / "points").glob("*.json")}
+    return dict(sorted(points.items(), key=lambda item: _in_order(item[1])))
+
+
+def _in_order(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)

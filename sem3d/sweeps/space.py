@@ -10,66 +10,41 @@ Such a module is data only, by these names:
     How many seeds, and the leaves that a seed sets. With the seed of the labelled subset among them, every arm at one budget and
     seed sees the same labelled samples.
 ``ARMS``
-    Name to ``{"settings": {...}}``. ``"pretrain": {"method": ..., "settings": {...}, "seed_leaves": (...)}`` starts the trial
-    from the last checkpoint of that pretraining; without seed leaves one pretraining serves all seeds. ``"method"`` and
+    Name to ``{"settings": {...}}``, where the settings may choose a loss, a network or a resolution. ``"method"`` and
     ``"preset"`` make an arm of another method; ``"needs_unlabelled": True`` leaves it out where all is labelled. The first arm is
     the one that the others are compared with.
+``"pretrain"`` of an arm
+    ``{"method": ..., "settings": {...}, "seed_leaves": (...), "into": leaf}``, or a list of these: a chain. The last checkpoint
+    of each goes into that leaf (``init`` unless named) of the next in the list, and that of the last one into the trial. With
+    ``"of"`` it goes to a later pretraining by ``"name"`` (its method's unless named) or to ``"trial"``, so that one training may
+    take several. A leaf that takes a checkpoint takes ``scratch`` too, which is how its pace is probed. Without seed leaves,
+    here and in what it starts from, one pretraining serves all seeds.
 ``SHARED``
-    Leaves, or beginnings of leaves, that a pretraining takes over from its trial: the data, and the part whose weights are
-    handed on.
+    Leaves, or beginnings of leaves, that a pretraining takes over from the training it is for, else from those after that: the
+    data, and the part whose weights are handed on.
 ``SEARCH``, ``METRIC``, ``MODE``
     Leaf to distribution of ``ray.tune``; the key of the evaluation that is compared, and "max" or "min".
 ``SEARCH_SETTINGS``
     Leaves of the trials that search, such as a split of the data that the comparison is not made on.
+
+A registered method without such a module has a space as well: the method alone, at its own label budget.
 """
 
+import math
 import pkgutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Literal
 
-from sem3d.config import Experiment, flatten, override
+from sem3d.config import flatten
 from sem3d.errors import UserError
-from sem3d.methods import method_class
+from sem3d.methods import METHODS, method_class
+from sem3d.sweeps.arms import Arm, Part, check_chain, read_arm
 
 PACKAGE = "tune_spaces"
 DATA_LEAVES = ("data.root", "data.prepare.")
-ARM_KEYS = {"method", "preset", "settings", "pretrain", "needs_unlabelled"}
-PRETRAIN_KEYS = {"method", "preset", "settings", "seed_leaves"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One training of an arm."""
-
-    method: str
-    preset: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Dotted leaves that differ from the preset."""
-    seed_leaves: tuple[str, ...] = ()
-    """Leaves that take the trial's seed."""
-
-    def experiment(self) -> Experiment:
-        """The preset with the settings; raises :class:`UserError` for what the method does not have."""
-        presets = method_class(self.method).presets
-        if self.preset not in presets:
-            raise UserError(f"unknown preset '{self.preset}' of {self.method}: choose one of {', '.join(presets)}")
-        start = presets[self.preset]()
-        for leaf in sorted(set(self.settings) - set(flatten(start))):
-            raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {self.method} --help")
-        return override(start, self.settings)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One line of the label-budget curve."""
-
-    name: str
-    trained: Part
-    pretrained: Part | None = None
-    needs_unlabelled: bool = False
-    """Whether it is nothing of its own where all is labelled."""
+DEFAULT_SEEDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +63,7 @@ class Space:
     mode: Literal["max", "min"]
 
     def arm(self, name: str) -> Arm:
-        """The arm of that name; raises :class:`UserError` with the known names otherwise."""
+        """Return the arm of that name; raise :class:`UserError` with the known names otherwise."""
         for arm in self.arms:
             if arm.name == name:
                 return arm
@@ -97,25 +72,71 @@ class Space:
         )
 
 
-def space_names() -> list[str]:
-    """Names of all spaces there are."""
+def written_spaces() -> list[str]:
+    """Return the names of the modules of ``tune_spaces``."""
     return sorted(module.name for module in pkgutil.iter_modules(import_module(PACKAGE).__path__))
 
 
+def space_names() -> list[str]:
+    """Return the names of all spaces there are: the written ones, and the methods that have none."""
+    return sorted({*written_spaces(), *METHODS})
+
+
 def read_space(name: str, preset: str = "") -> Space:
-    """The space of that name, with ``preset`` instead of its own; raises :class:`UserError` for what does not exist."""
-    if name not in space_names():
-        raise UserError(f"unknown space '{name}': choose one of {', '.join(space_names())}")
-    return space_of(import_module(f"{PACKAGE}.{name}"), preset)
+    """Return the space of that name, with ``preset`` instead of its own; raise :class:`UserError` for what does not exist."""
+    if name in written_spaces():
+        return space_of(import_module(f"{PACKAGE}.{name}"), preset)
+    if name in METHODS:
+        return default_space(name, preset)
+    raise UserError(f"unknown space '{name}': choose one of {', '.join(space_names())}")
+
+
+def default_space(method: str, preset: str = "") -> Space:
+    """Return the space of a method that has no module: the method alone, at the label budget of its preset, with three seeds."""
+    chosen = method_class(method)
+    part = Part(
+        method=method,
+        preset=preset or ("laptop" if "laptop" in chosen.presets else "paper"),
+        seed_leaves=("run.seed",),
+    )
+    budget = getattr(chosen, "label_budget", "")
+    metric, mode = chosen.score
+    space = Space(
+        name=method,
+        arms=(Arm(name=method, trained=part),),
+        budget=budget,
+        budgets=(_own_budget(flatten(part.experiment()), budget),),
+        seeds=DEFAULT_SEEDS,
+        shared=DATA_LEAVES,
+        search={},
+        search_settings={},
+        metric=metric,
+        mode=mode,
+    )
+    _check(part, (budget,) if budget else (), f"default space of {method}")
+    return space
+
+
+def _own_budget(leaves: dict[str, Any], leaf: str) -> float:
+    """Return the preset's number of labelled items, infinity for all of them; of shares, or without a budget, all: 1."""
+    value = leaves.get(leaf)
+    if isinstance(value, int):
+        return float(value) if value else math.inf
+    return 1.0
 
 
 def space_of(module: ModuleType, preset: str = "") -> Space:
-    """The space that a module holds; raises :class:`UserError` for a leaf, key or preset that does not exist."""
+    """Return the space that a module holds; raise :class:`UserError` for a leaf, key or preset that does not exist."""
     name = module.__name__.rpartition(".")[2]
-    preset = preset or module.PRESET
+    trained = Part(
+        method=module.METHOD,
+        preset=preset or module.PRESET,
+        settings=getattr(module, "SETTINGS", {}),
+        seed_leaves=tuple(module.SEED_LEAVES),
+    )
     space = Space(
         name=name,
-        arms=tuple(_arm(name, arm, content, module, preset) for arm, content in module.ARMS.items()),
+        arms=tuple(_arm(f"arm '{arm}' of space {name}", arm, content, trained) for arm, content in module.ARMS.items()),
         budget=module.BUDGET,
         budgets=tuple(float(budget) for budget in module.BUDGETS),
         seeds=module.SEEDS,
@@ -126,33 +147,31 @@ def space_of(module: ModuleType, preset: str = "") -> Space:
         mode=module.MODE,
     )
     for arm in space.arms:
-        _check(arm.trained, (space.budget, *space.search, *space.search_settings), f"arm '{arm.name}' of space {name}")
-        if arm.pretrained:
-            _check(arm.pretrained, (), f"pretraining of arm '{arm.name}' of space {name}")
-            handed_on = [leaf for leaf in space.search if leaf.startswith(space.shared)]
-            if handed_on:
-                raise UserError(
-                    f"space {name} searches {handed_on[0]}, which pretrainings share: search it apart from them"
-                )
+        _check_arm(space, arm)
     return space
 
 
-def _arm(space: str, name: str, content: dict[str, Any], module: ModuleType, preset: str) -> Arm:
-    before = content.get("pretrain")
-    strange = set(content) - ARM_KEYS | set(before or {}) - PRETRAIN_KEYS
-    if strange:
-        raise UserError(f"arm '{name}' of space {space} has unknown keys: {', '.join(sorted(strange))}")
-    return Arm(
-        name=name,
-        trained=Part(
-            method=content.get("method", module.METHOD),
-            preset=content.get("preset", preset),
-            settings=getattr(module, "SETTINGS", {}) | content.get("settings", {}),
-            seed_leaves=tuple(module.SEED_LEAVES),
-        ),
-        pretrained=Part(**{"preset": preset, **before}) if before else None,
-        needs_unlabelled=content.get("needs_unlabelled", False),
-    )
+def _arm(where: str, name: str, content: dict[str, Any], trained: Part) -> Arm:
+    try:
+        return read_arm(name, content, trained)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _check_arm(space: Space, arm: Arm) -> None:
+    where = f"arm '{arm.name}' of space {space.name}"
+    _check(arm.trained, (space.budget, *space.search, *space.search_settings), where)
+    for part in arm.pretrainings:
+        _check(part, (), f"pretraining {part.name} of {where}")
+    try:
+        check_chain(arm)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    handed_on = [leaf for leaf in space.search if leaf.startswith(space.shared)]
+    if arm.pretrainings and handed_on:
+        raise UserError(
+            f"space {space.name} searches {handed_on[0]}, which pretrainings share: search it apart from them"
+        )
 
 
 def _check(part: Part, leaves: tuple[str, ...], where: str) -> None:

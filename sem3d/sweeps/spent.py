@@ -15,7 +15,7 @@ SECONDS_BETWEEN_WRITES = 2.0
 
 @contextmanager
 def clocked(folder: Path, part: str, cpus: float = 0.0, gpus: float = 0.0) -> Iterator[None]:
-    """Adds the time inside to what ``part`` of the sweep in ``folder`` has taken before, holding so many CPUs and GPUs."""
+    """Add the time inside to what ``part`` of the sweep in ``folder`` has taken before, holding so many CPUs and GPUs."""
     path = folder / SPENT_FOLDER / f"{part}.json"
     before, start, done = _read(path), time.monotonic(), threading.Event()
 
@@ -39,12 +39,12 @@ def clocked(folder: Path, part: str, cpus: float = 0.0, gpus: float = 0.0) -> It
 
 
 def spent_on(folder: Path, part: str) -> float:
-    """Seconds that ``part`` has taken in all attempts."""
+    """Return the seconds that ``part`` has taken in all attempts."""
     return _read(folder / SPENT_FOLDER / f"{part}.json").get("seconds", 0.0)
 
 
 def spent_in_all(folder: Path, whole: str) -> dict[str, float]:
-    """``seconds`` of the part named ``whole``, which contains the others, and ``cpu_hours`` and ``gpu_hours`` of all."""
+    """Return ``seconds`` of the part named ``whole``, which contains the others, and ``cpu_hours`` and ``gpu_hours`` of all."""
     parts = [_read(path) for path in (folder / SPENT_FOLDER).glob("*.json")]
     hours = {name: sum(part.get(name, 0.0) for part in parts) for name in ("cpu_hours", "gpu_hours")}
     return {"seconds": spent_on(folder, whole), **hours}

@@ -1,6 +1,6 @@
 """The stages of a sweep, one after the other: search, pretrainings, trials; each runs what is not on record as done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from sem3d.reporting.formatting import budget_text
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.forecast import Forecast, search_trials
 from sem3d.sweeps.opening import refuse_other_data, refuse_other_trials
-from sem3d.sweeps.plan import Plan, Pretraining, Request, Trial, by_content, plan
+from sem3d.sweeps.plan import Request, by_content, plan
 from sem3d.sweeps.progress import Watch
 from sem3d.sweeps.records import (
     PretrainingRecord,
@@ -21,7 +21,8 @@ from sem3d.sweeps.records import (
 )
 from sem3d.sweeps.search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
 from sem3d.sweeps.spent import spent_on
-from sem3d.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of
+from sem3d.sweeps.trainings import Plan, Pretraining, Training, failure_before
+from sem3d.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of, record_of_pretraining
 from sem3d.sweeps.tuner import run_all
 from sem3d.tracking.parent_run import PARENT_TAG
 
@@ -38,7 +39,7 @@ class Stages:
         self.broken: dict[str, str] = {}
 
     def run(self) -> list[str]:
-        """Whatever is left: search, pretrainings, trials; returns a line for each trial that failed."""
+        """Run whatever is left: search, pretrainings, trials; return a line for each trial that failed."""
         best = self._search() if self.request.search else {}
         if STOP.is_made(self.folder):
             return []
@@ -57,7 +58,7 @@ class Stages:
         ]
 
     def _search(self) -> dict[str, dict[str, Any]]:
-        """The best hyperparameters of each arm; an arm without any is noted as broken."""
+        """Return the best hyperparameters of each arm; an arm without any is noted as broken."""
         models = {trial.arm: trial for trial in search_trials(self.request)}
         self._pretrain(by_content(Plan(name=self.record.name, trials=tuple(models.values()))))
         best = {}
@@ -75,31 +76,36 @@ class Stages:
         return best
 
     def _pretrain(self, whole: Plan) -> None:
-        """Makes the checkpoints that trials start from, each once; one that exists already is only looked up."""
-        wanted = {one.key: one for one in whole.pretrainings}
-        left = {key: one for key, one in wanted.items() if not self._pretrained(key)}
-        for key in left:
-            forget_record(self.folder, PretrainingRecord, key)
+        """Make the checkpoints that trials start from, each once, after those that it starts from itself."""
+        for wave in whole.waves:
+            self._make(wave)
 
-        def close(key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> str | None:
+    def _make(self, wave: Sequence[Pretraining]) -> None:
+        """Run the pretrainings of a wave that are not finished; one whose own start has failed fails with its line."""
+        left = {one.key: one for one in wave if not self._pretrained(one.key)}
+        for key, one in list(left.items()):
+            forget_record(self.folder, PretrainingRecord, key)
+            why = failure_before(self.folder, one)
+            if why:
+                write_record(self.folder, record_of_pretraining(one, why))
+                del left[key]
+
+        def close(key: str, _config: dict[str, Any], _report: dict[str, Any], error: str) -> str | None:
             record = read_record(self.folder, PretrainingRecord, key)
             if record is None and error:
-                one = wanted[key]
-                record = PretrainingRecord(
-                    key=key, method=one.method, arm=one.arm, seed=one.seed, status="failed", error=error
-                )
+                record = record_of_pretraining(left[key], error)
                 write_record(self.folder, record)
             return record and (record.error or "finished")
 
         work = PretrainingWork(self.folder, left)
-        self._side_by_side(work, left, len(wanted) - len(left), close)
+        self._side_by_side(work, left, len(wave) - len(left), close)
 
     def _pretrained(self, key: str) -> bool:
         record = read_record(self.folder, PretrainingRecord, key)
         return record is not None and record.status == "finished" and Path(record.checkpoint).is_dir()
 
     def _try(self, whole: Plan) -> None:
-        """Runs the trials that have not been finished; those whose pretraining or search failed fail with its line."""
+        """Run the trials that have not been finished; those whose pretraining or search failed fail with its line."""
         left = {}
         for trial in whole.trials:
             record = read_record(self.folder, TrialRecord, trial.key)
@@ -107,12 +113,12 @@ class Stages:
                 forget_record(self.folder, TrialRecord, trial.key)
                 left[trial.key] = trial
         for key, trial in list(left.items()):
-            why = self.broken.get(trial.arm) or self._why_not(trial)
+            why = self.broken.get(trial.arm) or failure_before(self.folder, trial)
             if why:
                 write_record(self.folder, record_of(trial, None, why, 0.0))
                 del left[key]
 
-        def close(key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> str | None:
+        def close(key: str, _config: dict[str, Any], _report: dict[str, Any], error: str) -> str | None:
             record = read_record(self.folder, TrialRecord, key)
             if record is None and error:
                 record = record_of(left[key], None, error, spent_on(self.folder, key))
@@ -123,15 +129,10 @@ class Stages:
         work = TrialWork(self.folder, left, self.tags)
         self._side_by_side(work, left, len(whole.trials) - len(left), close)
 
-    def _why_not(self, trial: Trial) -> str:
-        """The line of the failed pretraining that a trial needs, else ""."""
-        before = trial.pretraining and read_record(self.folder, PretrainingRecord, trial.pretraining.key)
-        return f"its pretraining failed: {before.error}" if before and before.status == "failed" else ""
-
     def _side_by_side(
         self,
         work: Callable[[str], None],
-        left: Mapping[str, Trial | Pretraining],
+        left: Mapping[str, Training],
         done: int,
         close: Callable[..., str | None],
     ) -> None:

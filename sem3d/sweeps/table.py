@@ -10,7 +10,7 @@ from sem3d.sweeps.records import SweepRecord, TrialRecord
 
 
 def sweep_table(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:
-    """Lines of the table, with a line before that says what it shows."""
+    """Return lines of the table, with a line before that says what it shows."""
     rows: list[dict[str, Cell]] = []
     for budget in sorted(sweep.budgets):
         row: dict[str, Cell] = {"budget": budget_text(budget)}
@@ -28,7 +28,7 @@ def sweep_table(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:
 
 
 def cost_of_a_trial(trials: Sequence[TrialRecord]) -> list[str]:
-    """One line on where the time of a finished trial goes on average, largest part of its fixed cost first."""
+    """Return one line that divides the mean time of a finished trial, largest part of its fixed cost first."""
     whole = [trial for trial in trials if trial.status == "finished" and "training" in trial.stage_seconds]
     if not whole:
         return []

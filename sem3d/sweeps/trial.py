@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sem3d.config import Experiment, override
-from sem3d.errors import UserError
+from sem3d.config import Experiment
 from sem3d.files import exclusive_lock
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
-from sem3d.sweeps.plan import Pretraining, Trial
 from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
+from sem3d.sweeps.trainings import Pretraining, Training, Trial, keys_of, lineage, with_starts
 from sem3d.sweeps.tuner import ON_THE_HEAD
 from sem3d.tracking.store import first_line
 from sem3d.training.ray.interruption import Stopped
@@ -27,11 +26,11 @@ from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
 SECONDS_BETWEEN_LOOKS = 0.5
 STORE_PATIENCE = 600.0
-"""Seconds that a training of a sweep waits at its start for an MLflow server that has gone away."""
+"""Seconds that a training of a sweep waits at its start for an MLflow server that is unavailable."""
 
 
 def resources_of(experiment: Experiment) -> Resources:
-    """What a training holds on the connected cluster: its workers' CPUs and one for reading data, its workers' GPUs."""
+    """Return what a training holds on the connected cluster: its workers' CPUs and one for reading data, its workers' GPUs."""
     run, workers = experiment.run, max(experiment.run.workers, 1)
     return Resources(
         cpus=workers * run.cpus_per_worker + 1,
@@ -40,7 +39,7 @@ def resources_of(experiment: Experiment) -> Resources:
 
 
 def process_holds(experiments: Sequence[Experiment]) -> dict[str, float]:
-    """What a process that runs one of the trainings after the other takes for itself, beside their workers."""
+    """Return what a process that runs one of the trainings after the other takes for itself, beside their workers."""
     here = [experiment for experiment in experiments if not experiment.run.workers]
     if not here:
         return dict(ON_THE_HEAD)
@@ -57,16 +56,16 @@ class PretrainingWork:
     pretrainings: dict[str, Pretraining]
 
     def __call__(self, key: str) -> None:
-        """Runs the pretraining named ``key`` and records how it ended."""
+        """Run the pretraining named ``key`` and record how it ended."""
         wanted = self.pretrainings[key]
 
         def run(say: Callable[[str], None]) -> TrainingResult:
             with exclusive_lock(wanted.experiment.run.storage, f"pretraining-{key}"):
-                tags = {"stage": "pretraining"}
-                return train(wanted.method, wanted.experiment, tags=tags, say=say, store_patience=STORE_PATIENCE)
+                told, start = {"stage": "pretraining"} | tags_of_starts(wanted), with_starts(wanted, self.folder)
+                return train(wanted.method, start, tags=told, say=say, store_patience=STORE_PATIENCE)
 
         result, error = attempt(self.folder, key, wanted.method, wanted.experiment, run)
-        record = PretrainingRecord(key=key, method=wanted.method, arm=wanted.arm, seed=wanted.seed)
+        record = record_of_pretraining(wanted)
         if result:
             record = replace(
                 record,
@@ -91,18 +90,18 @@ class TrialWork:
     tags: dict[str, str]
 
     def __call__(self, key: str) -> None:
-        """Runs the trial named ``key`` and records how it ended."""
+        """Run the trial named ``key`` and record how it ended."""
         run_trial(self.trials[key], self.folder, self.folder, self.tags | {"stage": "trial"})
 
 
 def run_trial(
     trial: Trial, folder: Path, records: Path, tags: dict[str, str], callbacks: Sequence[Any] = ()
 ) -> TrialRecord | None:
-    """Runs a trial of the sweep in ``folder`` and records in ``records`` how it ended; ``None`` where it was asked to stop."""
+    """Run a trial of the sweep in ``folder`` and record in ``records`` how it ended; ``None`` where it was asked to stop."""
 
     def run(say: Callable[[str], None]) -> TrainingResult:
         told = tags_of(trial) | tags
-        start = with_start(trial)
+        start = with_starts(trial, folder)
         return train(trial.method, start, callbacks=callbacks, tags=told, say=say, store_patience=STORE_PATIENCE)
 
     result, error = attempt(folder, trial.key, trial.method, trial.experiment, run)
@@ -113,44 +112,63 @@ def run_trial(
     return record
 
 
-def with_start(trial: Trial) -> Experiment:
-    """The trial's experiment with the checkpoint it starts from; raises :class:`UserError` if there is none yet."""
-    if trial.pretraining is None:
-        return trial.experiment
-    checkpoint = trial.pretraining.checkpoint()
-    if not checkpoint:
-        raise UserError(f"the {trial.pretraining.label} ({trial.pretraining.key}) has no result")
-    return override(trial.experiment, {"init": checkpoint})
-
-
 def tags_of(trial: Trial) -> dict[str, str]:
-    """What MLflow's runs are filtered by."""
+    """Return tags that MLflow's runs are filtered by."""
     tags = {"trial": trial.key, "arm": trial.arm, "budget": budget_text(trial.budget), "seed": str(trial.seed)}
-    return tags | ({"pretraining": trial.pretraining.key} if trial.pretraining else {})
+    return tags | tags_of_starts(trial)
+
+
+def tags_of_starts(training: Training) -> dict[str, str]:
+    """Return the names of the pretrainings that a training starts from, and the whole chain in words; nothing if none."""
+    if not training.starts:
+        return {}
+    return {"pretraining": ", ".join(keys_of(training.starts).values()), "lineage": lineage(training)}
 
 
 def record_of(trial: Trial, result: TrainingResult | None, error: str, seconds: float) -> TrialRecord:
-    """The record of a trial that has ended, with or without a result."""
-    asked = {"key": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
-    if result is None:
-        return TrialRecord(**asked, settings=trial.settings, status="failed", error=error, seconds=seconds)
-    return TrialRecord(
-        **asked,
+    """Return the record of a trial that has ended, with or without a result."""
+    record = TrialRecord(
+        key=trial.key,
+        method=trial.method,
+        arm=trial.arm,
+        budget=trial.budget,
+        seed=trial.seed,
         settings=trial.settings,
+        seconds=seconds,
+        starts=keys_of(trial.starts),
+        lineage=lineage(trial),
+    )
+    if result is None:
+        return replace(record, status="failed", error=error)
+    return replace(
+        record,
         metrics=result.metrics,
         run_folder=str(result.run_folder),
         checkpoint=str(result.checkpoint_last),
         mlflow_run_id=result.mlflow_run_id,
         steps=result.steps,
         stage_seconds=result.seconds,
-        seconds=seconds,
+    )
+
+
+def record_of_pretraining(one: Pretraining, error: str = "") -> PretrainingRecord:
+    """Return the record of a pretraining that has failed with ``error``, or else as far as it is known before it ends."""
+    return PretrainingRecord(
+        key=one.key,
+        method=one.method,
+        arm=one.arm,
+        seed=one.seed,
+        status="failed" if error else "finished",
+        error=error,
+        name=one.name,
+        starts=keys_of(one.starts),
     )
 
 
 def attempt(
     folder: Path, key: str, method: str, experiment: Experiment, run: Callable[[Callable[[str], None]], TrainingResult]
 ) -> tuple[TrainingResult | None, str]:
-    """The result of ``run``, or the line that says why it failed; neither where it was asked to stop.
+    """Return the result of ``run``, or the line that says why it failed; neither where it was asked to stop.
 
     ``run`` gets what takes its progress lines: ``logs/<key>.log`` in the sweep's folder. The time is counted, and a request to
     stop the sweep is passed on to the run.
@@ -175,7 +193,7 @@ def attempt(
 
 
 def give_memory_back() -> None:
-    """Returns freed memory to the system: a process that trains one trial after the other would keep some of each.
+    """Return freed memory to the system: a process that trains one trial after the other would keep some of each.
 
     Each training has a thread of its own, and glibc keeps what a thread has freed for that thread's successor.
     """
@@ -187,7 +205,7 @@ def give_memory_back() -> None:
 
 @contextmanager
 def stop_passed_on(sweep: Path, run: Path) -> Iterator[None]:
-    """Asks the run to stop once the sweep is asked to."""
+    """Ask the run to stop once the sweep is asked to."""
     done = threading.Event()
 
     def look() -> None:

@@ -3,7 +3,7 @@
 What is done is up to the caller: here it is ``work``, called with a key in a process that is kept for the next key. Where the
 training it starts has workers of its own, it takes no CPU and stays on the head node, so that they always find room; where
 it trains itself, it holds what training needs. What a trial leaves is on disk when ``work`` returns; Tune's own records
-are thrown away, and a sweep that goes on starts a new Tuner over what is left.
+are thrown away, and a sweep that resumes starts a new Tuner over what is left.
 """
 
 import logging
@@ -11,6 +11,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -28,7 +29,7 @@ from sem3d.runs.requests import STOP
 ON_THE_HEAD = {"CPU": 0.0, "node:__internal_head__": 0.001}
 TIME = "step"
 RETRIES = 2
-"""How often ``work`` is called again where its process died; a training then goes on from its checkpoint."""
+"""How often ``work`` is called again where its process died; a training then resumes from its checkpoint."""
 SILENT_END = "its process ended without a word: out of memory, or a node that is gone; Ray's logs may tell"
 """What is known of a trial whose ``work`` did not return: Tune tells its callbacks of an error before it knows which."""
 
@@ -38,10 +39,10 @@ class Watcher(Protocol):
     """Who is told, in the driver, what becomes of the trials."""
 
     def started(self, key: str, config: dict[str, Any]) -> None:
-        """A process has taken the trial up."""
+        """Hear that a process has taken the trial up."""
 
     def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
-        """The trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
+        """Hear that the trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
 
 
 def run_all(
@@ -52,7 +53,7 @@ def run_all(
     watcher: Watcher,
     holds: Mapping[str, float] = ON_THE_HEAD,
 ) -> None:
-    """Calls ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only.
+    """Call ``work`` with every key, ``concurrent`` at a time; an error ends its own trial only.
 
     ``holds`` is what the process that calls it takes of the cluster.
     """
@@ -61,46 +62,56 @@ def run_all(
         _fit(partial(_with_key, work), points, again, folder, concurrent, watcher, holds, retries=RETRIES)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SearchTerms:
+    """A search: of what, by what measure, and what is left of it."""
+
+    distributions: Mapping[str, Any]
+    """By leaf."""
+    trials: int
+    """Points still to be tried."""
+    metric: str
+    mode: str
+    every: int
+    """Steps between two reports of ``metric`` and ``step``."""
+    steps: int
+    """Of a whole training."""
+    seed: int
+    known: Sequence[tuple[dict[str, Any], float]] = ()
+    """Points with their value, from before an interruption."""
+    unfinished: Sequence[dict[str, Any]] = ()
+    """Points to be tried first."""
+
+
 def search(
     work: Callable[[str, dict[str, Any], Sequence[Any]], None],
-    distributions: Mapping[str, Any],
     name_of: Callable[[dict[str, Any]], str],
-    *,
-    trials: int,
-    metric: str,
-    mode: str,
-    every: int,
-    steps: int,
-    seed: int,
-    known: Sequence[tuple[dict[str, Any], float]],
-    unfinished: Sequence[dict[str, Any]],
+    terms: SearchTerms,
     folder: Path,
     concurrent: int,
     watcher: Watcher,
 ) -> None:
-    """Tries ``trials`` more points of ``distributions`` with Optuna; ASHA stops the worse half each time they are compared.
+    """Try the points that are left with Optuna; ASHA stops the worse half each time they are compared.
 
-    ``work`` is called with ``name_of`` a point, the point, and the callbacks that its training must be given, and must report
-    ``metric`` and ``step`` every ``every`` steps. ``known`` are points with their value, from before an interruption, and
-    ``unfinished`` are those to be tried first. The scheduler compares trials of one attempt only. Once the run of ``folder``
-    is asked to stop, no further point is begun.
+    ``work`` is called with ``name_of`` a point, the point, and the callbacks that its training must be given. The scheduler
+    compares trials of one attempt only. Once the run of ``folder`` is asked to stop, no further point is begun.
     """
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     algorithm = _UntilStopped(
         folder,
-        OptunaSearch.convert_search_space(dict(distributions)),
-        metric=metric,
-        mode=mode,
-        points_to_evaluate=list(unfinished) or None,
-        seed=seed,
+        OptunaSearch.convert_search_space(dict(terms.distributions)),
+        metric=terms.metric,
+        mode=terms.mode,
+        points_to_evaluate=list(terms.unfinished) or None,
+        seed=terms.seed,
     )
-    for point, value in known:
+    for point, value in terms.known:
         algorithm.add_evaluated_point(point, value)
-    beyond = steps + 1  # the last report ends no trial: it still has its result to write
-    scheduler = ASHAScheduler(TIME, metric, mode, max_t=beyond, grace_period=min(every, steps), reduction_factor=2)
-    options = {"search_alg": algorithm, "scheduler": scheduler, "num_samples": trials}
-    if trials > 0:
+    beyond = terms.steps + 1  # the last report ends no trial: it still has its result to write
+    grace = min(terms.every, terms.steps)
+    scheduler = ASHAScheduler(TIME, terms.metric, terms.mode, max_t=beyond, grace_period=grace, reduction_factor=2)
+    options = {"search_alg": algorithm, "scheduler": scheduler, "num_samples": terms.trials}
+    if terms.trials > 0:
         _fit(partial(_with_point, work, name_of), None, options, folder, concurrent, _Named(watcher, name_of))
 
 
@@ -132,10 +143,10 @@ class _Named:
     def __init__(self, watcher: Watcher, name_of: Callable[[dict[str, Any]], str]):
         self.watcher, self.name_of = watcher, name_of
 
-    def started(self, key: str, config: dict[str, Any]) -> None:
+    def started(self, _key: str, config: dict[str, Any]) -> None:
         self.watcher.started(self.name_of(config), config)
 
-    def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
+    def ended(self, _key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
         self.watcher.ended(self.name_of(config), config, report, error)
 
 
@@ -147,19 +158,19 @@ class _Told(TrialProgressCallback):
         self.watcher = watcher
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its callbacks down, and a watcher belongs to the driver."""
+        """Return nothing: Tune writes its callbacks down, and a watcher belongs to the driver."""
         return {}
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_start(self, *, trial: Any, **_: Any) -> None:
         self.watcher.started(trial.config.get("key", ""), trial.config)
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **info: Any) -> None:
-        """Reports are for the scheduler."""
+    def on_trial_result(self, **_: Any) -> None:
+        """Pass over reports, which are for the scheduler."""
 
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_complete(self, *, trial: Any, **_: Any) -> None:
         self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, "")
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_error(self, *, trial: Any, **_: Any) -> None:
         self.watcher.ended(trial.config.get("key", ""), trial.config, trial.last_result or {}, SILENT_END)
 
 
@@ -173,7 +184,7 @@ def _fit(
     holds: Mapping[str, float] = ON_THE_HEAD,
     retries: int = 0,
 ) -> None:
-    """Runs a Tuner in a folder of its own, quietly, and removes it."""
+    """Run a Tuner in a folder of its own, quietly, and remove it."""
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ |= {"RAY_CHDIR_TO_TRIAL_DIR": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
     storage, name = folder / ".tune", uuid.uuid4().hex[:8]

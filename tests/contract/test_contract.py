@@ -17,7 +17,7 @@ from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.load import build_method
 from sem3d.runs.run_folder import identity
 from sem3d.runs.sources import content_digest
-from sem3d.tracking.null_tracker import NoTracking
+from sem3d.tracking.null_tracker import NullTracker
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from sem3d.training.ray.launch import train
@@ -40,7 +40,7 @@ from tests.contract.two_processes import fit_half
 from tests.training.toy_method import stream_in_process, stream_once_in_process
 
 
-class Recorder(NoTracking):
+class Recorder(NullTracker):
     """Keeps what it is told."""
 
     def __init__(self):

@@ -4,8 +4,9 @@ import pytest
 
 from jobs import tune
 from sem3d.errors import UserError
-from sem3d.sweeps.space import read_space
+from sem3d.sweeps.space import read_space, space_of
 from tests.jobs.outcome import outcome as outcome_of
+from tests.sweeps.sweep_toys import toy_module
 
 ROOMS = {"rooms-train": 2, "rooms-val": 1, "frames-per-room": 8, "color-height": 60, "color-width": 80}
 ROOMS |= {"depth-height": 60, "depth-width": 80, "point-spacing": 0.05}
@@ -58,6 +59,17 @@ def test_settings_have_the_types_of_their_leaves():
     assert pretrainings == {"method.sparse_unet.planes": (4,) * 8}
     with pytest.raises(UserError, match="schedule"):
         tune.settings_of(space, ("schedule.steps=many",))
+
+
+def test_a_setting_of_pretrainings_needs_one_that_has_its_leaf():
+    first, second = ({"method": method} for method in ("semantic_segmentation_2d", "pri3d"))
+    space = space_of(toy_module(ARMS={"chain": {"pretrain": [first, second]}}))
+    assert tune.settings_of(space, ("pretrain.data.matches=7", "pretrain.schedule.steps=3"))[1] == {
+        "data.matches": 7,
+        "schedule.steps": 3,
+    }
+    with pytest.raises(UserError, match=r"^unknown setting 'data.matchs'"):
+        tune.settings_of(space, ("pretrain.data.matchs=7",))
 
 
 def test_a_dry_run_says_what_would_be_run(ray_cluster, tmp_path, monkeypatch, capsys):

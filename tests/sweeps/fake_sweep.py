@@ -17,7 +17,7 @@ Score = Callable[[str, float, int], float]
 
 
 def usual_score(arm: str, budget: float, seed: int) -> float:
-    """More with more labels, more for later arms, little by seed."""
+    """Return more with more labels, more for later arms, little by seed."""
     gain = {"scratch": 0.0, "pri3d": 0.06}.get(arm, 0.03)
     return 0.2 + gain + 0.1 * budget**0.5 + 0.004 * seed + 0.001 * ((7 * seed + len(arm)) % 3)
 
@@ -34,7 +34,7 @@ def fake_sweep(
     mode: str = "max",
     **changes: Any,
 ) -> Path:
-    """The folder of a sweep whose trials have all finished, with evaluations, figures and small checkpoints."""
+    """Return the folder of a sweep whose trials have all finished, with evaluations, figures and small checkpoints."""
     folder = sweep_folder(storage, name)
     sweep = SweepRecord(
         name=name,
@@ -62,7 +62,7 @@ def fake_sweep(
 def fake_trial(
     storage: Path, arm: str, budget: float, seed: int, value: float, metric: str = "miou_scannet", **changes: Any
 ) -> TrialRecord:
-    """One finished trial with what its run leaves on disk."""
+    """Return one finished trial with what its run leaves on disk."""
     key = f"{arm}-{budget:g}-{seed}".replace("/", "_")
     run = storage / f"run-{key}"
     checkpoint = run / "checkpoints" / "step-00000080"
@@ -94,7 +94,7 @@ def fake_trial(
 
 
 def artifacts(value: float) -> dict[str, Any]:
-    """A table by class, a confusion matrix, and something that is neither."""
+    """Return a table by class, a confusion matrix, and something that is neither."""
     wrong = (1 - value) / (len(CLASSES) - 2)
     matrix = np.full((len(CLASSES), len(CLASSES)), wrong) + (value - wrong) * np.eye(len(CLASSES))
     matrix[:, 0] = matrix[0] = 0
@@ -104,7 +104,7 @@ def artifacts(value: float) -> dict[str, Any]:
 
 
 def picture(path: Path, value: float) -> None:
-    """A PNG at ``path``."""
+    """Write a PNG at ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.zeros((60, 90, 3), np.uint8)
     pixels[:, : int(90 * min(1, abs(value)))] = (0, 114, 178)

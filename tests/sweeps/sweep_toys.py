@@ -39,7 +39,7 @@ TINY_PRETRAINING = {
 
 
 def toy_module(**changes: Any) -> ModuleType:
-    """A module like those of ``tune_spaces``: scratch against Pri3D at two budgets."""
+    """Return a module like those of ``tune_spaces``: scratch against Pri3D at two budgets."""
     module = ModuleType("tune_spaces.toy")
     content = {
         "METHOD": "semantic_segmentation_2d",
@@ -62,7 +62,7 @@ def toy_module(**changes: Any) -> ModuleType:
 
 
 def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = None, **asked: Any) -> Request:
-    """The whole of a toy space; ``changes`` are settings, ``asked`` are fields of the request."""
+    """Return a request for the whole of a toy space; ``changes`` are settings, ``asked`` are fields of the request."""
     space = asked.pop("space", None) or space_of(toy_module())
     settings = TINY | {"data.root": str(rooms)} | (changes or {})
     fields = {
@@ -75,12 +75,12 @@ def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = Non
 
 
 def small_request(rooms: Path, storage: Path) -> Request:
-    """A pretraining and two trials, each in the process that Tune keeps for it."""
+    """Return a request for a pretraining and two trials, each in the process that Tune keeps for it."""
     return toy_request(rooms, storage, {"run.workers": 0}, budgets=(1.0,), seeds=(0,))
 
 
 def searching_request(rooms: Path, storage: Path) -> Request:
-    """Two points of a search and one trial."""
+    """Return a request for two points of a search and one trial."""
     space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
     return toy_request(rooms, storage, space=space, arms=("scratch",), budgets=(1.0,), seeds=(0,), search=2)
 

@@ -20,7 +20,7 @@ SEGMENTATION = "semantic_segmentation_2d"
 
 @pytest.fixture
 def cluster(monkeypatch):
-    """A cluster of two CPUs and of so many GPUs as the test says."""
+    """Set a cluster of two CPUs and of so many GPUs as the test says."""
 
     def has(gpus: float) -> None:
         monkeypatch.setattr(estimate, "cluster_resources", lambda: Resources(cpus=2.0, gpus=gpus))
@@ -52,7 +52,8 @@ def test_stages_follow_one_another_and_hours_are_held_ones():
     assert found == {"seconds": 5400.0, "cpu_hours": 6.0, "gpu_hours": 4.0}
 
 
-def test_trainings_of_one_pace_are_of_one_kind(cluster):
+@pytest.mark.usefixtures("cluster")
+def test_trainings_of_one_pace_are_of_one_kind():
     def kind(**changes):
         return kind_of(SEGMENTATION, tiny_experiment(SEGMENTATION, Path("/rooms"), Path("/runs"), **changes))
 
@@ -68,10 +69,11 @@ def test_a_pace_on_cpus_is_none_on_gpus(cluster):
     assert kind_of(SEGMENTATION, override(experiment, {"run.workers": 2})) != on_cpu
 
 
-def test_a_kind_is_probed_once(tmp_path, monkeypatch, cluster):
+@pytest.mark.usefixtures("cluster")
+def test_a_kind_is_probed_once(tmp_path, monkeypatch):
     probed = []
 
-    def train(method, experiment, *, tags, say):
+    def train(_method, experiment, **_):
         probed.append(experiment)
         return TrainingResult(tmp_path, tmp_path, tmp_path, {}, "", 4, {"training": 2.0, "evaluation": 1.0})
 
@@ -89,7 +91,7 @@ def test_a_kind_is_probed_once(tmp_path, monkeypatch, cluster):
 def test_a_training_without_workers_is_probed_in_a_process_that_holds_what_its_trials_hold(tmp_path, monkeypatch):
     driver = os.getpid()
 
-    def measured(method, short):
+    def measured(_method, short):
         if short.data.root == "/nowhere":
             raise UserError("there is nothing")
         assert os.getpid() != driver

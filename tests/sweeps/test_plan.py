@@ -52,11 +52,11 @@ def test_a_pretraining_takes_data_and_network_from_its_trial():
     changes = {"method.unet.dim": 24, "data.prepare.stride": 7}
     trial = plan(toy_request(Path("/rooms"), NOWHERE, changes)).trials[1]
     assert trial.arm == "pri3d"
-    ours, theirs = flatten(trial.experiment), flatten(trial.pretraining.experiment)
+    ours, theirs = flatten(trial.experiment), flatten(trial.starts["init"].experiment)
     for leaf in ("data.root", "data.prepare.stride", "method.unet.dim", "run.storage"):
         assert ours[leaf] == theirs[leaf]
-    assert trial.pretraining.experiment.run.name == ""
-    assert trial.settings["init"] == trial.pretraining.key
+    assert trial.starts["init"].experiment.run.name == ""
+    assert trial.settings["init"] == trial.starts["init"].key
 
 
 def test_what_the_sweep_varies_cannot_be_set():

@@ -160,7 +160,7 @@ def test_only_finished_trials_with_a_score_count(tmp_path: Path):
 
 
 def test_of_several_settings_the_one_with_most_seeds_and_then_the_best_mean_counts(tmp_path: Path):
-    folder = fake_sweep(tmp_path, budgets=(1.0,), arms=("scratch",), seeds=2, score=lambda arm, budget, seed: 0.3)
+    folder = fake_sweep(tmp_path, budgets=(1.0,), arms=("scratch",), seeds=2, score=lambda *_: 0.3)
     for seed, rate, value in ((0, 0.1, 0.35), (1, 0.1, 0.37), (0, 0.5, 0.99)):
         settings = {"optim.lr": rate, "run.seed": seed}
         write_record(folder, fake_trial(tmp_path, "scratch", 1.0, seed, value, key=f"{rate}-{seed}", settings=settings))

@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,72 +13,21 @@ from mlflow.tracking import MlflowClient
 from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock
-from sem3d.methods import method_class
-from sem3d.runs.run_folder import open_run_folder, read_result, run_folder, write_result
-from sem3d.runs.sources import data_digest
-from sem3d.sweeps import publish, search, stages, trial
+from sem3d.runs.run_folder import read_result, run_folder
+from sem3d.sweeps import trial
 from sem3d.sweeps.forecast import Terms, concurrency
-from sem3d.sweeps.plan import Pretraining, Request, by_content, plan
+from sem3d.sweeps.plan import Request, by_content, plan
 from sem3d.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
 from sem3d.sweeps.run import run_sweep
+from sem3d.sweeps.trainings import Pretraining
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
-from sem3d.training.ray.launch import TrainingResult
 from tests.sweeps.sweep_toys import searching_request, toy_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
 NO_PROBE = Terms(probe_steps=0)
-
-
-class Trainings:
-    """Plays ``train`` and Tune: every training ends at once with a number made from what it was given."""
-
-    def __init__(self, monkeypatch):
-        self.begun: list[str] = []
-        self.faults: dict[str, Exception] = {}
-        monkeypatch.setattr(trial, "train", self.train)
-        monkeypatch.setattr(stages, "run_all", self.run_all)
-        monkeypatch.setattr(search, "search", self.search)
-        monkeypatch.setattr(publish, "publish", lambda folder: [f"published {folder.name}"])
-
-    def train(self, method, experiment, *, callbacks=(), tags=None, say=None, store_patience=0.0):
-        folder = run_folder(method, experiment)
-        self.begun.append(folder.name)
-        say("step 1/1")
-        for part, fault in self.faults.items():
-            if part in folder.name or part == method:
-                raise fault
-        open_run_folder(method, experiment, data_digest(method_class(method), experiment))
-        checkpoint = folder / "checkpoints" / "step-00000001"
-        checkpoint.mkdir(parents=True, exist_ok=True)
-        score = experiment.data.budget if hasattr(experiment.data, "budget") else 0.0
-        score += 0.1 * ("pri3d" in experiment.init) + 0.01 * experiment.run.seed
-        metrics, seconds = {"miou_scannet": score}, {"training": 1.5}
-        paths = {"checkpoint_best": str(checkpoint), "checkpoint_last": str(checkpoint)}
-        write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
-        return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
-
-    def search(self, work, distributions, name_of, *, trials, unfinished, watcher, **options):
-        fresh = [{"optim.lr": 0.003 * (1 + number)} for number in range(trials)]
-        for point in [*unfinished, *fresh][:trials]:
-            watcher.started(name_of(point), point)
-            with suppress(UserError):
-                work(name_of(point), point, [])
-            watcher.ended(name_of(point), point, {}, "")
-
-    def run_all(self, work, keys, folder, concurrent, watcher, holds):
-        for key in keys:
-            watcher.started(key, {"key": key})
-            work(key)
-            watcher.ended(key, {"key": key}, {}, "")
-
-
-@pytest.fixture
-def trainings(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Trainings(monkeypatch)
 
 
 def pretrainings(request: Request) -> tuple[Pretraining, ...]:
@@ -107,7 +55,8 @@ def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tm
     assert table(folder) == before
 
 
-def test_records_say_what_a_reviewer_asks(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
     folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
     record = read_sweep(folder)
     assert (record.arms, record.budgets, record.seeds) == (["scratch", "pri3d"], [0.5, 1.0], [0, 1])
@@ -184,8 +133,9 @@ def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):
     assert all(read_result(run_folder(item.method, item.experiment)) for item in pretrainings(other))
 
 
+@pytest.mark.usefixtures("trainings")
 def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_their_place_are_not_taken_for_them(
-    rooms, tmp_path, trainings
+    rooms, tmp_path
 ):
     here, there = tmp_path / "here", tmp_path / "there"
     shutil.copytree(rooms, here)
@@ -203,7 +153,8 @@ def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_the
     assert not pretrained_in(run_sweep(changed, NO_PROBE, [].append)) & before
 
 
-def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path):
     folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
     record, ended = read_sweep(folder), read_trials(folder)[0]
     client = MlflowClient(record.tracking_uri)
@@ -214,7 +165,8 @@ def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(ro
     assert client.get_run(child.info.run_id).data.tags["late"] == "yes"
 
 
-def test_time_adds_up_over_attempts(rooms, tmp_path, trainings):
+@pytest.mark.usefixtures("trainings")
+def test_time_adds_up_over_attempts(rooms, tmp_path):
     request = toy_request(rooms, tmp_path)
     victim = plan(request).trials[0]
     spent = tmp_path / "sweeps" / plan(request).name / "spent" / f"{victim.key}.json"
@@ -255,7 +207,7 @@ def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, mo
         return train(*arguments, **options)
 
     monkeypatch.setattr(trial, "train", stopping)
-    with pytest.raises(UserError, match="interrupted: the same command goes on"):
+    with pytest.raises(UserError, match="interrupted: the same command resumes"):
         run_sweep(request, NO_PROBE, [].append)
     assert len(table(folder)) == 3
     run_sweep(request, NO_PROBE, [].append)

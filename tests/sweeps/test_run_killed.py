@@ -22,7 +22,7 @@ from tests.sweeps.sweep_toys import searching_request, small_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 LONGEST_WAIT = 600.0
 ONE_BY_ONE = Terms(probe_steps=0, max_concurrent=1)
 
@@ -56,7 +56,8 @@ def table(folder: Path) -> list[tuple]:
     return rows
 
 
-def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, ray_cluster, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     killed.mkdir()
@@ -88,7 +89,8 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, r
     assert record.spent["seconds"] > max(trial.seconds for trial in read_trials(folder))
 
 
-def test_a_search_killed_between_its_points_goes_on_and_its_best_is_what_trials_use(rooms, ray_cluster, tmp_path):
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_search_killed_between_its_points_resumes_and_its_best_is_what_trials_use(rooms, tmp_path):
     request = searching_request(rooms, tmp_path)
     folder = sweep_folder(tmp_path, plan(request).name)
     points = folder / "search" / "scratch"

@@ -9,7 +9,7 @@ import pytest
 from ray import tune
 
 from sem3d.runs.requests import STOP
-from sem3d.sweeps.tuner import RETRIES, SILENT_END, run_all, search
+from sem3d.sweeps.tuner import RETRIES, SILENT_END, SearchTerms, run_all, search
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
 
@@ -19,10 +19,10 @@ class Notes:
         self.begun: list[str] = []
         self.over: dict[str, str] = {}
 
-    def started(self, key, config):
+    def started(self, key, _config):
         self.begun.append(key)
 
-    def ended(self, key, config, report, error):
+    def ended(self, key, _config, _report, error):
         self.over[key] = error
 
 
@@ -58,27 +58,19 @@ def test_no_more_run_at_a_time_than_asked_and_an_error_ends_its_own_trial_only(t
 class Stopping:
     folder: Path
 
-    def __call__(self, key, point, callbacks) -> None:
+    def __call__(self, _key, _point, _callbacks) -> None:
         STOP.make(self.folder)
 
 
 def test_a_search_that_is_asked_to_stop_begins_no_further_point(tmp_path: Path):
-    notes = Notes()
+    notes, rates = Notes(), {"rate": tune.uniform(0.0, 1.0)}
     search(
         Stopping(tmp_path),
-        {"rate": tune.uniform(0.0, 1.0)},
         lambda point: f"{point['rate']:.6f}",
-        trials=5,
-        metric="score",
-        mode="max",
-        every=1,
-        steps=4,
-        seed=0,
-        known=[],
-        unfinished=[],
-        folder=tmp_path,
-        concurrent=1,
-        watcher=notes,
+        SearchTerms(distributions=rates, trials=5, metric="score", mode="max", every=1, steps=4, seed=0),
+        tmp_path,
+        1,
+        notes,
     )
     assert len(notes.begun) == 1
     assert list(notes.over) == notes.begun

@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 from ray.tune.search.sample import Categorical
 
-from sem3d.config import flatten
+from sem3d.config import digest, flatten, override
 from sem3d.methods import method_class
-from sem3d.sweeps.plan import Request, distributions, plan
-from sem3d.sweeps.space import read_space, space_names
+from sem3d.runs.run_folder import identity
+from sem3d.sweeps import plan as planning
+from sem3d.sweeps.plan import Request, by_content, distributions, plan
+from sem3d.sweeps.space import read_space, written_spaces
 
 SPACES = [
-    (name, preset) for name in space_names() for preset in method_class(read_space(name).arms[0].trained.method).presets
+    (name, preset)
+    for name in written_spaces()
+    for preset in method_class(read_space(name).arms[0].trained.method).presets
 ]
 
 
@@ -19,13 +23,13 @@ SPACES = [
 def test_every_leaf_of_every_space_exists_in_every_preset(name, preset):
     space = read_space(name, preset)
     for arm in space.arms:
-        for part in filter(None, (arm.trained, arm.pretrained)):
+        for part in (arm.trained, *arm.pretrainings):
             leaves = flatten(part.experiment()).keys()
             assert set(part.settings) | set(part.seed_leaves) <= leaves
         assert {space.budget, *space.search} <= flatten(arm.trained.experiment()).keys()
 
 
-@pytest.mark.parametrize("name", space_names())
+@pytest.mark.parametrize("name", written_spaces())
 def test_every_space_is_one_comparison(name):
     space = read_space(name)
     assert len({arm.name for arm in space.arms}) == len(space.arms) >= 2
@@ -47,3 +51,53 @@ def test_a_search_of_ssr_can_find_the_settings_of_the_paper():
             assert published[leaf] in domain.categories
         else:
             assert domain.lower < published[leaf] < domain.upper
+
+
+NAMES = {
+    "pri3d": "pri3d-fdcf1c0fd670",
+    "semantic_segmentation_2d": "semantic_segmentation_2d-1de693252e2b",
+    "ssr": "ssr-7c17aba0cd63",
+}
+"""Names of whole sweeps, digests of the keys of all their trials, as they were before arms became chains (cca66dc)."""
+PRETRAININGS = (
+    "pri3d-d89f16935c91",
+    "pri3d-523abd40ba7b",
+    "pri3d-ad2bf5a48526",
+    "pri3d-6b596fac11a9",
+    "pri3d-a5246cc76b26",
+    "pri3d-36ba0cb1f8b1",
+)
+"""Names of the pretrainings of space pri3d on data whose digest is 0123456789ab."""
+
+
+def whole_space(name):
+    """Return the plan of a whole space with three seeds."""
+    space = read_space(name)
+    arms = tuple(arm.name for arm in space.arms)
+    return plan(Request(space=space, arms=arms, budgets=space.budgets, seeds=(0, 1, 2), storage=Path("/runs")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sweeps_keep_the_names_by_which_they_resume(name, monkeypatch):
+    monkeypatch.setattr(planning, "data_digest", lambda *_: "0123456789ab")
+    whole = whole_space(name)
+    assert whole.name == NAMES[name]
+    named = {one.key for one in by_content(whole).pretrainings}
+    assert named == (set(PRETRAININGS) if name == "pri3d" else set())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_key_of_a_trial_is_the_digest_of_what_is_asked(name):
+    for trial in whole_space(name).trials:
+        before = trial.starts.get("init")
+        plain = override(trial.experiment, {"run.name": ""})
+        asked = {
+            "method": trial.method,
+            "arm": trial.arm,
+            "budget": trial.budget,
+            "seed": trial.seed,
+            "experiment": identity(plain),
+            "pretraining": before and {"method": before.method, "experiment": identity(before.experiment)},
+        }
+        assert trial.key == digest(asked)
+        assert before is None or before.key == f"{before.method}-{digest(identity(before.experiment))}"
