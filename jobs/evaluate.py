@@ -19,10 +19,12 @@ from sem3d.config import flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
-from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun, program
+from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun
+from sem3d.registers import resolve
 from sem3d.reporting.tables import format_table
 from sem3d.runs.stored_run import stored_experiment
-from sem3d.tracking.registry import is_model_uri, resolve
+from sem3d.tracking.registry import is_model_uri
+from sem3d.tracking.registry import resolve as fetch
 from sem3d.training.ray.cluster import connect
 
 PROG = "python -m jobs.evaluate"
@@ -42,7 +44,7 @@ def options_of(chosen: Program) -> type:
 
 def folder_of(run_name: str, storage: str, tracking_uri: str) -> Path:
     """Return where a run lies on this machine; a registered model is fetched and verified."""
-    return resolve(run_name, Path(storage), tracking_uri) if is_model_uri(run_name) else place(run_name)
+    return fetch(run_name, Path(storage), tracking_uri) if is_model_uri(run_name) else place(run_name)
 
 
 def trained_run(options: EvaluationOptions) -> TrainedRun:
@@ -61,7 +63,7 @@ def chosen(arguments: list[str]) -> tuple[str, Any]:
     """Return the name of the evaluation, empty for the usual one, and the options."""
     known = {name: path for of_method in evaluations().values() for name, path in of_method.items()}
     if arguments[0] in known:
-        kind = options_of(program(known[arguments[0]]))
+        kind = options_of(resolve(known[arguments[0]]))
         return arguments[0], command_line.parse(kind, args=arguments[1:], prog=f"{PROG} {arguments[0]}")
     if not is_model_uri(arguments[0]) and not Path(arguments[0]).is_dir():
         raise UserError(
@@ -97,7 +99,7 @@ def main() -> None:
         able = [method for method, names in evaluations().items() if name in names]
         raise UserError(f"{options.run} is a run of {trained.method}; {name} takes {' or '.join(able)}")
     connect(cpus=2)
-    tell(program(of_method[name or next(iter(of_method))])(trained, options), trained.folder)
+    tell(resolve(of_method[name or next(iter(of_method))])(trained, options), trained.folder)
 
 
 if __name__ == "__main__":

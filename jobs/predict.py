@@ -13,7 +13,8 @@ from jobs.exits import run
 from jobs.places import absolute
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
-from sem3d.pipelines.trained_run import TrainedRun, program
+from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.registers import resolve
 from sem3d.runs.stored_run import stored_experiment
 
 PROG = "python -m jobs.predict"
@@ -34,7 +35,7 @@ def main() -> None:
     name = sys.argv[1]
     if name not in predicting():
         raise UserError(f"'{name}' is no method that predicts: choose one of {', '.join(predicting())}")
-    predict = program(method_class(name).prediction)
+    predict = resolve(method_class(name).prediction)
     options = command_line.parse(
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__
     )

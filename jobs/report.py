@@ -7,6 +7,7 @@ method's paper with the results of sweeps, one for each class, beside it.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import place
 from sem3d.errors import UserError
-from sem3d.reporting.page import headline
-from sem3d.reporting.papers.ssr import published_table
+from sem3d.methods import method_class
+from sem3d.registers import resolve
+from sem3d.reporting.page import SweepReview, headline
 from sem3d.reporting.tables import format_table
 from sem3d.sweeps.delivery import deliver
 from sem3d.sweeps.publish import publish
 from sem3d.sweeps.report import PAGE, REPORT_FOLDER, write_report
 from sem3d.sweeps.results import read_review
+from sem3d.sweeps.space import read_space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +39,14 @@ class Report:
     publish: bool = False
     """Put it on the sweep's MLflow run, register the champion, and deliver what the store did not take."""
     published: bool = False
-    """Print the paper's table and ours instead; for sweeps of ssr."""
+    """Print the table of the method's paper, with ours beside it."""
 
 
 def main() -> None:
     """Renders, and publishes if asked to."""
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
     if config.published:
-        reviews = [read_review(place(sweep)) for sweep in config.sweeps]
-        print(format_table(*published_table(reviews)))
+        print(published([read_review(place(sweep)) for sweep in config.sweeps]))
         return
     if len(config.sweeps) != 1:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
@@ -58,6 +60,16 @@ def main() -> None:
     out = place(config.out) if config.out else sweep / REPORT_FOLDER
     review = write_report(sweep, out)
     print(f"{headline(review)}\nreport     {out / PAGE}")
+
+
+def published(reviews: Sequence[SweepReview]) -> str:
+    """Return the table of the paper of the sweeps' method, with theirs beside; raises :class:`UserError` where it has none."""
+    if not reviews:
+        raise UserError("name the sweeps whose results stand beside the paper's")
+    method = method_class(read_space(reviews[0].space).arms[0].trained.method)
+    if not method.published:
+        raise UserError(f"{reviews[0].name} is a sweep of {reviews[0].space}, of which no paper's table is kept")
+    return format_table(*resolve(method.published)(reviews))
 
 
 if __name__ == "__main__":

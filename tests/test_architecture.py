@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sem3d.methods import METHODS, method_class
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("sem3d", "jobs", "tune_spaces") for path in (ROOT / room).rglob("*.py"))
 LEVELS = (
-    ("errors",),
+    ("errors", "registers"),
     ("config",),
     ("files", "ray_internals"),
     ("geometry",),
@@ -114,6 +115,24 @@ def test_every_setting_is_read_somewhere(name):
     }
     leaves = {leaf.rpartition(".")[2] for leaf in flatten(method_class(name).presets["paper"]())}
     assert leaves <= words, leaves - words
+
+
+OF_THE_REGISTER = {"METHODS", "method_class"}
+
+
+def test_jobs_name_no_method():
+    verbs = [path for path in (ROOT / "jobs").glob("*.py")]
+    named = [
+        f"{path.name}: {node.value!r}"
+        for path in verbs
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and set(re.findall(r"\w+", node.value)) & set(METHODS)
+    ]
+    assert not named
+    modules = {name for path in verbs for name in imports(path) if name.startswith("sem3d.methods.")}
+    assert {name.removeprefix("sem3d.methods.").partition(".")[0] for name in modules} <= {"method", *OF_THE_REGISTER}
 
 
 def test_no_file_is_named_for_nothing_in_particular():

@@ -1,8 +1,7 @@
 """The register of methods: a name and where its class is, resolved on first use."""
 
-from importlib import import_module
-
 from sem3d.errors import UserError
+from sem3d.registers import resolve
 
 METHODS = {
     "pri3d": "sem3d.methods.pri3d:Pri3D",
@@ -15,8 +14,7 @@ def method_class(name: str) -> type:
     """The class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
     if name not in METHODS:
         raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
-    module, _, attribute = METHODS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return resolve(METHODS[name])
 
 
 def method_name(method: type) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +71,3 @@ class Outcome:
 
 Program = Callable[[TrainedRun, Any], Outcome]
 """An evaluation or a prediction: of a run, with options of a dataclass that its annotation names."""
-
-
-def program(path: str) -> Program:
-    """Return the program at ``module:function``."""
-    module, _, function = path.partition(":")
-    return getattr(import_module(module), function)

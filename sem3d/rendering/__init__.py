@@ -1,11 +1,10 @@
 """Images of meshes: one function, and the register of the ways to compute it."""
 
-from importlib import import_module
-
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from sem3d.errors import UserError
+from sem3d.registers import resolve
 
 BACKENDS = {
     "fast": "sem3d.rendering.fast_silhouettes:fast_silhouettes",
@@ -40,5 +39,4 @@ def soft_silhouettes(
         raise UserError(f"silhouettes of size {size} and sigma {sigma} cannot be drawn: both must be positive")
     if faces.numel() and not (faces.min() >= 0 and faces.max() < vertices.shape[1]):
         raise UserError(f"a face names a vertex outside 0 to {vertices.shape[1] - 1}: the mesh is damaged")
-    module, function = BACKENDS[backend].split(":")
-    return getattr(import_module(module), function)(vertices, faces, size=size, sigma=sigma)
+    return resolve(BACKENDS[backend])(vertices, faces, size=size, sigma=sigma)

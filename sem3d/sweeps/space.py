@@ -99,7 +99,7 @@ def default_space(method: str, preset: str = "") -> Space:
         preset=preset or ("laptop" if "laptop" in chosen.presets else "paper"),
         seed_leaves=("run.seed",),
     )
-    budget = getattr(chosen, "label_budget", "")
+    budget = chosen.label_budget
     metric, mode = chosen.score
     space = Space(
         name=method,

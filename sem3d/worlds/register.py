@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from sem3d.registers import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,5 +28,4 @@ WORLDS = {"rooms": "sem3d.worlds.rooms.world:ROOMS", "shapes": "sem3d.worlds.sha
 
 def world(name: str) -> World:
     """Return the world of that name."""
-    module, _, attribute = WORLDS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return resolve(WORLDS[name])

@@ -1,6 +1,5 @@
 """The register of disk layouts, and what a layout gives: frames as records, found from headers alone."""
 
-import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from jaxtyping import Float
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import image_size
 from sem3d.errors import BadSample, UserError
+from sem3d.registers import resolve
 
 LAYOUTS = {
     "seven_scenes": "sem3d.datasets.scans.seven_scenes:SevenScenes",
@@ -89,8 +89,7 @@ def load_layout(name: str) -> Layout:
     """The layout registered as ``name``; raises :class:`UserError` for another name."""
     if name not in LAYOUTS:
         raise UserError(f"unknown layout '{name}': there are {', '.join(LAYOUTS)}")
-    module, _, attribute = LAYOUTS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    return resolve(LAYOUTS[name])()
 
 
 def detect_layout(root: Path) -> str:
