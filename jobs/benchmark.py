@@ -16,7 +16,7 @@ CASES = ("sens", "overlap", "stream", "ray_train", "sparse_convolution", "silhou
 
 
 def main() -> None:
-    """Runs the named cases, or all, and prints a table of each as soon as it is measured."""
+    """Run the named cases, or all, and print a table of each as soon as it is measured."""
     if sys.argv[1:] in (["-h"], ["--help"]):
         print(f"{__doc__}\ncases: {', '.join(CASES)}")
         return

@@ -15,20 +15,22 @@ RULE = re.compile(r"^[\s╭╮╰╯│├┤─-]*$")
 
 
 def parse(kind: Any, *, prog: str, args: list[str] | None = None, **options: Any) -> Any:
-    """``tyro.cli``, except that a wrong argument raises a one-line :class:`UserError` that names it."""
+    """Return ``tyro.cli``, except that a wrong argument raises a one-line :class:`UserError` that names it."""
     with errors_in_one_line(prog):
         return tyro.cli(kind, prog=prog, args=args, **options)
 
 
 def run_verb(verbs: dict[str, Callable[..., None]], *, prog: str) -> None:
-    """Calls the function that the first argument names with its parameters read from the other arguments."""
+    """Call the function that the first argument names with its parameters read from the other arguments."""
     with errors_in_one_line(prog):
         call = tyro.extras.subcommand_cli_from_dict({name: deferred(verb) for name, verb in verbs.items()}, prog=prog)
     call()
 
 
 def deferred(verb: Callable[..., None]) -> Callable[..., Callable[[], None]]:
-    """``verb`` with the same signature, which only remembers its arguments: what it prints is then not taken for tyro's."""
+    """Return ``verb`` with the same signature, which only remembers its arguments: what it prints is then not taken for
+    tyro's.
+    """
 
     @functools.wraps(verb)
     def remember(*args: Any, **kwargs: Any) -> Callable[[], None]:
@@ -39,7 +41,7 @@ def deferred(verb: Callable[..., None]) -> Callable[..., Callable[[], None]]:
 
 @contextlib.contextmanager
 def errors_in_one_line(prog: str) -> Iterator[None]:
-    """Turns what tyro prints before it exits with code 2 into a :class:`UserError`."""
+    """Turn what tyro prints before it exits with code 2 into a :class:`UserError`."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -51,7 +53,7 @@ def errors_in_one_line(prog: str) -> Iterator[None]:
 
 
 def first_message(box: str) -> str:
-    """The text of the first paragraph of one of tyro's boxes."""
+    """Return the text of the first paragraph of one of tyro's boxes."""
     lines = [line.strip(" │") for line in box.splitlines()]
     start = 2 if len(lines) > 1 and RULE.match(lines[1]) else 1
     end = next((number for number in range(start, len(lines)) if RULE.match(lines[number])), len(lines))

@@ -1,4 +1,4 @@
-"""Looks at everything a run needs and says what fixes it: ``python -m jobs.doctor [--data.root DIR] [--storage DIR] ...``.
+"""Check of everything that a run needs, with the fix of each fault: ``python -m jobs.doctor [--data.root DIR] [--storage DIR]``.
 
 Exit code 0 if nothing FAILs, 1 otherwise. It reads its arguments without tyro, which may be among what is missing.
 """
@@ -27,12 +27,12 @@ class OneLineParser(argparse.ArgumentParser):
     """Wrong arguments are errors of one line, as in every job."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises :class:`UserError`."""
+        """Raise :class:`UserError`."""
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the doctor may be told."""
+    """Return what the doctor may be told."""
     words = OneLineParser(
         prog="python -m jobs.doctor", description=(__doc__ or "").partition("\n")[0], allow_abbrev=False
     )
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def checks(words: argparse.Namespace) -> dict[str, Check]:
-    """All that is checked, in the order of the report."""
+    """Return all that is checked, in the order of the report."""
     address = words.address or os.environ.get("RAY_ADDRESS", "") or os.environ.get("RAY_API_SERVER_ADDRESS", "")
     return {
         "python": python_version,
@@ -65,13 +65,13 @@ def checks(words: argparse.Namespace) -> dict[str, Check]:
 
 
 def lines(finding: Finding) -> str:
-    """A finding for people; what fixes it stands below."""
+    """Return a finding for people; what fixes it stands below."""
     text = f"{finding.level:<5}{finding.part:<{COLUMN}} {finding.found}"
     return text + (f"\n{'':<{5 + COLUMN}} -> {finding.fix}" if finding.fix else "")
 
 
 def examine(arguments: Sequence[str]) -> int:
-    """Prints the report; returns how many parts FAIL."""
+    """Print the report; returns how many parts FAIL."""
     words = parser().parse_args(arguments)
     failures = warnings = 0
     for finding in look(checks(words)):
@@ -84,7 +84,7 @@ def examine(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Ends with code 1 if anything FAILs."""
+    """End with code 1 if anything FAILs."""
     if examine(sys.argv[1:]):
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Evaluates a run on held-out data and prints the numbers.
+"""Evaluation of a run on held-out data.
 
 ``python -m jobs.evaluate RUN`` takes the usual evaluation of the run's method; ``python -m jobs.evaluate NAME RUN`` another one,
 with the options that ``python -m jobs.evaluate NAME --help`` lists. ``scores`` prints what any method reports of held-out data.

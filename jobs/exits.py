@@ -1,4 +1,4 @@
-"""How every job ends: 0; 2 with one line on stderr for what the user can mend; 130 where it was asked to stop and did."""
+"""End of every job: 0; 2 with one line on stderr for what the user can fix; 130 where it was asked to stop and did."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from sem3d.training.ray.interruption import Stopped
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Runs ``main`` and exits; a :class:`UserError` becomes ``error: ...`` and code 2, as wrong arguments already do.
+    """Run ``main`` and exit; a :class:`UserError` becomes ``error: ...`` and code 2, as wrong arguments already do.
 
     What sem3d logs, such as how the preparation of data goes, is printed.
     """

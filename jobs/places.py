@@ -1,4 +1,4 @@
-"""Where the paths of a command line are: made absolute, since workers run in other folders.
+"""Paths of a command line: made absolute, since workers run in other folders.
 
 In a Ray job the current folder is a temporary copy of what was handed in, so relative paths are taken from
 ``SEM3D_STORAGE``, a folder that all nodes share.
@@ -17,7 +17,7 @@ Config = TypeVar("Config")
 
 
 def place(path: str | Path) -> Path:
-    """``path`` made absolute."""
+    """Return ``path`` made absolute."""
     expanded = Path(path).expanduser()
     shared = os.environ.get(STORAGE_VARIABLE, "")
     if in_ray_job() and shared:
@@ -26,7 +26,7 @@ def place(path: str | Path) -> Path:
 
 
 def storage_place(path: str | Path, setting: str = "run.storage") -> Path:
-    """The storage folder made absolute; raises :class:`UserError` for a URI and where it would vanish with a job."""
+    """Return the storage folder made absolute; raises :class:`UserError` for a URI and where it would vanish with a job."""
     if "://" in str(path):
         raise UserError(f"{setting} '{path}' must be a folder that all workers share: mount it and name its path")
     if in_ray_job() and not Path(path).expanduser().is_absolute() and not os.environ.get(STORAGE_VARIABLE):
@@ -38,7 +38,7 @@ def storage_place(path: str | Path, setting: str = "run.storage") -> Path:
 
 
 def store_place(uri: str) -> str:
-    """An MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
+    """Return an MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
     prefix = "sqlite:///"
     return prefix + str(place(uri.removeprefix(prefix))) if uri.startswith(prefix) else uri
 

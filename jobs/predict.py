@@ -1,4 +1,4 @@
-"""Predicts from a file of yours with a trained run: ``python -m jobs.predict METHOD --image FILE --out FILE [--run RUN]``.
+"""Prediction from a file of yours with a trained run: ``python -m jobs.predict METHOD --image FILE --out FILE [--run RUN]``.
 
 ``python -m jobs.predict METHOD --help`` says what a method predicts. Without ``--run`` it is the method's champion in MLflow.
 """

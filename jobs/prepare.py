@@ -1,4 +1,4 @@
-"""Makes data ready: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms.
+"""Preparation of data: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms.
 
 Single objects (:mod:`jobs.prepare_objects`): ``shapes --out DIR`` generates some, ``shapenet_renders ROOT --out DIR`` renders
 meshes, ``shapenet_renders_index ROOT`` readies renders for training.
@@ -35,7 +35,7 @@ def scans(
     check: bool = False,
     workers: int = 0,
 ) -> None:
-    """Finds, validates and pairs the frames of ScanNet, 7-Scenes or data laid out like them.
+    """Find, validate and pair the frames of ScanNet, 7-Scenes or data laid out like them.
 
     Args:
         root: Folder of the data, or of one scene.
@@ -59,7 +59,7 @@ def rooms(
     *,
     out: Path,
 ) -> None:
-    """Renders furnished rooms into ScanNet's own layout, with labels, for trials without scans.
+    """Render furnished rooms into ScanNet's own layout, with labels, for trials without scans.
 
     Args:
         config: What is rendered.
@@ -77,7 +77,7 @@ def rooms(
 
 
 def summary(index: Index, seconds: float) -> str:
-    """What was found, in a few lines."""
+    """Return what was found, in a few lines."""
     report = QuarantineReport.read(index.folder / "quarantine.json")
     splits = ", ".join(
         f"{split} {count}" for split, count in sorted(Counter(index.frames["split"].to_pylist()).items())
@@ -98,7 +98,7 @@ def summary(index: Index, seconds: float) -> str:
 
 
 def main() -> None:
-    """The verbs of this job by name."""
+    """Run the verb that the first argument names."""
     scenes = {"scans": scans, "rooms": rooms}
     objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
     command_line.run_verb(scenes | objects, prog="python -m jobs.prepare")

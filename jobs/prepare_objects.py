@@ -25,7 +25,7 @@ def shapes(
     out: Path,
     render: bool = True,
 ) -> None:
-    """Generates families of shapes as OUT/meshes (.obj, part labels, keypoints) and OUT/renders (NMR's layout).
+    """Generate families of shapes as OUT/meshes (.obj, part labels, keypoints) and OUT/renders (NMR's layout).
 
     Args:
         config: Which shapes.
@@ -48,7 +48,7 @@ def shapenet_renders(
     out: Path | None = None,
     check: bool = False,
 ) -> None:
-    """Renders and voxelises meshes (.obj in ShapeNetCore's layout, or <class>/<name>.obj) into the files NMR released.
+    """Render and voxelise meshes (.obj in ShapeNetCore's layout, or <class>/<name>.obj) into the files NMR released.
 
     Args:
         root: Folder of the meshes.
@@ -83,7 +83,7 @@ def shapenet_renders_index(
     storage: Path = Path("runs"),
     check: bool = False,
 ) -> None:
-    """Unpacks NMR's release, or renders in its layout, into shards that training maps into memory.
+    """Unpack NMR's release, or render in its layout, into shards that training maps into memory.
 
     Args:
         root: Folder of <synset>_{train,val,test}_{images,voxels}.npz.
@@ -111,7 +111,7 @@ def shapenet_renders_index(
 
 
 def objects_found(objects: dict[str, dict[str, int]]) -> str:
-    """One line a class: its objects by split."""
+    """Return one line a class: its objects by split."""
     names = {synset: name for name, synset in SYNSETS.items()}
     lines = [
         f"{names.get(category, category):<12}{sum(counts.values())} objects "
@@ -122,7 +122,7 @@ def objects_found(objects: dict[str, dict[str, int]]) -> str:
 
 
 def found_wrong(report: QuarantineReport) -> str:
-    """What was left out by kind, the first of it by name, and how many are used with a remark."""
+    """Return what was left out by kind, the first of it by name, and how many are used with a remark."""
     lines = [
         f"quarantine  {len(report)}",
         *(f"{count:>11} {reason}" for reason, count in report.counts().items()),

@@ -1,4 +1,4 @@
-"""Renders the report of a sweep again: ``python -m jobs.report SWEEP_FOLDER [--out DIR] [--publish]``.
+"""Report of a sweep, rendered again: ``python -m jobs.report SWEEP_FOLDER [--out DIR] [--publish]``.
 
 A page that needs nothing but a browser, the label-budget curve, and two tables in CSV. ``--publish`` also puts them on the
 sweep's MLflow run, registers its champion and delivers what the store did not take while it was away, as the sweep itself
@@ -30,7 +30,7 @@ from sem3d.sweeps.space import read_space
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Which sweeps, and where their report goes."""
+    """A choice of sweeps, and the place of their report."""
 
     sweeps: Positional[tuple[Path, ...]]
     """Folder of the sweep, such as runs/sweeps/NAME; several with --published only."""
@@ -43,7 +43,7 @@ class Report:
 
 
 def main() -> None:
-    """Renders, and publishes if asked to."""
+    """Render, and publish if asked to."""
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
     if config.published:
         print(published([read_review(place(sweep)) for sweep in config.sweeps]))

@@ -1,4 +1,4 @@
-"""Trains one method: ``python -m jobs.train <method> [--preset paper] [--data.root DIR] ...``.
+"""Training of one method: ``python -m jobs.train <method> [--preset paper] [--data.root DIR] ...``.
 
 ``python -m jobs.train <method> --help`` lists every setting of the method with its meaning and default.
 """
@@ -29,7 +29,7 @@ examples:
 
 
 def describe_methods() -> str:
-    """One line a method: name, first line of its module, presets."""
+    """Return one line a method: name, first line of its module, presets."""
     lines = []
     for name in METHODS:
         method = method_class(name)
@@ -49,7 +49,7 @@ def examples() -> str:
 
 
 def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
-    """The value of ``--preset`` and the other arguments."""
+    """Return the value of ``--preset`` and the other arguments."""
     rest = list(arguments)
     for number, argument in enumerate(arguments):
         if argument.startswith("--preset="):
@@ -62,7 +62,7 @@ def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def parse(name: str, arguments: list[str]) -> Experiment:
-    """The experiment that a command line describes.
+    """Return the experiment that a command line describes.
 
     Raises :class:`UserError` for an unknown method or preset, or a wrong argument.
     """
@@ -90,7 +90,7 @@ def with_network_of(method: type[Method], default: Experiment, source: Path) -> 
 
 
 def main() -> None:
-    """Parses, trains, prints the result."""
+    """Parse, train, print the result."""
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(USAGE.format(methods=describe_methods(), examples=examples()))
         return

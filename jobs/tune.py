@@ -1,4 +1,4 @@
-"""Compares ways to learn over label budgets and seeds: ``python -m jobs.tune SPACE [--data.root DIR] [settings]``.
+"""Comparison of ways to learn over label budgets and seeds: ``python -m jobs.tune SPACE [--data.root DIR] [settings]``.
 
 A space of ``tune_spaces`` says what is compared. Every arm at one budget and seed sees the same labelled samples. The same
 command resumes a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
@@ -29,7 +29,7 @@ PROG = "python -m jobs.tune"
 
 @dataclass(frozen=True, kw_only=True)
 class Tune:
-    """What to compare, on what, and with how much."""
+    """Settings of a comparison."""
 
     space: Positional[str]
     """Name of a module in tune_spaces."""
@@ -66,7 +66,7 @@ class Tune:
 
 
 def settings_of(space: Space, pairs: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of trials and of pretrainings, as the types that the methods want.
+    """Return settings of trials and of pretrainings, as the types that the methods want.
 
     Raises :class:`UserError` for what is no ``leaf=value``, an unknown leaf, or a wrong value.
     """
@@ -96,7 +96,7 @@ def pretraining_with(leaf: str, space: Space, pair: str) -> Part:
 
 
 def typed(part: Part, leaf: str, value: str) -> Any:
-    """A value as the type of its leaf; raises :class:`UserError` if there is no such leaf or that is no such value."""
+    """Return a value as the type of its leaf; raises :class:`UserError` if there is no such leaf or that is no such value."""
     method, experiment = method_class(part.method), part.experiment()
     if leaf not in flatten(experiment):
         raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {part.method} --help")
@@ -110,7 +110,7 @@ def typed(part: Part, leaf: str, value: str) -> Any:
 
 
 def main() -> None:
-    """Parses, forecasts, runs, prints the table."""
+    """Parse, forecast, run, print the table."""
     description = f"{__doc__}\nspaces: {', '.join(space_names())}"
     config = command_line.parse(asked_kind(sys.argv[1:]), prog=PROG, description=description)
     space = read_space(config.space, config.preset)
@@ -160,7 +160,9 @@ def main() -> None:
 
 
 def where_to_look(tracking_uri: str) -> str:
-    """The address of an MLflow server, or the command that shows a store; with its path where a shell would not find it."""
+    """Return the address of an MLflow server, or the command that shows a store; with its path where a shell would not find
+    it.
+    """
     from sem3d.tracking.store import is_server
 
     if is_server(tracking_uri):
@@ -170,7 +172,7 @@ def where_to_look(tracking_uri: str) -> str:
 
 
 def data_class(space: Space) -> type:
-    """What the trials of a space learn from."""
+    """Return what the trials of a space learn from."""
     return method_class(space.arms[0].trained.method).Data
 
 

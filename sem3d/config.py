@@ -66,7 +66,7 @@ class OptimConfig(OptimizerConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
-    """How long, and how the learning rate falls."""
+    """Length of a run, and the fall of its learning rate."""
 
     steps: int = 60_000
     """Optimiser steps of the whole run."""
@@ -88,12 +88,12 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Where and on what it runs, and how often it saves and speaks."""
+    """Place, workers and rhythm of a run."""
 
     name: str = ""
     """Name of the run and of its folder; empty: method and digest of the experiment, so the same command resumes."""
     storage: StorageFolder = "runs"
-    """Folder shared by all workers that holds runs, indexes and the default MLflow store."""
+    """Folder shared by all workers that holds runs, index and the default MLflow store."""
     seed: int = 0
     """Seed of initial weights, order of samples, augmentation and sampling."""
     batch_size: int = 64
@@ -161,7 +161,7 @@ class Experiment(Generic[MethodConfig, DataConfig]):
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of a nested dataclass by dotted name, in field order."""
+    """Leave of a nested dataclass by dotted name, in field order."""
     leaves: dict[str, Any] = {}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
@@ -190,7 +190,7 @@ def places(config: Any, prefix: str = "") -> dict[str, Place]:
 
 
 def override(config: Any, changes: dict[str, Any]) -> Any:
-    """``config`` with the leaves named in ``changes`` replaced; raises :class:`UserError` on an unknown leaf."""
+    """Return ``config`` with the leaves named in ``changes`` replaced; raises :class:`UserError` on an unknown leaf."""
     for name, value in changes.items():
         head, _, rest = name.partition(".")
         known = {item.name for item in dataclasses.fields(config)}
@@ -204,6 +204,6 @@ def override(config: Any, changes: dict[str, Any]) -> Any:
 
 
 def digest(value: Any) -> str:
-    """Twelve hexadecimal digits that identify a nested dataclass or JSON value by content."""
+    """Return twelve hexadecimal digits that identify a nested dataclass or JSON value by content."""
     plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -117,6 +117,24 @@ def test_every_setting_is_read_somewhere(name):
     assert leaves <= words, leaves - words
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_name_things_and_tell_functions_what_to_do(path):
+    asking = {"What", "Whether", "Where", "Who", "Which", "How"}
+    nouns = asking | {"The", "A", "An"}
+    tree = ast.parse(path.read_text())
+    for node in [tree, *ast.walk(tree)]:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        first = (ast.get_docstring(node) or "").partition(" ")[0]
+        named = not isinstance(node, ast.FunctionDef) or any(
+            "property" in ast.unparse(mark) for mark in node.decorator_list
+        )
+        assert first not in (asking if not named or not isinstance(node, ast.FunctionDef) else set()), (
+            ast.get_docstring(node)
+        )
+        assert named or first not in nouns, ast.get_docstring(node)
+
+
 OF_THE_REGISTER = {"METHODS", "method_class"}
 
 

@@ -22,7 +22,7 @@ VOXEL_SIZE, RADIUS = 0.05, 0.075
 
 
 def kitchen_clouds() -> list[np.ndarray]:
-    """World points of the real frames."""
+    """Return world points of the real frames."""
     intrinsics = np.loadtxt(KITCHEN / "camera-intrinsics.txt")
     clouds = []
     for file in sorted(KITCHEN.glob("*.depth.png"))[:FRAMES]:
@@ -35,7 +35,7 @@ def kitchen_clouds() -> list[np.ndarray]:
 
 
 def generated_clouds() -> list[np.ndarray]:
-    """World points that a camera turning in the middle of an empty room of 5 x 2.5 x 4 m sees, with 5 mm of noise."""
+    """Return world points that a camera turning in the middle of an empty room of 5 x 2.5 x 4 m sees, with 5 mm of noise."""
     rng = np.random.default_rng(0)
     v, u = np.mgrid[:240, :320]
     rays = np.stack([(u - 159.5) / 290, (v - 119.5) / 290, np.ones(u.shape)], axis=-1).reshape(-1, 3)
@@ -51,14 +51,14 @@ def generated_clouds() -> list[np.ndarray]:
 
 
 def seconds(work) -> float:
-    """How long ``work()`` takes."""
+    """Return how long ``work()`` takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Rows (what, sem3d, rival, unit)."""
+    """Return rows (what, sem3d, rival, unit)."""
     clouds = kitchen_clouds() if KITCHEN.is_dir() else generated_clouds()
     coarse = [mean_per_voxel(cloud, VOXEL_SIZE) for cloud in clouds]
     trees = [cKDTree(cloud) for cloud in coarse]

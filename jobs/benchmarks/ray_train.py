@@ -49,12 +49,12 @@ class Batches(Dataset):
 
 
 def first(items: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
-    """The one item of a list, as tensors."""
+    """Return the one item of a list, as tensors."""
     return {name: torch.from_numpy(array) for name, array in items[0].items()}
 
 
 def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing.SimpleQueue) -> None:
-    """Process ``rank`` of the rival; process 0 reports steps a second."""
+    """Run process ``rank`` of the rival; process 0 reports steps a second."""
     torch.set_num_threads(1)
     workers = experiment.run.workers
     store = dist.FileStore(f"{folder}/store-{experiment.run.name}", workers)
@@ -76,7 +76,7 @@ def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing
 
 
 def with_bare_ddp(folder: str, experiment: Experiment) -> float:
-    """Steps a second of the rival."""
+    """Return steps a second of the rival."""
     spawn = multiprocessing.get_context("spawn")
     report = spawn.SimpleQueue()
     processes = [
@@ -91,12 +91,12 @@ def with_bare_ddp(folder: str, experiment: Experiment) -> float:
 
 
 def with_sem3d(experiment: Experiment) -> float:
-    """Steps a second of a run on Ray Train, checkpoints and progress lines included."""
+    """Return steps a second of a run on Ray Train, checkpoints and progress lines included."""
     return STEPS / train("pri3d", experiment, say=[].append).seconds["training"]
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Median rates of interleaved rounds, for each number of workers."""
+    """Return median rates of interleaved rounds, for each number of workers."""
     connect(cpus=2 * max(WORKERS))
     with tempfile.TemporaryDirectory() as folder:
         rooms = Path(folder) / "rooms"
@@ -105,7 +105,7 @@ def run() -> list[tuple[str, float, float, str]]:
 
 
 def measured(folder: str, rooms: Path, workers: int) -> tuple[str, float, float, str]:
-    """Both sides with so many workers."""
+    """Return both sides with so many workers."""
     experiment = override(
         laptop(),
         {

@@ -21,7 +21,7 @@ ROUNDS = 3
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Rows (what, ours per second, official way per second, unit); a frame is its colour and its depth decoded."""
+    """Return rows (what, ours per second, official way per second, unit); a frame is its colour and its depth decoded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scan.sens"
         write_scan(path)
@@ -42,7 +42,7 @@ def run() -> list[tuple[str, float, float, str]]:
 
 
 def write_scan(path: Path) -> None:
-    """A scan whose images compress about as real ones do: smooth shapes with a little noise."""
+    """Write a scan whose images compress about as real ones do: smooth shapes with a little noise."""
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]] / SIZE[0]
     intrinsics = np.array([[577.9, 0.0, 319.5], [0.0, 577.9, 239.5], [0.0, 0.0, 1.0]])
@@ -58,7 +58,7 @@ def write_scan(path: Path) -> None:
 
 
 def read_ours(path: Path, frames: range) -> None:
-    """Seeks past what is not asked for."""
+    """Seek past what is not asked for."""
     with SensFile(path) as scan:
         for frame in frames:
             scan.pose(frame)
@@ -67,7 +67,7 @@ def read_ours(path: Path, frames: range) -> None:
 
 
 def read_official_way(path: Path, frames: range) -> None:
-    """What ScanNet's Python reader does: every payload is unpacked byte by byte and joined, and all stay in memory."""
+    """Read as ScanNet's Python reader does: every payload is unpacked byte by byte and joined, and all stay in memory."""
     with open(path, "rb") as file:
         file.read(4)
         file.read(struct.unpack("<Q", file.read(8))[0])

@@ -21,7 +21,7 @@ FACES_PER_PIXEL = (50, 100, 150, 200)
 
 
 def bumped_sphere(device: str) -> tuple[Tensor, Tensor]:
-    """NDC of the sphere in each view, and its faces."""
+    """Return NDC of the sphere in each view, and its faces."""
     sphere = trimesh.creation.icosphere(subdivisions=3)
     points = torch.from_numpy(sphere.vertices.astype(np.float32))
     points = points * (0.4 + 0.08 * torch.sin(5 * points).prod(1, keepdim=True))
@@ -30,7 +30,7 @@ def bumped_sphere(device: str) -> tuple[Tensor, Tensor]:
 
 
 def timed(draw, vertices: Tensor) -> tuple[Tensor, float, float]:
-    """The image, and seconds for it and for its gradient."""
+    """Return the image, and seconds for it and for its gradient."""
     leaf = vertices.clone().requires_grad_()
     start = _now()
     image = draw(leaf)
@@ -40,7 +40,7 @@ def timed(draw, vertices: Tensor) -> tuple[Tensor, float, float]:
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Rows (what, sem3d, PyTorch3D, unit)."""
+    """Return rows (what, sem3d, PyTorch3D, unit)."""
     vertices, faces = bumped_sphere("cuda" if torch.cuda.is_available() else "cpu")
 
     def ours(leaf: Tensor) -> Tensor:

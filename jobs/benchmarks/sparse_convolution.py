@@ -17,7 +17,8 @@ REPEATS = 9
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Rows (what, ours, MinkowskiEngine, unit) of forward and backward with the kernel map at hand, and of making the map.
+    """Return rows (what, ours, MinkowskiEngine, unit) of forward and backward with the kernel map at hand, and of making
+    the map.
 
     Making the map is timed with one channel sent through it, for both; ours includes the search for duplicates.
     Threads are those that the process has (``OMP_NUM_THREADS``).
@@ -47,7 +48,7 @@ def run() -> list[tuple[str, float, float, str]]:
 
 
 def surface_voxels(count: int) -> Int32[Tensor, "voxel 4"]:
-    """About ``count`` voxels of a room's surfaces: a floor, a wall and a ball, each voxel once, in (x, y, z) order."""
+    """Return about ``count`` voxels of a room's surfaces: a floor, a wall and a ball, each voxel once, in (x, y, z) order."""
     side = (count / 2.35) ** 0.5
     plane = torch.cartesian_prod(torch.arange(int(side)), torch.arange(int(side)))
     flat = torch.zeros(len(plane), dtype=torch.int64)

@@ -43,7 +43,7 @@ class Pairs(Dataset):
 
 
 def rate(batches: Iterator) -> float:
-    """Samples a second of the second half."""
+    """Return samples a second of the second half."""
     for _ in range(BATCHES // 2):
         next(batches)
     start = time.perf_counter()
@@ -51,13 +51,13 @@ def rate(batches: Iterator) -> float:
     return count / (time.perf_counter() - start)
 
 
-def one_thread(worker: int) -> None:
-    """As Ray has it for its own: BLAS would else start a thread a core in each worker."""
+def one_thread(_worker: int) -> None:
+    """Limit BLAS to one thread, as Ray does for its own: BLAS would else start a thread a core in each worker."""
     threadpool_limits(1)
 
 
 def with_ray(samples: Samples) -> float:
-    """Samples a second of sem3d's stream."""
+    """Sample a second of sem3d's stream."""
     return rate(
         stream_batches(
             samples, seed=SEED, batch_size=BATCH, accumulate=1, rank=0, world_size=1, first_step=0, last_step=BATCHES
@@ -66,7 +66,7 @@ def with_ray(samples: Samples) -> float:
 
 
 def with_data_loader(samples: Samples, workers: int) -> float:
-    """Samples a second of a DataLoader."""
+    """Sample a second of a DataLoader."""
 
     def to_tensors(loaded: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(array) for name, array in samples.collate(loaded).items()}
@@ -77,7 +77,7 @@ def with_data_loader(samples: Samples, workers: int) -> float:
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Median rates of interleaved rounds."""
+    """Return median rates of interleaved rounds."""
     workers = os.cpu_count() or 1
     connect(cpus=workers)
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ class ColorAugmentation:
 def augment_color(
     image: UInt8[np.ndarray, "height width 3"], config: ColorAugmentation, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The image with jittered colours, perhaps grey, perhaps blurred; the same generator gives the same image."""
+    """Return the image with jittered colours, perhaps grey, perhaps blurred; the same generator gives the same image."""
     pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     if rng.random() < config.jitter_probability:
         changes = {

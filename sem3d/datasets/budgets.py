@@ -13,7 +13,7 @@ OFFICIAL_PERCENT = (1, 5, 10, 20, 40, 60, 80)
 
 
 def label_budget(ids: Sequence[str], fraction: float, seed: int) -> Bool[np.ndarray, "sample"]:
-    """Mask of ``max(1, round(fraction * n))`` of ``ids``, the same whatever their order.
+    """Return mask of ``max(1, round(fraction * n))`` of ``ids``, the same whatever their order.
 
     Samples are ranked by a hash of seed and id, so the mask of 5 % lies inside that of 10 % of the same seed. Equal ids are
     told apart by their order. Raises :class:`UserError` if ``fraction`` is outside (0, 1].
@@ -29,14 +29,14 @@ def label_budget(ids: Sequence[str], fraction: float, seed: int) -> Bool[np.ndar
 
 
 def scene_budget(scenes: Sequence[str], fraction: float, seed: int) -> Bool[np.ndarray, "sample"]:
-    """Mask of the samples whose scene is among ``max(1, round(fraction * m))`` of the m different ``scenes``."""
+    """Return mask of the samples whose scene is among ``max(1, round(fraction * m))`` of the m different ``scenes``."""
     names = sorted(set(scenes))
     chosen = {name for name, keep in zip(names, label_budget(names, fraction, seed), strict=True) if keep}
     return np.array([scene in chosen for scene in scenes], dtype=bool)
 
 
 def official_budget(list_file: str | Path, scenes: Sequence[str]) -> Bool[np.ndarray, "sample"]:
-    """Mask of the samples whose scene stands in ``list_file``, one scene a line.
+    """Return mask of the samples whose scene stands in ``list_file``, one scene a line.
 
     ScanNet's data-efficient lists are ``scannetv2_train_{1,5,10,20,40,60,80}.txt`` (Pri3D, downstream/semseg). Raises
     :class:`UserError` if the file is missing or names none of ``scenes``.

@@ -30,7 +30,7 @@ VIEWS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FramePairs(VoxelMatching):
-    """Which scans, and how frames become pairs; the defaults are the paper's (methods.md 1.5, 1.8, 14)."""
+    """A choice of scans, and the making of pairs from frames; the defaults are the paper's (methods.md 1.5, 1.8, 14)."""
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "pair"

@@ -20,7 +20,7 @@ from sem3d.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledFrames:
-    """Which labelled frames, at which size, and how many of them may be learnt from."""
+    """A choice of labelled frames, their size, and the label budget."""
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "frame"
@@ -55,7 +55,7 @@ class LoadLabelled:
     augment: bool
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """``image`` uint8 (3, height, width) and ``label`` uint8 (height, width), 0 where ignored."""
+        """Return ``image`` uint8 (3, height, width) and ``label`` uint8 (height, width), 0 where ignored."""
         size = (self.config.height, self.config.width)
         image = resize_color(read_color(self.index.root, row), size)
         label = train_ids(resize_label(read_label(self.index.root, row), size))
@@ -74,14 +74,14 @@ class CollateLabelled:
     width: int
 
     def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
-        """Stacked ``image`` and ``label``."""
+        """Return stacked ``image`` and ``label``."""
         size = (self.height, self.width)
         empty = {"image": np.zeros((3, *size), np.uint8), "label": np.zeros(size, np.uint8)}
         return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
 
 
 def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
-    """Mask of the frames that the budget holds."""
+    """Return mask of the frames that the budget holds."""
     scenes = frames["scene"].to_pylist()
     if config.budget_list:
         return official_budget(config.budget_list, scenes)

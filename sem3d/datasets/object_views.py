@@ -40,7 +40,7 @@ NO_VIEWPOINT = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectRenders:
-    """Which renders, of which class, and how many of its objects are labelled."""
+    """A choice of renders, a class, and its label budget."""
 
     generated: ClassVar = "shapes"
     counted: ClassVar = "object"
@@ -74,7 +74,7 @@ class ObjectSplit:
 
 
 def open_renders(root: str, storage: str) -> RendersIndex:
-    """The index in ``root``, or that of the renders in ``root``, made in ``storage`` if it is not there yet."""
+    """Return the index in ``root``, or that of the renders in ``root``, made in ``storage`` if it is not there yet."""
     if read_renders_json(Path(root)) is not None:
         return load_renders_index(root)
     found = index_renders(root, storage)
@@ -123,7 +123,7 @@ class LoadPair:
     folder: Path
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """``image`` uint8 (2, 4, 64, 64), ``viewpoint`` (2,), ``object``, ``labelled``, ``usable``."""
+        """Return ``image`` uint8 (2, 4, 64, 64), ``viewpoint`` (2,), ``object``, ``labelled``, ``usable``."""
         drawn = rng.permutation(len(row["views"]))[:VIEWS_OF_A_PAIR]
         views = [row["views"][place] for place in drawn]
         return {
@@ -142,8 +142,8 @@ class LoadView:
     folder: Path
     voxels: bool
 
-    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """As :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
+    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """Load as :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
         if self.voxels:
             loaded = load_view(self.folder, row)
             image, extra = loaded.image[None], {"voxels": loaded.voxels}
@@ -161,13 +161,13 @@ class LoadView:
 
 @dataclass(frozen=True)
 class CollateViews:
-    """Stacks loaded rows; one that could not be used becomes black and is marked as not usable."""
+    """A stack of loaded rows; one that could not be used becomes black and is marked as not usable."""
 
     views: int
     extra: Literal["", "number", "voxels"] = ""
 
     def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
-        """The columns of a batch."""
+        """Return the columns of a batch."""
         empty = {
             "image": np.zeros((self.views, *IMAGE_SHAPE[1:]), np.uint8),
             "viewpoint": np.full(self.views, NO_VIEWPOINT, np.int64),
@@ -211,7 +211,7 @@ def with_pseudo_labels(
     viewpoint: Integer[np.ndarray, " image"],
     accepted: Bool[np.ndarray, " image"],
 ) -> Samples:
-    """``labelled`` and, as a second group, the objects of ``images`` with at least two accepted pseudo-labels."""
+    """Return ``labelled`` and, as a second group, the objects of ``images`` with at least two accepted pseudo-labels."""
     table = object_rows(images.table.filter(pa.array(accepted)), viewpoint[accepted], labelled=False)
     enough = [len(views) >= VIEWS_OF_A_PAIR for views in table["views"].to_pylist()]
     table = table.filter(pa.array(enough, pa.bool_()))
@@ -227,7 +227,7 @@ def with_pseudo_labels(
 
 
 def object_rows(views: pa.Table, viewpoints: Integer[np.ndarray, " view"], *, labelled: bool) -> pa.Table:
-    """One row an object, in the order of their numbers: its views in ``views``, and a viewpoint for each."""
+    """Return one row an object, in the order of their numbers: its views in ``views``, and a viewpoint for each."""
     rows: dict[int, dict[str, Any]] = {}
     for view, viewpoint in zip(views.to_pylist(), viewpoints.tolist(), strict=True):
         row = {name: view[name] for name in ("class", "split", "object", "name")}

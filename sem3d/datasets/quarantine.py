@@ -1,4 +1,4 @@
-"""What was left out and why: one report type for preparation, training and evaluation."""
+"""Items left out, with reasons: one report type for preparation, training and evaluation."""
 
 import json
 import re
@@ -22,7 +22,7 @@ class Quarantined:
 
     @classmethod
     def of(cls, error: BadSample, scene: str = "", lost: int = 1) -> "Quarantined":
-        """The item that ``error`` names."""
+        """Return the item that ``error`` names."""
         return cls(error.source, scene, error.reason, lost)
 
 
@@ -37,18 +37,18 @@ class QuarantineReport:
         return sum(item.lost for item in self.items)
 
     def counts(self) -> dict[str, int]:
-        """What is lost by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
+        """Return what is lost by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
         kinds: Counter[str] = Counter()
         for item in self.items:
             kinds[reason_kind(item.reason)] += item.lost
         return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def merge(self, other: "QuarantineReport") -> "QuarantineReport":
-        """Both reports in one."""
+        """Return both reports in one."""
         return QuarantineReport(self.items + other.items, self.notes + other.notes)
 
     def write(self, path: Path) -> None:
-        """JSON with ``counts``, ``items`` and ``notes``."""
+        """Write JSON with ``counts``, ``items`` and ``notes``."""
         content = {
             "counts": self.counts(),
             "items": [asdict(item) for item in self.items],
@@ -58,7 +58,7 @@ class QuarantineReport:
 
     @classmethod
     def read(cls, path: Path) -> "QuarantineReport":
-        """The report that :meth:`write` left at ``path``."""
+        """Return the report that :meth:`write` left at ``path``."""
         content = json.loads(path.read_text())
         return cls(
             [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
@@ -66,12 +66,12 @@ class QuarantineReport:
 
 
 def reason_kind(reason: str) -> str:
-    """``reason`` up to its first colon, numbers taken out: what items with the same trouble share."""
+    """Return ``reason`` up to its first colon, numbers taken out: what items with the same trouble share."""
     return re.sub(r"\s+", " ", re.sub(r"-?\d[\d.x]*", "", reason.partition(":")[0])).strip()
 
 
 def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) -> None:
-    """Raises :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad.
+    """Raise :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad.
 
     All of them are then written to ``path``.
     """

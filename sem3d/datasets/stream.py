@@ -40,7 +40,7 @@ ORDER_STREAM, SAMPLE_STREAM = 0, 1
 
 @dataclass(frozen=True)
 class Samples:
-    """What a method trains or evaluates on: a table of rows and how a row becomes arrays.
+    """Rows of a source: a table of rows and how a row becomes arrays.
 
     ``load(row, rng)`` decodes, augments and matches one row (in a Ray Data worker) and may raise
     :class:`sem3d.errors.BadSample`; ``collate(loaded)`` joins loaded rows into the numpy columns of a batch, where
@@ -65,7 +65,7 @@ class Samples:
         return self if self.reference is not None else replace(self, reference=ray.put(self))
 
     def order(self, seed: int | None) -> "Order":
-        """The order in which these rows come."""
+        """Return the order in which these rows come."""
         return Order(self.table.num_rows, seed, self.groups)
 
 
@@ -80,14 +80,14 @@ class StreamedBatch:
 
 @dataclass(frozen=True)
 class Order:
-    """Which row stands at which position; without a seed it is the table's own order, whatever the groups."""
+    """Order of rows by position; without a seed it is the table's own order, whatever the groups."""
 
     rows: int
     seed: int | None
     groups: tuple[int, ...] = ()
 
     def at(self, position: int) -> tuple[int, int]:
-        """Epoch and row number at a position of the endless sequence."""
+        """Return epoch and row number at a position of the endless sequence."""
         if self.seed is None:
             return divmod(position, self.rows)
         groups = self.groups or (self.rows,)
@@ -98,19 +98,19 @@ class Order:
 
 @lru_cache(maxsize=8)
 def permutation(rows: int, seed: int, epoch: int, group: int = 0) -> np.ndarray:
-    """Order of a group's rows in one epoch."""
+    """Return order of a group's rows in one epoch."""
     words = [ORDER_STREAM, seed, epoch, group] if group else [ORDER_STREAM, seed, epoch]
     return np.random.default_rng(words).permutation(rows)
 
 
 @lru_cache(maxsize=4)
 def fetched(reference: ray.ObjectRef) -> Samples:
-    """The samples behind a reference, kept by each Ray Data process."""
+    """Return the samples behind a reference, kept by each Ray Data process."""
     return ray.get(reference)
 
 
 def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
-    """Columns of the batch at ``positions`` and the rows of it that could not be used, by name and reason."""
+    """Return columns of the batch at ``positions`` and the rows of it that could not be used, by name and reason."""
     loaded: list[dict[str, np.ndarray] | None] = []
     failures: list[dict[str, str]] = []
     for position in positions:
@@ -126,7 +126,7 @@ def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[s
 
 
 def quiet_ordered_context() -> None:
-    """Sets this process's Ray Data defaults: output in input order, no progress bars, all CPUs on a small machine.
+    """Set this process's Ray Data defaults: output in input order, no progress bars, all CPUs on a small machine.
 
     Ray's operator reservation lets one map task run at a time on 2 CPUs, which halves throughput.
     """
@@ -150,7 +150,7 @@ class Deal:
     limit: int
 
     def positions(self, number: int) -> range:
-        """Positions of this worker's batch ``number``."""
+        """Return positions of this worker's batch ``number``."""
         start = number * self.stride + self.offset
         return range(start, min(start + self.length, self.limit))
 
@@ -165,7 +165,7 @@ class LoadBatch:
     first: int
 
     def __call__(self, item: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """One row that holds the whole batch as arrays."""
+        """Return one row that holds the whole batch as arrays."""
         number = self.first + int(item["id"][0])
         try:
             columns, failures = load_batch(fetched(self.samples), self.order, self.deal.positions(number))
@@ -178,7 +178,7 @@ class LoadBatch:
 def run_pipeline(
     samples: Samples, order: Order, deal: Deal, numbers: range, *, own_process: bool
 ) -> Iterator[tuple[int, dict[str, torch.Tensor], list[dict[str, str]]]]:
-    """Number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here.
+    """Yield number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here.
 
     ``own_process`` puts Ray's scheduler of the pipeline into a process of its own, which takes a second to start: in a
     thread beside training it holds the interpreter lock often enough to slow small networks several times.
@@ -214,7 +214,7 @@ def stream_batches(
     first_step: int,
     last_step: int,
 ) -> Iterator[StreamedBatch]:
-    """Endless shuffled epochs cut into global batches; yields this rank's share of steps first to last (excluded).
+    """Yield endless shuffled epochs cut into global batches; yields this rank's share of steps first to last (excluded).
 
     ``accumulate`` items are yielded per step, in order. Raises :class:`ValueError` where ``batch_size`` is no multiple of
     ``accumulate * world_size``, or when there are no rows.
@@ -233,7 +233,7 @@ def stream_batches(
 
 
 def stream_once(samples: Samples, *, batch_size: int, rank: int, world_size: int) -> Iterator[StreamedBatch]:
-    """Every row exactly once, in table order; batches are dealt whole, in turn, and the last may be short.
+    """Yield every row exactly once, in table order; batches are dealt whole, in turn, and the last may be short.
 
     A rank may get fewer batches than another, or none.
     """

@@ -25,7 +25,7 @@ PIXELS_SEARCHED_PER_MATCH = 4
 
 @dataclass(frozen=True, kw_only=True)
 class VoxelMatching:
-    """How a frame's surface becomes voxels and which of them match its pixels; the defaults are Pri3D's paper's."""
+    """Settings of a frame's voxels and of their matches with its pixels; the defaults are Pri3D's paper's."""
 
     height: int = 240
     """Image height that the network sees, pixels."""

@@ -23,7 +23,8 @@ def segmentation_cross_entropy(
 
 
 def global_mean(total: Float[Tensor, ""], count: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """Divide ``total`` of this worker by the mean over workers of ``count``, so that the mean over workers is the global mean.
+    """Divide ``total`` of this worker by the mean over workers of ``count``, so that the mean over workers is the
+    global mean.
 
     Data parallelism averages gradients over workers: the sum of totals by the sum of counts is what it then follows,
     however unevenly the pixels are dealt. Every worker must call this. A count of 0 everywhere gives 0.

@@ -11,7 +11,7 @@ METHODS = {
 
 
 def method_class(name: str) -> type:
-    """The class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
+    """Return the class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
     if name not in METHODS:
         raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
     return resolve(METHODS[name])

@@ -29,7 +29,7 @@ def start_image_network(method: nn.Module, source: str, without: tuple[str, ...]
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a file by name; raises :class:`UserError` where it is damaged."""
+    """Return tensors of a file by name; raises :class:`UserError` where it is damaged."""
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -69,17 +69,17 @@ def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, withou
 
 
 def part_of(name: str) -> str:
-    """The direct child that a tensor belongs to."""
+    """Return the direct child that a tensor belongs to."""
     return name.partition(".")[0]
 
 
 def parts(names: Iterable[str]) -> set[str]:
-    """The direct children that tensors belong to."""
+    """Return the direct children that tensors belong to."""
     return {part_of(name) for name in names}
 
 
 def difference(name: str, own: dict[str, Tensor], stored: dict[str, Tensor]) -> str:
-    """What keeps one tensor from being loaded, or nothing."""
+    """Return what keeps one tensor from being loaded, or nothing."""
     if name not in stored:
         return "missing there"
     if name not in own:
@@ -90,5 +90,5 @@ def difference(name: str, own: dict[str, Tensor], stored: dict[str, Tensor]) -> 
 
 
 def listed(what: str, names: set[str]) -> list[str]:
-    """One clause of the report, if there is anything to say."""
+    """Return one clause of the report, if there is anything to say."""
     return [f"{what}: {', '.join(sorted(names))}"] if names else []

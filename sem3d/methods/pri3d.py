@@ -91,12 +91,14 @@ class Pri3DBatch:
 
 
 def paper() -> Experiment:
-    """Section 4 of the paper: ResNet50, 240 x 320, global batch 64, 60,000 steps, lr 0.1 decayed by 0.99 every 1000."""
+    """Return the setting of section 4: ResNet50, 240 x 320, global batch 64, 60,000 steps, lr 0.1, by 0.99 every 1000."""
     return Experiment(method=Pri3DConfig(), data=FramePairs(), init="imagenet")
 
 
 def released() -> Experiment:
-    """The authors' scripts/scannet.sh: depth head, colour voxels, z thresholds, polynomial decay, BatchNorm schedule."""
+    """Return the setting of the authors' scripts/scannet.sh: depth head, colour voxels, z thresholds, polynomial decay, BatchNorm
+    schedule.
+    """
     return Experiment(
         method=Pri3DConfig(voxel_input="color", depth_head=True),
         data=FramePairs(
@@ -115,7 +117,7 @@ def released() -> Experiment:
 
 
 def laptop() -> Experiment:
-    """Minutes on two CPU cores: EfficientNet-Lite0, 96 x 128, a slim 3D network on 10 cm voxels."""
+    """Return a setting for minutes on two CPU cores: EfficientNet-Lite0, 96 x 128, a slim 3D network on 10 cm voxels."""
     return Experiment(
         method=Pri3DConfig(
             unet=ResidualUNetConfig(encoder="efficientnet_lite0"),
@@ -179,13 +181,13 @@ class Pri3D(Method):
         return start_image_network(self, source, without)
 
     def forward(self, batch: Pri3DBatch, step: int) -> dict[str, Tensor]:
-        """Losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
+        """Return losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
         return self.losses(self.features(batch.image), batch)
 
     def losses(
         self, features: Float[Tensor, "batch view dim half_height half_width"], batch: Pri3DBatch
     ) -> dict[str, Tensor]:
-        """What :meth:`forward` gives, from the features of the batch's images."""
+        """Return what :meth:`forward` gives, from the features of the batch's images."""
         config = self.experiment.method
         losses = {}
         if config.uses_view:
@@ -203,7 +205,7 @@ class Pri3D(Method):
     def features(
         self, image: UInt8[Tensor, "batch view 3 height width"]
     ) -> Float[Tensor, "batch view dim half_height half_width"]:
-        """Decoder features of all views, not normalised."""
+        """Return decoder features of all views, not normalised."""
         return self.unet(normalise_images(image.flatten(0, 1))).unflatten(0, image.shape[:2])
 
     def contrast(
@@ -212,7 +214,7 @@ class Pri3D(Method):
         positive: Float[Tensor, "item match dim"],
         valid: UInt8[Tensor, " item"],
     ) -> Float[Tensor, ""]:
-        """PointInfoNCE of each item, averaged over all items; an item that is not valid counts as zero."""
+        """Return PointInfoNCE of each item, averaged over all items; an item that is not valid counts as zero."""
         config = self.experiment.method
         rows = valid.bool()[:, None].expand(anchor.shape[:2])
         return point_info_nce_of_items(anchor, positive, config.temperature, config.loss_form, rows)
@@ -220,7 +222,7 @@ class Pri3D(Method):
     def geometric_loss(
         self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
     ) -> Float[Tensor, ""]:
-        """Contrast of projected pixel features with projected voxel features, each view an item."""
+        """Return contrast of projected pixel features with projected voxel features, each view an item."""
         voxel_input = batch.voxel_color.to(self.voxel_projection.weight.dtype) / 255
         if self.experiment.method.voxel_input == "occupancy":
             voxel_input = torch.ones_like(voxel_input[:, :1])
@@ -265,7 +267,7 @@ class Pri3D(Method):
         return metrics
 
     def figures(self, batch: Pri3DBatch) -> dict[str, np.ndarray]:
-        """Matches of the first pair drawn between its frames, and features of some frames coloured by PCA."""
+        """Return matches of the first pair drawn between its frames, and features of some frames coloured by PCA."""
         images = batch.image[:3].flatten(0, 1).permute(0, 2, 3, 1).cpu().numpy()
         pixels = (batch.cell[0] * FEATURE_STRIDE).cpu().numpy()
         with torch.no_grad():
@@ -282,6 +284,6 @@ MATCH_FIELDS = ("correct", "total", "chance", "errors")
 def cell_features(
     features: Float[Tensor, "image dim height width"], cells: Int[Tensor, "image match 2"]
 ) -> Float[Tensor, "image match dim"]:
-    """Features at cells (u, v) of each image's own map."""
+    """Return features at cells (u, v) of each image's own map."""
     images = torch.arange(len(features), device=features.device)[:, None]
     return features.permute(0, 2, 3, 1)[images, cells[..., 1].long(), cells[..., 0].long()]

@@ -1,4 +1,4 @@
-"""What a user may say of an evaluation or a prediction, whatever its kind."""
+"""Options of evaluations and predictions, whatever their kind."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from sem3d.config import FilePath, StorageFolder, StoreAddress
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
-    """What to evaluate, on what."""
+    """Options of an evaluation: the run and its data."""
 
     run: Positional[str]
     """Run folder, one of its checkpoint folders, or models:/NAME@ALIAS or models:/NAME/VERSION."""
@@ -31,7 +31,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionOptions:
-    """What to predict from, and with what."""
+    """Options of a prediction: the file and the run."""
 
     image: FilePath
     """Picture of one object with an alpha channel."""

@@ -106,7 +106,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, views: Samples, meshes
 
 
 def mend(row: dict[str, Any], root: str) -> str:
-    """What to do about an object without its mesh."""
+    """Return what to do about an object without its mesh."""
     if row["name"] != unlisted_name(row["object"]):
         return "name the renders' own folder"
     names = objects_list(Path(root), row["class"], row["split"]).name
@@ -114,7 +114,7 @@ def mend(row: dict[str, Any], root: str) -> str:
 
 
 def true_mesh(root: Path, file: MeshFile) -> tuple[Vertices, Faces]:
-    """A mesh on disk in the object frame; raises :class:`BadSample`."""
+    """Return a mesh on disk in the object frame; raises :class:`BadSample`."""
     mesh = read_mesh(root, file)
     vertices, faces = mirrored(torch.tensor(mesh.vertices), torch.tensor(mesh.faces))
     return vertices.numpy(), faces.numpy()

@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluation or a prediction tells the user."""
+    """Result of an evaluation or a prediction, for the user."""
 
     tables: list[Table] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)

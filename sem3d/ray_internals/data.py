@@ -15,6 +15,6 @@ class PauseBetweenSteps(ExecutionCallback):
 
     seconds = 0.005
 
-    def on_execution_step(self, executor: Any) -> None:
+    def on_execution_step(self, executor: Any) -> None:  # noqa: ARG002 -- Ray's signature
         """Sleep; Ray calls this after every step of the scheduler."""
         time.sleep(self.seconds)

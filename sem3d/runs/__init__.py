@@ -1,1 +1,1 @@
-"""What a run leaves on disk, read and written without Ray or MLflow."""
+"""Files of a run, read and written without Ray or MLflow."""

@@ -21,20 +21,20 @@ class CheckpointStore:
         self.warn = warn
 
     def path(self, step: int) -> Path:
-        """Where the checkpoint after ``step`` done steps belongs."""
+        """Return where the checkpoint after ``step`` done steps belongs."""
         return self.folder / f"step-{step:08d}"
 
     def clean(self) -> None:
-        """Removes what attempts that were killed while writing left behind."""
+        """Remove what attempts that were killed while writing left behind."""
         for leftover in self.folder.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
     def newest_first(self) -> list[Path]:
-        """All committed checkpoints, whole or damaged."""
+        """Return all committed checkpoints, whole or damaged."""
         return sorted(self.folder.glob("step-*"), reverse=True)
 
     def latest(self) -> Path | None:
-        """The newest checkpoint whose files are all as they were written; says which ones it passes over."""
+        """Return the newest checkpoint whose files are all as they were written; says which ones it passes over."""
         for candidate in self.newest_first():
             wrong = problem(candidate)
             if wrong is None:
@@ -43,7 +43,7 @@ class CheckpointStore:
         return None
 
     def best(self) -> Path | None:
-        """The checkpoint that ``best.json`` names, if it is whole."""
+        """Return the checkpoint that ``best.json`` names, if it is whole."""
         candidate = self._named_best()
         return candidate if candidate is not None and problem(candidate) is None else None
 
@@ -52,15 +52,15 @@ class CheckpointStore:
         return self.folder / Path(json.loads(pointer.read_text())["checkpoint"]).name if pointer.is_file() else None
 
     def best_or_latest(self) -> Path | None:
-        """What to start another training from."""
+        """Return what to start another training from."""
         return self.best() or self.latest()
 
     def mark_best(self, step: int, key: str, value: float) -> None:
-        """Points ``best.json`` at the checkpoint of ``step``, in one rename."""
+        """Point ``best.json`` at the checkpoint of ``step``, in one rename."""
         write_json(self.folder / "best.json", {"checkpoint": self.path(step).name, "step": step, key: value})
 
     def prune(self) -> None:
-        """Removes all but the newest ``keep`` checkpoints and the best one."""
+        """Remove all but the newest ``keep`` checkpoints and the best one."""
         best = self._named_best()
         for old in self.newest_first()[max(self.keep, 1) :]:
             if old != best:
@@ -68,12 +68,12 @@ class CheckpointStore:
 
 
 def latest(run_folder: Path) -> Path | None:
-    """The newest whole checkpoint of a run, or ``None``."""
+    """Return the newest whole checkpoint of a run, or ``None``."""
     return CheckpointStore(run_folder / "checkpoints").latest()
 
 
 def weights_file(source: Path) -> Path:
-    """The verified weights of a checkpoint folder, or of a run folder (its best checkpoint, else its newest).
+    """Return the verified weights of a checkpoint folder, or of a run folder (its best checkpoint, else its newest).
 
     Raises :class:`UserError` if ``source`` is neither or if a file was altered.
     """
@@ -89,11 +89,13 @@ def weights_file(source: Path) -> Path:
 
 
 def weights_source(init: str) -> str:
-    """What ``Method.initialise`` takes for ``init``: the weights file of a run or checkpoint folder, or ``init`` itself."""
+    """Return what ``Method.initialise`` takes for ``init``: the weights file of a run or checkpoint folder, or ``init``
+    itself.
+    """
     folder = Path(init)
     return str(weights_file(folder)) if init not in NAMED_WEIGHTS and folder.is_dir() else init
 
 
 def read_experiment(source: Path) -> dict[str, Any]:
-    """Leaves of the experiment that a checkpoint or run folder was made with, by dotted name, as JSON values."""
+    """Leave of the experiment that a checkpoint or run folder was made with, by dotted name, as JSON values."""
     return read_state(weights_file(source).parent)["experiment"]

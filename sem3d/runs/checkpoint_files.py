@@ -31,7 +31,7 @@ def _is_tensor(item: Any) -> bool:
 
 
 def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU that share no storage, as safetensors demands."""
+    """Copy on the CPU that share no storage, as safetensors demands."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
 
 
@@ -50,7 +50,7 @@ def write_checkpoint(
     optimizer_states: dict[str, dict[str, Any]],
     state: dict[str, Any],
 ) -> None:
-    """Writes ``folder`` beside its final place, flushes it to disk and renames it: readers see all of it or nothing.
+    """Write ``folder`` beside its final place, flush it to disk and rename it: readers see all of it or nothing.
 
     ``model_state`` and ``optimizer_states`` are what ``state_dict()`` gives; ``state`` is a JSON value. Where a whole
     checkpoint is there already (another attempt got here first), that one stays.
@@ -97,7 +97,7 @@ def _write_optimizer(folder: Path, name: str, optimizer_state: dict[str, Any]) -
 
 
 def problem(folder: Path) -> str | None:
-    """What is wrong with the checkpoint in ``folder``, or ``None`` if every file is as it was written."""
+    """Return what is wrong with the checkpoint in ``folder``, or ``None`` if every file is as it was written."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         files = manifest["files"].items()
@@ -115,17 +115,17 @@ def problem(folder: Path) -> str | None:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """``state.json`` of a checkpoint."""
+    """Return ``state.json`` of a checkpoint."""
     return json.loads((folder / "state.json").read_text())
 
 
 def read_model_state(folder: Path) -> dict[str, Any]:
-    """What ``load_state_dict`` of the method takes."""
+    """Return what ``load_state_dict`` of the method takes."""
     return {**load_file(folder / WEIGHTS), **read_state(folder)["extra"]}
 
 
 def restore_optimizer(folder: Path, name: str, optimizer: torch.optim.Optimizer) -> None:
-    """Puts the saved state of optimiser ``name`` into ``optimizer``."""
+    """Put the saved state of optimiser ``name`` into ``optimizer``."""
     saved = json.loads((folder / f"optimizer-{name}.json").read_text())
     state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in saved["state"].items()}
     for key, value in load_file(folder / f"optimizer-{name}.safetensors").items():

@@ -16,21 +16,21 @@ LOG_NAME = "progress.log"
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: ``45 s``, ``12 min``, ``3.5 h``."""
+    """Return a length of time for people: ``45 s``, ``12 min``, ``3.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class ProgressHandler(logging.Handler):
-    """Passes on what sem3d logs, such as which backend computes sparse convolutions or how preparation goes."""
+    """A handler that passes on sem3d's log, such as the choice of a sparse backend or the progress of preparation."""
 
     def __init__(self, say: Callable[[str], None]):
         super().__init__(logging.INFO)
         self.say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Says the record's message."""
+        """Say the record's message."""
         self.say(record.getMessage())
 
 
@@ -47,20 +47,22 @@ class Progress:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time inside as waiting for data."""
+        """Count the time inside as waiting for data."""
         start = self.clock()
         yield
         self.waited += self.clock() - start
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """Leaves the time inside (evaluation, checkpoints) out of the training speed."""
+        """Leave the time inside (evaluation, checkpoints) out of the training speed."""
         start = self.clock()
         yield
         self.paused += self.clock() - start
 
     def lap(self, step: int, batch_size: int) -> dict[str, float]:
-        """Speed since the last lap, and starts the next: ``samples_per_second``, ``stall`` in [0, 1], ``seconds_left``."""
+        """Return speed since the last lap, and starts the next: ``samples_per_second``, ``stall`` in [0, 1],
+        ``seconds_left``.
+        """
         elapsed = max(self.clock() - self.since - self.paused, 1e-9)
         steps = max(step - self.since_step, 1)
         speed = {
@@ -81,7 +83,7 @@ def progress_line(
     skipped: int = 0,
     quarantined: int = 0,
 ) -> str:
-    """One line about the last steps; skipped steps and unusable samples are named only where there are any."""
+    """Return one line about the last steps; skipped steps and unusable samples are named only where there are any."""
     parts = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
     line = (
         f"step {step}/{last_step}  loss {sum(losses.values()):.4g}{f' ({parts})' if len(losses) > 1 else ''}"
@@ -93,19 +95,19 @@ def progress_line(
 
 
 def log_line(run_folder: Path, line: str) -> None:
-    """Adds a line to the run's progress log."""
+    """Add a line to the run's progress log."""
     with (run_folder / LOG_NAME).open("a") as file:
         file.write(line.replace("\n", " ") + "\n")
 
 
 def records_logged(run_folder: Path) -> AbstractContextManager[None]:
-    """Puts what sem3d logs meanwhile among the run's progress lines; a process may outlive the run, and even its folder."""
+    """Put what sem3d logs meanwhile among the run's progress lines; a process may outlive the run, and even its folder."""
     return records_said(partial(log_line, run_folder))
 
 
 @contextmanager
 def records_said(say: Callable[[str], None]) -> Iterator[None]:
-    """Says what sem3d logs meanwhile, here and nowhere else."""
+    """Say what sem3d logs meanwhile, here and nowhere else."""
     logger = logging.getLogger("sem3d")
     handlers, level = logger.handlers, logger.level
     logger.handlers = [ProgressHandler(say)]
@@ -119,7 +121,7 @@ def records_said(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def lines_printed(run_folder: Path, say: Callable[[str], None], interval: float = 0.2) -> Iterator[None]:
-    """Passes on every line that is added to the run's progress log meanwhile."""
+    """Pass on every line that is added to the run's progress log meanwhile."""
     path = run_folder / LOG_NAME
     path.touch()
     done = threading.Event()

@@ -20,14 +20,14 @@ class Quarantine:
         self.limit = limit
 
     def add(self, phase: str, step: int, failures: list[dict[str, str]]) -> None:
-        """Appends one line a failure; ``phase`` is training, evaluation or labelling."""
+        """Append one line a failure; ``phase`` is training, evaluation or labelling."""
         if failures:
             with self.path.open("a") as file:
                 for failure in failures:
                     file.write(json.dumps({"phase": phase, "step": step, **failure}) + "\n")
 
     def check(self, phase: str, unusable: int, seen: int) -> None:
-        """Raises :class:`UserError` if too many of the samples seen by all workers were unusable."""
+        """Raise :class:`UserError` if too many of the samples seen by all workers were unusable."""
         if seen >= FEWEST_SEEN and unusable > self.limit * seen:
             raise UserError(
                 f"{unusable} of {seen} {phase} samples are unusable, more than run.quarantine_limit {self.limit:g}: "
@@ -36,7 +36,7 @@ class Quarantine:
 
 
 def quarantine_report(run_folder: Path) -> dict[str, Any]:
-    """What all workers and attempts put aside, each (phase, step, sample) once, with counts by reason."""
+    """Return what all workers and attempts put aside, each (phase, step, sample) once, with counts by reason."""
     lines = {
         line: None
         for path in sorted(run_folder.glob("quarantine-rank*.jsonl"))

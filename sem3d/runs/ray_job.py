@@ -1,4 +1,4 @@
-"""Whether this process is the driver of a job that was handed in with ``ray job submit``, and what came with it.
+"""Facts of a job submitted with ``ray job submit``, where this process is its driver.
 
 A job's working folder is a temporary copy of what was handed in: no git repository, and gone when the cluster is.
 """
@@ -12,12 +12,12 @@ REVISION_VARIABLE = "SEM3D_REVISION"
 
 
 def in_ray_job() -> bool:
-    """Whether Ray's job supervisor started this process."""
+    """Return whether Ray's job supervisor started this process."""
     return JOB_VARIABLE in os.environ
 
 
 def submitted_revision() -> str:
-    """What identifies the code of a job: ``SEM3D_REVISION`` if it is set, else Ray's digest of the working folder.
+    """Return what identifies the code of a job: ``SEM3D_REVISION`` if it is set, else Ray's digest of the working folder.
 
     Empty outside of a job.
     """

@@ -11,11 +11,11 @@ class FolderRequest:
     name: str
 
     def make(self, folder: Path) -> None:
-        """Asks the run of this folder; any process that shares the folder may."""
+        """Ask the run of this folder; any process that shares the folder may."""
         (folder / self.name).write_text("asked\n")
 
     def clear(self, folder: Path) -> None:
-        """Takes a request back, or away once it is met.
+        """Take a request back, or away once it is met.
 
         The file stays, empty: opening a file that is there asks an NFS server anew, whereas looking for one that was absent
         may be answered from a cache for half a minute.
@@ -23,7 +23,7 @@ class FolderRequest:
         (folder / self.name).write_text("")
 
     def is_made(self, folder: Path) -> bool:
-        """Whether the run of this folder is asked, and has not met it yet."""
+        """Return whether the run of this folder is asked, and has not met it yet."""
         try:
             return bool((folder / self.name).read_text())
         except FileNotFoundError:

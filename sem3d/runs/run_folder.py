@@ -44,7 +44,7 @@ so that an older run is found again by the same command."""
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
-    """Leaves that decide what is learnt, as JSON values."""
+    """Leave that decide what is learnt, as JSON values."""
     leaves = {
         name: value
         for name, value in flatten(experiment).items()
@@ -65,7 +65,7 @@ def content_name(method: str, experiment: Experiment, data: str) -> str:
 
 
 def run_name(method: str, experiment: Experiment) -> str:
-    """``run.name``, or method and digest, so that the same command finds the same run."""
+    """Return ``run.name``, or method and digest, so that the same command finds the same run."""
     name = experiment.run.name or f"{method}-{digest(identity(experiment))}"
     if Path(name).name != name or name.startswith("."):
         raise UserError(f"run.name '{name}' must be a plain folder name")
@@ -73,7 +73,7 @@ def run_name(method: str, experiment: Experiment) -> str:
 
 
 def run_folder(method: str, experiment: Experiment) -> Path:
-    """Where the run's folder is or would be; raises :class:`UserError` if ``run.storage`` is no folder."""
+    """Return where the run's folder is or would be; raises :class:`UserError` if ``run.storage`` is no folder."""
     storage = experiment.run.storage
     if "://" in storage:
         raise UserError(f"run.storage '{storage}' must be a folder that all workers share: mount it and name its path")
@@ -81,7 +81,7 @@ def run_folder(method: str, experiment: Experiment) -> Path:
 
 
 def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
-    """Makes or finds the folder of a run; it holds ``config.json`` with every leaf and the digest of its data.
+    """Make or find the folder of a run; it holds ``config.json`` with every leaf and the digest of its data.
 
     Raises :class:`UserError` if a run of other settings or data has that name, if the run exists and ``resume`` is never,
     or if ``run.storage`` is not a folder one can write to.
@@ -106,22 +106,22 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What :func:`open_run_folder` wrote."""
+    """Return what :func:`open_run_folder` wrote."""
     return json.loads((folder / CONFIG_NAME).read_text())
 
 
 def write_result(folder: Path, outcome: dict[str, Any]) -> None:
-    """Marks the run as finished, with its result."""
+    """Mark the run as finished, with its result."""
     write_json(folder / RESULT_NAME, outcome)
 
 
 def write_evaluation(folder: Path, step: int, metrics: dict[str, float], artifacts: dict[str, Any]) -> None:
-    """Keeps what the last evaluation found where reports look for it."""
+    """Keep what the last evaluation found where reports look for it."""
     write_json(folder / EVALUATION_NAME, {"step": step, "metrics": metrics, "artifacts": artifacts})
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result of a finished run, or ``None``."""
+    """Return the result of a finished run, or ``None``."""
     path = folder / RESULT_NAME
     return json.loads(path.read_text()) if path.is_file() else None
 

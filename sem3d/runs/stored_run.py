@@ -11,7 +11,7 @@ from sem3d.runs.checkpoint_files import read_state
 
 
 def stored_experiment(source: Path) -> tuple[str, Experiment]:
-    """Registered name of the method, and experiment, of a run folder or checkpoint folder.
+    """Return registered name of the method, and experiment, of a run folder or checkpoint folder.
 
     Raises :class:`UserError` where there is no whole checkpoint, or its method or settings are not of this version.
     """
@@ -27,5 +27,5 @@ def stored_experiment(source: Path) -> tuple[str, Experiment]:
 
 
 def as_leaf(value: Any, like: Any) -> Any:
-    """A JSON value as a setting: lists are tuples."""
+    """Return a JSON value as a setting: lists are tuples."""
     return tuple(value) if isinstance(like, tuple) else value

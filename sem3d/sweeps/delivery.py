@@ -1,4 +1,4 @@
-"""What the MLflow store of a sweep did not take while it was unavailable, given to it later."""
+"""Late delivery of everything that a sweep's MLflow store did not take while it was unavailable."""
 
 from pathlib import Path
 

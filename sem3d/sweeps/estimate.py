@@ -1,4 +1,4 @@
-"""What a sweep will take, foreseen from a few real steps of every kind of training in it."""
+"""Forecast of a sweep's time, from a few real steps of every kind of training in it."""
 
 import json
 import math
@@ -43,7 +43,7 @@ PACE = frozenset({"run.workers", "run.device", "run.cpus_per_worker"})
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a training takes, by its parts, in seconds; work between steps that comes later than a probe is not in it."""
+    """Time of a training, by its parts, in seconds; work between steps that comes later than a probe is not in it."""
 
     start: float
     """Workers, data, network, first batch, end."""

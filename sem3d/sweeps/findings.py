@@ -1,4 +1,4 @@
-"""What the trials of a sweep left in their run folders: last evaluations and pictures."""
+"""Findings of a sweep's trials in their run folders: last evaluations and pictures."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ from sem3d.training.ray.preflight import cluster_resources
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """How a sweep is run; decides nothing that is learnt."""
+    """Terms of a sweep's execution, which decide nothing that is learnt."""
 
     max_concurrent: int = 0
     """Trials at a time; 0: as many as the cluster has CPUs and GPUs for."""
@@ -32,7 +32,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a sweep will take."""
+    """Forecast of a sweep."""
 
     concurrent: int
     paces: dict[str, Pace] = field(default_factory=dict)

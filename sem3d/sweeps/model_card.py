@@ -1,4 +1,4 @@
-"""Which trial of a sweep is its champion, and the card that goes with its weights."""
+"""The champion of a sweep, and the card that goes with its weights."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -34,7 +34,7 @@ ALL_ITEMS = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asked for."""
+    """Request of the user."""
 
     space: Space
     arms: tuple[str, ...]

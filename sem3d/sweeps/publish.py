@@ -1,4 +1,4 @@
-"""What a sweep found, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
+"""Results of a sweep, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
 
 import re
 import time

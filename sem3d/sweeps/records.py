@@ -1,4 +1,4 @@
-"""What a sweep leaves on disk: one JSON file for the sweep and one a trial, so that its table cannot hold a row twice.
+"""Records of a sweep: one JSON file for the sweep and one a trial, so that its table cannot hold a row twice.
 
 ``<storage>/sweeps/<name>/sweep.json`` says what was asked and what it took; ``trials/<key>.json`` is written, by one rename,
 when a trial ends. The key of a trial is made from what was asked of it, so a sweep that is killed and started again finds

@@ -1,4 +1,4 @@
-"""What a sweep compares: a module of ``tune_spaces``, read and checked leaf by leaf.
+"""The space of a sweep: a module of ``tune_spaces``, read and checked leaf by leaf.
 
 Such a module is data only, by these names:
 
@@ -49,7 +49,7 @@ DEFAULT_SEEDS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """What a sweep compares."""
+    """Everything that a sweep compares."""
 
     name: str
     arms: tuple[Arm, ...]

@@ -1,4 +1,4 @@
-"""How long the parts of a sweep took, over all attempts: written while they run, so that a kill loses seconds at most."""
+"""Time of the parts of a sweep, over all attempts: written while they run, so that a kill loses seconds at most."""
 
 import json
 import threading

@@ -82,7 +82,7 @@ class PretrainingWork:
 
 @dataclass(frozen=True)
 class TrialWork:
-    """Trains one trial as a child of the sweep's MLflow run."""
+    """A worker function that trains one trial as a child of the sweep's MLflow run."""
 
     folder: Path
     """Of the sweep."""

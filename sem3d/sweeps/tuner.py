@@ -36,7 +36,7 @@ SILENT_END = "its process ended without a word: out of memory, or a node that is
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Who is told, in the driver, what becomes of the trials."""
+    """A listener, in the driver, to the fate of trials."""
 
     def started(self, key: str, config: dict[str, Any]) -> None:
         """Hear that a process has taken the trial up."""
@@ -138,7 +138,7 @@ def _with_point(work: Callable[..., None], name_of: Callable[[dict[str, Any]], s
 
 
 class _Named:
-    """Tells a watcher the names of points instead of the key that they do not have."""
+    """A watcher's view of points by their names, in the place of keys."""
 
     def __init__(self, watcher: Watcher, name_of: Callable[[dict[str, Any]], str]):
         self.watcher, self.name_of = watcher, name_of
@@ -151,7 +151,7 @@ class _Named:
 
 
 class _Told(TrialProgressCallback):
-    """Passes Tune's events on to a watcher, in the place of what would print them."""
+    """A callback that passes Tune's events on to a watcher."""
 
     def __init__(self, watcher: Watcher):
         super().__init__()

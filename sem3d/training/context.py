@@ -1,4 +1,4 @@
-"""Where a training loop runs and whom it tells, and its randomness."""
+"""Surroundings of a training loop: folder, device, tracker, streams, randomness."""
 
 import random
 import time
@@ -28,7 +28,7 @@ class TrainingContext:
     """When the run was asked for, in seconds since 1970."""
     reclaimed: Callable[[], float | None] = lambda: None
     """When a node of the run will be taken away, in seconds since 1970: infinity if that is unknown, ``None`` if no node is."""
-    report: Callable[[dict[str, float]], None] = lambda metrics: None
+    report: Callable[[dict[str, float]], None] = lambda _: None
     stream_batches: Callable[..., Iterator[StreamedBatch]] = stream_batches
     stream_once: Callable[..., Iterator[StreamedBatch]] = stream_once
 
@@ -51,13 +51,13 @@ class TrainingContext:
         return distributed.rank() == 0
 
     def say(self, line: str) -> None:
-        """Adds a line to what the user sees; once, whatever the number of processes."""
+        """Add a line to what the user sees; once, whatever the number of processes."""
         if self.leads:
             log_line(self.run_folder, line)
 
 
 def seed_everything(*parts: int) -> None:
-    """Seeds Python, NumPy and torch from a tuple of integers.
+    """Seed Python, NumPy and torch from a tuple of integers.
 
     The loop does so at every step from (seed, step, process): a run that resumes at a step then draws what it would have
     drawn, whatever happened before.

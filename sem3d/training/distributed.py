@@ -1,4 +1,4 @@
-"""What the training processes tell each other: sums, small JSON values.
+"""Communication of the training processes: sums, small JSON values.
 
 Everything works without a process group too, as a world of one, so that the loop can be called in a plain process.
 """
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 
 def rank() -> int:
-    """Number of this process, 0 .. world_size - 1."""
+    """Return number of this process, 0 .. world_size - 1."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -37,12 +37,12 @@ def all_sum(values: Shaped[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
 
 
 def broadcast_json(value: Any, source: int = 0) -> Any:
-    """The JSON value that process ``source`` holds; the others' ``value`` is not looked at."""
+    """Return the JSON value that process ``source`` holds; the others' ``value`` is not looked at."""
     return gather_json(value if rank() == source else None)[source]
 
 
 def gather_json(value: Any) -> list[Any]:
-    """Every process's JSON value, by rank."""
+    """Return every process's JSON value, by rank."""
     return [json.loads(encoded) for encoded in gather_bytes(json.dumps(value).encode())]
 
 
@@ -63,7 +63,7 @@ def gather_bytes(content: bytes) -> list[bytes]:
 
 
 def all_sum_by_name(sums: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Adds up statistics over all processes; a process without any (it got no batch) counts as zeros."""
+    """Add up statistics over all processes; a process without any (it got no batch) counts as zeros."""
     shapes: dict[str, list[int]] = {}
     for theirs in gather_json({name: list(value.shape) for name, value in sums.items()}):
         shapes |= theirs
@@ -72,5 +72,5 @@ def all_sum_by_name(sums: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def batch_norms(model: nn.Module) -> list[nn.Module]:
-    """Modules that keep running statistics."""
+    """Return modules that keep running statistics."""
     return [module for module in model.modules() if isinstance(getattr(module, "running_mean", None), Tensor)]

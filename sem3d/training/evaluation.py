@@ -31,7 +31,7 @@ def evaluate(
     to_batch: Callable[[dict[str, Tensor]], Any],
     quarantine: Quarantine,
     step: int,
-    show: Callable[[Any], dict[str, np.ndarray]] = lambda batch: {},
+    show: Callable[[Any], dict[str, np.ndarray]] = lambda _: {},
 ) -> Evaluation:
     """Sum ``method.evaluate`` over ``batches`` and over all processes, and gather its records on process 0.
 

@@ -77,7 +77,7 @@ class TrainingLoop:
                 self.tracking.file(samples.left_out, "index")
 
     def run(self) -> dict[str, Any]:
-        """All remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
+        """Return all remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
         run, last_step = self.experiment.run, self.experiment.schedule.steps
         while self.state.step < last_step and not self.milestones.out_of_patience:
             outcome = self._step()
@@ -101,13 +101,13 @@ class TrainingLoop:
         return self._finish()
 
     def _wish(self) -> str:
-        """What process 0 was asked to do between steps: ``stop`` (with a checkpoint), ``checkpoint`` or nothing."""
+        """Return what process 0 was asked to do between steps: ``stop`` (with a checkpoint), ``checkpoint`` or nothing."""
         if not self.context.leads:
             return ""
         return "stop" if self.stop_requests() else "checkpoint" if self.checkpoint_requests() else ""
 
     def _follow_samples(self) -> None:
-        """Opens the stream from this step on where the method learns from other rows than before."""
+        """Open the stream from this step on where the method learns from other rows than before."""
         samples = self.state.method.training_samples(self.state.step, self.sources)
         if samples is self.streamed:
             return

@@ -1,4 +1,4 @@
-"""What happens between steps: evaluation, checkpoint, best so far, report."""
+"""Milestones between steps: evaluation, checkpoint, best so far, report."""
 
 import shutil
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Milestones:
                     self.context.tracking.file(kept, str(Path("exports", place, path.relative_to(name)).parent))
 
     def reach(self, evaluates: bool, saves: bool, loss: float, to_batch: Callable[[dict[str, Tensor]], Any]) -> None:
-        """Evaluates where due, writes a checkpoint if one is due or wanted or this is the best so far, and reports."""
+        """Evaluate where due, write a checkpoint if one is due or wanted or this is the best so far, and reports."""
         state, counters = self.state, self.state.counters
         best = self._evaluate(to_batch) if evaluates else False
         counters.metrics["loss"] = loss

@@ -26,17 +26,17 @@ def decay_factor(schedule: ScheduleConfig, step: int) -> float:
 
 
 def learning_rate(schedule: ScheduleConfig, optim: OptimizerConfig, step: int) -> float:
-    """Learning rate of the step that brings the number of done steps from ``step`` to ``step + 1``."""
+    """Return learning rate of the step that brings the number of done steps from ``step`` to ``step + 1``."""
     return optim.lr * decay_factor(schedule, step)
 
 
 def batch_norm_momentum(step: int) -> float:
-    """The released Pri3D's momentum: 0.5, halved every 20 steps, floor 0.001 (Pri3D ``common/solver.py``)."""
+    """Return the released Pri3D's momentum: 0.5, halved every 20 steps, floor 0.001 (Pri3D ``common/solver.py``)."""
     return max(0.5 * 0.5 ** (step // 20), 0.001)
 
 
 def remember_peaks(optimizers: dict[str, torch.optim.Optimizer]) -> None:
-    """Notes each group's learning rate as the peak that :func:`apply_schedule` scales."""
+    """Note each group's learning rate as the peak that :func:`apply_schedule` scales."""
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
             group["peak_lr"] = group["lr"]
@@ -45,7 +45,7 @@ def remember_peaks(optimizers: dict[str, torch.optim.Optimizer]) -> None:
 def apply_schedule(
     schedule: ScheduleConfig, optimizers: dict[str, torch.optim.Optimizer], model: nn.Module, step: int
 ) -> None:
-    """Sets every group's learning rate, and the BatchNorm momentum where the schedule has one, for ``step``."""
+    """Set every group's learning rate, and the BatchNorm momentum where the schedule has one, for ``step``."""
     factor = decay_factor(schedule, step)
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:

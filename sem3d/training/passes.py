@@ -24,7 +24,9 @@ class PassesOfARun:
         self.step = 0
 
     def batches(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
-        """Columns of this process's share of all rows, on its device; raises :class:`UserError` past the quarantine limit."""
+        """Yield columns of this process's share of all rows, on its device; raises :class:`UserError` past the quarantine
+        limit.
+        """
         unusable = 0
         for streamed in self.context.stream_once(samples, batch_size=self.items_at_once, **self.context.share):
             self.quarantine.add(PHASE, self.step, streamed.failures)
@@ -38,7 +40,7 @@ class PassesOfARun:
         return all_sum(values)
 
     def tell(self, line: str, metrics: dict[str, float], tables: dict[str, Any]) -> None:
-        """A progress line, points of metrics at this step, and JSON files."""
+        """Tell a progress line, points of metrics at this step, and JSON files."""
         self.context.say(line)
         self.context.tracking.metrics(metrics, self.step)
         for name, content in tables.items():

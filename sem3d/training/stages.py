@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds by stage, of one attempt."""
+"""Clock of a run: seconds by stage, of one attempt."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
 
     def ends(self, stage: str) -> None:
-        """All time since the last end was ``stage``."""
+        """Count all time since the last end as ``stage``."""
         now = self.clock()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.since
         self.since = now

@@ -50,7 +50,7 @@ def training_step(
     step: int,
     stop: bool = False,
 ) -> StepOutcome:
-    """Runs one step over the micro-batches in ``columns``.
+    """Run one step over the micro-batches in ``columns``.
 
     Where any process meets a loss or gradient that is not finite, nothing changes on any: neither weights nor optimiser
     state nor BatchNorm statistics. ``stop`` is this process's wish to end, told to the others along with the losses.
@@ -110,7 +110,7 @@ def _forward(model: nn.Module, batch: Any, experiment: Experiment, step: int) ->
 
 
 def _batch_statistics(method: Method) -> list[tuple[Tensor, Tensor]]:
-    """BatchNorm buffers of the method, each with a copy of its value."""
+    """Return BatchNorm buffers of the method, each with a copy of its value."""
     buffers = [buffer for module in batch_norms(method) for buffer in module.buffers(recurse=False)]
     return [(buffer, buffer.clone()) for buffer in buffers]
 

@@ -1,11 +1,11 @@
-"""How busy this machine is."""
+"""Load of this machine."""
 
 import psutil
 import torch
 
 
 def system_metrics(device: torch.device) -> dict[str, float]:
-    """CPU use in percent since the last call, memory in MB and GPU memory in MB, under the names MLflow shows."""
+    """Return CPU use in percent since the last call, memory in MB and GPU memory in MB, under the names MLflow shows."""
     values = {
         "system/cpu_utilization_percentage": psutil.cpu_percent(),
         "system/process_memory_megabytes": psutil.Process().memory_info().rss / 1e6,

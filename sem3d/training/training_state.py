@@ -1,4 +1,4 @@
-"""What a run has learnt and been through: begun from initial weights, or restored; saved as a checkpoint."""
+"""State of a run: begun from initial weights, or restored; saved as a checkpoint."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from sem3d.training.optim import remember_peaks
 
 @dataclass
 class Counters:
-    """What happened so far, over all processes."""
+    """Counts so far, over all processes."""
 
     skipped: int = 0
     nonfinite_in_a_row: int = 0
@@ -57,7 +57,7 @@ class TrainingState:
             self._restore(start)
 
     def _newest(self) -> Path | None:
-        """The checkpoint that process 0 chose, the same on all."""
+        """Return the checkpoint that process 0 chose, the same on all."""
         name = None
         if self.context.leads:
             self.store.clean()
@@ -81,7 +81,7 @@ class TrainingState:
         self.context.say(f"resuming from step {self.step}: {start}")
 
     def save(self) -> Path:
-        """Writes a checkpoint of the done steps, by process 0; on every process, its path."""
+        """Write a checkpoint of the done steps, by process 0; on every process, its path."""
         path = self.store.path(self.step)
         if self.context.leads:
             optimizer_states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
@@ -89,7 +89,7 @@ class TrainingState:
         return path
 
     def mark_best(self) -> None:
-        """Points the store at the checkpoint of this step as the best one."""
+        """Point the store at the checkpoint of this step as the best one."""
         self.store.mark_best(self.step, self.method.score[0], self.counters.best)
 
     def _description(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ FAR_SHARE = 0.4
 
 
 class Texture(IntEnum):
-    """How the two colours of a material are mixed; IMAGE takes its colour from a picture instead."""
+    """Kinds of mixture of a material's two colours; IMAGE takes its colour from a picture instead."""
 
     PLAIN = 0
     NOISE = 1

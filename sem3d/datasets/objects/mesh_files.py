@@ -62,7 +62,7 @@ class ColoredMesh:
 
 
 def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
-    """Objects below ``root`` in the order of class and name, and folders that hold none or several.
+    """Return objects below ``root`` in the order of class and name, and folders that hold none or several.
 
     Raises :class:`UserError` if there is no such folder or no mesh in it.
     """
@@ -89,7 +89,7 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
 
 
 def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
-    """Objects of the layouts without an index."""
+    """Return objects of the layouts without an index."""
     items: list[MeshFile | Quarantined] = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
         category = SYNSETS.get(folder.name, folder.name)
@@ -108,7 +108,7 @@ def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
 
 
 def catalogue_meshes(index: Path) -> list[MeshFile | Quarantined]:
-    """Objects of a Sweet Home 3D folder, turned and with the catalogue's proportions."""
+    """Return objects of a Sweet Home 3D folder, turned and with the catalogue's proportions."""
     items: list[MeshFile | Quarantined] = []
     for _, fields in indexed_models(index):
         try:
@@ -119,7 +119,7 @@ def catalogue_meshes(index: Path) -> list[MeshFile | Quarantined]:
 
 
 def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
-    """One entry of an index; raises :class:`BadSample` if it is hostile or has no numbers."""
+    """Return one entry of an index; raises :class:`BadSample` if it is hostile or has no numbers."""
     model, category, identity = (str(fields.get(name) or "") for name in ("model", "category", "id"))
     if not inside(model) or not inside(category) or not identity:
         raise BadSample(model or "entry without a model", "its model leads out of the folder, or it has no id")
@@ -135,7 +135,7 @@ def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
 
 
 def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
-    """The object, normalised. Raises :class:`BadSample` for what is unreadable, empty, degenerate or huge."""
+    """Return the object, normalised. Raises :class:`BadSample` for what is unreadable, empty, degenerate or huge."""
     content = read_inside(root, mesh.path)
     count = content.count(b"\nf ")
     if count > MOST_FACES:
@@ -169,7 +169,7 @@ def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
 
 
 def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[np.ndarray, "face 3 3"]:
-    """Turned and stretched as ``mesh`` says, the box centred and its longest side 1."""
+    """Return turned and stretched as ``mesh`` says, the box centred and its longest side 1."""
     if mesh.rotation:
         corners = corners @ np.array(mesh.rotation).reshape(3, 3).T
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
@@ -183,7 +183,7 @@ def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[
 
 
 def face_colors(part: trimesh.Trimesh) -> Float[np.ndarray, "face 3"]:
-    """Linear RGB of each face: its picture at the middle of the face, else its diffuse colour, else grey."""
+    """Return linear RGB of each face: its picture at the middle of the face, else its diffuse colour, else grey."""
     count = len(part.faces)
     material = getattr(part.visual, "material", None)
     if not isinstance(material, SimpleMaterial):
@@ -200,14 +200,14 @@ def face_colors(part: trimesh.Trimesh) -> Float[np.ndarray, "face 3"]:
 
 
 def count_open_edges(faces: Int[np.ndarray, "face 3"]) -> int:
-    """Edges that an odd number of faces share."""
+    """Return edges that an odd number of faces share."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     _, uses = np.unique(edges, axis=0, return_counts=True)
     return int((uses % 2 == 1).sum())
 
 
 def read_inside(root: Path, path: str) -> bytes:
-    """Content of a file that must lie below ``root``; raises :class:`BadSample`."""
+    """Return content of a file that must lie below ``root``; raises :class:`BadSample`."""
     place = (root / PurePosixPath(path)).resolve()
     if not place.is_relative_to(root.resolve()):
         raise BadSample(path, "leads out of the data folder")

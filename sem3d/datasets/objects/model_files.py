@@ -18,20 +18,20 @@ class ModelFiles(Resolver):
         self.refused: list[str] = []
 
     def get(self, name: str) -> bytes:
-        """Content of a file named relative to the model."""
+        """Return content of a file named relative to the model."""
         path = posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
         if not inside(path):
             self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
         return read_member(self.source, path)
 
-    def write(self, name: str, data: bytes) -> None:
-        """A catalogue is only read."""
+    def write(self, name: str, data: bytes) -> None:  # noqa: ARG002 -- trimesh's signature
+        """Raise PermissionError: a catalogue is only read."""
         raise PermissionError(f"{self.source} is only read")
 
     def namespaced(self, namespace: str) -> "ModelFiles":
-        """The same files seen from a folder below."""
+        """Return the same files seen from a folder below."""
         return ModelFiles(self.source, posixpath.join(self.folder, namespace))
 
     def keys(self) -> list[str]:
-        """Nothing is listed; files are asked for by name."""
+        """Return nothing: files are asked for by name."""
         return []

@@ -1,4 +1,4 @@
-"""Renders of single objects in NMR's layout: which views there are, who is labelled, and one view's arrays.
+"""Renders of single objects in NMR's layout: the views there are, the labelled objects, and one view's arrays.
 
 24 views an object, view v at azimuth -15 v degrees, elevation 30, distance 2.732, half field of view 15 degrees
 (:mod:`sem3d.geometry.object_views`). Images are uint8 RGBA 64x64 over black, channels first; voxels are solid, 32^3.
@@ -80,7 +80,7 @@ class ObjectView:
 
 
 def load_renders_index(folder: str | Path) -> RendersIndex:
-    """The index in ``folder``. Raises :class:`UserError` if there is none or it is of another format version."""
+    """Return the index in ``folder``. Raises :class:`UserError` if there is none or it is of another format version."""
     folder = Path(folder).absolute()
     content = read_renders_json(folder)
     if content is None:
@@ -94,7 +94,7 @@ def load_renders_index(folder: str | Path) -> RendersIndex:
 
 
 def read_renders_json(folder: Path) -> dict[str, Any] | None:
-    """Content of ``renders.json``, or None where there is no such file or it is not an index's."""
+    """Return content of ``renders.json``, or None where there is no such file or it is not an index's."""
     try:
         content = json.loads((folder / "renders.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
@@ -105,7 +105,7 @@ def read_renders_json(folder: Path) -> dict[str, Any] | None:
 
 
 def class_id(index: RendersIndex, name: str) -> str:
-    """The class in ``index`` that a synset or one of the 13 names means; :class:`UserError` where it has none."""
+    """Return the class in ``index`` that a synset or one of the 13 names means; :class:`UserError` where it has none."""
     for wanted in (name, SYNSETS.get(name)):
         if wanted in index.objects:
             return wanted
@@ -115,7 +115,7 @@ def class_id(index: RendersIndex, name: str) -> str:
 
 
 def views_of(index: RendersIndex, name: str, split: str, protocol: Protocol = "paper") -> pa.Table:
-    """The usable views of a class in "train", "val" or "test".
+    """Return the usable views of a class in "train", "val" or "test".
 
     paper: each split is its own file, 70/10/20 of the objects. released (SSR ``src/datasets.py``): val is the first tenth
     of the val file and test the rest of it. Raises :class:`UserError` if the class or the split has no views.
@@ -137,7 +137,7 @@ def views_of(index: RendersIndex, name: str, split: str, protocol: Protocol = "p
 def labelled_objects(
     views: pa.Table, count: int | None, order: Literal["random", "first"] = "random", seed: int = 0
 ) -> list[int]:
-    """Numbers of the ``count`` labelled objects among those in ``views``, ascending; None labels all.
+    """Return numbers of the ``count`` labelled objects among those in ``views``, ascending; None labels all.
 
     random (paper): a seeded draw in which a smaller count is a subset of a larger one. first (released): the first ones.
     Raises :class:`UserError` if the class has fewer objects.
@@ -153,19 +153,21 @@ def labelled_objects(
 
 
 def with_objects(views: pa.Table, numbers: Sequence[int], keep: bool = True) -> pa.Table:
-    """The views of the objects in ``numbers``, or with ``keep`` false of all others."""
+    """Return the views of the objects in ``numbers``, or with ``keep`` false of all others."""
     chosen = pc.is_in(views["object"], value_set=pa.array(list(numbers), pa.int32()))
     return views.filter(chosen if keep else pc.invert(chosen))
 
 
 def views_digest(index: RendersIndex, views: pa.Table) -> str:
-    """Identifies a choice of views by the data and the rows."""
+    """Identify a choice of views by the data and the rows."""
     rows = [views[name].to_pylist() for name in ("class", "split", "object", "view")]
     return digest([index.inputs, rows])
 
 
 def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
-    """Arrays of one row, copied out of the memory-mapped shards. Raises :class:`BadSample` if a shard is gone or broken."""
+    """Return arrays of one row, copied out of the memory-mapped shards. Raises :class:`BadSample` if a shard is gone or
+    broken.
+    """
     shard, place = divmod(row["object"], OBJECTS_PER_SHARD)
     part = folder / f"{row['class']}_{row['split']}"
     try:
@@ -179,7 +181,7 @@ def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
 def load_views(
     folder: Path, name: str, split: str, number: int, views: Sequence[int] = range(IMAGE_SHAPE[0])
 ) -> UInt8[np.ndarray, "view 4 64 64"]:
-    """Images of one object, all 24 unless told; errors as :func:`load_view`."""
+    """Return images of one object, all 24 unless told; errors as :func:`load_view`."""
     shard, place = divmod(number, OBJECTS_PER_SHARD)
     path = folder / f"{name}_{split}" / f"images_{shard:05d}.npy"
     try:
@@ -190,5 +192,5 @@ def load_views(
 
 @lru_cache(maxsize=256)
 def mapped(path: Path) -> np.ndarray:
-    """A shard as a memory map, opened once a process."""
+    """Return a shard as a memory map, opened once a process."""
     return np.load(path, mmap_mode="r", allow_pickle=False)

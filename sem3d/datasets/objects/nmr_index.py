@@ -49,7 +49,7 @@ def index_renders(
     out: Path | None = None,
     check: bool = False,
     quarantine_limit: float = 0.5,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RendersIndex | QuarantineReport:
     """Convert the renders in the folder ``root`` into an index under ``storage/renders``, or find it there unchanged.
 

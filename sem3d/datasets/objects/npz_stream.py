@@ -19,7 +19,7 @@ LONGEST_HEADER = 10_000
 
 @contextmanager
 def one_line_errors(path: Path) -> Iterator[None]:
-    """Turns what a missing, truncated or damaged archive raises into a :class:`UserError` that names it."""
+    """Turn what a missing, truncated or damaged archive raises into a :class:`UserError` that names it."""
     try:
         yield
     except FileNotFoundError as error:
@@ -29,7 +29,7 @@ def one_line_errors(path: Path) -> Iterator[None]:
 
 
 def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and dtype of the array ``arr_0``, without its content.
+    """Return shape and dtype of the array ``arr_0``, without its content.
 
     Raises :class:`UserError` for a file that is no .npz, lacks ``arr_0``, or holds pickled objects.
     """
@@ -42,7 +42,7 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and dtype at the start of a .npy; leaves ``member`` at the first value."""
+    """Return shape and dtype at the start of a .npy; leaves ``member`` at the first value."""
     try:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -57,7 +57,7 @@ def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np
 
 
 def npz_items(path: Path) -> Iterator[np.ndarray]:
-    """The entries of ``arr_0`` along its first axis, one at a time; errors as :func:`npz_header`."""
+    """Yield the entries of ``arr_0`` along its first axis, one at a time; errors as :func:`npz_header`."""
     with one_line_errors(path), zipfile.ZipFile(path) as archive, archive.open(f"{KEY}.npy") as member:
         shape, dtype = read_header(member, path)
         length = math.prod(shape[1:]) * dtype.itemsize
@@ -71,7 +71,7 @@ def npz_items(path: Path) -> Iterator[np.ndarray]:
 
 
 def write_npz(path: Path, items: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """``arr_0`` of ``shape``, compressed, from its entries along the first axis; ``path`` appears whole or not at all."""
+    """Write ``arr_0`` of ``shape``, compressed, from its entries along the first axis; ``path`` appears whole or not at all."""
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
     with whole_file(path) as unfinished:
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

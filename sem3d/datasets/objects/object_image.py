@@ -18,7 +18,7 @@ MESH_FORMATS = (".obj", ".ply", ".glb")
 
 
 def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
-    """RGBA over black, as the renders are; a picture of another size is cut to its object, centred and scaled.
+    """Return RGBA over black, as the renders are; a picture of another size is cut to its object, centred and scaled.
 
     Raises :class:`UserError` for a file that is no picture, has no alpha channel, or shows nothing.
     """
@@ -41,7 +41,7 @@ def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
 
 
 def centred(picture: Image.Image, alpha: UInt8[np.ndarray, "height width"]) -> Image.Image:
-    """The object in the middle of a square picture, as large as in the renders."""
+    """Return the object in the middle of a square picture, as large as in the renders."""
     rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     side = max(box[2] - box[0], box[3] - box[1]) / FILLED
@@ -53,7 +53,7 @@ def centred(picture: Image.Image, alpha: UInt8[np.ndarray, "height width"]) -> I
 
 
 def write_mesh(path: Path, vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"]) -> None:
-    """A mesh in right-handed axes, y up, as .obj, .ply or .glb; raises :class:`UserError` for another ending."""
+    """Write a mesh in right-handed axes, y up, as .obj, .ply or .glb; raises :class:`UserError` for another ending."""
     if path.suffix.lower() not in MESH_FORMATS:
         raise UserError(f"{path} must end in {', '.join(MESH_FORMATS)}")
     path.parent.mkdir(parents=True, exist_ok=True)

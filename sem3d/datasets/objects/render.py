@@ -48,7 +48,7 @@ Draw = Callable[
 
 @dataclass(frozen=True, kw_only=True)
 class RendersConfig:
-    """How the objects of each class are split, and how many may be unusable."""
+    """Split of the objects of each class, and the limit of unusable ones."""
 
     val_fraction: float = 0.1
     """Share of a class's objects in val; paper: 0.1."""
@@ -60,14 +60,14 @@ class RendersConfig:
     """Largest share of meshes that may be unusable."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`UserError` for shares that make no sense."""
+        """Raise :class:`UserError` for shares that make no sense."""
         if min(self.val_fraction, self.test_fraction) < 0 or self.val_fraction + self.test_fraction >= 1:
             raise UserError("val_fraction and test_fraction must not be negative and must leave objects to train on")
 
 
 @dataclass(frozen=True)
 class RendersSummary:
-    """What :func:`write_renders` made or found."""
+    """Result of :func:`write_renders`, made or found."""
 
     out: Path
     objects: dict[str, dict[str, int]]
@@ -77,7 +77,7 @@ class RendersSummary:
 
 
 def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
-    """Reads every mesh and writes nothing: how many there are, and what is wrong with which. Errors as find_meshes."""
+    """Read every mesh and write nothing: how many there are, and what is wrong with which. Errors as find_meshes."""
     meshes, faults = find_meshes(root)
     report = QuarantineReport(list(faults))
     for mesh in meshes:
@@ -91,7 +91,7 @@ def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
 
 
 def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw: Draw) -> RendersSummary:
-    """Renders and voxelises the meshes below ``root`` into ``out``, which all Ray workers must see, or finds them there.
+    """Render and voxelise the meshes below ``root`` into ``out``, which all Ray workers must see, or find them there.
 
     Raises :class:`UserError` as :func:`find_meshes` does, for other content in ``out``, or for too many unusable meshes.
     """
@@ -131,7 +131,9 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
 
 
 def size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
-    """Bytes and time of change in nanoseconds; nothing where there is no such file, as a catalogue's index may have it."""
+    """Return bytes and time of change in nanoseconds; nothing where there is no such file, as a catalogue's index may have
+    it.
+    """
     try:
         stat = path.stat()
     except OSError:
@@ -140,7 +142,7 @@ def size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
 
 
 def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict[str, str]:
-    """One task: writes the object's arrays to ``parts`` unless they are there; returns its fault and its note."""
+    """Run one task: write the object's arrays to ``parts`` unless they are there; returns its fault and its note."""
     mesh = MeshFile(**json.loads(row["mesh"]))
     images_path, voxels_path, note_path = (
         parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
@@ -164,14 +166,14 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
 def render_object(
     mesh: ColoredMesh, draw: Draw
 ) -> tuple[UInt8[np.ndarray, "24 4 64 64"], Bool[np.ndarray, "32 32 32"]]:
-    """Images and voxels of one object as the release stores them."""
+    """Return images and voxels of one object as the release stores them."""
     vertices, faces = mirrored(torch.from_numpy(mesh.vertices), torch.from_numpy(mesh.faces.astype(np.int64)))
     images = draw(vertices.numpy(), faces.numpy(), mesh.face_colors)
     return images, np.ascontiguousarray(to_dataset_axes(solid_voxels(vertices.numpy(), faces.numpy(), VOXEL_SHAPE[0])))
 
 
 def open_note(mesh: MeshFile, colored: ColoredMesh) -> list[Quarantined]:
-    """A remark where the mesh is open, for only its surface may have become voxels."""
+    """Return a remark where the mesh is open, for only its surface may have become voxels."""
     if not colored.open_edges:
         return []
     reason = f"open mesh: {colored.open_edges} open edges; voxels are its surface and what it encloses"
@@ -181,7 +183,7 @@ def open_note(mesh: MeshFile, colored: ColoredMesh) -> list[Quarantined]:
 def join_parts(
     building: Path, parts: Path, usable: list[tuple[int, MeshFile]], config: RendersConfig
 ) -> dict[str, dict[str, int]]:
-    """Writes the .npz and lists of names of each class and split; returns the number of objects in them."""
+    """Write the .npz and lists of names of each class and split; returns the number of objects in them."""
     counts: dict[str, dict[str, int]] = {}
     for category in sorted({mesh.category for _, mesh in usable}):
         members = [(number, mesh) for number, mesh in usable if mesh.category == category]
@@ -200,7 +202,7 @@ def join_parts(
 
 
 def stored(parts: Path, numbers: list[int], kind: str) -> Iterator[np.ndarray]:
-    """The arrays of the objects ``numbers``, one at a time."""
+    """Yield the arrays of the objects ``numbers``, one at a time."""
     for number in numbers:
         yield np.load(parts / f"{number:06d}_{kind}.npy", allow_pickle=False)
 
@@ -217,7 +219,7 @@ def split_names(names: list[str], config: RendersConfig) -> dict[str, str]:
 
 
 def found(out: Path, key: str) -> RendersSummary:
-    """What is in ``out`` already; :class:`UserError` if it is something else."""
+    """Return what is in ``out`` already; :class:`UserError` if it is something else."""
     stamp = out / STAMP
     if not stamp.is_file():
         raise UserError(f"{out} exists and holds no renders: choose another folder or remove it")

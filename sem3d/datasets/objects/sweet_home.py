@@ -82,7 +82,7 @@ class Entry:
 
     @property
     def split(self) -> str:
-        """ "train" or "val" (a quarter), decided by the identity alone."""
+        """Return "train" or "val" (a quarter), decided by the identity alone."""
         return "val" if hashlib.sha256(self.identity.encode()).digest()[0] < 64 else "train"
 
 
@@ -96,12 +96,12 @@ class Catalogue:
     """Entries of categories that no room uses."""
 
     def of(self, kind: str, split: str) -> list[Entry]:
-        """Entries of a kind in a split."""
+        """Return entries of a kind in a split."""
         return [entry for entry in self.entries if entry.kind == kind and entry.split == split]
 
 
 def read_catalogue(folder: str | Path) -> Catalogue:
-    """Reads ``index.json`` and every ``.sh3f`` in ``folder``; models themselves are read when first used.
+    """Read ``index.json`` and every ``.sh3f`` in ``folder``; models themselves are read when first used.
 
     Raises :class:`UserError` if there is neither, if the index is no list of objects, or if an archive is hostile or broken.
     """
@@ -131,7 +131,7 @@ def read_catalogue(folder: str | Path) -> Catalogue:
 
 
 def indexed_models(index: Path) -> list[tuple[str, dict[str, Any]]]:
-    """(folder, fields) of each entry of an index.json."""
+    """Yield (folder, fields) of each entry of an index.json."""
     try:
         listed = json.loads(index.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -146,7 +146,7 @@ def indexed_models(index: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def archived_models(archive: Path) -> list[tuple[str, dict[str, Any]]]:
-    """(archive, fields) of each entry of a .sh3f, with the names that index.json uses."""
+    """Yield (archive, fields) of each entry of a .sh3f, with the names that index.json uses."""
     try:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
@@ -182,7 +182,7 @@ def archived_models(archive: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
-    """One checked entry; None for a thing that rooms do not use; :class:`BadSample` for one that cannot be used."""
+    """Return one checked entry; None for a thing that rooms do not use; :class:`BadSample` for one that cannot be used."""
     identity = str(fields.get("id") or "")
     name = str(fields.get("name") or "")
     words = set(re.findall(r"[a-z]+", name.lower()))
@@ -215,13 +215,13 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
 
 
 def inside(path: str) -> bool:
-    """Whether a relative path stays below the place it starts from."""
+    """Return whether a relative path stays below the place it starts from."""
     pure = PurePosixPath(path)
     return bool(path) and not pure.is_absolute() and ".." not in pure.parts and not set("\\:\0") & set(path)
 
 
 def bounded_read(archive: zipfile.ZipFile, member: str, where: str) -> bytes:
-    """A member of at most 32 MB; :class:`BadSample` if it is missing, larger or broken."""
+    """Return a member of at most 32 MB; :class:`BadSample` if it is missing, larger or broken."""
     try:
         with archive.open(member) as opened:
             content = opened.read(LARGEST_FILE + 1)
@@ -233,7 +233,7 @@ def bounded_read(archive: zipfile.ZipFile, member: str, where: str) -> bytes:
 
 
 def read_member(source: str, path: str) -> bytes:
-    """Content of a file in a catalogue folder or archive; refuses paths that lead out of it."""
+    """Return content of a file in a catalogue folder or archive; refuses paths that lead out of it."""
     if not inside(path):
         raise BadSample(source, f"'{path}' leads out of the catalogue")
     if source.endswith(".sh3f"):

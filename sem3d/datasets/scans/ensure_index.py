@@ -13,8 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -> Index:
-    """The index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the digest of
-    ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress in sem3d's log.
+    """Return the index at ``root`` if that is one, else one of the data at ``root``, kept under ``storage/index`` by the
+    digest of ``config`` and of the files' names, sizes and times, so that unchanged data are prepared once, with progress
+    in sem3d's log.
 
     Raises :class:`UserError` as :func:`sem3d.datasets.scans.prepare.prepare` does.
     """

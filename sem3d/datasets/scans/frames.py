@@ -24,7 +24,7 @@ OPEN_SCANS = 8
 
 
 def locate(root: str | Path, locator: str) -> Path:
-    """Path of the file that ``locator`` names; raises :class:`BadSample` if it would lead out of ``root``."""
+    """Return path of the file that ``locator`` names; raises :class:`BadSample` if it would lead out of ``root``."""
     relative = PurePosixPath(locator.partition("#")[0])
     if not locator or "\0" in locator or "\\" in locator or relative.is_absolute() or ".." in relative.parts:
         raise BadSample(locator, "path escapes the data root")
@@ -32,7 +32,7 @@ def locate(root: str | Path, locator: str) -> Path:
 
 
 def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width 3"]:
-    """RGB image of a frame at the size of its row."""
+    """Return RGB image of a frame at the size of its row."""
     path, locator = locate(root, row["color"]), row["color"]
     if ".sens#" in locator:
         color = open_scan(path).color(scan_frame(locator, path))
@@ -42,7 +42,7 @@ def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
 
 
 def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, "height width"]:
-    """Depth along the optical axis in metres at the size of its row, 0 where there is none (raw 0 and 65535)."""
+    """Return depth along the optical axis in metres at the size of its row, 0 where there is none (raw 0 and 65535)."""
     path, locator = locate(root, row["depth"]), row["depth"]
     if ".sens#" in locator:
         raw = open_scan(path).depth(scan_frame(locator, path))
@@ -53,7 +53,7 @@ def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, 
 
 
 def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width"]:
-    """NYU40 ids of a frame, 0 where unlabelled, at the size of the image file (any size of the colour image's shape).
+    """Return NYU40 ids of a frame, 0 where unlabelled, at the size of the image file (any size of the colour image's shape).
 
     Raises :class:`BadSample` on ids outside the table.
     """
@@ -70,8 +70,9 @@ def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
 
 
 def read_instance(root: str | Path, row: Mapping[str, Any]) -> UInt16[np.ndarray, "height width"]:
-    """Instances of a frame as label * 1000 + number; an 8-bit ``instance-filt`` image, which has numbers only, gets its labels
-    from the frame's label image."""
+    """Return instances of a frame as label * 1000 + number; an 8-bit ``instance-filt`` image, which has numbers only, gets
+    its labels from the frame's label image.
+    """
     path, locator = locate(root, row["instance"]), row["instance"]
     instance = decode(path, locator, "I;16", "L")
     check_aspect(instance, locator, row)
@@ -84,21 +85,21 @@ def read_instance(root: str | Path, row: Mapping[str, Any]) -> UInt16[np.ndarray
 def resize_depth(
     depth: Float32[np.ndarray, "height width"], size: tuple[int, int]
 ) -> Float32[np.ndarray, "new_height new_width"]:
-    """Depth at (height, width) ``size``: the value of the pixel that holds each new pixel's centre, never a mixture."""
+    """Return depth at (height, width) ``size``: the value of the pixel that holds each new pixel's centre, never a mixture."""
     return nearest(depth, size)
 
 
 def resize_label(
     label: Shaped[np.ndarray, "height width"], size: tuple[int, int]
 ) -> Shaped[np.ndarray, "new_height new_width"]:
-    """Labels at (height, width) ``size`` by the same rule as :func:`resize_depth`."""
+    """Label at (height, width) ``size`` by the same rule as :func:`resize_depth`."""
     return nearest(label, size)
 
 
 def resize_color(
     image: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "new_height new_width 3"]:
-    """Image at (height, width) ``size``, bilinear between pixel centres, averaged over what a new pixel covers.
+    """Return image at (height, width) ``size``, bilinear between pixel centres, averaged over what a new pixel covers.
 
     The released code of Pri3D takes the nearest pixel of colour too.
     """
@@ -110,13 +111,15 @@ def resize_color(
 def nearest(
     image: Shaped[np.ndarray, "height width"], size: tuple[int, int]
 ) -> Shaped[np.ndarray, "new_height new_width"]:
-    """Nearest pixel: new index i lies at (i + 0.5) * old / new - 0.5, which belongs to old pixel floor((i + 0.5) * old / new)."""
+    """Return nearest pixel: new index i lies at (i + 0.5) * old / new - 0.5, which belongs to old pixel floor((i + 0.5) *
+    old / new).
+    """
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(image.shape, size, strict=True))
     return image[rows[:, None], columns]
 
 
 def image_size(path: Path) -> tuple[int, int, str]:
-    """Height, width and PIL mode from an image's header; raises :class:`BadSample` where there is no such image."""
+    """Return height, width and PIL mode from an image's header; raises :class:`BadSample` where there is no such image."""
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             return image.height, image.width, image.mode
@@ -128,7 +131,7 @@ def image_size(path: Path) -> tuple[int, int, str]:
 
 
 def decode(path: Path, locator: str, *modes: str) -> Shaped[np.ndarray, "..."]:
-    """Pixels of an image file of one of ``modes``: "RGB" converts, "L" and "I;16" must be what the file holds."""
+    """Return pixels of an image file of one of ``modes``: "RGB" converts, "L" and "I;16" must be what the file holds."""
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if modes == ("RGB",):
@@ -143,7 +146,7 @@ def decode(path: Path, locator: str, *modes: str) -> Shaped[np.ndarray, "..."]:
 
 
 def check_size(image: Shaped[np.ndarray, "..."], locator: str, size: tuple[int, int]) -> Shaped[np.ndarray, "..."]:
-    """``image``, or :class:`BadSample` if it is not of (height, width) ``size``."""
+    """Return ``image``, or :class:`BadSample` if it is not of (height, width) ``size``."""
     if image.shape[:2] != size:
         (height, width), (row_height, row_width) = image.shape[:2], size
         raise BadSample(locator, f"size differs from the index: {width}x{height}, not {row_width}x{row_height}")
@@ -151,14 +154,14 @@ def check_size(image: Shaped[np.ndarray, "..."], locator: str, size: tuple[int, 
 
 
 def check_aspect(image: Shaped[np.ndarray, "height width"], locator: str, row: Mapping[str, Any]) -> None:
-    """Raises :class:`BadSample` if ``image`` cannot cover the same view as the colour image of ``row``."""
+    """Raise :class:`BadSample` if ``image`` cannot cover the same view as the colour image of ``row``."""
     aspect, expected = image.shape[1] / image.shape[0], row["color_width"] / row["color_height"]
     if abs(aspect / expected - 1) > ASPECT_TOLERANCE:
         raise BadSample(locator, f"shape differs from the colour image: {image.shape[1]}x{image.shape[0]}")
 
 
 def scan_frame(locator: str, path: Path) -> int:
-    """Frame number of a ``.sens`` locator, checked against the file."""
+    """Return frame number of a ``.sens`` locator, checked against the file."""
     number = locator.partition("#")[2]
     if not number.isdecimal() or int(number) >= len(open_scan(path)):
         raise BadSample(locator, f"no such frame: the file holds {len(open_scan(path))}")
@@ -166,7 +169,7 @@ def scan_frame(locator: str, path: Path) -> int:
 
 
 def open_scan(path: Path) -> SensFile:
-    """The scan at ``path``, from the few that this process keeps open; a file that changed is opened anew."""
+    """Return the scan at ``path``, from the few that this process keeps open; a file that changed is opened anew."""
     try:
         state = path.stat()
     except OSError as error:
@@ -175,14 +178,14 @@ def open_scan(path: Path) -> SensFile:
 
 
 @functools.lru_cache(maxsize=OPEN_SCANS)
-def opened_scan(path: str, modified: int, size: int) -> SensFile:
-    """One cached :class:`SensFile`; ``modified`` and ``size`` tell versions of the file apart."""
+def opened_scan(path: str, modified: int, size: int) -> SensFile:  # noqa: ARG001 -- keys of the cache
+    """Return one cached :class:`SensFile`; ``modified`` and ``size`` tell versions of the file apart."""
     return SensFile(path)
 
 
 @functools.lru_cache(maxsize=4)
 def label_table(path: str) -> UInt8[np.ndarray, "category"]:
-    """The label table at ``path``, kept; a table that cannot be used is one more reason for a sample to be unusable."""
+    """Return the label table at ``path``, kept; a table that cannot be used is one more reason for a sample to be unusable."""
     try:
         return read_label_table(path)
     except UserError as error:

@@ -18,7 +18,7 @@ REASONS_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig:
-    """How an index is made from data on disk; part of what identifies it."""
+    """Settings of an index's preparation; part of its identity."""
 
     layout: str = "auto"
     """Name in sem3d.datasets.scans.layouts.LAYOUTS, or auto."""
@@ -44,7 +44,7 @@ class PrepareConfig:
     """Largest share of items that may be unusable before preparation stops."""
 
     def __post_init__(self) -> None:
-        """Raises :class:`UserError` for a value without meaning."""
+        """Raise :class:`UserError` for a value without meaning."""
         wrong = {
             "stride": self.stride < 0,
             "val_fraction": not 0 <= self.val_fraction < 1,
@@ -98,14 +98,16 @@ class Index:
         return path if path.is_file() else None
 
     def surface_path(self, scene: str) -> Path | None:
-        """File of a scene's surface, see :func:`sem3d.datasets.scans.surface.read_surface`; None if the scene has none."""
+        """Return file of a scene's surface, see :func:`sem3d.datasets.scans.surface.read_surface`; None if the scene has
+        none.
+        """
         scenes = self.scenes["scene"].to_pylist()
         name = self.scenes["surface"][scenes.index(scene)].as_py() if scene in scenes else ""
         return self.folder / "surface" / name if name else None
 
 
 def load_index(folder: str | Path) -> Index:
-    """The index in ``folder``.
+    """Return the index in ``folder``.
 
     Raises :class:`UserError` if there is none, if it is of another format version, or if its data root is gone.
     """
@@ -130,7 +132,7 @@ def load_index(folder: str | Path) -> Index:
 
 
 def read_index_json(folder: Path) -> dict[str, Any] | None:
-    """Content of ``index.json``, or None where there is no such file or it is not an index's."""
+    """Return content of ``index.json``, or None where there is no such file or it is not an index's."""
     try:
         content = json.loads((folder / "index.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
@@ -141,7 +143,7 @@ def read_index_json(folder: Path) -> dict[str, Any] | None:
 
 
 def read_rows(path: Path, schema: pa.Schema) -> pa.Table:
-    """A Parquet file with exactly the columns of ``schema``; raises :class:`UserError` otherwise."""
+    """Return a Parquet file with exactly the columns of ``schema``; raises :class:`UserError` otherwise."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:

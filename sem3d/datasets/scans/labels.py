@@ -50,7 +50,7 @@ TRAIN_ID_OF_NYU40[list(NYU40_IDS)] = np.arange(21)
 
 
 def class_palette() -> UInt8[np.ndarray, "21 3"]:
-    """A colour for each train id: black for what is ignored, then hues a golden angle apart in three strengths."""
+    """Return a colour for each train id: black for what is ignored, then hues a golden angle apart in three strengths."""
     strengths = ((0.75, 0.95), (0.45, 0.85), (0.9, 0.6))
     hues = [(0.07 + 0.381966 * step) % 1.0 for step in range(20)]
     colors = [(0.0, 0.0, 0.0)] + [colorsys.hsv_to_rgb(hue, *strengths[step % 3]) for step, hue in enumerate(hues)]
@@ -58,7 +58,7 @@ def class_palette() -> UInt8[np.ndarray, "21 3"]:
 
 
 def label_fault(nyu40: Shaped[np.ndarray, "..."]) -> str | None:
-    """What is wrong with an image of NYU40 ids: None, or how many pixels hold ids outside 0..40 and which."""
+    """Return what is wrong with an image of NYU40 ids: None, or how many pixels hold ids outside 0..40 and which."""
     outside = nyu40[nyu40 > LARGEST_NYU40]
     if not outside.size:
         return None
@@ -74,7 +74,7 @@ def train_ids(nyu40: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
 
 
 def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
-    """NYU40 id by ScanNet category id; 255 where the table has no such category.
+    """Return NYU40 id by ScanNet category id; 255 where the table has no such category.
 
     Columns are found by name, since revisions of the table differ in their order. Raises :class:`UserError` for a missing
     file, column, or an id that is not a number.
@@ -102,6 +102,8 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
 def nyu40_of_categories(
     categories: UInt16[np.ndarray, "*axes"], table: UInt8[np.ndarray, "category"]
 ) -> UInt8[np.ndarray, "*axes"]:
-    """NYU40 ids of ScanNet category ids; 255 for a category outside ``table``, which :func:`label_fault` then counts."""
+    """Return NYU40 ids of ScanNet category ids; 255 for a category outside ``table``, which :func:`label_fault` then
+    counts.
+    """
     inside = categories < len(table)
     return np.where(inside, table[np.where(inside, categories, 0)], np.uint8(OUTSIDE))

@@ -47,7 +47,7 @@ class FrameRecord:
     """A remark on a frame that is used all the same."""
 
     def row(self) -> dict[str, Any]:
-        """The frame as a row of ``frames.parquet``."""
+        """Return the frame as a row of ``frames.parquet``."""
         return {
             "scene": self.scene,
             "frame": self.frame,
@@ -69,7 +69,7 @@ class FrameRecord:
 
 @runtime_checkable
 class Layout(Protocol):
-    """How one data set lies on disk."""
+    """Layout of one data set on disk."""
 
     looked_for: str
     """The files that tell the layout, for messages."""
@@ -77,16 +77,16 @@ class Layout(Protocol):
     """Least distance of frame numbers that are taken unless the user says otherwise."""
 
     def detect(self, root: Path) -> bool:
-        """Whether ``root`` has this layout."""
+        """Return whether ``root`` has this layout."""
         ...
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
-        """Frames in order of scene and number, from headers and small text files only."""
+        """Return frames in order of scene and number, from headers and small text files only."""
         ...
 
 
 def load_layout(name: str) -> Layout:
-    """The layout registered as ``name``; raises :class:`UserError` for another name."""
+    """Return the layout registered as ``name``; raises :class:`UserError` for another name."""
     if name not in LAYOUTS:
         raise UserError(f"unknown layout '{name}': there are {', '.join(LAYOUTS)}")
     return resolve(LAYOUTS[name])()
@@ -105,7 +105,9 @@ def detect_layout(root: Path) -> str:
 
 
 def every(numbers: Iterable[int], stride: int) -> Iterator[int]:
-    """The numbers, ascending, that lie at least ``stride`` after the one taken before; exports thinned already stay whole."""
+    """Yield the numbers, ascending, that lie at least ``stride`` after the one taken before; exports thinned already stay
+    whole.
+    """
     last: int | None = None
     for number in sorted(numbers):
         if last is None or number - last >= stride:
@@ -114,7 +116,7 @@ def every(numbers: Iterable[int], stride: int) -> Iterator[int]:
 
 
 def scene_folders(root: Path, depth: int) -> Iterator[Path]:
-    """``root`` and the folders inside it down to ``depth`` levels, sorted, hidden ones left out."""
+    """Yield ``root`` and the folders inside it down to ``depth`` levels, sorted, hidden ones left out."""
     yield root
     if depth:
         for child in sorted(root.iterdir()):
@@ -131,7 +133,7 @@ def scene_name(root: Path, folder: Path) -> str:
 
 
 def read_matrix(path: Path, side: int) -> Float[np.ndarray, "side side"]:
-    """Upper left ``side`` x ``side`` of a square matrix in a text file; infinite and NaN entries are kept.
+    """Return upper left ``side`` x ``side`` of a square matrix in a text file; infinite and NaN entries are kept.
 
     Raises :class:`BadSample` if the file is missing or holds no matrix of that side or of 4.
     """
@@ -147,7 +149,7 @@ def read_matrix(path: Path, side: int) -> Float[np.ndarray, "side side"]:
 
 
 def color_and_depth_size(color: Path, depth: Path) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(height, width) of both images from their headers; raises :class:`BadSample` where one is no such image."""
+    """Return (height, width) of both images from their headers; raises :class:`BadSample` where one is no such image."""
     color_height, color_width, _ = image_size(color)
     depth_height, depth_width, mode = image_size(depth)
     if mode != "I;16":

@@ -35,7 +35,7 @@ def prepare(
     out: str | Path,
     config: PrepareConfig,
     check: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Index:
     """Make the index of the data at ``root`` in the folder ``out``, whole or not at all, and load it.
 

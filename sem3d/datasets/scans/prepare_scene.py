@@ -28,7 +28,7 @@ FARTHEST_CAMERA = 1000.0  # metres from the origin; beyond it a pose is rubbish,
 
 @dataclass(frozen=True)
 class PreparedScene:
-    """What one scene's task hands back; pairs count within ``records``."""
+    """Result of one scene's task; pairs count within ``records``."""
 
     records: list[FrameRecord]
     quarantined: list[Quarantined]
@@ -40,7 +40,7 @@ class PreparedScene:
 
 
 def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool) -> PreparedScene:
-    """Validates one scene's frames, pairs them inside their split and finds the scene's surface.
+    """Validate one scene's frames, pairs them inside their split and find the scene's surface.
 
     Poses become exactly rigid on the way: real rotations are orthonormal to 1e-4 only.
     """
@@ -81,7 +81,7 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
 def read_valid_frame(
     root: Path, record: FrameRecord, config: PrepareConfig, with_color: bool
 ) -> tuple[Float32[np.ndarray, "height width"], UInt8[np.ndarray, "color_height color_width 3"] | None]:
-    """Depth, and colour if asked for, of a frame; raises :class:`BadSample` with the first thing wrong with it."""
+    """Return depth, and colour if asked for, of a frame; raises :class:`BadSample` with the first thing wrong with it."""
     if fault := pose_fault(record.world_from_camera):
         raise BadSample(record.color, f"bad pose: {fault}")
     if np.abs(record.world_from_camera[:3, 3]).max() > FARTHEST_CAMERA:
@@ -101,7 +101,7 @@ def read_valid_frame(
 
 
 def read_annotations(root: Path, record: FrameRecord) -> None:
-    """Decodes label and instance images, if the frame has them; raises :class:`BadSample` if they cannot be used."""
+    """Decode label and instance images, if the frame has them; raises :class:`BadSample` if they cannot be used."""
     if record.label:
         read_label(root, record.row())
     if record.instance:
@@ -111,7 +111,7 @@ def read_annotations(root: Path, record: FrameRecord) -> None:
 def read_mesh(
     root: Path, record: FrameRecord, quarantined: list[Quarantined]
 ) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]] | None:
-    """Vertices and colours of the scene's mesh; None if it has none or if it went into ``quarantined``."""
+    """Return vertices and colours of the scene's mesh; None if it has none or if it went into ``quarantined``."""
     if not record.mesh:
         return None
     try:
@@ -123,7 +123,7 @@ def read_mesh(
 
 
 def check_labels_of_mesh(root: Path, record: FrameRecord, quarantined: list[Quarantined]) -> None:
-    """Puts the labelled copy of the scene's mesh (``.labels.ply``) into ``quarantined`` if there is one that cannot be used."""
+    """Put the labelled copy of the scene's mesh (``.labels.ply``) into ``quarantined`` if there is one that cannot be used."""
     if not record.mesh:
         return
     labelled = Path(record.mesh).with_suffix(".labels.ply")
@@ -137,7 +137,7 @@ def check_labels_of_mesh(root: Path, record: FrameRecord, quarantined: list[Quar
 
 
 def thinned(depth: Float32[np.ndarray, "height width"], stride: int) -> Float32[np.ndarray, "height width"]:
-    """``depth`` at every ``stride``-th row and column and 0 elsewhere, so that intrinsics stay as they are."""
+    """Return ``depth`` at every ``stride``-th row and column and 0 elsewhere, so that intrinsics stay as they are."""
     if stride == 1:
         return depth
     sparse = np.zeros_like(depth)
@@ -146,7 +146,7 @@ def thinned(depth: Float32[np.ndarray, "height width"], stride: int) -> Float32[
 
 
 def world_points(record: FrameRecord, depth: Float32[np.ndarray, "height width"]) -> Float[np.ndarray, "point 3"]:
-    """World points of all pixels with depth."""
+    """Return world points of all pixels with depth."""
     points, _ = unproject_valid(depth, record.intrinsics_depth)
     return transform(record.world_from_camera, points)
 
@@ -157,7 +157,7 @@ def frame_surface(
     color: UInt8[np.ndarray, "color_height color_width 3"],
     stride: int,
 ) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-    """World points of a frame's thinned depth pixels and their colours."""
+    """Return world points of a frame's thinned depth pixels and their colours."""
     depth = thinned(depth, stride)
     colors, pixels = colors_at_depth_pixels(color, depth, record.intrinsics_color, record.intrinsics_depth)
     seen = np.zeros_like(depth)

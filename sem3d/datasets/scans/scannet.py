@@ -34,11 +34,11 @@ class ScanNetSens:
     stride = 25
 
     def detect(self, root: Path) -> bool:
-        """Whether a ``.sens`` file is there."""
+        """Return whether a ``.sens`` file is there."""
         return any(True for folder in scene_folders(root, SCENE_DEPTH) for _ in folder.glob("*.sens"))
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
-        """Every ``stride``-th frame of every scan, by one pass over its frame headers."""
+        """Yield every ``stride``-th frame of every scan, by one pass over its frame headers."""
         for folder in scene_folders(root, SCENE_DEPTH):
             for path in sorted(folder.glob("*.sens")):
                 scene = path.stem
@@ -54,7 +54,7 @@ class ScanNetSens:
 
 
 def scan_frames(root: Path, path: Path, scan: SensFile, stride: int) -> Iterator[FrameRecord | Quarantined]:
-    """Records of a scan's frames; a label or instance image that is no image puts only its own frame in quarantine."""
+    """Yield records of a scan's frames; a label or instance image that is no image puts only its own frame in quarantine."""
     locator, header = path.relative_to(root).as_posix(), scan.header
     mesh, note = find_mesh(root, path.parent), extrinsics_note(header.extrinsics_color, header.extrinsics_depth)
     for number in range(0, len(scan), stride):
@@ -87,15 +87,15 @@ class ScanNetExport:
     labels, instances = "label-filt", "instance-filt"
 
     def detect(self, root: Path) -> bool:
-        """Whether the intrinsics of an exported scan are there."""
+        """Return whether the intrinsics of an exported scan are there."""
         return any(self.intrinsics(folder, "depth").is_file() for folder in scene_folders(root, SCENE_DEPTH))
 
     def intrinsics(self, folder: Path, kind: str) -> Path:
-        """File of the intrinsics of ``kind`` "color" or "depth"."""
+        """Return file of the intrinsics of ``kind`` "color" or "depth"."""
         return folder / "intrinsic" / f"intrinsic_{kind}.txt"
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
-        """Frames of all scenes; a frame needs colour, depth and pose."""
+        """Yield frames of all scenes; a frame needs colour, depth and pose."""
         for folder in scene_folders(root, SCENE_DEPTH):
             if not self.intrinsics(folder, "depth").exists() and not self.intrinsics(folder, "color").exists():
                 continue
@@ -126,7 +126,7 @@ class ScanNetExport:
         intrinsics_color: Float[np.ndarray, "3 3"],
         intrinsics_depth: Float[np.ndarray, "3 3"],
     ) -> FrameRecord:
-        """One frame's record; raises :class:`BadSample` for missing or unreadable files."""
+        """Return one frame's record; raises :class:`BadSample` for missing or unreadable files."""
         color = folder / "color" / f"{name}.jpg"
         color = color if color.exists() else color.with_suffix(".png")
         depth = folder / "depth" / f"{name}.png"
@@ -156,23 +156,23 @@ class ScanNetFrames25k(ScanNetExport):
     labels, instances = "label", "instance"
 
     def intrinsics(self, folder: Path, kind: str) -> Path:
-        """File of the intrinsics of ``kind`` "color" or "depth"."""
+        """Return file of the intrinsics of ``kind`` "color" or "depth"."""
         return folder / f"intrinsics_{kind}.txt"
 
 
 def numbered(folder: Path) -> Iterator[Path]:
-    """Files of ``folder`` whose name is a frame number."""
+    """Yield files of ``folder`` whose name is a frame number."""
     if folder.is_dir():
         yield from (path for path in folder.iterdir() if path.stem.isdecimal())
 
 
 def existing(root: Path, path: Path) -> str:
-    """Locator of ``path``, or "" where there is no such file."""
+    """Return locator of ``path``, or "" where there is no such file."""
     return path.relative_to(root).as_posix() if path.is_file() else ""
 
 
 def find_label(root: Path, path: Path) -> str:
-    """Locator of a label image, with that of the table if it is 16 bit and so holds ScanNet's category ids.
+    """Return locator of a label image, with that of the table if it is 16 bit and so holds ScanNet's category ids.
 
     Raises :class:`UserError` if the table is then missing from the root, :class:`BadSample` if the file is no image.
     """
@@ -185,18 +185,18 @@ def find_label(root: Path, path: Path) -> str:
 
 
 def find_mesh(root: Path, folder: Path) -> str:
-    """Locator of ``<scene>_vh_clean_2.ply``, or ""."""
+    """Return locator of ``<scene>_vh_clean_2.ply``, or ""."""
     return existing(root, folder / f"{folder.name}_vh_clean_2.ply")
 
 
 def extrinsics_note(*extrinsics: Float[np.ndarray, "4 4"]) -> str:
-    """What to note on a scan with these extrinsics: nothing if all are the identity."""
+    """Return what to note on a scan with these extrinsics: nothing if all are the identity."""
     if all(np.allclose(matrix, np.eye(4), atol=1e-3) for matrix in extrinsics):
         return ""
     return "extrinsics of colour or depth are not the identity; colour is read as registered to depth"
 
 
 def exported_note(folder: Path) -> str:
-    """:func:`extrinsics_note` of the files that an export may have."""
+    """Return :func:`extrinsics_note` of the files that an export may have."""
     files = [folder / "intrinsic" / f"extrinsic_{kind}.txt" for kind in ("color", "depth")]
     return extrinsics_note(*(read_matrix(path, 4) for path in files if path.is_file()))

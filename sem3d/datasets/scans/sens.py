@@ -40,7 +40,7 @@ IMAGE_ERRORS = (OSError, SyntaxError, ValueError, struct.error, zlib.error, Imag
 
 @dataclass(frozen=True)
 class SensHeader:
-    """What holds for all frames of a scan; 3x3 intrinsics belong to the image size beside them."""
+    """Facts of all frames of a scan; 3x3 intrinsics belong to the image size beside them."""
 
     sensor: str
     intrinsics_color: Float[np.ndarray, "3 3"]
@@ -90,12 +90,14 @@ class SensFile:
         return len(self._index)
 
     def pose(self, frame: int) -> Float[np.ndarray, "4 4"]:
-        """``world_from_camera`` as the file has it, metres, float64; may be infinite or zero where tracking was lost."""
+        """Return ``world_from_camera`` as the file has it, metres, float64; may be infinite or zero where tracking was
+        lost.
+        """
         header = self._read(int(self._index[frame, 0]), FRAME_HEADER.size)
         return np.frombuffer(header, "<f4", 16).reshape(4, 4).astype(np.float64)
 
     def color(self, frame: int) -> UInt8[np.ndarray, "height width 3"]:
-        """RGB image; raises :class:`BadSample` if it does not decode to the size of the header."""
+        """Return RGB image; raises :class:`BadSample` if it does not decode to the size of the header."""
         offset, color_bytes, _ = map(int, self._index[frame])
         payload = self._read(offset + FRAME_HEADER.size, color_bytes)
         height, width = self.header.color_size
@@ -112,7 +114,9 @@ class SensFile:
             raise BadSample(f"{self.path}#{frame}", f"undecodable colour: {error}") from error
 
     def depth(self, frame: int) -> UInt16[np.ndarray, "height width"]:
-        """Depth in raw units, invalid 0; decompression stops at the expected size, so a hostile payload cannot fill memory."""
+        """Return depth in raw units, invalid 0; decompression stops at the expected size, so a hostile payload cannot fill
+        memory.
+        """
         offset, color_bytes, depth_bytes = map(int, self._index[frame])
         payload = self._read(offset + FRAME_HEADER.size + color_bytes, depth_bytes)
         expected = 2 * int(np.prod(self.header.depth_size))
@@ -171,7 +175,7 @@ class SensFile:
         return header, start + len(fixed)
 
     def _index_frames(self, offset: int) -> tuple[Shaped[np.ndarray, "frame 3"], str]:
-        """Offset, colour bytes and depth bytes of each whole frame, and why the pass stopped early."""
+        """Return offset, colour bytes and depth bytes of each whole frame, and why the pass stopped early."""
         announced = self.header.frames
         most_color = 4 * int(np.prod(self.header.color_size)) + 65536
         most_depth = 3 * int(np.prod(self.header.depth_size)) + 65536
@@ -199,12 +203,12 @@ class SensFile:
 
 
 class SensWriter:
-    """Writes a ``.sens`` file frame by frame, as a context manager; the frame count is filled in on leaving.
+    """A writer of a ``.sens`` file, frame by frame, as a context manager; the frame count is filled in on leaving.
 
     ``color_size`` and ``depth_size`` are (height, width); intrinsics are 3x3 at those sizes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the fields of the format's header
         self,
         path: str | Path,
         *,
@@ -255,7 +259,7 @@ class SensWriter:
         color: UInt8[np.ndarray, "height width 3"],
         depth: UInt16[np.ndarray, "depth_height depth_width"],
     ) -> None:
-        """Adds a frame; depth in raw units, 0 where there is none."""
+        """Add a frame; depth in raw units, 0 where there is none."""
         if color.shape[:2] != self._color_size or depth.shape != self._depth_size:
             raise ValueError(
                 f"frame of {color.shape[:2]} and {depth.shape}, not {self._color_size}, {self._depth_size}"
@@ -271,7 +275,7 @@ class SensWriter:
 
 
 def encode_image(image: Shaped[np.ndarray, "..."], kind: str, **options: int) -> bytes:
-    """``image`` as the bytes of a file of ``kind`` (PIL's name of the format)."""
+    """Return ``image`` as the bytes of a file of ``kind`` (PIL's name of the format)."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, kind, **options)
     return buffer.getvalue()

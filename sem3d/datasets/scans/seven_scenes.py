@@ -34,11 +34,11 @@ class SevenScenes:
     stride = 1
 
     def detect(self, root: Path) -> bool:
-        """Whether a folder with such frames is there."""
+        """Return whether a folder with such frames is there."""
         return any(True for folder in scene_folders(root, 2) for _ in folder.glob("frame-*.depth.png"))
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
-        """Frames of all folders; 7-Scenes' TrainSplit.txt and TestSplit.txt give the splits train and val."""
+        """Yield frames of all folders; 7-Scenes' TrainSplit.txt and TestSplit.txt give the splits train and val."""
         for folder in scene_folders(root, 2):
             numbers = {match[1] for path in folder.iterdir() if (match := FRAME.fullmatch(path.name))}
             if not numbers:
@@ -53,7 +53,7 @@ class SevenScenes:
 
 
 def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, text: str) -> FrameRecord:
-    """One frame's record; raises :class:`BadSample` for missing or unreadable files."""
+    """Return one frame's record; raises :class:`BadSample` for missing or unreadable files."""
     stem = folder / f"frame-{text}"
     color = next((path for path in (Path(f"{stem}.color.jpg"), Path(f"{stem}.color.png")) if path.exists()), None)
     if color is None:
@@ -76,7 +76,9 @@ def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, te
 
 
 def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
-    """``camera-intrinsics.txt`` of the folder or of one above it up to the root, else the nominal ones of a ``seq-*`` folder."""
+    """Return ``camera-intrinsics.txt`` of the folder or of one above it up to the root, else the nominal ones of a
+    ``seq-*`` folder.
+    """
     for place in (folder, *folder.parents):
         if (path := place / "camera-intrinsics.txt").is_file():
             return read_matrix(path, 3)
@@ -88,7 +90,7 @@ def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
 
 
 def official_split(folder: Path) -> str:
-    """ "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
+    """Return "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
     for split, name in (("train", "TrainSplit.txt"), ("val", "TestSplit.txt")):
         path = folder.parent / name
         if path.is_file() and folder.name in {f"seq-{int(n):02d}" for n in re.findall(r"\d+", path.read_text())}:

@@ -1,4 +1,4 @@
-"""Which split a frame belongs to: the data set's own lists, or a seeded share of rooms, or the end of a single room."""
+"""Splits of frames: the data set's own lists, or a seeded share of rooms, or the end of a single room."""
 
 import re
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ def read_split_lists(root: Path, splits: str) -> dict[str, str]:
 
 
 def list_names(split: str) -> tuple[str, str]:
-    """File names of the list of ``split``."""
+    """Return file names of the list of ``split``."""
     return f"scannetv2_{split}.txt", f"{split}.txt"
 
 
 def assign_splits(
     records: Sequence[FrameRecord], split_of: dict[str, str], val_fraction: float, seed: int
 ) -> tuple[list[FrameRecord], list[Quarantined]]:
-    """``records`` with their split, and those whose scene no list names.
+    """Return ``records`` with their split, and those whose scene no list names.
 
     A split the layout gives stays. Else the lists decide. Without lists ``val_fraction`` of the rooms is held out, drawn by
     a hash of ``seed`` (rescans ``scene0000_00`` and ``_01`` are one room). A single room is cut by time instead: the last
@@ -66,13 +66,13 @@ def assign_splits(
 
 
 def room_of(scene: str) -> str:
-    """The room a scene shows: ScanNet numbers rescans of a room ``scene0000_00``, ``scene0000_01``."""
+    """Return the room a scene shows: ScanNet numbers rescans of a room ``scene0000_00``, ``scene0000_01``."""
     match = re.fullmatch(r"(scene\d{4})_\d{2}", scene)
     return match[1] if match else scene
 
 
 def by_scene(records: Sequence[FrameRecord]) -> list[list[FrameRecord]]:
-    """``records`` grouped by scene, in order of first appearance."""
+    """Return ``records`` grouped by scene, in order of first appearance."""
     scenes: dict[str, list[FrameRecord]] = {}
     for record in records:
         scenes.setdefault(record.scene, []).append(record)
@@ -80,7 +80,7 @@ def by_scene(records: Sequence[FrameRecord]) -> list[list[FrameRecord]]:
 
 
 def cut_by_time(scene: Sequence[FrameRecord], val_fraction: float) -> list[FrameRecord]:
-    """One scene's frames, the last ``val_fraction`` of them held out."""
+    """Return one scene's frames, the last ``val_fraction`` of them held out."""
     first_val = len(scene) - (min(max(1, round(val_fraction * len(scene))), len(scene) - 1) if val_fraction > 0 else 0)
     return [
         replace(record, split=record.split or ("val" if position >= first_val else "train"))

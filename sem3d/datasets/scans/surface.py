@@ -28,7 +28,7 @@ def read_scene_mesh(
     UInt16[np.ndarray, "vertex"] | None,
     Int32[np.ndarray, "face 3"],
 ]:
-    """Vertices (world, metres), colours, NYU40 labels (None without a ``label`` property) and triangles of ScanNet's
+    """Return vertices (world, metres), colours, NYU40 labels (None without a ``label`` property) and triangles of ScanNet's
     ``_vh_clean_2.ply`` or ``.labels.ply``: binary little-endian PLY, scalar vertex properties in any order, then triangles.
 
     Raises :class:`BadSample` with the byte or the count for anything else, such as a file that ends early.
@@ -57,7 +57,7 @@ def read_scene_mesh(
 
 
 def read_ply_header(content: bytes, source: str) -> tuple[np.dtype, int, int, int]:
-    """Type of a vertex, numbers of vertices and faces, and the byte where data start."""
+    """Return type of a vertex, numbers of vertices and faces, and the byte where data start."""
     end = content.find(b"end_header\n", 0, LARGEST_HEADER)
     lines = content[: max(end, 0)].decode("ascii", "replace").split("\n")
     if end < 0 or lines[0].strip() != "ply" or "format binary_little_endian 1.0" not in lines:
@@ -97,7 +97,7 @@ class SurfaceFusion:
         self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def add(self, points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> None:
-        """Adds the points of one frame: world frame, metres."""
+        """Add the points of one frame: world frame, metres."""
         keys, first = np.unique(pack(voxel_indices(points, self.voxel_size)), return_index=True)
         if len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -108,7 +108,7 @@ class SurfaceFusion:
             self._merge()
 
     def surface(self) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-        """Points and colours, in order of their voxels."""
+        """Point and colours, in order of their voxels."""
         self._merge()
         return self._points, self._colors
 
@@ -126,7 +126,7 @@ def colors_at_depth_pixels(
     intrinsics_color: Float[np.ndarray, "3 3"],
     intrinsics_depth: Float[np.ndarray, "3 3"],
 ) -> tuple[UInt8[np.ndarray, "point 3"], Int64[np.ndarray, "point 2"]]:
-    """Colour of each depth pixel that has depth and lies in the colour image, and its (row, column) in ``depth``.
+    """Return colour of each depth pixel that has depth and lies in the colour image, and its (row, column) in ``depth``.
 
     Both cameras share their centre, so a depth pixel's ray meets the colour image wherever its depth is; the nearest colour
     pixel is taken.
@@ -140,13 +140,13 @@ def colors_at_depth_pixels(
 
 
 def write_surface(path: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> None:
-    """One Parquet file of ``SURFACE_SCHEMA``."""
+    """Write one Parquet file of ``SURFACE_SCHEMA``."""
     columns = [*points.T, *colors.T]
     pq.write_table(pa.table([pa.array(column) for column in columns], schema=SURFACE_SCHEMA), path)
 
 
 def read_surface(path: str | Path) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-    """World points in metres and colours of a scene's surface; raises :class:`BadSample` if the file cannot be read."""
+    """Return world points in metres and colours of a scene's surface; raises :class:`BadSample` if the file cannot be read."""
     try:
         table = pq.read_table(path, schema=SURFACE_SCHEMA)
     except (OSError, pa.ArrowException) as error:

@@ -35,7 +35,8 @@ def on_paper(picture: Rendered) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def label_history(history: Sequence[dict[str, float]], views: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Plot the shares of images with a pseudo-label and of those that are right, and voxel IoU, by step (SSR, Figure 4).
+    """Plot the shares of images with a pseudo-label and of those that are right, and voxel IoU, by step (SSR, Figure
+    4).
 
     The IoU is the mean over ``views`` views of each held-out object.
     """

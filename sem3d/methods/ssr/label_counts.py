@@ -1,4 +1,4 @@
-"""How many images a pseudo-labelling pass labelled, and how many of those rightly (SSR, Figure 4)."""
+"""Counts of images that a pseudo-labelling pass labelled, and of those labelled rightly (SSR, Figure 4)."""
 
 from dataclasses import astuple, dataclass
 
@@ -41,7 +41,7 @@ class LabelCounts:
 
 
 def count_labels(labels: ViewpointLabels, truth: Int[Tensor, " image"] | None = None) -> LabelCounts:
-    """Counts of one pass or a part of it; ``truth`` is -1 where it is not known, None where it is known nowhere."""
+    """Count of one pass or a part of it; ``truth`` is -1 where it is not known, None where it is known nowhere."""
     accepted = labels.accepted
     checked = accepted & (truth >= 0) if truth is not None else accepted & False
     right = checked & (labels.viewpoint == truth) if truth is not None else checked

@@ -9,7 +9,7 @@ from sem3d.networks.siamese_viewpoint import SiameseViewpointConfig
 
 
 def paper() -> Experiment:
-    """Section 4 of the paper: batch 64, Adam 1e-4, 200,000 steps, a pass every 400."""
+    """Return the setting of section 4 of the paper: batch 64, Adam 1e-4, 200,000 steps, a pass every 400."""
     return Experiment(
         method=SSRConfig(cycle_views=1),
         data=ObjectRenders(labelled=2),
@@ -20,7 +20,10 @@ def paper() -> Experiment:
 
 
 def released() -> Experiment:
-    """The authors' exp_configs/ubl.py: first objects, object 0 as reference, no rotation test, val file, half the loss."""
+    """Return the setting of the authors' exp_configs/ubl.py.
+
+    First objects, object 0 as reference, no rotation test, val file, half the loss.
+    """
     return override(
         paper(),
         {
@@ -36,7 +39,10 @@ def released() -> Experiment:
 
 
 def laptop() -> Experiment:
-    """Five to ten minutes on one CPU core: slim networks, a sphere of 162 vertices, labels without the rotation test."""
+    """Return a setting for five to ten minutes on one CPU core.
+
+    Slim networks, a sphere of 162 vertices, labels without the rotation test.
+    """
     return Experiment(
         method=SSRConfig(
             encoder=ShapeEncoderConfig(width=16, hidden=256, dim=128),

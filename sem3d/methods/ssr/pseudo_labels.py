@@ -23,7 +23,7 @@ class PseudoLabels(nn.Module):
         self.forget()
 
     def forget(self) -> None:
-        """Starts anew, without images."""
+        """Start anew, without images."""
         self.labels = no_labels(0)
         self.given_by = torch.zeros(0, dtype=torch.int64)
         self.history: list[dict[str, float]] = []
@@ -36,7 +36,7 @@ class PseudoLabels(nn.Module):
     def add(
         self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int, others: dict[str, float]
     ) -> dict[str, float]:
-        """Takes over what a pass accepted and returns its numbers: shares in [0, 1], by name; unknown ones are left out.
+        """Take over what a pass accepted and return its numbers: shares in [0, 1], by name; unknown ones are left out.
 
         ``others`` are numbers of the same step that its history keeps with them.
         """
@@ -46,24 +46,26 @@ class PseudoLabels(nn.Module):
         return self.remember(truth, step, of_counts("new_", count_labels(found, truth)) | others)
 
     def keep(self, truth: Int[Tensor, " image"], step: int, others: dict[str, float]) -> dict[str, float]:
-        """Leaves the labels as they are where a pass is refused; returns and remembers their numbers as :meth:`add` does."""
+        """Leave the labels as they are where a pass is refused; returns and remembers their numbers as :meth:`add` does."""
         self.make_room(len(truth))
         return self.remember(truth, step, others)
 
     def make_room(self, images: int) -> None:
-        """No label for any of ``images`` if there was no room for labels yet."""
+        """Make room for labels, none given yet, of any of ``images`` if there was no room for labels yet."""
         if not len(self.given_by):
             self.labels = no_labels(images)
             self.given_by = torch.zeros(images, dtype=torch.int64)
 
     def remember(self, truth: Int[Tensor, " image"], step: int, others: dict[str, float]) -> dict[str, float]:
-        """Adds the numbers of all labels, and ``others``, to the history."""
+        """Add the numbers of all labels, and ``others``, to the history."""
         numbers = {**of_counts("", count_labels(self.labels, truth)), **others}
         self.history.append({"step": float(step), **numbers})
         return numbers
 
     def table(self, truth: Int[Tensor, " image"], objects: Sequence[str]) -> dict[str, list[Any]]:
-        """One entry for each image that the last pass labelled: object, true view, label, confidence, whether it is right."""
+        """Return one entry for each image that the last pass labelled: object, true view, label, confidence, whether it is
+        right.
+        """
         rows = (self.given_by == self.passes).nonzero()[:, 0]
         return {
             "pass": [self.passes],
@@ -75,7 +77,7 @@ class PseudoLabels(nn.Module):
         }
 
     def get_extra_state(self) -> dict[str, Any]:
-        """A JSON value for the checkpoint."""
+        """Return a JSON value for the checkpoint."""
         rows = self.labels.accepted.nonzero()[:, 0]
         return {
             "images": len(self.given_by),
@@ -87,7 +89,7 @@ class PseudoLabels(nn.Module):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Goes on from what :meth:`get_extra_state` gave."""
+        """Resume from what :meth:`get_extra_state` gave."""
         self.labels, rows = no_labels(state["images"]), torch.tensor(state["image"], dtype=torch.int64)
         self.labels.viewpoint[rows] = torch.tensor(state["viewpoint"], dtype=torch.int64)
         self.labels.confidence[rows] = torch.tensor(state["confidence"], dtype=torch.float64)
@@ -98,6 +100,6 @@ class PseudoLabels(nn.Module):
 
 
 def of_counts(prefix: str, counts: LabelCounts) -> dict[str, float]:
-    """Coverage, accuracy and mean confidence by name, without those that are not known."""
+    """Return coverage, accuracy and mean confidence by name, without those that are not known."""
     numbers = {"coverage": counts.coverage, "accuracy": counts.accuracy, "confidence": counts.mean_confidence}
     return {f"{prefix}{name}": value for name, value in numbers.items() if value == value}

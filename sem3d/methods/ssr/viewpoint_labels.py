@@ -30,7 +30,7 @@ ReferenceChoice = Literal["random_image", "random_object", "first_object"]
 
 @dataclass(frozen=True)
 class LabelRule:
-    """Which labels are accepted, and what images are compared with."""
+    """Rule of accepted labels, and the references of comparisons."""
 
     threshold: float
     """Scores must be greater."""
@@ -56,7 +56,7 @@ class References(NamedTuple):
 
 
 class ViewpointLabels(NamedTuple):
-    """What a pass found for each image."""
+    """Findings of a pass for each image."""
 
     viewpoint: Int[Tensor, " image"]
     """The best viewpoint, also where it is not accepted."""
@@ -71,7 +71,7 @@ def choose_references(
     choice: ReferenceChoice,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " reference"]:
-    """Places of the references among the labelled images, by ascending viewpoint, one for each viewpoint there is.
+    """Place of the references among the labelled images, by ascending viewpoint, one for each viewpoint there is.
 
     ``generator`` is on the CPU. An object is chosen among those seen from the most viewpoints, the first being that of the
     lowest number. Raises :class:`UserError` without labelled images.
@@ -99,7 +99,7 @@ def see_references(
     viewpoints: Int[Tensor, " reference"],
     degrees: int | None = 45,
 ) -> References:
-    """Features of the references, made once a pass; ``degrees`` of the rotation test (None: no test; released: 45)."""
+    """Return features of the references, made once a pass; ``degrees`` of the rotation test (None: no test; released: 45)."""
     turned = None if degrees is None else network(rotate_images(images, degrees))
     return References(viewpoints, network(images), turned, degrees or 0)
 
@@ -108,7 +108,7 @@ def see_references(
 def label_images(
     network: SiameseViewpoint, images: Float[Tensor, "image 4 64 64"], references: References, rule: LabelRule
 ) -> ViewpointLabels:
-    """Labels of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
+    """Label of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
     plain = torch.sigmoid(network.similarity(network(images), references.features))
     turned = None
     if rule.rotation_test and references.turned is not None:
@@ -121,7 +121,7 @@ def label_images(
 def classify_images(
     network: ViewpointClassifier, images: Float[Tensor, "image 4 64 64"], rule: LabelRule, degrees: int = 45
 ) -> ViewpointLabels:
-    """Labels by a classifier's probabilities, under the same threshold and rotation test; it needs no references."""
+    """Label by a classifier's probabilities, under the same threshold and rotation test; it needs no references."""
     plain = network.logits(network(images)).softmax(1)
     turned = network.logits(network(rotate_images(images, degrees))).softmax(1) if rule.rotation_test else None
     return pick_labels(plain, turned, torch.arange(plain.shape[1], device=plain.device), rule)
@@ -133,7 +133,7 @@ def pick_labels(
     viewpoints: Int[Tensor, " reference"],
     rule: LabelRule,
 ) -> ViewpointLabels:
-    """Labels by probabilities of the same viewpoint, as images are (``plain``) and after the turn.
+    """Label by probabilities of the same viewpoint, as images are (``plain``) and after the turn.
 
     The first of equal scores is the best; a score that is not finite is never accepted. Raises ValueError if the rule's
     rotation test lacks ``turned``.
@@ -151,7 +151,7 @@ def pick_labels(
 
 
 def no_labels(images: int) -> ViewpointLabels:
-    """What is known of the images before the first pass."""
+    """Return what is known of the images before the first pass."""
     return ViewpointLabels(
         torch.zeros(images, dtype=torch.int64),
         torch.zeros(images, dtype=torch.float64),
@@ -160,6 +160,6 @@ def no_labels(images: int) -> ViewpointLabels:
 
 
 def kept_labels(earlier: ViewpointLabels, found: ViewpointLabels) -> ViewpointLabels:
-    """A new pass replaces a label only by one it accepts: as released, labels are overwritten but never withdrawn."""
+    """Return a new pass replaces a label only by one it accepts: as released, labels are overwritten but never withdrawn."""
     parts = (torch.where(found.accepted, new, old) for new, old in zip(found, earlier, strict=True))
     return ViewpointLabels(*parts)

@@ -1,1 +1,1 @@
-"""What representations are fine-tuned for."""
+"""Downstream tasks that representations are fine-tuned for."""

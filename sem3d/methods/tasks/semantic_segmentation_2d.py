@@ -61,7 +61,7 @@ class SemanticSegmentation2DBatch:
 
 
 def paper() -> Experiment:
-    """Batch 64, lr 0.01, polynomial decay, 80 epochs."""
+    """Return the paper's setting: batch 64, lr 0.01, polynomial decay, 80 epochs."""
     return Experiment(
         method=SemanticSegmentation2DConfig(),
         data=LabelledFrames(),
@@ -72,7 +72,7 @@ def paper() -> Experiment:
 
 
 def released() -> Experiment:
-    """The authors' downstream/semseg/unet: batch 8, dampening, BatchNorm schedule."""
+    """Return the setting of the authors' downstream/semseg/unet: batch 8, dampening, BatchNorm schedule."""
     return Experiment(
         method=SemanticSegmentation2DConfig(),
         data=LabelledFrames(),
@@ -86,7 +86,7 @@ def released() -> Experiment:
 
 
 def laptop() -> Experiment:
-    """Minutes on two CPU cores: EfficientNet-Lite0 at 96 x 128."""
+    """Return a setting for minutes on two CPU cores: EfficientNet-Lite0 at 96 x 128."""
     return Experiment(
         method=SemanticSegmentation2DConfig(unet=ResidualUNetConfig(encoder="efficientnet_lite0")),
         data=LabelledFrames(height=96, width=128, mirror_probability=0.5),
@@ -98,7 +98,7 @@ def laptop() -> Experiment:
 
 
 class SemanticSegmentation2D(Method):
-    """The 2D network with a linear classifier of every second pixel, answers interpolated to full size."""
+    """The 2D network with a linear classifier of every second pixel, answer interpolated to full size."""
 
     Config = SemanticSegmentation2DConfig
     Data = LabelledFrames
@@ -131,11 +131,11 @@ class SemanticSegmentation2D(Method):
         return start_image_network(self, source, without)
 
     def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
-        """Class scores of every pixel; class 0 means none of the 20."""
+        """Return class scores of every pixel; class 0 means none of the 20."""
         return self.classifier(self.unet(normalise_images(image)), tuple(image.shape[-2:]))
 
     def forward(self, batch: SemanticSegmentation2DBatch, step: int) -> dict[str, Tensor]:
-        """Cross entropy of the labelled pixels of the global batch."""
+        """Return cross entropy of the labelled pixels of the global batch."""
         total, count = segmentation_cross_entropy(self.logits(batch.image), batch.label.long())
         return {"cross_entropy": global_mean(total, count)}
 
@@ -173,7 +173,7 @@ class SemanticSegmentation2D(Method):
         return {"iou_by_class": known, "confusion": {"names": list(CLASS_NAMES), "matrix": labelled.tolist()}}
 
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
-        """Predictions beside labels for the first images of the batch."""
+        """Return predictions beside labels for the first images of the batch."""
         with torch.no_grad():
             predictions = self.logits(batch.image[:6]).argmax(1).to(torch.uint8)
         images = batch.image[:6].permute(0, 2, 3, 1)

@@ -1,1 +1,1 @@
-"""What of a training is Ray's: starting workers, sharing a cluster, and meeting its interruptions."""
+"""Ray's part of a training: starting workers, sharing a cluster, and meeting its interruptions."""

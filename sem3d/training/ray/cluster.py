@@ -8,7 +8,7 @@ from sem3d.ray_internals.cluster import cpus_of_this_machine
 
 
 def connect(cpus: int, dashboard: bool = False) -> None:
-    """Connects to the cluster of ``RAY_ADDRESS``, else starts a local one with at least ``cpus`` logical CPUs.
+    """Connect to the cluster of ``RAY_ADDRESS``, else starts a local one with at least ``cpus`` logical CPUs.
 
     A local one has as many as Ray counts here, which heeds a container's limit, or ``cpus`` if these are more. Does nothing
     where this process is connected already. A local cluster listens on all interfaces and asks for the token that Ray makes,

@@ -37,13 +37,13 @@ class UsableSizes(ElasticScalingPolicy):
         return max((size for size in self.sizes if size <= most), default=0)
 
     def make_decision_for_non_running_worker_group(self) -> Any:
-        """Ray's decision; an announced resize is moot, as the group ended otherwise."""
+        """Return Ray's decision; an announced resize is moot, as the group ended otherwise."""
         self.announced = None
         CHECKPOINT.clear(self.run_folder)
         return super().make_decision_for_non_running_worker_group()
 
     def make_decision_for_running_worker_group(self, worker_group_state: Any, worker_group_status: Any) -> Any:
-        """Ray's decision, the first time announced to the workers, carried out once they have written a checkpoint."""
+        """Return Ray's decision, the first time announced to the workers, carried out once they have written a checkpoint."""
         if self.announced is None:
             decision = super().make_decision_for_running_worker_group(worker_group_state, worker_group_status)
             if not isinstance(decision, ResizeDecision):

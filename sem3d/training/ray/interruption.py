@@ -38,7 +38,7 @@ class StopRequests:
         self.found = False
 
     def __call__(self) -> bool:
-        """Whether a stop was requested, at the last look."""
+        """Return whether a stop was requested, at the last look."""
         if not self.found and self.clock() >= self.next_look:
             self.next_look = self.clock() + self.interval
             self.found = STOP.is_made(self.run_folder)
@@ -47,7 +47,7 @@ class StopRequests:
 
 @contextmanager
 def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Turns the first SIGTERM or SIGINT meanwhile into a request to stop; the second ends the process at once.
+    """Turn the first SIGTERM or SIGINT meanwhile into a request to stop; the second ends the process at once.
 
     The second one raises :class:`KeyboardInterrupt`. Python handles signals in its main thread only: in another, as in a
     Tune trial, signals are left alone and ``STOP.make`` is the way. Ray sets handlers of its own when it connects and
@@ -73,7 +73,7 @@ def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[No
 
 
 def in_a_thread(call: Callable[[], Result]) -> Result:
-    """What ``call`` returns or raises, called in a thread while the main thread stays free for signals.
+    """Return what ``call`` returns or raises, called in a thread while the main thread stays free for signals.
 
     ``TorchTrainer.fit`` called in the main thread would take SIGINT for itself and end the run without a checkpoint.
     """

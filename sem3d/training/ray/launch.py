@@ -31,7 +31,7 @@ SECONDS_BETWEEN_TRIES = 5.0
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run left behind."""
+    """Result of a run."""
 
     run_folder: Path
     checkpoint_best: Path
@@ -150,7 +150,7 @@ def _train_stage(
 def _open_patiently(
     experiment: Experiment, folder: Path, tags: dict[str, str], patience: float, say: Callable[[str], None]
 ) -> tuple[str, str]:
-    """:func:`open_run`, tried again for ``patience`` seconds unless the run is asked to stop meanwhile."""
+    """Return :func:`open_run`, tried again for ``patience`` seconds unless the run is asked to stop meanwhile."""
     until = time.monotonic() + patience
     while True:
         try:
@@ -163,7 +163,7 @@ def _open_patiently(
 
 
 def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str, Any]:
-    """Runs the loop on all workers and returns process 0's result; raises the :class:`UserError` a worker met."""
+    """Run the loop on all workers and return process 0's result; raises the :class:`UserError` a worker met."""
     run, gpu = settings["experiment"].run, settings["gpu"]
     sizes = worker_sizes(settings["experiment"])
     trainer = ElasticTrainer(

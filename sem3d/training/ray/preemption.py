@@ -38,14 +38,14 @@ class CheckpointRequests:
         self.met: set[tuple[float, bool]] = set()
 
     def __call__(self) -> bool:
-        """Whether a checkpoint is wanted; looks at the file at most once in ``interval`` seconds."""
+        """Return whether a checkpoint is wanted; looks at the file at most once in ``interval`` seconds."""
         if self.clock() >= self.next_look:
             self.next_look = self.clock() + self.interval
             self.asked = CHECKPOINT.is_made(self.run_folder)
         return self.asked or self._reclaim() not in {None, *self.met}
 
     def meet(self) -> None:
-        """To be called once the checkpoint is written."""
+        """Note that the checkpoint is written."""
         reclaim = self._reclaim()
         if reclaim is not None:
             self.met.add(reclaim)
@@ -54,6 +54,6 @@ class CheckpointRequests:
             CHECKPOINT.clear(self.run_folder)
 
     def _reclaim(self) -> tuple[float, bool] | None:
-        """The time at which a node goes, and whether that is very soon."""
+        """Return the time at which a node goes, and whether that is very soon."""
         moment = self.reclaimed()
         return None if moment is None else (moment, moment - self.clock() < LAST_SECONDS)

@@ -16,13 +16,13 @@ class Resources:
 
 
 def cluster_resources() -> Resources:
-    """What the connected cluster has, or may grow to if it scales by itself."""
+    """Return what the connected cluster has, or may grow to if it scales by itself."""
     most = largest_resources()
     return Resources(cpus=most["CPU"], gpus=most["GPU"])
 
 
 def check_batches(experiment: Experiment) -> None:
-    """Raises :class:`UserError` unless every worker gets an equal share of every micro-batch."""
+    """Raise :class:`UserError` unless every worker gets an equal share of every micro-batch."""
     run, accumulate = experiment.run, experiment.optim.accumulate
     if run.workers < 0:
         raise UserError(f"run.workers is {run.workers}, it must be at least 0")
@@ -50,7 +50,7 @@ def check_batches(experiment: Experiment) -> None:
 
 
 def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
-    """Numbers of workers that the run may have, smallest first: those that share every micro-batch equally."""
+    """Return numbers of workers that the run may have, smallest first: those that share every micro-batch equally."""
     run = experiment.run
     whole = run.batch_size // experiment.optim.accumulate
     fewest = run.min_workers or run.workers
@@ -58,7 +58,9 @@ def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
 
 
 def use_gpu(experiment: Experiment, resources: Resources) -> bool:
-    """Whether workers get a GPU each, by ``run.device``; raises :class:`UserError` if that asks for more than there are."""
+    """Return whether workers get a GPU each, by ``run.device``; raises :class:`UserError` if that asks for more than there
+    are.
+    """
     run, needed = experiment.run, max(worker_sizes(experiment)[0], 1)
     if run.device == "gpu" and resources.gpus < needed:
         raise UserError(
@@ -69,7 +71,7 @@ def use_gpu(experiment: Experiment, resources: Resources) -> bool:
 
 
 def check_cpus(experiment: Experiment, resources: Resources) -> None:
-    """Raises :class:`UserError` if the workers would leave Ray Data without a CPU, which hangs without a message."""
+    """Raise :class:`UserError` if the workers would leave Ray Data without a CPU, which hangs without a message."""
     run, fewest = experiment.run, worker_sizes(experiment)[0]
     needed = fewest * run.cpus_per_worker + 1
     if resources.cpus < needed:

@@ -1,4 +1,4 @@
-"""What Ray Train runs on every worker: finds out who it is, trains, and brings the user's errors home."""
+"""The function that Ray Train runs on every worker: training, and the way home of the user's errors."""
 
 import json
 import time
@@ -22,7 +22,7 @@ from sem3d.training.ray.shared_sources import from_store
 
 
 def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
-    """Trains on this worker; returns the result, or ``{"user_error": line}``.
+    """Train on this worker; returns the result, or ``{"user_error": line}``.
 
     A :class:`UserError` is not worth another attempt, so each worker that meets one writes it to the run folder. If all
     did, all return it. If only some did, the others wait for them in a collective: then these raise, Ray ends the group,
@@ -54,7 +54,7 @@ def _write_error(errors: Path, line: str) -> None:
 
 
 def _all_know(errors: Path, seconds: float) -> bool:
-    """Whether every worker has written the error down, waiting for that long."""
+    """Return whether every worker has written the error down, waiting for that long."""
     deadline = time.monotonic() + seconds
     while len(list(errors.glob("rank-*.json"))) < distributed.world_size():
         if time.monotonic() > deadline:
@@ -64,7 +64,7 @@ def _all_know(errors: Path, seconds: float) -> bool:
 
 
 def first_error(errors: Path) -> str | None:
-    """The error that the lowest-numbered worker wrote, if any did."""
+    """Return the error that the lowest-numbered worker wrote, if any did."""
     for path in sorted(errors.glob("rank-*.json")):
         return json.loads(path.read_text())
     return None
@@ -95,7 +95,8 @@ def _context(settings: dict[str, Any]) -> TrainingContext:
 
 
 def _device(gpu: bool, workers: int) -> torch.device:
-    """Where this process trains; raises :class:`UserError` where its own process was to use a GPU that it does not have.
+    """Return where this process trains; raises :class:`UserError` where its own process was to use a GPU that it does not
+    have.
 
     Ray knows the device of a worker only: asked in a driver, which was given no GPU by Ray, it answers with the CPU.
     """

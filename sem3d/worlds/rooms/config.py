@@ -13,7 +13,7 @@ from sem3d.worlds.rooms.sensor import SensorNoise
 
 @dataclass(frozen=True, kw_only=True)
 class RoomsConfig:
-    """Decides every byte of a generated data set."""
+    """Settings that decide every byte of a generated data set."""
 
     rooms_train: int = 24
     """Rooms for training; their furniture is in no validation room."""

@@ -17,7 +17,7 @@ from sem3d.worlds.shapes.shape import Shape, assemble
 
 @dataclass(frozen=True)
 class Family:
-    """How a kind is drawn and what its parts and keypoints are called; a keypoint's place in the list is its semantic id."""
+    """Drawing of a kind, with the names of its parts and keypoints; a keypoint's place in the list is its semantic id."""
 
     draw: Callable[[np.random.Generator], Sketch]
     synset: str
