@@ -52,7 +52,7 @@ def main() -> None:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
     sweep = place(config.sweeps[0])
     if config.publish and config.out:
-        raise UserError("--publish writes to the sweep's own folder: leave --out away, or run it twice")
+        raise UserError("--publish writes to the sweep's own folder: leave --out out, or run it twice")
     if config.publish:
         deliver(sweep)
         print("\n".join(publish(sweep)))

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something the user can mend; jobs print it on one line and exit with code 2."""
+    """Something the user can fix; jobs print it on one line and exit with code 2."""
 
 
 class BadSample(Exception):

@@ -1,4 +1,4 @@
-"""What Pri3D's pretraining is worth to 2D segmentation when labels are few: one curve an initialisation."""
+"""Worth of Pri3D's pretraining to 2D segmentation when labels are few: one curve an initialisation."""
 
 from ray import tune
 

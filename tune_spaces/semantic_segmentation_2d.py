@@ -1,4 +1,4 @@
-"""What labels are worth to 2D segmentation, with and without ImageNet's weights."""
+"""Worth of labels to 2D segmentation, with and without ImageNet's weights."""
 
 from ray import tune
 

@@ -1,4 +1,4 @@
-"""What unlabelled images are worth to single-view reconstruction when few objects have viewpoints (SSR, Table 2)."""
+"""Worth of unlabelled images to single-view reconstruction when few objects have viewpoints (SSR, Table 2)."""
 
 from math import inf
 

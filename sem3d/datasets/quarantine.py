@@ -81,5 +81,5 @@ def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) 
     first = "; ".join(f"{item.source}: {item.reason}" for item in report.items[:3])
     raise UserError(
         f"{len(report)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
-        f"All are named in {path}; mend the data, or raise quarantine_limit"
+        f"All are named in {path}; fix the data, or raise quarantine_limit"
     )

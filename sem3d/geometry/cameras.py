@@ -1,4 +1,4 @@
-"""Pinhole intrinsics and rigid poses: resize them, check them, mend them, invert them."""
+"""Pinhole intrinsics and rigid poses: resize them, check them, orthonormalise them, invert them."""
 
 import numpy as np
 from jaxtyping import Float

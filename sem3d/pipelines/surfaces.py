@@ -81,7 +81,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, views: Samples, meshes
         for place, row in enumerate(group):
             key = (row["class"], row["name"])
             if key not in files:
-                raise UserError(f"no mesh of {key[1]} (class {key[0]}) in {meshes}: {mend(row, experiment.data.root)}")
+                raise UserError(f"no mesh of {key[1]} (class {key[0]}) in {meshes}: {fix(row, experiment.data.root)}")
             try:
                 if place == 0:
                     vertices, true_faces = true_mesh(meshes, files[key])
@@ -105,7 +105,7 @@ def compare_surfaces(method: SSR, experiment: Experiment, views: Samples, meshes
     return Surfaces(means, reconstruction_sheet(inputs, turns, HEADINGS))
 
 
-def mend(row: dict[str, Any], root: str) -> str:
+def fix(row: dict[str, Any], root: str) -> str:
     """Return what to do about an object without its mesh."""
     if row["name"] != unlisted_name(row["object"]):
         return "name the renders' own folder"

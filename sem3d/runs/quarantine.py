@@ -31,7 +31,7 @@ class Quarantine:
         if seen >= FEWEST_SEEN and unusable > self.limit * seen:
             raise UserError(
                 f"{unusable} of {seen} {phase} samples are unusable, more than run.quarantine_limit {self.limit:g}: "
-                f"see quarantine-rank*.jsonl in {self.run_folder}, mend the data or raise the limit"
+                f"see quarantine-rank*.jsonl in {self.run_folder}, fix the data or raise the limit"
             )
 
 

@@ -106,10 +106,10 @@ def test_the_doctor_finds_the_head_and_what_it_wants(head, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     (refused,) = cluster(head.address)
     assert refused.level == "FAIL"
-    assert "RAY_AUTH_MODE=token" in refused.mend
+    assert "RAY_AUTH_MODE=token" in refused.fix
     (refused,) = cluster(head.gcs)
     assert refused.level == "FAIL", refused
-    assert "RAY_AUTH_MODE=token" in refused.mend
+    assert "RAY_AUTH_MODE=token" in refused.fix
 
 
 def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, clone, job_rooms, tmp_path):

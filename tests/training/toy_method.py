@@ -118,7 +118,7 @@ class ToyMethod(Method):
         if torch.distributed.is_initialized():
             rank = torch.distributed.get_rank()
         if (step, rank) == (config.user_error_step, config.user_error_rank):
-            raise UserError("the toy is broken: mend it")
+            raise UserError("the toy is broken: fix it")
         if (step, rank) == (config.kill_step, config.kill_rank) and not Path(config.kill_marker).exists():
             Path(config.kill_marker).touch()
             os.kill(os.getpid(), signal.SIGKILL)

@@ -22,7 +22,7 @@ class Stopped(Exception):
     """The run ended early because it was asked to; the same command goes on from ``checkpoint``."""
 
     def __init__(self, step: int, checkpoint: Path):
-        super().__init__(f"stopped at step {step}, the same command goes on from there: {checkpoint}")
+        super().__init__(f"stopped at step {step}, the same command resumes there: {checkpoint}")
         self.step = step
         self.checkpoint = checkpoint
 

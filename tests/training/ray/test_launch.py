@@ -81,7 +81,7 @@ def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(two_workers
     slow = toy_experiment(
         tmp_path, method={"pause": 1.0}, run={"workers": 2, "name": "run", "log_every": 1, "checkpoint_every": 4}
     )
-    with pytest.raises(Stopped, match="goes on from there"):
+    with pytest.raises(Stopped, match="resumes there"):
         train(ToyMethod, slow, say=stop_at_step_1)
     assert len(list((tmp_path / "run" / "checkpoints").glob("step-*"))) == 1
     result = train(ToyMethod, slow, say=lines.append)
@@ -129,7 +129,7 @@ def test_a_killed_worker_costs_time_but_changes_nothing(two_workers, tmp_path: P
 
 def test_an_error_of_the_user_on_one_worker_ends_the_run_on_one_line(tmp_path: Path):
     experiment = toy_experiment(tmp_path, method={"user_error_step": 1, "user_error_rank": 1}, run={"workers": 2})
-    with pytest.raises(UserError, match=r"^the toy is broken: mend it$"):
+    with pytest.raises(UserError, match=r"^the toy is broken: fix it$"):
         train(ToyMethod, experiment)
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
