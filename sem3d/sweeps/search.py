@@ -81,7 +81,7 @@ def found_settings(asked: ArmSearch) -> dict[str, Any] | None:
 
     Raises :class:`UserError` if no trial of it was finished.
     """
-    records = read_trials(asked.records)
+    records = _records(asked)
     if len(records) < asked.request.search:
         return None
     metric, sign = asked.request.space.metric, 1 if asked.request.space.mode == "max" else -1
@@ -109,7 +109,7 @@ def forget_failed_search(asked: ArmSearch) -> None:
 
 def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say: Callable[[str], None]) -> None:
     """Runs what is left of a search; points that were being tried when it was interrupted are tried again first."""
-    space, records, points = asked.request.space, read_trials(asked.records), _points(asked)
+    space, records, points = asked.request.space, _records(asked), _points(asked)
     if not asked.distributions:
         raise UserError(f"nothing to search in space {space.name}: it has no SEARCH, or --set fixes all of it")
     left = asked.request.search - len(records)
@@ -187,6 +187,11 @@ def in_line(point: dict[str, Any]) -> str:
     )
 
 
+def _records(asked: ArmSearch) -> list[TrialRecord]:
+    """The points that have ended, ordered by what was tried: their keys depend on the place of the data."""
+    return sorted(read_trials(asked.records), key=lambda record: _in_order(record.settings))
+
+
 def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [
         record for record in records if record.status == "finished" and asked.request.space.metric in record.metrics
@@ -194,4 +199,10 @@ def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecor
 
 
 def _points(asked: ArmSearch) -> dict[str, dict[str, Any]]:
-    return {path.stem: json.loads(path.read_text()) for path in sorted((asked.records / "points").glob("*.json"))}
+    """The points that were begun by their keys, ordered by what was tried, as above."""
+    points = {path.stem: json.loads(path.read_text()) for path in (asked.records / "points").glob("*.json")}
+    return dict(sorted(points.items(), key=lambda item: _in_order(item[1])))
+
+
+def _in_order(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)

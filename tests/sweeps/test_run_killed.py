@@ -22,7 +22,7 @@ from tests.sweeps.sweep_toys import searching_request, small_request
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 LONGEST_WAIT = 600.0
 ONE_BY_ONE = Terms(probe_steps=0, max_concurrent=1)
 

@@ -18,11 +18,15 @@ POINTS = ({"optim.lr": 0.01}, {"optim.lr": 0.001})
 COMMON = {"method": "semantic_segmentation_2d", "budget": 1.0, "seed": 2}
 
 
+def search_in(folder: Path, data: str = "/nowhere") -> ArmSearch:
+    space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
+    request = toy_request(Path(data), folder, space=space, search=len(POINTS))
+    return ArmSearch(request=request, arm="scratch", sweep="toy", folder=folder / "sweep")
+
+
 @pytest.fixture
 def asked(tmp_path: Path) -> ArmSearch:
-    space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
-    request = toy_request(Path("/nowhere"), tmp_path, space=space, search=len(POINTS))
-    return ArmSearch(request=request, arm="scratch", sweep="toy", folder=tmp_path / "sweep")
+    return search_in(tmp_path)
 
 
 def tried(asked: ArmSearch, point: dict[str, Any], **outcome: Any) -> None:
@@ -47,6 +51,22 @@ def test_points_that_all_failed_are_tried_again_first(asked: ArmSearch, monkeypa
     search_arm(asked, 1, 0.0, "", [].append)
     assert given["trials"] == len(POINTS)
     assert sorted(point["optim.lr"] for point in given["unfinished"]) == [0.001, 0.01]
+
+
+def test_points_are_tried_again_and_told_to_optuna_in_one_order_wherever_the_data_lie(tmp_path: Path, monkeypatch):
+    given, names = {}, set()
+    monkeypatch.setattr(arm_search, "search", lambda *_, **options: given.update(options))
+    for number in range(8):
+        begun, ended = (search_in(tmp_path / f"{number}-{kind}", f"/data-{number}") for kind in ("begun", "ended"))
+        for point in POINTS:
+            write_json(begun.records / "points" / f"{begun.name_of(point)}.json", point)
+            tried(ended, point, settings=point, metrics={"miou_scannet": point["optim.lr"]})
+        names.add(begun.name_of(POINTS[0]) < begun.name_of(POINTS[1]))
+        search_arm(begun, 1, 0.0, "", [].append)
+        assert given["unfinished"] == sorted(POINTS, key=lambda point: point["optim.lr"])
+        search_arm(ended, 1, 0.0, "", [].append)
+        assert given["known"] == [({"optim.lr": rate}, rate) for rate in (0.001, 0.01)]
+    assert names == {True, False}
 
 
 def test_a_failed_point_of_a_search_that_has_a_result_stays_failed(asked: ArmSearch):

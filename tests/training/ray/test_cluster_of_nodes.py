@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICK = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "500",
@@ -33,7 +33,7 @@ def case(tmp_path_factory) -> Iterator[Callable[[str], dict]]:
     found: dict[str, dict] = {}
     with (folder / "script.log").open("w") as log:
         script = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "training" / "cluster_script.py"), str(folder)],
+            [sys.executable, str(ROOT / "tests" / "training" / "ray" / "cluster_script.py"), str(folder)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
