@@ -20,6 +20,7 @@ from tests.pair import Pair
 
 LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
 LONGEST_FIRST = (
+    "training/ray/test_nodes_that_come_and_go.py",
     "training/ray/test_cluster_of_nodes.py",
     "jobs/test_job_submit.py",
     "training/ray/test_launch.py",
@@ -30,7 +31,7 @@ LONGEST_FIRST = (
     "jobs/test_benchmarks.py",
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
-ON_ONE_LANE = ("training/ray/test_cluster_of_nodes.py", "jobs/test_job_submit.py", "training/ray/test_launch.py")
+ON_ONE_LANE = LONGEST_FIRST[:4]
 """Files whose tests share what takes long to make."""
 LONGEST_UNMARKED = 20.0
 """Seconds that a test may take without the mark ``slow``."""
