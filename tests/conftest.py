@@ -1,15 +1,97 @@
-"""Fixtures shared by all tests: the real data beside the project, and one local Ray cluster a session."""
+"""What all tests share: the real data beside the project, lanes that run side by side, and what is made once for all of them.
 
+With ``-n`` pytest runs in several processes, the lanes; each has a Ray of its own, in a folder of its own.
+"""
+
+import importlib
 import os
-from collections.abc import Iterator
+import shutil
+import sqlite3
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.pair import Pair
+
+LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
+LONGEST_FIRST = (
+    "training/ray/test_nodes_that_come_and_go.py",
+    "training/ray/test_cluster_of_nodes.py",
+    "jobs/test_job_submit.py",
+    "training/ray/test_launch.py",
+    "sweeps/test_run_killed.py",
+    "jobs/test_quickstart.py",
+    "jobs/test_ssr_jobs.py",
+    "test_two_workers_of_ray_train",
+    "jobs/test_benchmarks.py",
+)
+"""Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
+ON_ONE_LANE = LONGEST_FIRST[:4]
+"""Files whose tests share what takes long to make."""
+LONGEST_UNMARKED = 20.0
+"""Seconds that a test may take without the mark ``slow``."""
+IMPORTED_FIRST = (
+    "torch",
+    "torchvision",
+    "ray.train.torch",
+    "ray.tune",
+    "mlflow",
+    "sklearn",
+    "matplotlib.pyplot",
+    "tyro",
+)
+"""What takes seconds to import. While the hook of jaxtyping loads a module of sem3d, Python finds no compiled file of those
+that this one imports, and would compile each of them in every lane."""
+
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.3")
+os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+if LANE:
+    for package in IMPORTED_FIRST:
+        importlib.import_module(package)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives Ray a folder of this process: the cluster that another lane or user runs is not found there."""
+    os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="rt-", dir="/tmp")  # short: it is part of the paths of sockets
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(os.environ.pop("RAY_TMPDIR"), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, part in enumerate(LONGEST_FIRST) if part in item.nodeid), len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deals out tests one by one in the order above, but for files that belong on one lane."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Lanes(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((file for file in ON_ONE_LANE if file in nodeid), nodeid)
+
+    config.option.loadscopereorder = False
+    return Lanes(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the tests that take long and do not say so."""
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.duration > LONGEST_UNMARKED and "slow" not in report.keywords:
+            terminalreporter.write_line(f"{report.duration:.0f} s without the mark slow: {report.nodeid}", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +104,69 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder for all lanes by the first that asks for it: name and maker in, path out. It must not be written to."""
+    from sem3d.files import locked_file
+
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if LANE else base) / "made-once"
+
+    def find_or_make(name: str, make: Callable[[Path], None]) -> Path:
+        done = shared / f"{name}.done"
+        with locked_file(shared / f"{name}.lock"):
+            if not done.exists():
+                make(shared / name)
+                done.touch()
+        return shared / name
+
+    return find_or_make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_stores_are_copies(made_once) -> Iterator[None]:
+    """Fills new SQLite stores of MLflow from one that MLflow made: its migrations take a second of CPU each time.
+
+    Where no test that was collected imports MLflow, it is not imported for this either.
+    """
+    if "mlflow" not in sys.modules:
+        yield
+        return
+    from mlflow.store.db import utils
+    from sqlalchemy import create_engine
+
+    migrate = utils._initialize_tables
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        engine = create_engine(f"sqlite:///{folder / 'mlflow.db'}")
+        migrate(engine)
+        engine.dispose()
+
+    def copy(engine) -> None:
+        if engine.dialect.name != "sqlite" or not engine.url.database:
+            return migrate(engine)
+        template = sqlite3.connect(made_once("store", make) / "mlflow.db")
+        store = sqlite3.connect(engine.url.database)
+        template.backup(store)
+        store.close()
+        template.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", copy)
+        yield
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    """Two processes of one gloo group for the whole lane."""
+    two = Pair()
+    yield two
+    two.stop()
+
+
+@pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
-    """One local Ray cluster for the whole session; four logical CPUs so that two workers leave room for Ray Data."""
+    """One local Ray cluster for the whole lane; four logical CPUs so that two workers leave room for Ray Data."""
     import ray
 
     ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
@@ -32,20 +175,19 @@ def ray_cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def rooms(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rooms(ray_cluster: None, made_once) -> Path:
     """Two training rooms and one validation room, small, in ScanNet's layout."""
     from sem3d.worlds.rooms.config import RoomsConfig
     from sem3d.worlds.rooms.write import write_rooms
 
-    folder = tmp_path_factory.mktemp("generated") / "rooms"
     size = {"color_height": 60, "color_width": 80, "depth_height": 60, "depth_width": 80}
-    write_rooms(folder, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=8, point_spacing=0.05, **size))
-    return folder
+    config = RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=8, point_spacing=0.05, **size)
+    return made_once("rooms", lambda folder: write_rooms(folder, config))
 
 
 @pytest.fixture(scope="session")
-def renders(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def renders(ray_cluster: None, made_once) -> Path:
     """Boxes as a class of objects in NMR's layout."""
     from tests.datasets.objects.tiny_renders import write_tiny_renders
 
-    return write_tiny_renders(tmp_path_factory.mktemp("generated") / "renders")
+    return made_once("renders", write_tiny_renders)

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
 
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
+from tests.pair import Pair
 
 
 def random_scores() -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,7 +62,6 @@ def test_images_without_labels_give_a_zero_with_a_graph():
 
 def scale_gradient(rank: int, folder: str) -> None:
     """One worker's gradient of a common scale of the logits, averaged over workers as data parallelism does."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     logits, labels = random_scores()
     share = slice(0, 2) if rank == 0 else slice(2, 4)
     scale = torch.ones((), dtype=torch.float64, requires_grad=True)
@@ -72,12 +71,11 @@ def scale_gradient(rank: int, folder: str) -> None:
     torch.distributed.all_reduce(value_and_gradient)
     if rank == 0:
         torch.save(value_and_gradient, f"{folder}/result.pt")
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_two_workers_with_unequal_labels_follow_the_gradient_of_one(tmp_path: Path):
-    torch.multiprocessing.spawn(scale_gradient, (str(tmp_path),), nprocs=2)
+def test_two_workers_with_unequal_labels_follow_the_gradient_of_one(pair: Pair, tmp_path: Path):
+    pair(scale_gradient, str(tmp_path))
     logits, labels = random_scores()
     scale = torch.ones((), dtype=torch.float64, requires_grad=True)
     loss = global_mean(*segmentation_cross_entropy(scale * logits, labels))

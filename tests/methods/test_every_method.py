@@ -1,6 +1,5 @@
 """What each method in the register must do, without a line written for it."""
 
-import multiprocessing
 from dataclasses import fields
 
 import numpy as np
@@ -173,20 +172,14 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, data, tmp_pat
 
 
 @pytest.mark.slow
-def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, data, tmp_path):
+def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, data, pair, tmp_path):
     experiment = tiny_experiment(name, data, tmp_path)
     samples = method_class(name).sources(experiment)[TRAIN]
     rows = samples.table.slice(0, 4).to_pylist()
     loaded = [samples.load(row, np.random.default_rng(number)) for number, row in enumerate(rows)]
     halves = [samples.collate(loaded[:2]), samples.collate(loaded[2:])]
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=run_half, args=(rank, tmp_path, name, experiment, halves)) for rank in range(2)]
-    for process in processes:
-        process.start()
+    pair(run_half, tmp_path, name, experiment, halves)
     alone = gradients(name, experiment, samples.collate(loaded))
-    for process in processes:
-        process.join(90)
-        assert process.exitcode == 0
     both = load_file(tmp_path / "gradients.safetensors")
     assert both.keys() == alone.keys()
     for key, value in alone.items():

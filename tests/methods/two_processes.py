@@ -1,6 +1,5 @@
 """Gradients of a method on two gloo processes, each with half of a batch."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +23,9 @@ def gradients(name: str, experiment: Experiment, columns: dict[str, np.ndarray])
 
 def run_half(rank: int, folder: Path, name: str, experiment: Experiment, halves: list[dict[str, np.ndarray]]) -> None:
     """Process ``rank``'s part; process 0 writes the averaged gradients to ``folder``."""
-    torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / "store"), 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=timedelta(seconds=60))
     found = gradients(name, experiment, halves[rank])
     for key, value in found.items():
         dist.all_reduce(value)
         found[key] = value / 2
     if rank == 0:
         save_file({key: value.contiguous() for key, value in found.items()}, folder / "gradients.safetensors")
-    dist.destroy_process_group()

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from sem3d.networks.batch_norm import GlobalBatchNorm, with_global_batch_norm
+from tests.pair import Pair
 
 
 def rows_of_all_workers(dims: int) -> list[Tensor]:
@@ -37,15 +37,13 @@ def new_norm() -> GlobalBatchNorm:
 
 
 def one_worker(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     results = [forward_backward(new_norm(), rows_of_all_workers(dims)[rank]) for dims in (2, 4)]
     torch.save(results, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
 
 
-def test_two_workers_with_uneven_rows_equal_one(tmp_path: Path):
-    torch.multiprocessing.spawn(one_worker, (str(tmp_path),), nprocs=2)
+@pytest.mark.slow
+def test_two_workers_with_uneven_rows_equal_one(pair: Pair, tmp_path: Path):
+    pair(one_worker, str(tmp_path))
     workers = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for case, dims in enumerate((2, 4)):
         alone = forward_backward(new_norm(), torch.cat(rows_of_all_workers(dims)))

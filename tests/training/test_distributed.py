@@ -1,5 +1,4 @@
 import math
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import torch.distributed as dist
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
+from tests.pair import Pair
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
 
 
@@ -19,7 +19,6 @@ class NonfiniteOnOne(ToyMethod):
 
 
 def check_everything(rank: int, folder: Path) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
     assert distributed.all_sum(torch.tensor([1, rank])).tolist() == [2.0, 1.0]
     assert distributed.broadcast_json({"rank": rank}, source=1) == {"rank": 1}
     assert distributed.gather_json("é" * rank) == ["", "é"]
@@ -31,18 +30,11 @@ def check_everything(rank: int, folder: Path) -> None:
     result = fit(NonfiniteOnOne, experiment, here)
     assert result["metrics"]["skipped_steps"] == 1
     assert result["metrics"]["evaluated"] == 10
-    dist.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_two_processes_sum_and_skip_together(tmp_path: Path):
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=check_everything, args=(rank, tmp_path)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
+def test_two_processes_sum_and_skip_together(pair: Pair, tmp_path: Path):
+    pair(check_everything, tmp_path)
 
 
 def test_one_process_needs_no_group():

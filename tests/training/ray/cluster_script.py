@@ -16,14 +16,11 @@ from pathlib import Path
 import psutil
 from ray.cluster_utils import Cluster
 
-from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.launch import train
-from sem3d.worlds.rooms.config import RoomsConfig
-from sem3d.worlds.rooms.write import write_rooms
 from tests.methods.tiny import tiny_experiment
-from tests.training.toy_method import ToyMethod, toy_experiment
+from tests.training.ray.trouble import TROUBLE, experiment_in_trouble
+from tests.training.toy_method import ToyMethod
 
-STEPS, TROUBLE = 40, 12
 STORE_BYTES = 100 * 2**20
 SECONDS = 200.0
 
@@ -65,7 +62,8 @@ class Run:
 
     def __init__(self, address: str, folder: Path, name: str, **settings: dict):
         self.folder = folder / name
-        self.command = [sys.executable, __file__, "drive", str(folder), json.dumps({"name": name, **settings})]
+        self.command = [sys.executable, "-m", "tests.training.ray.cluster_script", "drive", str(folder)]
+        self.command += [json.dumps({"name": name, **settings})]
         self.environment = {**os.environ, "RAY_ADDRESS": address}
         self.lines: list[tuple[float, str]] = []
         self.start()
@@ -120,14 +118,9 @@ def stop_drivers() -> None:
             process.kill()
 
 
-def undisturbed(nodes: Nodes, folder: Path) -> dict:
-    nodes.have(2)
-    return Run(nodes.cluster.address, folder, "undisturbed").finish()
-
-
 def pretraining(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
-    return Run(nodes.cluster.address, folder, "pretraining").finish()
+    return Run(nodes.cluster.address, folder, "pretraining", rooms=sys.argv[2]).finish()
 
 
 def killed_worker(nodes: Nodes, folder: Path) -> dict:
@@ -188,30 +181,18 @@ def preempted_node(nodes: Nodes, folder: Path) -> dict:
 CASES = {
     case.__name__: case
     for case in (
-        *(undisturbed, pretraining, killed_worker, removed_node),
-        *(killed_driver, joining_node, preempted_node),
+        *(pretraining, killed_worker, killed_driver),
+        *(joining_node, removed_node, preempted_node),
     )
 }
 
 
 def drive(storage: Path, settings: dict) -> None:
-    name = settings["name"]
-    if name == "pretraining":
-        connect(cpus=1)
-        size = {"color_height": 60, "color_width": 80, "depth_height": 60, "depth_width": 80}
-        rooms = RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=8, point_spacing=0.05, **size)
-        write_rooms(storage / "rooms", rooms)
-        leaves = {"run__workers": 2, "run__cpus_per_worker": 2.0, "run__name": name}
-        train("pri3d", tiny_experiment("pri3d", storage / "rooms", storage, **leaves))
-        return
-    run = {"name": name, "workers": 2, "cpus_per_worker": 2.0, "log_every": 1, "checkpoint_every": 5}
-    experiment = toy_experiment(
-        storage,
-        schedule={"steps": STEPS},
-        method={"noise": 0.0, **settings.get("method", {})},
-        run={**run, **settings.get("run", {})},
-    )
-    train(ToyMethod, experiment)
+    if "rooms" in settings:
+        leaves = {"run__workers": 2, "run__cpus_per_worker": 2.0, "run__name": settings["name"]}
+        train("pri3d", tiny_experiment("pri3d", Path(settings["rooms"]), storage, **leaves))
+    else:
+        train(ToyMethod, experiment_in_trouble(storage, **settings))
 
 
 def main(folder: Path) -> None:
