@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -87,27 +86,20 @@ def test_an_interrupted_run_equals_an_undisturbed_one_bit_for_bit(method, tmp_pa
             assert path.read_bytes() == (halves / path.name).read_bytes(), path.name
 
 
-def test_two_processes_equal_one_for_every_clause(tmp_path):
+@pytest.mark.parametrize("method", (*TOYS, WithTeacher))
+def test_two_processes_equal_one(method, pair, tmp_path):
+    (tmp_path / "run").mkdir()
     teacher = written_teacher(tmp_path)
-    for method in (*TOYS, WithTeacher):
-        folder = tmp_path / method.__name__
-        (folder / "run").mkdir(parents=True)
-        experiment = numbers_experiment(tmp_path, method__teacher=str(teacher), optim__clip_norm=0.5)
-        run(method, experiment, folder / "alone")
-        spawn = multiprocessing.get_context("fork")
-        processes = [spawn.Process(target=fit_half, args=(rank, folder, method, experiment)) for rank in range(2)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(90)
-            assert process.exitcode == 0, method
-        ours, theirs = weights(folder / "run"), weights(folder / "alone")
-        assert ours.keys() == theirs.keys()
-        for name, value in theirs.items():
-            assert_close(ours[name], value, rtol=1e-9, atol=1e-12, msg=lambda text, m=method: f"{m.__name__}: {text}")
-        found, expected = evaluation(folder / "run"), evaluation(folder / "alone")
-        assert found["metrics"] == pytest.approx(expected["metrics"], rel=1e-9)
-        assert found["artifacts"] == expected["artifacts"]
+    experiment = numbers_experiment(tmp_path, method__teacher=str(teacher), optim__clip_norm=0.5)
+    run(method, experiment, tmp_path / "alone")
+    pair(fit_half, tmp_path / "run", method, experiment)
+    ours, theirs = weights(tmp_path / "run"), weights(tmp_path / "alone")
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert_close(ours[name], value, rtol=1e-9, atol=1e-12)
+    found, expected = evaluation(tmp_path / "run"), evaluation(tmp_path / "alone")
+    assert found["metrics"] == pytest.approx(expected["metrics"], rel=1e-9)
+    assert found["artifacts"] == expected["artifacts"]
 
 
 def test_sources_are_opened_once_and_given_to_what_works_between_steps(tmp_path, monkeypatch):
