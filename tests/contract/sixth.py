@@ -10,8 +10,16 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from sem3d.config import DataFolder, Experiment, FilePath, OptimConfig, RunConfig, ScheduleConfig
-from sem3d.config import StorageFolder, StoreAddress
+from sem3d.config import (
+    DataFolder,
+    Experiment,
+    FilePath,
+    OptimConfig,
+    RunConfig,
+    ScheduleConfig,
+    StorageFolder,
+    StoreAddress,
+)
 from sem3d.datasets.stream import Samples
 from sem3d.methods.initial_parts import load_parts, read_safetensors
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources

@@ -86,7 +86,7 @@ def test_an_interrupted_run_equals_an_undisturbed_one_bit_for_bit(method, tmp_pa
             assert path.read_bytes() == (halves / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize("method", (*TOYS, WithTeacher))
+@pytest.mark.parametrize("method", [*TOYS, WithTeacher])
 def test_two_processes_equal_one(method, pair, tmp_path):
     (tmp_path / "run").mkdir()
     teacher = written_teacher(tmp_path)
