@@ -3,6 +3,7 @@
 With ``-n`` pytest runs in several processes, the lanes; each has a Ray of its own, in a folder of its own.
 """
 
+import gc
 import importlib
 import os
 import shutil
@@ -24,15 +25,16 @@ LONGEST_FIRST = (
     "training/ray/test_cluster_of_nodes.py",
     "jobs/test_job_submit.py",
     "training/ray/test_launch.py",
+    "of_ray_train",
+    "two_processes",
     "sweeps/test_run_killed.py",
     "jobs/test_quickstart.py",
     "jobs/test_ssr_jobs.py",
-    "test_two_workers_of_ray_train",
     "jobs/test_benchmarks.py",
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
-ON_ONE_LANE = LONGEST_FIRST[:4]
-"""Files whose tests share what takes long to make."""
+ON_ONE_LANE = LONGEST_FIRST[:6]
+"""Those whose tests share what takes long to make."""
 LONGEST_UNMARKED = 20.0
 """Seconds that a test may take without the mark ``slow``."""
 IMPORTED_FIRST = (
@@ -50,6 +52,8 @@ that this one imports, and would compile each of them in every lane."""
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.3")
+os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # an interpreter more for each group of workers
+os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would have other lanes starve its workers
 os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -72,6 +76,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, part in enumerate(LONGEST_FIRST) if part in item.nodeid), len(LONGEST_FIRST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Takes what is imported by now out of the garbage collector's sight; sweeps call it after each training."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -172,6 +182,22 @@ def ray_cluster() -> Iterator[None]:
     ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def train_group(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two workers of Ray Train for the whole lane."""
+    from tests.training.ray.group import TrainGroup
+
+    group = TrainGroup(tmp_path_factory.mktemp("group"))
+    yield group
+    group.stop()
+
+
+@pytest.fixture
+def two_workers_wait(train_group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has ``train`` use the workers that wait on this lane, so ``run.workers`` must be 2."""
+    monkeypatch.setattr("sem3d.training.ray.launch.ElasticTrainer", train_group.trainer)
 
 
 @pytest.fixture(scope="session")

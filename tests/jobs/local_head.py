@@ -68,6 +68,10 @@ def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--num-cpus={cpus}"]
     command += [f"--temp-dir={folder / 'ray'}", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"]
     command += [f"--{name}={port}" for name, port in ports.items()]
+    command += [
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+    ]  # any free ones: Ray's own range is the same for every head
     with (folder / "head.log").open("w") as log:
         head = subprocess.Popen(
             command, cwd=folder, env=environment | variables, stdout=log, stderr=log, start_new_session=True

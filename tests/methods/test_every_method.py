@@ -17,6 +17,7 @@ from sem3d.training.loop import fit
 from sem3d.training.ray.launch import train
 from tests.methods.tiny import DATA, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
+from tests.training.toy_method import stream_in_process, stream_once_in_process
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
 
@@ -149,14 +150,15 @@ def weights(run_folder):
 
 
 def run_in_process(name, experiment, folder, stop_at=None):
-    """The training loop without Ray Train, broken off right after the checkpoint of step ``stop_at``."""
+    """The training loop without Ray, broken off right after the checkpoint of step ``stop_at``."""
 
     def report(metrics):
         if metrics["step"] == stop_at:
             raise Interrupted
 
     folder.mkdir(exist_ok=True)
-    return fit(method_class(name), experiment, TrainingContext(run_folder=folder, report=report))
+    streams = {"stream_batches": stream_in_process, "stream_once": stream_once_in_process}
+    return fit(method_class(name), experiment, TrainingContext(run_folder=folder, report=report, **streams))
 
 
 def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, data, tmp_path):
@@ -188,6 +190,7 @@ def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_r
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("two_workers_wait")
 def test_two_workers_of_ray_train_end_with_the_weights_of_one(name, data, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     exact = {"run__precision": "float64", "optim__kind": "sgd", "optim__lr": 1e-3, "run__name": "run"}

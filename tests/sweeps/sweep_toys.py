@@ -80,9 +80,10 @@ def small_request(rooms: Path, storage: Path) -> Request:
 
 
 def searching_request(rooms: Path, storage: Path) -> Request:
-    """Return a request for two points of a search and one trial."""
+    """Return a request for two points of a search, each with a worker, and one trial without."""
     space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
-    return toy_request(rooms, storage, space=space, arms=("scratch",), budgets=(1.0,), seeds=(0,), search=2)
+    one = {"arms": ("scratch",), "budgets": (1.0,), "seeds": (0,)}
+    return toy_request(rooms, storage, {"run.workers": 0}, space=space, search=2, **one)
 
 
 REQUESTS = {"small": small_request, "searching": searching_request}

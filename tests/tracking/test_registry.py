@@ -140,7 +140,7 @@ def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_p
     from tests.methods.tiny import tiny_experiment
 
     name = "semantic_segmentation_2d"
-    result = train(name, tiny_experiment(name, rooms, tmp_path), say=lambda line: None)
+    result = train(name, tiny_experiment(name, rooms, tmp_path, run__workers=0), say=lambda line: None)
     store = LockedStore(tmp_path)
     client = store_client(store.uri)
     parent = client.create_run(store.experiment_id(client, "sem3d")).info.run_id

@@ -69,6 +69,7 @@ def test_the_preparation_of_the_data_is_said_before_anything_else(tmp_path: Path
     assert lines[0] == "preparing 4 frames"
 
 
+@pytest.mark.usefixtures("two_workers_wait")
 def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(two_workers, tmp_path: Path):
     undisturbed, _ = two_workers
     lines: list[str] = []
