@@ -2,10 +2,8 @@
 
 import ctypes
 import gc
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,10 @@ from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Pretraining, Training, Trial, keys_of, lineage, with_starts
 from sem3d.sweeps.tuner import ON_THE_HEAD
 from sem3d.tracking.store import first_line
-from sem3d.training.ray.interruption import Stopped
+from sem3d.training.ray.interruption import Stopped, stop_passed_on
 from sem3d.training.ray.launch import TrainingResult, train
 from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
-SECONDS_BETWEEN_LOOKS = 0.5
 STORE_PATIENCE = 600.0
 """Seconds that a training of a sweep waits at its start for an MLflow server that is unavailable."""
 
@@ -201,22 +198,3 @@ def give_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
-
-
-@contextmanager
-def stop_passed_on(sweep: Path, run: Path) -> Iterator[None]:
-    """Ask the run to stop once the sweep is asked to."""
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(SECONDS_BETWEEN_LOOKS):
-            if STOP.is_made(sweep) and run.is_dir():
-                STOP.make(run)
-
-    looker = threading.Thread(target=look, name="stop", daemon=True)
-    looker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        looker.join()

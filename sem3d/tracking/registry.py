@@ -7,16 +7,14 @@ exchanged in the artifact store are found out.
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import replaced_folder, write_json
 from sem3d.runs.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
 from sem3d.tracking.store import LockedStore, first_line, store_client, store_errors
 
@@ -131,18 +129,12 @@ def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
     folder = cache / content[:24]
     if folder.is_dir() and _is_whole(folder, content):
         return folder
-    fresh = cache / f".fetching-{uuid.uuid4().hex[:8]}"
-    fresh.mkdir(parents=True)
-    try:
+    with replaced_folder(folder, lambda: folder.is_dir() and _is_whole(folder, content)) as fresh:
         for name in (*FILES, MANIFEST):
             with TemporaryDirectory(dir=cache) as loading:
                 shutil.copyfile(client.download_artifacts(version.run_id, f"{artifacts}/{name}", loading), fresh / name)
         if not _is_whole(fresh, content):
             raise UserError(f"{uri} is damaged in the artifact store: its files are not those that were registered")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return folder
 
 

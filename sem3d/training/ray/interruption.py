@@ -16,6 +16,7 @@ from typing import TypeVar
 from sem3d.runs.requests import STOP
 
 Result = TypeVar("Result")
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Stopped(Exception):
@@ -70,6 +71,25 @@ def stop_on_signals(run_folder: Path, say: Callable[[str], None]) -> Iterator[No
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def stop_passed_on(asked: Path, run: Path) -> Iterator[None]:
+    """Ask the run in the folder ``run`` to stop once ``asked`` is: the folder of a sweep, or of a curriculum's last run."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(SECONDS_BETWEEN_LOOKS):
+            if STOP.is_made(asked) and run.is_dir():
+                STOP.make(run)
+
+    looker = threading.Thread(target=look, name="stop", daemon=True)
+    looker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        looker.join()
 
 
 def in_a_thread(call: Callable[[], Result]) -> Result:

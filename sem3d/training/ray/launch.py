@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sem3d.runs.sources import content_digest, open_sources
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.elastic import ElasticTrainer
-from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
+from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals, stop_passed_on
 from sem3d.training.ray.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
 from sem3d.training.ray.shared_sources import put_in_store
 from sem3d.training.ray.worker import first_error, worker_loop
@@ -72,6 +73,9 @@ def train(
     if len(stages) == 1:
         return _train_stage(chosen, experiment, sources, Listeners(callbacks, tags or {}, say, store_patience))
     name = method_name(chosen)
+    last = run_folder(name, experiment)
+    last.mkdir(parents=True, exist_ok=True)
+    STOP.clear(last)
     result: TrainingResult | None = None
     known = ""
     for number, stage in enumerate(stages, start=1):
@@ -83,7 +87,9 @@ def train(
         said = {"curriculum": run_name(name, experiment), "curriculum_stage": f"{number} of {len(stages)}"}
         say(f"stage {number} of {len(stages)}: {run}")
         listeners = Listeners(callbacks if number == len(stages) else (), said | (tags or {}), say, store_patience)
-        result = _train_stage(chosen, override(stage, start | {"run.name": run}), opened, listeners)
+        named = override(stage, start | {"run.name": run})
+        with nullcontext() if number == len(stages) else stop_passed_on(last, run_folder(name, named)):
+            result = _train_stage(chosen, named, opened, listeners)
     assert result is not None
     return result
 
