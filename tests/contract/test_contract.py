@@ -14,11 +14,13 @@ from sem3d.errors import UserError
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.load import build_method
+from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import identity
 from sem3d.runs.sources import content_digest
 from sem3d.tracking.null_tracker import NullTracker
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
+from sem3d.training.ray.interruption import Stopped
 from sem3d.training.ray.launch import train
 from sem3d.training.ray.preflight import check_batches
 from sem3d.training.records import decode_records, encode_records
@@ -359,3 +361,22 @@ def test_a_curriculum_is_a_chain_of_runs_whose_beginnings_are_shared(ray_cluster
     again = train(WithCurriculum, experiment, say=lines.append)
     assert again.run_folder == first.run_folder
     assert again.checkpoint_last == first.checkpoint_last
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_curriculum_that_is_asked_to_stop_ends_with_a_checkpoint_of_the_run_that_is_on(
+    ray_cluster, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    experiment = numbers_experiment(
+        tmp_path, method__stages=(4, 8), run__workers=0, run__name="last", schedule__steps=100_000
+    )
+
+    def say(line: str) -> None:
+        if line.startswith("step "):
+            STOP.make(tmp_path / "last")
+
+    with pytest.raises(Stopped) as stopped:
+        train(WithCurriculum, experiment, say=say)
+    assert stopped.value.checkpoint.is_dir()
+    assert stopped.value.checkpoint.parent.parent != tmp_path / "last"
