@@ -14,15 +14,13 @@ import tyro
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place
-from jobs.prepare_objects import shapenet_renders, shapenet_renders_index, shapes
+from jobs.prepare_objects import SAMPLES_SHOWN, shapenet_renders, shapenet_renders_index, shapes
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.training.ray.cluster import connect
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
-
-SAMPLES_SHOWN = 3
 
 
 def scans(
@@ -49,8 +47,9 @@ def scans(
     root = place(root)
     if workers:
         connect(cpus=workers)
-    folder = place(out) if out else storage_place(storage, "storage") / "index" / inputs_digest(root, config)
-    index = prepare(root, folder, config, check, say=lambda line: print(line, flush=True))
+    inputs = inputs_digest(root, config)
+    folder = place(out) if out else storage_place(storage, "storage") / "index" / inputs
+    index = prepare(root, folder, config, check, say=lambda line: print(line, flush=True), inputs=inputs)
     print(summary(index, time.monotonic() - start))
 
 

@@ -25,5 +25,5 @@ def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -
         if config != PrepareConfig() and wanted != index.config:
             raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
         return index
-    folder = Path(storage) / "index" / inputs_digest(Path(root), config)
-    return prepare(root, folder, config, check=False, say=logger.info)
+    inputs = inputs_digest(Path(root), config)
+    return prepare(root, Path(storage) / "index" / inputs, config, say=logger.info, inputs=inputs)

@@ -36,19 +36,21 @@ def prepare(
     config: PrepareConfig,
     check: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    inputs: str = "",
 ) -> Index:
     """Make the index of the data at ``root`` in the folder ``out``, whole or not at all, and load it.
 
     ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
-    reused (``Index.reused``). ``say`` receives lines of progress, one a scene. Raises :class:`UserError` for a missing or unknown
-    folder, if no frame is usable, or if more than ``config.quarantine_limit`` of the items are not.
+    reused (``Index.reused``). ``say`` receives lines of progress, one a scene. ``inputs`` is
+    :func:`inputs_digest` where the caller has taken it, so that the data tree is not walked again. Raises :class:`UserError` for
+    a missing or unknown folder, if no frame is usable, or if more than ``config.quarantine_limit`` of the items are not.
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
     if out.is_relative_to(root):
         raise UserError(f"the index {out} would lie inside the data {root}: choose another --out")
-    inputs = inputs_digest(root, config)
+    inputs = inputs or inputs_digest(root, config)
     if answers(out, inputs, check):
         return dataclasses.replace(load_index(out), reused=True)
     if read_index_json(out) is None and out.exists() and (not out.is_dir() or any(out.iterdir())):

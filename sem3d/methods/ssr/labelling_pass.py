@@ -1,4 +1,4 @@
-"""A visit to all unlabelled images, shared by all workers: which viewpoints they get."""
+"""The labelling network, and its visit to all unlabelled images, shared by all workers: which viewpoints they get."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sem3d.datasets.object_views import reference_images
 from sem3d.datasets.stream import Samples
+from sem3d.geometry.object_views import VIEWS
 from sem3d.methods.method import Passes
 from sem3d.methods.ssr.config import SSRConfig
 from sem3d.methods.ssr.viewpoint_labels import (
@@ -21,6 +22,13 @@ from sem3d.methods.ssr.viewpoint_labels import (
 from sem3d.networks.siamese_viewpoint import SiameseViewpoint, ViewpointClassifier
 
 AsInput = Callable[[Tensor], Tensor]
+
+
+def labelling_network(config: SSRConfig) -> SiameseViewpoint | ViewpointClassifier | None:
+    """Build the network that labels viewpoints, if there is one."""
+    if config.labels_from == "siamese":
+        return SiameseViewpoint(config.viewpoint)
+    return ViewpointClassifier(config.viewpoint, VIEWS) if config.labels_from == "classifier" else None
 
 
 def references_of(
@@ -39,19 +47,21 @@ def references_of(
 def label_all(
     network: SiameseViewpoint | ViewpointClassifier,
     unlabelled: Samples,
-    references: References | None,
+    labelled: Samples,
     config: SSRConfig,
     as_input: AsInput,
+    device: torch.device,
     passes: Passes,
 ) -> ViewpointLabels:
-    """Label every unlabelled image; the same on each worker."""
-    rule = LABEL_RULES[config.rule]
+    """Label every unlabelled image, a Siamese network by comparison with ``labelled`` ones; the same on each worker."""
+    rule, references = LABEL_RULES[config.rule], None
+    if isinstance(network, SiameseViewpoint):
+        references = references_of(network, labelled, config, as_input, device)
     found = torch.zeros(3, unlabelled.table.num_rows, dtype=torch.float64)
     for columns in passes.batches(unlabelled):
         known = columns["usable"].bool()
         pictures = as_input(columns["image"][known, 0])
-        if isinstance(network, SiameseViewpoint):
-            assert references is not None
+        if references is not None:
             labels = label_images(network, pictures, references, rule)
         else:
             labels = classify_images(network, pictures, rule, config.consistency_degrees)

@@ -14,6 +14,7 @@ from sem3d.losses.mesh_smoothness import flattening_loss, laplacian_loss
 from sem3d.losses.segmentation import global_mean
 from sem3d.losses.silhouette_iou import silhouette_iou_loss
 from sem3d.losses.viewpoint_pairs import balanced_accuracy, viewpoint_pair_counts, viewpoint_pair_loss
+from sem3d.methods.ssr.batch import SSRBatch
 from sem3d.methods.ssr.config import SSRConfig
 from sem3d.networks.siamese_viewpoint import SiameseViewpoint, ViewpointClassifier
 from sem3d.rendering import soft_silhouettes
@@ -76,6 +77,14 @@ class LabelledImages:
     labelled: Bool[Tensor, " global_batch"]
     viewpoints: Int[Tensor, " labelled"]
     objects: Int[Tensor, " labelled"]
+
+
+def labelled_images(images: Float[Tensor, "batch view 4 64 64"], batch: SSRBatch) -> LabelledImages:
+    """Return the first view of every labelled object, with the labels of the global batch; ``images`` are the batch's."""
+    mine = (batch.labelled & batch.usable).bool()
+    labelled = global_rows(mine.to(torch.uint8)).bool()
+    viewpoints, objects = (global_rows(values)[labelled] for values in (batch.viewpoint[:, 0], batch.object))
+    return LabelledImages(images[mine, 0], mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
 
 
 def viewpoint_losses(

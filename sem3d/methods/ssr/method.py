@@ -29,29 +29,23 @@ from sem3d.config import Experiment
 from sem3d.datasets.object_views import ObjectRenders, object_sources, with_pseudo_labels
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.evaluation.figures import label_history, reconstruction_sheet
-from sem3d.evaluation.reconstruction import voxel_iou
-from sem3d.geometry.object_views import VIEWS
-from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
-from sem3d.losses.global_rows import global_rows
+from sem3d.evaluation.figures import label_history
 from sem3d.losses.mesh_smoothness import hinges, neighbours
 from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
 from sem3d.methods.method import TRAIN, Found, Method, Passes, Sources
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.ssr.batch import SSRBatch
 from sem3d.methods.ssr.config import SSRConfig
-from sem3d.methods.ssr.labelling_pass import label_all, references_of
-from sem3d.methods.ssr.losses import Connectivity, LabelledImages, reconstruction_losses, viewpoint_losses
+from sem3d.methods.ssr.cycle import finish_cycle
+from sem3d.methods.ssr.labelling_pass import label_all, labelling_network
+from sem3d.methods.ssr.losses import Connectivity, labelled_images, reconstruction_losses, viewpoint_losses
+from sem3d.methods.ssr.pictures import PICTURED, picture_meshes
 from sem3d.methods.ssr.presets import laptop, paper, released
 from sem3d.methods.ssr.pseudo_labels import PseudoLabels
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
+from sem3d.methods.ssr.voxel_statistics import iou_and_count, iou_by_view, mean_iou, sums_by_view
 from sem3d.networks.mesh_decoder import MeshDecoder
 from sem3d.networks.shape_encoder import ShapeEncoder
-from sem3d.networks.siamese_viewpoint import SiameseViewpoint, ViewpointClassifier
-from sem3d.rendering.shaded_views import clay_views
-
-PICTURED = 5
-TURNS = {"same view": 0, "a quarter on": 6, "half round": 12, "three quarters": 18}
 
 
 class SSR(Method):
@@ -73,11 +67,7 @@ class SSR(Method):
         config = experiment.method
         self.encoder = ShapeEncoder(config.encoder)
         self.decoder = MeshDecoder(config.decoder, config.encoder.dim)
-        self.viewpoints: SiameseViewpoint | ViewpointClassifier | None = None
-        if config.labels_from == "siamese":
-            self.viewpoints = SiameseViewpoint(config.viewpoint)
-        elif config.labels_from == "classifier":
-            self.viewpoints = ViewpointClassifier(config.viewpoint, VIEWS)
+        self.viewpoints = labelling_network(config)
         self.pseudo_labels = PseudoLabels()
         self.register_buffer("accuracy", torch.zeros((), dtype=torch.float64))
         self.register_buffer("edges", neighbours(self.decoder.faces), persistent=False)
@@ -123,42 +113,28 @@ class SSR(Method):
 
     def forward(self, batch: SSRBatch, step: int) -> dict[str, Tensor]:
         """Return silhouettes and smoothness of all usable objects, and the viewpoint loss of the labelled ones."""
+        config = self.experiment.method
         vertices = self.meshes(batch.image.flatten(0, 1)).unflatten(0, batch.image.shape[:2])
         with torch.autocast(vertices.device.type, enabled=False):
-            losses = self.reconstruction_losses(vertices, batch, step)
+            mesh = Connectivity(self.decoder.faces, self.edges, self.hinges)
+            images, usable = self.as_input(batch.image), batch.usable.bool()
+            losses = reconstruction_losses(vertices, images, batch.viewpoint, usable, mesh, config, step)
         if self.viewpoints is not None:
             seed = self.experiment.run.seed * 1_000_003 + step
-            found, accuracy = viewpoint_losses(
-                self.viewpoints, self.labelled_images(batch), self.experiment.method, seed
-            )
+            labelled = labelled_images(images, batch)
+            found, accuracy = viewpoint_losses(self.viewpoints, labelled, config, seed)
             losses |= found
             if accuracy == accuracy:
                 self.accuracy.fill_(accuracy)
         return losses
-
-    def reconstruction_losses(
-        self, vertices: Float[Tensor, "batch view vertex 3"], batch: SSRBatch, step: int
-    ) -> dict[str, Tensor]:
-        """Return the losses of the meshes of a batch; see :func:`sem3d.methods.ssr.losses.reconstruction_losses`."""
-        mesh = Connectivity(self.decoder.faces, self.edges, self.hinges)
-        images, usable = self.as_input(batch.image), batch.usable.bool()
-        return reconstruction_losses(vertices, images, batch.viewpoint, usable, mesh, self.experiment.method, step)
-
-    def labelled_images(self, batch: SSRBatch) -> LabelledImages:
-        """Return the first view of every labelled object, with the labels of the global batch."""
-        mine = (batch.labelled & batch.usable).bool()
-        labelled = global_rows(mine.to(torch.uint8)).bool()
-        viewpoints, objects = (global_rows(values)[labelled] for values in (batch.viewpoint[:, 0], batch.object))
-        images = self.as_input(batch.image[mine, 0])
-        return LabelledImages(images, mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
 
     def between_steps(self, step: int, sources: Sources, passes: Passes) -> None:
         """Label all unlabelled images every ``cycle`` steps, if the labelling network is right about the labelled ones.
 
         Coverage and voxel IoU are told whether it is or not.
         """
-        config = self.experiment.method
-        if self.viewpoints is None or step == 0 or step % config.cycle or not sources["unlabelled"].table.num_rows:
+        config, unlabelled = self.experiment.method, sources["unlabelled"]
+        if self.viewpoints is None or step == 0 or step % config.cycle or not unlabelled.table.num_rows:
             return
         accuracy = float(passes.total(self.accuracy) / passes.total(torch.ones(())))
         self.eval()
@@ -166,44 +142,21 @@ class SSR(Method):
             found = self.label(sources, passes) if accuracy >= config.gate else None
             shapes = self.shapes_now(sources["cycle"], passes)
         self.train()
-        images = sources["unlabelled"].table
-        truth = torch.tensor(images["view"].to_numpy(), dtype=torch.int64)
-        labels = self.pseudo_labels
-        numbers = labels.keep(truth, step, shapes) if found is None else labels.add(found, truth, step, shapes)
-        metrics = {f"labels/{name}": value for name, value in {"gate": accuracy, **numbers}.items()}
-        if found is None:
-            line = f"no labelling at step {step}: accuracy {accuracy:.3f} on labelled images is below {config.gate:g}"
-            line += " (0 also where no batch held a pair to tell: label two objects, or --method.pairs all)" * (
-                not accuracy
-            )
-            passes.tell(line, metrics, {})
-            return
-        said = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
-        passes.tell(
-            f"labelling {labels.passes} at step {step}: {len(truth)} images, {said}",
-            metrics,
-            {f"labels/step-{step:08d}": labels.table(truth, images["name"].to_pylist())},
-        )
+        passes.tell(*finish_cycle(self.pseudo_labels, found, unlabelled, step, accuracy, config.gate, shapes))
 
     def label(self, sources: Sources, passes: Passes) -> ViewpointLabels:
         """Visit the unlabelled images once, all workers together; return labels that are the same on each."""
-        config = self.experiment.method
-        references = None
-        if isinstance(self.viewpoints, SiameseViewpoint):
-            references = references_of(
-                self.viewpoints, sources["references"], config, self.as_input, self.accuracy.device
-            )
-        return label_all(self.viewpoints, sources["unlabelled"], references, config, self.as_input, passes)
+        config, device = self.experiment.method, self.accuracy.device
+        return label_all(
+            self.viewpoints, sources["unlabelled"], sources["references"], config, self.as_input, device, passes
+        )
 
     def shapes_now(self, views: Samples, passes: Passes) -> dict[str, float]:
         """Return the mean voxel IoU of ``cycle_views`` views of each held-out object; the same on each process."""
-        sums = torch.zeros(2, dtype=torch.float64)
         if not views.table.num_rows:
             return {}
-        for columns in passes.batches(views):
-            found = self.evaluate(SSRBatch(**columns)).sums
-            sums += torch.stack([found["iou"].sum(), found["views"].sum()])
-        iou, count = passes.total(sums).tolist()
+        found = (self.evaluate(SSRBatch(**columns)).sums for columns in passes.batches(views))
+        iou, count = passes.total(iou_and_count(found)).tolist()
         return {"voxel_iou": iou / count} if count else {}
 
     def training_samples(self, step: int, sources: Sources) -> Samples:
@@ -222,43 +175,25 @@ class SSR(Method):
     def evaluate(self, batch: SSRBatch) -> Found:
         """Return voxel IoU at 32^3 by viewpoint, each mesh made solid, as sums with counts."""
         usable = batch.usable.bool()
-        meshes = self.meshes(batch.image[usable, 0]).double().cpu().numpy()
-        faces = self.decoder.faces.cpu().numpy()
-        views = batch.viewpoint[usable, 0].cpu()
-        iou = np.zeros(len(meshes))
-        if len(meshes):
-            solid = np.stack([to_dataset_axes(solid_voxels(vertices, faces)) for vertices in meshes])
-            iou = voxel_iou(solid, batch.voxels[usable].cpu().numpy())
-        zeros = torch.zeros(VIEWS, dtype=torch.float64)
-        return Found(
-            {
-                "iou": zeros.index_add(0, views, torch.tensor(iou)),
-                "views": zeros.index_add(0, views, torch.ones(len(views), dtype=torch.float64)),
-            }
-        )
+        vertices = self.meshes(batch.image[usable, 0])
+        return Found(sums_by_view(vertices, self.decoder.faces, batch.viewpoint[usable, 0], batch.voxels[usable]))
 
     def summarise(self, found: Found) -> dict[str, float]:
         """Return the mean voxel IoU over objects and views; what the last labelling pass found."""
         labels = self.pseudo_labels.history[-1] if self.pseudo_labels.history else {}
         metrics = {f"label_{name}": value for name, value in labels.items() if name in ("coverage", "accuracy")}
-        return {"voxel_iou": float(found.sums["iou"].sum() / found.sums["views"].sum().clamp(min=1)), **metrics}
+        return {"voxel_iou": mean_iou(found.sums), **metrics}
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU by the view that the mesh is made from."""
-        by_view = zip(found.sums["iou"].tolist(), found.sums["views"].tolist(), strict=True)
-        return {"iou_by_view": {f"view {view:02d}": iou / n for view, (iou, n) in enumerate(by_view) if n}}
+        return {"iou_by_view": iou_by_view(found.sums)}
 
     def figures(self, batch: SSRBatch) -> dict[str, np.ndarray]:
         """Picture meshes of the first images from around, and how coverage and accuracy of the labels went."""
-        images, first = batch.image[:PICTURED, 0], batch.viewpoint[:PICTURED, 0].tolist()
+        images, viewpoint = batch.image[:PICTURED, 0], batch.viewpoint[:PICTURED, 0]
         with torch.no_grad():
-            meshes = self.meshes(images).float().cpu().numpy()
-        faces = self.decoder.faces.cpu().numpy()
-        turns = [
-            clay_views(vertices, faces, [view + turn for turn in TURNS.values()])
-            for vertices, view in zip(meshes, first, strict=True)
-        ]
-        pictures = {"reconstructions": reconstruction_sheet(list(images.cpu().numpy()), turns, ["input", *TURNS])}
+            vertices = self.meshes(images)
+        pictures = {"reconstructions": picture_meshes(images, vertices, self.decoder.faces, viewpoint)}
         if self.pseudo_labels.history:
             pictures["labels"] = label_history(self.pseudo_labels.history, self.experiment.method.cycle_views)
         return pictures

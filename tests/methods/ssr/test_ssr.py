@@ -15,6 +15,7 @@ from torch.testing import assert_close
 from sem3d.config import override
 from sem3d.errors import UserError
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
+from sem3d.methods.ssr.losses import Connectivity, reconstruction_losses
 from sem3d.methods.ssr.method import SSR, SSRBatch
 from sem3d.methods.ssr.pseudo_labels import PseudoLabels
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
@@ -90,8 +91,11 @@ def test_each_kind_has_its_losses_and_gradients(labels_from):
 
 def test_positions_stay_exact_under_autocast():
     method = SSR(tiny_experiment("ssr", Path("renders"), Path("storage")))
-    vertices = method.meshes(batch().image.flatten(0, 1)).unflatten(0, (4, 2))
-    exact = method.reconstruction_losses(vertices, batch(), 0)
+    columns = batch()
+    vertices = method.meshes(columns.image.flatten(0, 1)).unflatten(0, (4, 2))
+    mesh = Connectivity(method.decoder.faces, method.edges, method.hinges)
+    images, usable = method.as_input(columns.image), columns.usable.bool()
+    exact = reconstruction_losses(vertices, images, columns.viewpoint, usable, mesh, method.experiment.method, 0)
     seen = {}
     method.meshes = lambda images: vertices.flatten(0, 1)
     with torch.autocast("cpu", torch.bfloat16):
