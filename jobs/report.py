@@ -1,9 +1,9 @@
 """Report of a sweep, rendered again: ``python -m jobs.report SWEEP_FOLDER [--out DIR] [--publish]``.
 
 A page that needs nothing but a browser, the label-budget curve, and two tables in CSV. ``--publish`` also puts them on the
-sweep's MLflow run, registers its champion and delivers what the store did not take while it was away, as the sweep itself
-does at its end. ``--published`` prints the table of the
-method's paper with the results of sweeps, one for each class, beside it.
+sweep's MLflow run, registers its champion and delivers what the store did not take while it was unavailable, as the sweep
+itself does at its end. ``--published`` prints the table of the method's paper with the results of sweeps, one for each class,
+beside it.
 """
 
 import sys

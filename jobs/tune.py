@@ -32,7 +32,7 @@ class Tune:
     """Settings of a comparison."""
 
     space: Positional[str]
-    """Name of a module in tune_spaces."""
+    """Name of a module in tune_spaces, or of a method."""
     root: Annotated[str, tyro.conf.arg(name="data.root")] = ""
     """Folder of the data; empty: what is generated for the space's method, rooms or shapes."""
     preset: str = ""

@@ -100,9 +100,9 @@ class RunConfig:
     """Samples an optimiser step sees over all workers together."""
     workers: int = 1
     """Training processes, on any number of nodes; must divide batch_size / optim.accumulate. 0: in the calling process
-    (Ray Train's local mode), which starts soonest; a crash then ends the command, and the same command goes on."""
+    (Ray Train's local mode), which starts soonest; a crash then ends the command, and the same command resumes."""
     min_workers: int = 0
-    """Fewest workers the run may go on with while the cluster has no room for all; 0 waits for room. Their number then follows
+    """Fewest workers the run may continue with while the cluster has no room for all; 0 waits for room. Their number then follows
     the cluster, among the sizes that share a micro-batch equally."""
     resize_every: float = 60.0
     """Seconds between two looks at whether a run with min_workers could have more workers."""
@@ -157,7 +157,7 @@ class Experiment(Generic[MethodConfig, DataConfig]):
     init_without: tuple[str, ...] = ()
     """Parts of the initial weights' checkpoint that are left out, such as the latents of its own objects."""
     resume: Literal["auto", "never"] = "auto"
-    """auto goes on from the newest whole checkpoint of the same run; never refuses a run that exists."""
+    """auto resumes from the newest whole checkpoint of the same run; never refuses a run that exists."""
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -24,7 +24,7 @@ def data(root: str, storage: str) -> list[Finding]:
             return [index(path)]
         layout = Finding("data", "ok", f"{path} has layout {detect_layout(path)}")
     except UserError as error:
-        fix = "name the folder above the scenes, or prepare with --layout; the README lists the layouts"
+        fix = "name the folder above the scenes, or prepare with --layout; jobs/data.md lists the layouts"
         return [Finding("data", "FAIL", str(error), fix)]
     folders = sorted(Path(storage).expanduser().resolve().glob("index/*/index.json"))
     of_these = [file.parent for file in folders if (read_index_json(file.parent) or {}).get("root") == str(path)]

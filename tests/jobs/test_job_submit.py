@@ -64,7 +64,7 @@ def flags(settings: dict[str, object]) -> list[str]:
 
 
 def train_command(rooms: Path, storage: str, **changes: object) -> list[str]:
-    """A tiny pretraining, as the README's command is written."""
+    """A tiny pretraining, as jobs/cluster.md writes the command."""
     settings = EVERYWHERE | TINY["pri3d"] | {leaf.replace("__", "."): value for leaf, value in changes.items()}
     places = ["--data.root", str(rooms), "--run.storage", storage]
     return ["python", "-m", "jobs.train", "pri3d", "--preset", "laptop", *places, *flags(settings)]

@@ -58,7 +58,10 @@ class SSR(Method):
     score = ("voxel_iou", "max")
     label_budget = "data.labelled"
     identified_by = ("train", "held_out")  # their digests are of all the files of the renders
-    evaluations: ClassVar = {"surfaces": "sem3d.pipelines.surfaces:surfaces"}
+    evaluations: ClassVar = {
+        "scores": "sem3d.pipelines.scores:scores",
+        "surfaces": "sem3d.pipelines.surfaces:surfaces",
+    }
     prediction = "sem3d.pipelines.predicted_mesh:predict_mesh"
     published = "sem3d.reporting.papers.ssr:published_table"
 
