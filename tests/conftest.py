@@ -33,8 +33,15 @@ LONGEST_FIRST = (
     "jobs/test_benchmarks.py",
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
-ON_ONE_LANE = LONGEST_FIRST[:6]
-"""Those whose tests share what takes long to make."""
+ON_ONE_LANE = {
+    "training/ray/test_nodes_that_come_and_go.py": "clusters of nodes",
+    "training/ray/test_cluster_of_nodes.py": "clusters of nodes",
+    "jobs/test_job_submit.py": "heads",
+    "training/ray/test_launch.py": "groups of workers",
+    "of_ray_train": "groups of workers",
+    "two_processes": "pairs",
+}
+"""Lanes of tests that share what takes long to make, or memory: two clusters of several nodes at a time are too many."""
 LONGEST_UNMARKED = 20.0
 """Seconds that a test may take without the mark ``slow``."""
 IMPORTED_FIRST = (
@@ -91,7 +98,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((file for file in ON_ONE_LANE if file in nodeid), nodeid)
+            return next((lane for part, lane in ON_ONE_LANE.items() if part in nodeid), nodeid)
 
     config.option.loadscopereorder = False
     return Lanes(config, log)
