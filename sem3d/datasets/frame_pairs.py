@@ -20,10 +20,10 @@ from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import View, feature_cells, read_view
-from sem3d.datasets.voxel_matches import Criterion, VoxelMatching, no_voxel_matches, scene_voxels, voxel_matches
+from sem3d.datasets.voxel_matches import VoxelMatching, no_voxel_matches, scene_voxels, voxel_matches
 from sem3d.errors import UserError
 from sem3d.geometry.cameras import invert_rigid
-from sem3d.geometry.correspondence import match_pixels, sample_matches
+from sem3d.geometry.correspondence import Criterion, match_pixels, sample_matches
 
 VIEWS = 2
 

@@ -43,10 +43,6 @@ class QuarantineReport:
             kinds[reason_kind(item.reason)] += item.lost
         return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def merge(self, other: "QuarantineReport") -> "QuarantineReport":
-        """Return both reports in one."""
-        return QuarantineReport(self.items + other.items, self.notes + other.notes)
-
     def write(self, path: Path) -> None:
         """Write JSON with ``counts``, ``items`` and ``notes``."""
         content = {

@@ -16,10 +16,9 @@ from sem3d.datasets.scans.surface import read_surface
 from sem3d.datasets.view import View, feature_cells
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import invert_rigid
-from sem3d.geometry.correspondence import match_voxels, sample_matches
+from sem3d.geometry.correspondence import Criterion, match_voxels, sample_matches
 from sem3d.geometry.voxels import first_per_voxel, frustum_box, voxel_indices
 
-Criterion = Literal["distance", "depth"]
 PIXELS_SEARCHED_PER_MATCH = 4
 
 

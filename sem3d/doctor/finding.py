@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 SECONDS_FOR_ALL = 17.0
+ANSWER_SECONDS = 5.0
+"""Longest wait for one server or database."""
 BUSY = "check again when the machine is less busy"
 Level = Literal["ok", "warn", "FAIL"]
 

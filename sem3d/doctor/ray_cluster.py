@@ -8,10 +8,9 @@ import urllib.request
 from importlib.metadata import PackageNotFoundError, version
 
 from sem3d.doctor.authentication import MODE, default_token_file, token_source
-from sem3d.doctor.finding import Finding
+from sem3d.doctor.finding import ANSWER_SECONDS, Finding
 from sem3d.doctor.packages import finding, probe
 
-ANSWER_SECONDS = 5.0
 PART = "Ray cluster"
 START = "ray start --head    # or name the head that runs as host:6379"
 OTHER_RAY = "pip install 'ray[default,data,train,tune]=={}'    # or that of the cluster"

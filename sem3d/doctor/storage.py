@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from sem3d.doctor.finding import Finding
+from sem3d.doctor.finding import ANSWER_SECONDS, Finding
 from sem3d.files import locked_file, whole_folder, write_text
 from sem3d.tracking.store import is_server
 
@@ -27,7 +27,6 @@ NETWORK_FILE_SYSTEMS = {
     "virtiofs",
 }
 SCARCE, LITTLE = 1 << 30, 10 << 30
-ANSWER_SECONDS = 5.0
 SERVER = "mlflow server --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri sqlite:////a/local/disk/mlflow.db"
 
 

@@ -1,4 +1,4 @@
-"""Probes of frozen features: a linear and a nearest-neighbour classifier fitted to labelled pixels.
+"""The probe of frozen features: a linear classifier fitted to labelled pixels.
 
 The doorway of scikit-learn. Class 0 is ignored in training and by the score.
 """
@@ -11,15 +11,13 @@ import torch
 from jaxtyping import Float, Int64, Integer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from sem3d.errors import UserError
 from sem3d.evaluation.segmentation import Protocol, SegmentationScore, confusion, mean_iou
 
 MAX_ITERATIONS = 500
-NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
@@ -57,23 +55,6 @@ def linear_probe(
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS, random_state=seed))
     train = _labelled_subset(train_features, train_labels, train_limit, seed)
     return _probe(model, train, (test_features, test_labels), classes, protocol)
-
-
-def neighbour_probe(
-    train_features: Float[np.ndarray, "train_pixel dim"],
-    train_labels: Integer[np.ndarray, "train_pixel"],
-    test_features: Float[np.ndarray, "test_pixel dim"],
-    test_labels: Integer[np.ndarray, "test_pixel"],
-    *,
-    classes: int,
-    seed: int,
-    train_limit: int = 20_000,
-    protocol: Protocol = "scannet",
-) -> ProbeScore:
-    """Take the majority vote of the 20 nearest training pixels by cosine; arguments and errors as :func:`linear_probe`."""
-    train = _labelled_subset(train_features, train_labels, train_limit, seed)
-    votes = KNeighborsClassifier(n_neighbors=min(NEIGHBOURS, len(train[1])))
-    return _probe(make_pipeline(Normalizer(), votes), train, (test_features, test_labels), classes, protocol)
 
 
 def _labelled_subset(features: np.ndarray, labels: np.ndarray, limit: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -16,17 +16,6 @@ def valid_depth(depth: Float[np.ndarray, "height width"]) -> Bool[np.ndarray, "h
     return (depth > 0) & np.isfinite(depth)
 
 
-def unproject(
-    depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
-) -> Float[np.ndarray, "height width 3"]:
-    """Return the point each pixel sees, camera frame, metres; (0, 0, 0) where there is no depth."""
-    height, width = depth.shape
-    z = np.where(valid_depth(depth), depth, 0.0)
-    x = (np.arange(width) - intrinsics[0, 2]) / intrinsics[0, 0] * z
-    y = ((np.arange(height) - intrinsics[1, 2]) / intrinsics[1, 1])[:, None] * z
-    return np.stack([x, y, z], axis=-1)
-
-
 def unproject_valid(
     depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "point 3"], Int[np.ndarray, "point 2"]]:

@@ -23,22 +23,6 @@ from torch.nn import functional as F
 InfoNCEForm = Literal["released", "one_sided", "paper"]
 
 
-def point_info_nce(
-    anchor: Float[Tensor, "match dim"],
-    positive: Float[Tensor, "match dim"],
-    temperature: float = 0.4,
-    form: InfoNCEForm = "released",
-    valid: Bool[Tensor, " match"] | None = None,
-) -> Float[Tensor, ""]:
-    """Return the loss of one item's matches; row i of ``anchor`` belongs to row i of ``positive``, all other rows are negatives.
-
-    Rows that are not ``valid`` are neither matches nor negatives; without any valid row the loss is a zero that keeps the
-    graph. Computed in float32 at least, whatever autocast says.
-    """
-    mask = None if valid is None else valid[None]
-    return point_info_nce_of_items(anchor[None], positive[None], temperature, form, mask)
-
-
 def point_info_nce_of_items(
     anchor: Float[Tensor, "item match dim"],
     positive: Float[Tensor, "item match dim"],
@@ -46,7 +30,11 @@ def point_info_nce_of_items(
     form: InfoNCEForm = "released",
     valid: Bool[Tensor, "item match"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the mean of :func:`point_info_nce` over items; negatives come from the same item only.
+    """Return the mean over items of the loss of each item's matches.
+
+    Row i of ``anchor`` belongs to row i of ``positive``, all other rows of the item are negatives. Rows that are not ``valid``
+    are neither matches nor negatives; without any valid row the loss is a zero that keeps the graph. Computed in float32 at
+    least, whatever autocast says.
 
     The divisor is the number of items, those without a valid match included (as released), so that equal shares of a
     batch on several workers average to the loss of the whole batch. Needs item * match^2 numbers of memory a few times.

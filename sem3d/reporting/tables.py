@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from sem3d.reporting.formatting import MISSING
 from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
 Table = tuple[list[dict[str, Cell]], list[str]]
 """Rows by column, and the order of the columns."""
-MISSING = "–"
 
 
 def format_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:

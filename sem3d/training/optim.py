@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from sem3d.config import OptimizerConfig, ScheduleConfig
+from sem3d.config import ScheduleConfig
 from sem3d.training.distributed import batch_norms
 
 
@@ -23,11 +23,6 @@ def decay_factor(schedule: ScheduleConfig, step: int) -> float:
     if schedule.decay == "cosine":
         return rise * 0.5 * (1.0 + math.cos(math.pi * progress))
     return rise
-
-
-def learning_rate(schedule: ScheduleConfig, optim: OptimizerConfig, step: int) -> float:
-    """Return learning rate of the step that brings the number of done steps from ``step`` to ``step + 1``."""
-    return optim.lr * decay_factor(schedule, step)
 
 
 def batch_norm_momentum(step: int) -> float:

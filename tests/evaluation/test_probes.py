@@ -4,9 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sem3d.errors import UserError
 from sem3d.evaluation import probes
-from sem3d.evaluation.probes import linear_probe, neighbour_probe
-
-PROBES = [linear_probe, neighbour_probe]
+from sem3d.evaluation.probes import linear_probe
 
 
 def clusters(seed, pixels=240, classes=4, dim=5, spread=0.1):
@@ -19,13 +17,12 @@ def clusters(seed, pixels=240, classes=4, dim=5, spread=0.1):
     return features.astype(np.float32), labels
 
 
-@pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("protocol", ["pri3d", "scannet"])
-def test_separable_features_are_read_off_without_a_mistake(probe, protocol):
+def test_separable_features_are_read_off_without_a_mistake(protocol):
     random = np.random.default_rng(0)
     train_labels, test_labels = random.integers(1, 4, (2, 200))
     train, test = (np.eye(4)[labels] + 0.05 * random.normal(size=(200, 4)) for labels in (train_labels, test_labels))
-    result = probe(train, train_labels, test, test_labels, classes=4, seed=0, protocol=protocol)
+    result = linear_probe(train, train_labels, test, test_labels, classes=4, seed=0, protocol=protocol)
     assert result.score.miou == pytest.approx(1.0)
     assert result.converged
     assert result.missing == ()
@@ -47,23 +44,21 @@ def test_the_linear_probe_is_logistic_regression_on_standardised_features():
     np.testing.assert_allclose(result.score.pixel_accuracy, wanted, atol=1.5 / len(test_labels))
 
 
-@pytest.mark.parametrize("probe", PROBES)
-def test_shuffled_training_labels_score_at_chance(probe):
+def test_shuffled_training_labels_score_at_chance():
     train, train_labels = clusters(4, pixels=900)
     test, test_labels = clusters(5, pixels=900)
     shuffled = np.random.default_rng(6).permutation(train_labels)
-    accuracy = probe(train, shuffled, test, test_labels, classes=4, seed=0).score.pixel_accuracy
+    accuracy = linear_probe(train, shuffled, test, test_labels, classes=4, seed=0).score.pixel_accuracy
     assert 0.15 < accuracy < 0.52
 
 
-@pytest.mark.parametrize("probe", PROBES)
-def test_ignored_pixels_neither_train_nor_count(probe):
+def test_ignored_pixels_neither_train_nor_count():
     train, train_labels = clusters(7)
     test, test_labels = clusters(8)
-    plain = probe(train, train_labels, test, test_labels, classes=4, seed=0)
+    plain = linear_probe(train, train_labels, test, test_labels, classes=4, seed=0)
     junk = np.full((50, 5), 1e3, dtype=np.float32)
     nothing = np.zeros(50, dtype=np.int64)
-    padded = probe(
+    padded = linear_probe(
         np.concatenate([train, junk]),
         np.concatenate([train_labels, nothing]),
         np.concatenate([test, junk]),
@@ -75,21 +70,19 @@ def test_ignored_pixels_neither_train_nor_count(probe):
     assert padded.confusion.tolist() == plain.confusion.tolist()
 
 
-@pytest.mark.parametrize("probe", PROBES)
-def test_a_class_missing_in_training_is_named_and_scores_zero(probe):
+def test_a_class_missing_in_training_is_named_and_scores_zero():
     train, train_labels = clusters(9)
     test, test_labels = clusters(10)
     seen = train_labels != 2
-    result = probe(train[seen], train_labels[seen], test, test_labels, classes=4, seed=0)
+    result = linear_probe(train[seen], train_labels[seen], test, test_labels, classes=4, seed=0)
     assert result.missing == (2,)
     assert result.score.iou[2] == 0.0
     assert result.score.iou[1] > 0.0
 
 
-@pytest.mark.parametrize("probe", PROBES)
-def test_a_single_training_class_predicts_that_class_everywhere(probe):
+def test_a_single_training_class_predicts_that_class_everywhere():
     test, test_labels = clusters(11)
-    result = probe(test[:5], np.full(5, 3), test, test_labels, classes=4, seed=0)
+    result = linear_probe(test[:5], np.full(5, 3), test, test_labels, classes=4, seed=0)
     np.testing.assert_allclose(result.score.pixel_accuracy, (test_labels == 3).mean())
     assert result.missing == (1, 2)
 

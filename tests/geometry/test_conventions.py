@@ -4,7 +4,7 @@ import numpy as np
 
 from sem3d.geometry.cameras import invert_rigid, resize_intrinsics
 from sem3d.geometry.correspondence import match_pixels, to_feature_grid
-from sem3d.geometry.projection import nearest_pixel, project, transform, unproject, unproject_valid
+from sem3d.geometry.projection import nearest_pixel, project, transform, unproject_valid
 from sem3d.geometry.voxels import voxel_indices
 
 INTRINSICS = np.array([[50.0, 0.0, 15.5], [0.0, 60.0, 11.5], [0.0, 0.0, 1.0]])
@@ -18,15 +18,15 @@ def depth_with(u: int, v: int, z: float) -> np.ndarray:
 
 
 def test_a_pixel_left_of_the_centre_has_negative_x():
-    assert unproject(depth_with(3, 11, 2.0), INTRINSICS)[11, 3, 0] < 0
+    assert unproject_valid(depth_with(3, 11, 2.0), INTRINSICS)[0][0, 0] < 0
 
 
 def test_a_pixel_below_the_centre_has_positive_y():
-    assert unproject(depth_with(15, 20, 2.0), INTRINSICS)[20, 15, 1] > 0
+    assert unproject_valid(depth_with(15, 20, 2.0), INTRINSICS)[0][0, 1] > 0
 
 
 def test_depth_is_z_and_not_the_length_of_the_ray():
-    point = unproject(depth_with(0, 0, 2.0), INTRINSICS)[0, 0]
+    (point,), _ = unproject_valid(depth_with(0, 0, 2.0), INTRINSICS)
     assert point[2] == 2.0
     assert np.linalg.norm(point) > 2.0
 
@@ -69,8 +69,9 @@ def test_intrinsics_of_a_resized_image_follow_the_rule_of_its_pixels():
     np.testing.assert_allclose(after, (before + 0.5) * [2.0, 0.5] - 0.5)
 
 
-def test_a_point_without_depth_is_the_zero_point():
-    assert not unproject(np.full(SIZE, np.nan, dtype=np.float32), INTRINSICS).any()
+def test_a_pixel_without_depth_sees_no_point():
+    points, pixels = unproject_valid(np.full(SIZE, np.nan, dtype=np.float32), INTRINSICS)
+    assert len(points) == len(pixels) == 0
 
 
 def test_a_voxel_index_is_rounded_down_and_by_name_toward_zero():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd.functional import jacobian
 
-from sem3d.losses.info_nce import point_info_nce, point_info_nce_of_items
+from sem3d.losses.info_nce import point_info_nce_of_items
 from tests.reference.info_nce import info_nce
 
 FORMS = ("released", "one_sided", "paper")
@@ -16,6 +16,12 @@ FORMS = ("released", "one_sided", "paper")
 def random_pair(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, generator=draw, dtype=dtype), torch.randn(*shape, generator=draw, dtype=dtype)
+
+
+def point_info_nce(anchor, positive, temperature=0.4, form="released", valid=None) -> torch.Tensor:
+    """The loss of one item."""
+    mask = None if valid is None else valid[None]
+    return point_info_nce_of_items(anchor[None], positive[None], temperature, form, mask)
 
 
 @pytest.mark.parametrize("form", FORMS)

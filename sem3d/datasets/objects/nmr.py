@@ -20,12 +20,11 @@ from jaxtyping import Bool, UInt8
 from sem3d.config import digest
 from sem3d.datasets.scans.index import read_rows
 from sem3d.errors import BadSample, UserError
+from sem3d.geometry.object_views import VIEWS
 
 FORMAT_VERSION = 1
-SPLITS = ("train", "val", "test")
-IMAGE_SHAPE, VOXEL_SHAPE = (24, 4, 64, 64), (32, 32, 32)
+IMAGE_SHAPE, VOXEL_SHAPE = (VIEWS, 4, 64, 64), (32, 32, 32)
 OBJECTS_PER_SHARD = 256
-AZIMUTH_STEP = -15.0
 SYNSETS = {
     "airplane": "02691156",
     "bench": "02828884",

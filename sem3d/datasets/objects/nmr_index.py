@@ -23,12 +23,10 @@ from jaxtyping import UInt8
 
 from sem3d.config import digest
 from sem3d.datasets.objects.nmr import (
-    AZIMUTH_STEP,
     FORMAT_VERSION,
     IMAGE_SHAPE,
     OBJECTS_PER_SHARD,
     RENDER_SCHEMA,
-    SPLITS,
     VOXEL_SHAPE,
     RendersIndex,
     load_renders_index,
@@ -36,8 +34,10 @@ from sem3d.datasets.objects.nmr import (
 )
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
+from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
 
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
@@ -190,7 +190,7 @@ def convert_images(
                 report.items.append(Quarantined(source, name, fault))
                 continue
             place = {"class": name, "split": split, "object": number, "name": names[number], "view": view}
-            rows.append(place | {"azimuth": AZIMUTH_STEP * view})
+            rows.append(place | {"azimuth": AZIMUTH_STEP_DEGREES * view})
         shard.append(views)
         if len(shard) == OBJECTS_PER_SHARD or number == len(names) - 1:
             write_shard(target, "images", number // OBJECTS_PER_SHARD, shard)

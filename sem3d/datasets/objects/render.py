@@ -28,9 +28,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from sem3d.config import digest
 from sem3d.datasets.objects.mesh_files import ColoredMesh, MeshFile, find_meshes, read_mesh
-from sem3d.datasets.objects.nmr import IMAGE_SHAPE, SPLITS, VOXEL_SHAPE
+from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.scans.splits import SPLITS
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import BadSample, UserError
 from sem3d.files import whole_folder, write_text

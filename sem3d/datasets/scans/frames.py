@@ -5,7 +5,6 @@ image of ScanNet's category ids has the locator ``<image>#<label table>``. Every
 """
 
 import functools
-import struct
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,10 +14,9 @@ from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
 from sem3d.datasets.scans.labels import label_fault, nyu40_of_categories, read_label_table
-from sem3d.datasets.scans.sens import SensFile
+from sem3d.datasets.scans.sens import IMAGE_ERRORS, SensFile
 from sem3d.errors import BadSample, UserError
 
-IMAGE_ERRORS = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 ASPECT_TOLERANCE = 0.02
 OPEN_SCANS = 8
 
@@ -82,17 +80,10 @@ def read_instance(root: str | Path, row: Mapping[str, Any]) -> UInt16[np.ndarray
     return np.where(instance > 0, label.astype(np.uint16) * 1000 + instance, 0).astype(np.uint16)
 
 
-def resize_depth(
-    depth: Float32[np.ndarray, "height width"], size: tuple[int, int]
-) -> Float32[np.ndarray, "new_height new_width"]:
-    """Return depth at (height, width) ``size``: the value of the pixel that holds each new pixel's centre, never a mixture."""
-    return nearest(depth, size)
-
-
 def resize_label(
     label: Shaped[np.ndarray, "height width"], size: tuple[int, int]
 ) -> Shaped[np.ndarray, "new_height new_width"]:
-    """Label at (height, width) ``size`` by the same rule as :func:`resize_depth`."""
+    """Return labels at (height, width) ``size``: the value of the pixel that holds each new pixel's centre, never a mixture."""
     return nearest(label, size)
 
 

@@ -44,7 +44,6 @@ class KernelMap:
     blocks: list[PairBlock]
     inputs: int
     outputs: int
-    kernel_volume: int
     centre: int | None
     reverse: "KernelMap" = field(init=False, repr=False)
     """The map from outputs back to inputs; a submanifold map is its own reverse with the offsets in reverse order."""
@@ -54,7 +53,7 @@ def submanifold_map(index: VoxelIndex, kernel_size: int, block_rows: int) -> Ker
     """Return the map of an odd kernel from a set of voxels onto the same set (Graham et al., arXiv 1711.10275)."""
     table = neighbour_table(index, kernel_size)
     voxels = len(index.keys)
-    kernel_map = KernelMap(_blocks(table, voxels, block_rows), voxels, voxels, len(table), len(table) // 2)
+    kernel_map = KernelMap(_blocks(table, voxels, block_rows), voxels, voxels, len(table) // 2)
     kernel_map.reverse = kernel_map
     return kernel_map
 
@@ -76,8 +75,8 @@ def strided_map(
     holders = torch.full((8, len(fine)), coarse, dtype=torch.int32, device=fine.device)
     holders[offsets, rows.to(torch.int64)] = parents.to(torch.int32)
     # 3. both tables as pairs
-    down = KernelMap(_blocks(children, len(fine), block_rows), len(fine), coarse, 8, None)
-    up = KernelMap(_blocks(holders, coarse, block_rows), coarse, len(fine), 8, None)
+    down = KernelMap(_blocks(children, len(fine), block_rows), len(fine), coarse, None)
+    up = KernelMap(_blocks(holders, coarse, block_rows), coarse, len(fine), None)
     down.reverse, up.reverse = up, down
     return down
 

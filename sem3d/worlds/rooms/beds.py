@@ -5,10 +5,9 @@ import numpy as np
 from sem3d.worlds.grammar.chair_bases import stubby_feet
 from sem3d.worlds.grammar.finishes import cloth, hard_finish
 from sem3d.worlds.grammar.sketch import Part, Sketch
+from sem3d.worlds.rooms.part_labels import PILLOW
 from sem3d.worlds.solids import box_between, rod, rounded_box, turned
 from sem3d.worlds.textures import Material
-
-PILLOW = 18
 
 
 def bed(rng: np.random.Generator) -> Sketch:

@@ -6,11 +6,10 @@ import numpy as np
 
 from sem3d.worlds.grammar.finishes import cloth, glazed, hard_finish, metal
 from sem3d.worlds.grammar.sketch import Part, Sketch
+from sem3d.worlds.rooms.part_labels import CABINET, SHOWER_CURTAIN
 from sem3d.worlds.rooms.storage import Face, cabinet_front
 from sem3d.worlds.solids import Ring, box_between, folded_sheet, loft, moved, rod, rounded_box, turned
 from sem3d.worlds.textures import Material
-
-CABINET, SHOWER_CURTAIN = 3, 28
 
 
 def toilet(rng: np.random.Generator) -> Sketch:

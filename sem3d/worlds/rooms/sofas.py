@@ -5,9 +5,8 @@ import numpy as np
 from sem3d.worlds.grammar.chair_bases import stubby_feet
 from sem3d.worlds.grammar.finishes import cloth, hard_finish
 from sem3d.worlds.grammar.sketch import Part, Sketch
+from sem3d.worlds.rooms.part_labels import PILLOW
 from sem3d.worlds.solids import box, box_between, rod, rounded_box, turned
-
-PILLOW = 18
 
 
 def sofa(rng: np.random.Generator) -> Sketch:

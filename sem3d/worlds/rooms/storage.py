@@ -7,10 +7,9 @@ import numpy as np
 
 from sem3d.worlds.grammar.finishes import cloth, draw_color, glazed, hard_finish, metal
 from sem3d.worlds.grammar.sketch import Part, Sketch, Top
+from sem3d.worlds.rooms.part_labels import CABINET, SINK
 from sem3d.worlds.solids import Ring, box_between, loft, moved, rod, rounded_box, turned
 from sem3d.worlds.textures import Material, Texture
-
-CABINET, COUNTER, SINK = 3, 12, 34
 
 
 def nightstand(rng: np.random.Generator) -> Sketch:

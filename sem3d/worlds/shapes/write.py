@@ -9,12 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sem3d.config import digest
-from sem3d.errors import BadSample, UserError
+from sem3d.errors import UserError
 from sem3d.files import whole_folder, write_json
-from sem3d.worlds.grammar.sketch import Keypoint
 from sem3d.worlds.shapes.register import FAMILIES, generated_shape, mirror_name
 from sem3d.worlds.shapes.shape import Shape
 
@@ -111,31 +108,6 @@ def write_shape(root: Path, shape: Shape) -> Path:
     }
     (folder / f"{MODEL}.json").write_text(json.dumps(content) + "\n")
     return folder / f"{MODEL}.obj"
-
-
-def read_shape(path: str | Path) -> Shape:
-    """Read the shape whose .obj is at ``path``, with its labels. Raises :class:`BadSample` where the two files do not agree."""
-    path = Path(path)
-    try:
-        words = [line.split() for line in path.read_text().splitlines()]
-        content = json.loads(path.with_suffix(".json").read_text())
-        vertices = np.array([[float(x) for x in word[1:4]] for word in words if word[:1] == ["v"]])
-        faces = np.array([[int(x) - 1 for x in word[1:4]] for word in words if word[:1] == ["f"]])
-        materials = [
-            line.split()[1:] for line in path.with_suffix(".mtl").read_text().splitlines() if line[:3] == "Kd "
-        ]
-        colors = [tuple(float(level) ** 2.2 for level in color) for color in materials]
-        points = tuple(
-            Keypoint(item["name"], np.array(item["xyz"]), item["face"], np.array(item["barycentric"]))
-            for item in content["keypoints"]
-        )
-        face_part, face_solid = np.array(content["face_part"]), np.array(content["face_solid"])
-        kind, identity, parts = content["kind"], content["id"], tuple(content["parts"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadSample(str(path), f"no generated shape: {error}") from error
-    if len({len(faces), len(face_part), len(face_solid)}) > 1 or faces.max() >= len(vertices):
-        raise BadSample(str(path), "its labels are not those of its faces")
-    return Shape(kind, identity, vertices, faces, face_part, face_solid, parts, tuple(colors), points)
 
 
 def displayed(level: float) -> float:

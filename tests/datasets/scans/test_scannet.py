@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.scans.frames import read_color, read_depth, read_instance, read_label, resize_color, resize_depth
+from sem3d.datasets.scans.frames import read_color, read_depth, read_instance, read_label, resize_color, resize_label
 from sem3d.datasets.scans.labels import (
     CLASS_NAMES,
     LABEL_TABLE,
@@ -157,12 +157,12 @@ def test_scan_that_changes_on_disk_is_opened_anew(tmp_path: Path):
     assert read_depth(tmp_path, row | {"depth": row["depth"].replace("#0", "#1")}).shape == DEPTH_SIZE
 
 
-def test_resized_depth_takes_the_pixel_that_holds_the_new_centre():
-    depth = np.arange(12, dtype=np.float32).reshape(2, 6)
-    np.testing.assert_array_equal(resize_depth(depth, (1, 3)), [[7, 9, 11]])
-    np.testing.assert_array_equal(resize_depth(depth, (2, 2)), [[1, 4], [7, 10]])
-    np.testing.assert_array_equal(resize_depth(depth, (4, 6)), np.repeat(depth, 2, axis=0))
-    np.testing.assert_array_equal(resize_depth(depth, depth.shape), depth)
+def test_a_resized_label_takes_the_pixel_that_holds_the_new_centre():
+    label = np.arange(12, dtype=np.uint8).reshape(2, 6)
+    np.testing.assert_array_equal(resize_label(label, (1, 3)), [[7, 9, 11]])
+    np.testing.assert_array_equal(resize_label(label, (2, 2)), [[1, 4], [7, 10]])
+    np.testing.assert_array_equal(resize_label(label, (4, 6)), np.repeat(label, 2, axis=0))
+    np.testing.assert_array_equal(resize_label(label, label.shape), label)
 
 
 def test_resized_colour_averages_what_a_pixel_covers():
