@@ -1,11 +1,12 @@
 """Rooms as the world of methods that learn from scans."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from sem3d.config import digest
 from sem3d.worlds.register import World
 from sem3d.worlds.rooms.config import RoomsConfig
-from sem3d.worlds.rooms.write import write_rooms
+from sem3d.worlds.rooms.write import FORMAT, write_rooms
 
 
 def small_rooms() -> RoomsConfig:
@@ -15,7 +16,7 @@ def small_rooms() -> RoomsConfig:
 
 def rooms_folder(storage: Path, config: RoomsConfig) -> Path:
     """Return the place of these rooms."""
-    return storage / f"rooms-{digest(config)}"
+    return storage / f"rooms-{digest([FORMAT, asdict(config)])}"
 
 
 def make_rooms(folder: Path, config: RoomsConfig) -> str:

@@ -1,11 +1,12 @@
 """Renders of generated shapes as the world of methods that learn from single objects."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from sem3d.config import digest
 from sem3d.datasets.objects.render import RendersConfig, write_renders
 from sem3d.worlds.register import World
-from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
+from sem3d.worlds.shapes.write import FORMAT, ShapesConfig, write_shapes
 
 
 def one_family() -> ShapesConfig:
@@ -15,7 +16,7 @@ def one_family() -> ShapesConfig:
 
 def renders_folder(storage: Path, config: ShapesConfig) -> Path:
     """Return the place of the renders of these shapes."""
-    return storage / f"shapes-{digest(config)}" / "renders"
+    return storage / f"shapes-{digest([FORMAT, asdict(config)])}" / "renders"
 
 
 def make_renders(folder: Path, config: ShapesConfig) -> str:
