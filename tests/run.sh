@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Sets everything up and runs lint and all tests, in three lanes side by side. Arguments go to pytest: -n 0 is one lane.
+# Sets everything up and runs lint and all tests, in two lanes side by side. Arguments go to pytest: -n 0 is one lane.
 set -euo pipefail
 SEM3D_EXTRAS=test
 . "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
 ruff check .
 ruff format --check .
 unset PYTHONDONTWRITEBYTECODE  # the tests start many processes that import sem3d
-exec python -m pytest -n 3 "$@"
+exec python -m pytest -n 2 "$@"
