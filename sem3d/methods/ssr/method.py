@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment
@@ -67,6 +67,11 @@ class SSR(Method):
     evaluations: ClassVar = {"surfaces": "sem3d.pipelines.surfaces:surfaces"}
     prediction = "sem3d.pipelines.predicted_mesh:predict_mesh"
     published = "sem3d.reporting.papers.ssr:published_table"
+
+    accuracy: Float[Tensor, ""]
+    """Of the labelling network on the labelled images of the last batch that held any."""
+    edges: Int[Tensor, "edge 2"]
+    hinges: Int[Tensor, "hinge 4"]
 
     def __init__(self, experiment: Experiment[SSRConfig, ObjectRenders], sources: Sources | None = None):
         super().__init__(experiment)
@@ -119,7 +124,7 @@ class SSR(Method):
 
     def as_input(self, image: UInt8[Tensor, "*batch 4 64 64"]) -> Float[Tensor, "*batch 4 64 64"]:
         """Return RGBA in [0, 1], as wide as the weights."""
-        return image.to(self.encoder.linear[0].weight.dtype) / 255
+        return image.to(self.encoder.dtype) / 255
 
     def forward(self, batch: SSRBatch, step: int) -> dict[str, Tensor]:
         """Return silhouettes and smoothness of all usable objects, and the viewpoint loss of the labelled ones."""
@@ -189,6 +194,7 @@ class SSR(Method):
         """Visit the unlabelled images once, all workers together; return labels that are the same on each."""
         config = self.experiment.method
         references = None
+        assert self.viewpoints is not None
         if isinstance(self.viewpoints, SiameseViewpoint):
             references = references_of(
                 self.viewpoints, sources["references"], config, self.as_input, self.accuracy.device
@@ -227,6 +233,7 @@ class SSR(Method):
         views = batch.viewpoint[usable, 0].cpu()
         iou = np.zeros(len(meshes))
         if len(meshes):
+            assert batch.voxels is not None
             solid = np.stack([to_dataset_axes(solid_voxels(vertices, faces)) for vertices in meshes])
             iou = voxel_iou(solid, batch.voxels[usable].cpu().numpy())
         zeros = torch.zeros(VIEWS, dtype=torch.float64)
