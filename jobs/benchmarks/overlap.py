@@ -66,7 +66,7 @@ def run() -> list[tuple[str, float, float, str]]:
     all_pairs = len(clouds) * (len(clouds) - 1) / 2
 
     def radius_search(a: int, b: int) -> float:
-        return np.mean([len(near) > 0 for near in trees[b].query_ball_point(coarse[a], RADIUS)])
+        return float(np.mean([len(near) > 0 for near in trees[b].query_ball_point(coarse[a], RADIUS)]))
 
     def nearest_search(a: int, b: int) -> float:
         return np.isfinite(trees[b].query(coarse[a], distance_upper_bound=RADIUS)[0]).mean()

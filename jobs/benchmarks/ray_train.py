@@ -7,10 +7,12 @@ checkpoint at the end, which the rival does not have.
 """
 
 import multiprocessing
+import operator
 import statistics
 import tempfile
 import time
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +59,8 @@ def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing
     """Run process ``rank`` of the rival; process 0 reports steps a second."""
     torch.set_num_threads(1)
     workers = experiment.run.workers
-    store = dist.FileStore(f"{folder}/store-{experiment.run.name}", workers)
+    path = f"{folder}/store-{experiment.run.name}"
+    store = dist.FileStore(path, workers)  # pyright: ignore[reportPrivateImportUsage]  # documented, but not in __all__
     dist.init_process_group("gloo", store=store, rank=rank, world_size=workers, timeout=timedelta(seconds=120))
     seed_everything(experiment.run.seed)
     method = Pri3D(experiment).train()
@@ -68,7 +71,7 @@ def bare(rank: int, folder: str, experiment: Experiment, report: multiprocessing
     for step, columns in enumerate(DataLoader(batches, num_workers=1, collate_fn=first, worker_init_fn=one_thread)):
         start = start or time.perf_counter()
         optimizer.zero_grad()
-        sum(model(method.Batch(**columns), step).values()).backward()
+        reduce(operator.add, model(method.Batch(**columns), step).values()).backward()
         optimizer.step()
     if rank == 0:
         report.put(experiment.schedule.steps / (time.perf_counter() - start))

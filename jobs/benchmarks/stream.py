@@ -68,7 +68,7 @@ def with_ray(samples: Samples) -> float:
 def with_data_loader(samples: Samples, workers: int) -> float:
     """Sample a second of a DataLoader."""
 
-    def to_tensors(loaded: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    def to_tensors(loaded: list[dict[str, np.ndarray] | None]) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(array) for name, array in samples.collate(loaded).items()}
 
     return rate(

@@ -6,7 +6,7 @@ pixels. Nothing is cached on disk.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +72,7 @@ class LoadPair:
             "image": np.stack([image.transpose(2, 0, 1) for image in images]),
             "depth": np.stack([view.depth for view in views]),
             "usable": np.ones((), np.uint8),
-            **self.pixel_matches(*views, rng),
+            **self.pixel_matches(views[0], views[1], rng),
         }
         if self.voxels:
             scene = scene_voxels(self.index, row["scene"], config)
@@ -157,10 +157,8 @@ def pairs_of_split(index: Index, split: str) -> pa.Table:
     return index.pairs.filter(pc.and_(*both))
 
 
-def pair_samples(
-    config: FramePairs, storage: str, seed: int, *, voxels: bool, depth: bool
-) -> dict[Literal["train", "val"], Samples]:
-    """Open the training pairs, augmented, and held-out pairs, plain, by split.
+def pair_samples(config: FramePairs, storage: str, seed: int, *, voxels: bool, depth: bool) -> dict[str, Samples]:
+    """Open the training pairs, augmented, and held-out pairs, plain, by split: ``train`` and ``val``.
 
     Raises :class:`UserError` where the scans have no overlapping training pair.
     """

@@ -91,8 +91,8 @@ def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
     return label_budget(names, config.budget, config.budget_seed)
 
 
-def labelled_samples(config: LabelledFrames, storage: str) -> dict[Literal["train", "val"], Samples]:
-    """Open the labelled frames by split, the training frames under the budget.
+def labelled_samples(config: LabelledFrames, storage: str) -> dict[str, Samples]:
+    """Open the labelled frames by split, ``train`` and ``val``, the training frames under the budget.
 
     Validation frames are in a fixed mixed order, so that pictures of the first ones show several rooms.
 

@@ -16,11 +16,11 @@ used because it drops remainders and deals rows by timing.
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -185,13 +185,19 @@ def run_pipeline(
     """
     quiet_ordered_context()
     reference = samples.shared().reference
+    assert reference is not None
     for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
         count = min(BATCHES_PER_PIPELINE, numbers.stop - first)
         pipeline = ray.data.range(count, override_num_blocks=count).map_batches(
             LoadBatch(reference, order, deal, first), batch_size=1
         )
         source = pipeline.streaming_split(1, equal=False)[0] if own_process else pipeline
-        for block in source.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=2):
+        blocks = source.iter_batches(
+            batch_size=None,  # pyright: ignore[reportArgumentType]  # documented: whole blocks
+            batch_format="numpy",
+            prefetch_batches=2,
+        )
+        for block in cast(Iterable[dict[str, np.ndarray]], blocks):
             failures = json.loads(str(block["failures"][0]))
             if isinstance(failures, str):
                 raise UserError(failures)

@@ -105,7 +105,8 @@ def driver_gpus() -> list[tuple[str, str]]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     lines = answer.stdout.strip().splitlines() if answer.returncode == 0 else []
-    return [tuple(part.strip() for part in line.split(",", 1)) for line in lines if "," in line]
+    parts = (line.split(",", 1) for line in lines if "," in line)
+    return [(name.strip(), version.strip()) for name, version in parts]
 
 
 def probe(stages: list[str], **variables: str) -> dict[str, tuple[Level, Any]]:

@@ -47,4 +47,4 @@ def inside_image(positions: Float[np.ndarray, "point 2"], size: tuple[int, int])
     """Return whether the pixel of each position lies in an image of ``size`` (height, width); false for NaN and infinity."""
     height, width = size
     shifted = positions + 0.5
-    return ((shifted >= 0) & (shifted < (width, height))).all(axis=1)
+    return np.all((shifted >= 0) & (shifted < (width, height)), axis=1)

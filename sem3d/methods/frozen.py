@@ -18,6 +18,8 @@ class FrozenPart(nn.Module):
     no schedule can meet it; device and dtype follow the method's.
     """
 
+    network: nn.Module
+
     def __init__(self, network: nn.Module, source: str, load: Callable[[nn.Module, str], str]):
         """Take ``network`` with its first weights; ``load(network, source)`` loads those of ``source`` and says so in a line."""
         super().__init__()

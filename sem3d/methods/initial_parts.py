@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sem3d.errors import UserError
+from sem3d.networks.encoders import Encoder
 from sem3d.networks.initial_weights import load_encoder
 
 
@@ -25,7 +26,9 @@ def start_image_network(method: nn.Module, source: str, without: tuple[str, ...]
         if "unet" in parts(stored):
             return load_parts(method, stored, source, without)
     refuse_without(source, without)
-    return load_encoder(method.unet.encoder, source, method)
+    encoder = method.get_submodule("unet.encoder")
+    assert isinstance(encoder, Encoder)
+    return load_encoder(encoder, source, method)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -38,9 +38,11 @@ class Passes(Protocol):
 
     def batches(self, samples: Samples) -> Iterator[dict[str, Tensor]]:
         """Yield columns of this process's share of one visit to every row, by Ray Data; unusable rows go to the quarantine."""
+        ...
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum over all processes, float64 on the CPU."""
+        ...
 
     def tell(self, line: str, metrics: dict[str, float], tables: dict[str, Any]) -> None:
         """Say a line to the user, and store metrics and JSON values by name in MLflow."""

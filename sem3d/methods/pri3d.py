@@ -122,7 +122,11 @@ def laptop() -> Experiment:
         method=Pri3DConfig(
             unet=ResidualUNetConfig(encoder="efficientnet_lite0"),
             sparse_unet=SparseUNetConfig(
-                init_dim=8, planes=(8, 16, 32, 64, 32, 32, 16, 16), blocks=(1,) * 8, stem_kernel=3, backend="torch"
+                init_dim=8,
+                planes=(8, 16, 32, 64, 32, 32, 16, 16),
+                blocks=(1, 1, 1, 1, 1, 1, 1, 1),
+                stem_kernel=3,
+                backend="torch",
             ),
             projection_dim=32,
         ),
@@ -199,7 +203,7 @@ class Pri3D(Method):
             size = batch.image.shape[-2:]
             predicted = self.depth(features.flatten(0, 1), tuple(size))[:, 0]
             predicted = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
-            losses["depth"] = depth_loss(predicted, batch.depth.flatten(0, 1).to(predicted.dtype))
+            losses["depth"] = depth_loss(predicted, present(batch.depth).flatten(0, 1).to(predicted.dtype))
         return losses
 
     def features(
@@ -223,15 +227,15 @@ class Pri3D(Method):
         self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
     ) -> Float[Tensor, ""]:
         """Return contrast of projected pixel features with projected voxel features, each view an item."""
-        voxel_input = batch.voxel_color.to(self.voxel_projection.weight.dtype) / 255
+        voxel_input = present(batch.voxel_color).to(self.voxel_projection.weight.dtype) / 255
         if self.experiment.method.voxel_input == "occupancy":
             voxel_input = torch.ones_like(voxel_input[:, :1])
-        voxels = self.voxel_projection(self.sparse_unet(SparseTensor(batch.voxel.int(), voxel_input)))
-        rows = batch.geo_voxel.flatten(0, 1)
+        voxels = self.voxel_projection(self.sparse_unet(SparseTensor(present(batch.voxel).int(), voxel_input)))
+        rows = present(batch.geo_voxel).flatten(0, 1)
         if not len(voxels):
             voxels = torch.cat([voxels, voxels.new_zeros(1, voxels.shape[1])])
-        pixels = self.pixel_projection(cell_features(features, batch.geo_cell.flatten(0, 1)))
-        return self.contrast(pixels, voxels[rows], batch.geo_valid.flatten())
+        pixels = self.pixel_projection(cell_features(features, present(batch.geo_cell).flatten(0, 1)))
+        return self.contrast(pixels, voxels[rows], present(batch.geo_valid).flatten())
 
     def evaluate(self, batch: Pri3DBatch) -> Found:
         """Return losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
@@ -239,7 +243,7 @@ class Pri3D(Method):
         # The losses are means over all pairs of the batch, and those that could not be read have a loss of zero.
         sums = {f"loss_{name}": loss.double() * len(features) for name, loss in self.losses(features, batch).items()}
         if self.experiment.method.uses_geo:
-            sums["geo_matched"] = batch.geo_valid.double().sum() / 2
+            sums["geo_matched"] = present(batch.geo_valid).double().sum() / 2
         sums["view_matched"] = batch.view_valid.double().sum()
         sums["pairs"] = batch.usable.double().sum()
         counts = [
@@ -279,6 +283,13 @@ class Pri3D(Method):
 
 
 MATCH_FIELDS = ("correct", "total", "chance", "errors")
+
+
+def present(column: Tensor | None) -> Tensor:
+    """Return a column that a loss needs. Raises ValueError where the batch was made without it."""
+    if column is None:
+        raise ValueError("the batch lacks a column of a loss that is on")
+    return column
 
 
 def cell_features(

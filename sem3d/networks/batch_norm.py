@@ -50,13 +50,15 @@ class GlobalBatchNorm(nn.modules.batchnorm._NormBase):
 
     def _next_momentum(self) -> float:
         """Count the batch, and return its weight in the running statistics."""
-        if not self.track_running_stats:
+        if not self.track_running_stats or self.num_batches_tracked is None:
             return 0.0
         self.num_batches_tracked.add_(1)
         return 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
 
     @torch.no_grad()
     def _update_running(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
         kind = self.running_mean.dtype
         step = self._next_momentum() * (count > 1).to(kind)
         unbiased = variance * (count / (count - 1).clamp(min=1))

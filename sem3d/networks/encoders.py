@@ -17,6 +17,7 @@ EncoderName = Literal["resnet18", "resnet50", "efficientnet_lite0"]
 class Encoder(nn.Module):
     """Four feature maps of an image; see the module's docstring."""
 
+    name: EncoderName
     channels: tuple[int, int, int, int]
     """Depths of the maps at strides 4, 8, 16 and 32."""
     classifier: ClassVar[tuple[str, ...]]

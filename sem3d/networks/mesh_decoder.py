@@ -6,7 +6,7 @@ The faces never change, and the object fits a cube of side 1 about the origin, w
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sem3d.geometry.icosphere import icosphere
@@ -32,6 +32,10 @@ class MeshDecoder(nn.Module):
     Where b is 0 its logit is minus infinity, so that ``v = c / 2`` whatever the bias: seams of the sphere only follow the
     centroid (as released). Here that is written without the infinity, hence without NaN. Zero heads give b / 2.
     """
+
+    faces: Int[Tensor, "face 3"]
+    signs: Float[Tensor, "vertex 3"]
+    logits: Float[Tensor, "vertex 3"]
 
     def __init__(self, config: MeshDecoderConfig, in_dim: int = 512):
         super().__init__()

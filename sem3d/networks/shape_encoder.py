@@ -40,9 +40,14 @@ class ShapeEncoder(nn.Module):
         self.linear = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(lengths))
         with_global_batch_norm(self)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return the type of the weights."""
+        return next(self.linear.parameters()).dtype
+
     def forward(self, images: Float[Tensor, "batch 4 64 64"]) -> Float[Tensor, "batch {self.dim}"]:
         """Return features, at least 0, of RGBA images in [0, 1]."""
-        features = self.convolutions(images.to(self.linear[0].weight.dtype)).flatten(1)
+        features = self.convolutions(images.to(self.dtype)).flatten(1)
         for layer in self.linear:
             features = torch.relu(layer(features))
         return features

@@ -98,4 +98,5 @@ def _kaiming(module: nn.Module) -> None:
     """Initialise as in He et al. 2015, for layers before a ReLU."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -112,12 +112,12 @@ def up_name(stage: int) -> str:
     return f"convtr{stage}p{2 ** (8 - stage)}s2"
 
 
-def normalise(norm: GlobalBatchNorm, tensor: SparseTensor) -> SparseTensor:
+def normalise(norm: nn.Module, tensor: SparseTensor) -> SparseTensor:
     """Apply batch norm to the features."""
     return tensor.with_features(norm(tensor.features))
 
 
-def activate(norm: GlobalBatchNorm, tensor: SparseTensor) -> SparseTensor:
+def activate(norm: nn.Module, tensor: SparseTensor) -> SparseTensor:
     """Apply batch norm and ReLU to the features."""
     return tensor.with_features(torch.relu(norm(tensor.features)))
 

@@ -7,6 +7,7 @@ import torch
 from sem3d.datasets.objects.object_image import read_object_image, write_mesh
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.geometry.object_views import mirrored
+from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.options import PredictionOptions
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.rendering.shaded_views import clay_views
@@ -27,6 +28,7 @@ def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
     image = torch.tensor(read_object_image(given))
     store = LockedStore(Path(options.storage), options.tracking_uri)
     method = run.build(with_data=False)
+    assert isinstance(method, SSR)
     with torch.no_grad():
         shape = method.meshes(image[None]).float()
     vertices, faces = mirrored(shape, method.decoder.faces)

@@ -1,7 +1,5 @@
 """A linear probe on frozen features of the 2D network, before and after training."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
@@ -28,7 +26,7 @@ def probe(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     frames = labelled_frames(experiment)
     rows = []
     for arm, source in {"before": experiment.init, "after": ""}.items():
-        network = run.build(source).unet
+        network = run.build(source).get_submodule("unet")
         train, test = (frozen_features(network, experiment, frames[split]) for split in ("train", "val"))
         found = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=experiment.run.seed)
         rows.append(
@@ -42,8 +40,8 @@ def probe(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     return Outcome([Table(rows, list(rows[0]))])
 
 
-def labelled_frames(experiment: Experiment) -> dict[Literal["train", "val"], Samples]:
-    """Open all labelled frames of the data that a run learnt from, at its size."""
+def labelled_frames(experiment: Experiment) -> dict[str, Samples]:
+    """Open all labelled frames of the data that a run learnt from, at its size, by split: ``train`` and ``val``."""
     data = experiment.data
     chosen = LabelledFrames(root=data.root, prepare=data.prepare, height=data.height, width=data.width)
     return labelled_samples(chosen, experiment.run.storage)

@@ -52,7 +52,9 @@ def surfaces(run: TrainedRun, options: SurfaceOptions) -> Outcome:
     """
     if not options.meshes:
         raise UserError("name the folder of the meshes that the renders were made from with --meshes")
-    found = compare_surfaces(run.build(), run.experiment, run.sources[HELD_OUT], Path(options.meshes))
+    method = run.build()
+    assert isinstance(method, SSR)
+    found = compare_surfaces(method, run.experiment, run.sources[HELD_OUT], Path(options.meshes))
     metrics = [{"metric": key, "value": value} for key, value in found.metrics.items()]
     return Outcome([Table(metrics, ["metric", "value"], digits=4)], pictures={"surfaces": found.picture})
 

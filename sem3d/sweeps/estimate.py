@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
@@ -104,7 +105,7 @@ def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace
     process = ray.remote(num_cpus=holds["CPU"], num_gpus=holds.get("GPU", 0.0), max_calls=1)(_timed)
     try:
         return ray.get(process.remote(method, short))
-    except ray.exceptions.RayTaskError as error:
+    except RayTaskError as error:
         raise error.cause from None
 
 

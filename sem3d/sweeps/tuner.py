@@ -38,10 +38,10 @@ SILENT_END = "its process ended without a word: out of memory, or a node that is
 class Watcher(Protocol):
     """A listener, in the driver, to the fate of trials."""
 
-    def started(self, key: str, config: dict[str, Any]) -> None:
+    def started(self, key: str, config: dict[str, Any], /) -> None:
         """Hear that a process has taken the trial up."""
 
-    def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str) -> None:
+    def ended(self, key: str, config: dict[str, Any], report: dict[str, Any], error: str, /) -> None:
         """Hear that the trial has ended: by itself, by the scheduler (look at what it left), or with an error."""
 
 

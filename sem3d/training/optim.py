@@ -49,4 +49,4 @@ def apply_schedule(
         momentum = batch_norm_momentum(step)
         for module in batch_norms(model):
             if hasattr(module, "momentum"):
-                module.momentum = momentum
+                module.momentum = momentum  # pyright: ignore[reportArgumentType]  # torch declares tensors and modules only

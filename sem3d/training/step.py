@@ -1,9 +1,11 @@
 """One optimiser step: micro-batches, backward, agreement that all is finite, clip, update."""
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -65,7 +67,7 @@ def training_step(
         silent = nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
         with silent:
             losses = _forward(model, to_batch(micro_batch), experiment, step)
-            (sum(losses.values()) / len(columns)).backward()
+            (reduce(operator.add, losses.values()) / len(columns)).backward()
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.detach().double() / len(columns)
     moving = [parameter for name in active for group in optimizers[name].param_groups for parameter in group["params"]]

@@ -90,6 +90,7 @@ class TrainingState:
 
     def mark_best(self) -> None:
         """Point the store at the checkpoint of this step as the best one."""
+        assert self.counters.best is not None
         self.store.mark_best(self.step, self.method.score[0], self.counters.best)
 
     def _description(self) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def convert_images(
                 report.items.append(Quarantined(source, name, fault))
                 continue
             place = {"class": name, "split": split, "object": number, "name": names[number], "view": view}
-            rows.append(place | {"azimuth": AZIMUTH_STEP_DEGREES * view})
+            rows.append({**place, "azimuth": AZIMUTH_STEP_DEGREES * view})
         shard.append(views)
         if len(shard) == OBJECTS_PER_SHARD or number == len(names) - 1:
             write_shard(target, "images", number // OBJECTS_PER_SHARD, shard)

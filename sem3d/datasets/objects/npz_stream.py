@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
         if f"{KEY}.npy" not in names:
             raise UserError(f"{path} has no array '{KEY}' but {', '.join(names[:5]) or 'nothing'}")
         with archive.open(f"{KEY}.npy") as member:
-            return read_header(member, path)
+            return read_header(cast(BufferedIOBase, member), path)
 
 
 def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -59,7 +60,7 @@ def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np
 def npz_items(path: Path) -> Iterator[np.ndarray]:
     """Yield the entries of ``arr_0`` along its first axis, one at a time; errors as :func:`npz_header`."""
     with one_line_errors(path), zipfile.ZipFile(path) as archive, archive.open(f"{KEY}.npy") as member:
-        shape, dtype = read_header(member, path)
+        shape, dtype = read_header(cast(BufferedIOBase, member), path)
         length = math.prod(shape[1:]) * dtype.itemsize
         for number in range(shape[0]):
             content = member.read(length)

@@ -46,7 +46,8 @@ def centred(picture: Image.Image, alpha: UInt8[np.ndarray, "height width"]) -> I
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     side = max(box[2] - box[0], box[3] - box[1]) / FILLED
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
-    frame = Image.new("RGBa", (max(SIZE, round(side)),) * 2)
+    width = max(SIZE, round(side))
+    frame = Image.new("RGBa", (width, width))
     scaled = picture.crop((round(left), round(top), round(left + side), round(top + side)))
     frame.paste(scaled.resize(frame.size, Image.Resampling.BICUBIC))
     return frame.resize((SIZE, SIZE), Image.Resampling.BOX)

@@ -201,11 +201,11 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
     if not str(fields["model"]).lower().endswith(".obj"):
         raise BadSample(where, f"its model '{fields['model']}' is no .obj")
     try:
-        size = tuple(float(fields[f"{side}_cm"]) / 100.0 for side in ("width", "depth", "height"))
+        width, depth, height = (float(fields[f"{side}_cm"]) / 100.0 for side in ("width", "depth", "height"))
         rotation = tuple(float(number) for number in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split())
     except (KeyError, TypeError, ValueError) as error:
         raise BadSample(where, f"its size or modelRotation is no number: {error}") from error
-    matrix = np.array(rotation)
+    size, matrix = (width, depth, height), np.array(rotation)
     if len(rotation) != 9 or not np.allclose(matrix.reshape(3, 3) @ matrix.reshape(3, 3).T, np.eye(3), atol=1e-2):
         raise BadSample(where, "its modelRotation is no rotation")
     if not all(low <= side <= high for side, (low, high) in zip(size, SIZES[kind], strict=True)):

@@ -52,7 +52,7 @@ def read_scene_mesh(
     if not np.isfinite(points).all():
         raise BadSample(str(path), "corrupt mesh: vertices that are not finite")
     colors = np.stack([vertices[band] for band in ("red", "green", "blue")], axis=1)
-    labels = vertices["label"].astype(np.uint16) if "label" in vertex_type.names else None
+    labels = vertices["label"].astype(np.uint16) if "label" in (vertex_type.names or ()) else None
     return points, colors, labels, corners.astype(np.int32)
 
 

@@ -22,5 +22,7 @@ def empty_plot(width_inches: float, height_inches: float) -> tuple[Figure, Axes]
 
 def rendered(figure: Figure) -> UInt8[np.ndarray, "height width 3"]:
     """Return the figure's pixels."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -45,8 +45,8 @@ def count_labels(labels: ViewpointLabels, truth: Int[Tensor, " image"] | None = 
     accepted = labels.accepted
     checked = accepted & (truth >= 0) if truth is not None else accepted & False
     right = checked & (labels.viewpoint == truth) if truth is not None else checked
-    sums = (int(part.sum()) for part in (accepted, checked, right))
-    return LabelCounts(len(accepted), *sums, float(labels.confidence[accepted].double().sum()))
+    given, known, correct = (int(part.sum()) for part in (accepted, checked, right))
+    return LabelCounts(len(accepted), given, known, correct, float(labels.confidence[accepted].double().sum()))
 
 
 def _share(part: int | float, whole: int) -> float:

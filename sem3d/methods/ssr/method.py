@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment
@@ -64,6 +64,11 @@ class SSR(Method):
     }
     prediction = "sem3d.pipelines.predicted_mesh:predict_mesh"
     published = "sem3d.reporting.papers.ssr:published_table"
+
+    accuracy: Float[Tensor, ""]
+    """Of the labelling network on the labelled images of the last batch that held any."""
+    edges: Int[Tensor, "edge 2"]
+    hinges: Int[Tensor, "hinge 4"]
 
     def __init__(self, experiment: Experiment[SSRConfig, ObjectRenders], sources: Sources | None = None):
         super().__init__(experiment)
@@ -112,7 +117,7 @@ class SSR(Method):
 
     def as_input(self, image: UInt8[Tensor, "*batch 4 64 64"]) -> Float[Tensor, "*batch 4 64 64"]:
         """Return RGBA in [0, 1], as wide as the weights."""
-        return image.to(self.encoder.linear[0].weight.dtype) / 255
+        return image.to(self.encoder.dtype) / 255
 
     def forward(self, batch: SSRBatch, step: int) -> dict[str, Tensor]:
         """Return silhouettes and smoothness of all usable objects, and the viewpoint loss of the labelled ones."""
@@ -150,6 +155,7 @@ class SSR(Method):
     def label(self, sources: Sources, passes: Passes) -> ViewpointLabels:
         """Visit the unlabelled images once, all workers together; return labels that are the same on each."""
         config, device = self.experiment.method, self.accuracy.device
+        assert self.viewpoints is not None
         return label_all(
             self.viewpoints, sources["unlabelled"], sources["references"], config, self.as_input, device, passes
         )
@@ -178,6 +184,7 @@ class SSR(Method):
     def evaluate(self, batch: SSRBatch) -> Found:
         """Return voxel IoU at 32^3 by viewpoint, each mesh made solid, as sums with counts."""
         usable = batch.usable.bool()
+        assert batch.voxels is not None
         vertices = self.meshes(batch.image[usable, 0])
         return Found(sums_by_view(vertices, self.decoder.faces, batch.viewpoint[usable, 0], batch.voxels[usable]))
 

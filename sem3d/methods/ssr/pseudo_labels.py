@@ -69,7 +69,7 @@ class PseudoLabels(nn.Module):
         rows = (self.given_by == self.passes).nonzero()[:, 0]
         return {
             "pass": [self.passes],
-            "object": [objects[row] for row in rows],
+            "object": [objects[row] for row in rows.tolist()],
             "view": truth[rows].tolist(),
             "viewpoint": self.labels.viewpoint[rows].tolist(),
             "confidence": self.labels.confidence[rows].tolist(),

@@ -138,11 +138,11 @@ def pick_labels(
     The first of equal scores is the best; a score that is not finite is never accepted. Raises ValueError if the rule's
     rotation test lacks ``turned``.
     """
-    if rule.rotation_test and turned is None:
-        raise ValueError("this rule has a rotation test: it needs the scores of turned images and references")
     confidence, best = plain.max(dim=1)
     agreed = torch.ones_like(best, dtype=torch.bool)
     if rule.rotation_test:
+        if turned is None:
+            raise ValueError("this rule has a rotation test: it needs the scores of turned images and references")
         confidence_turned, best_turned = turned.max(dim=1)
         agreed = best == best_turned
         confidence = torch.minimum(confidence, confidence_turned)

@@ -177,5 +177,5 @@ class SemanticSegmentation2D(Method):
         with torch.no_grad():
             predictions = self.logits(batch.image[:6]).argmax(1).to(torch.uint8)
         images = batch.image[:6].permute(0, 2, 3, 1)
-        arrays = [list(tensor.cpu().numpy()) for tensor in (images, batch.label[:6], predictions)]
-        return {"predictions": prediction_sheet(*arrays, class_palette(), CLASS_NAMES)}
+        shown, labels, found = (list(tensor.cpu().numpy()) for tensor in (images, batch.label[:6], predictions))
+        return {"predictions": prediction_sheet(shown, labels, found, class_palette(), CLASS_NAMES)}

@@ -43,7 +43,7 @@ class SparseConvolution(nn.Module):
             minkowski_backend.require_engine()
         self.kernel_size = kernel_size
         self.stride = stride
-        self.backend = backend
+        self.backend: Backend = backend
         self.kernel = nn.Parameter(torch.empty(kernel_size**3, in_channels, out_channels))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         nn.init.normal_(self.kernel, std=math.sqrt(2 / (kernel_size**3 * out_channels)))

@@ -26,7 +26,7 @@ def engine() -> ModuleType | None:
     folder on ``sys.path``; all three are seen to here.
     """
     if not hasattr(collections, "Sequence"):
-        collections.Sequence = collections.abc.Sequence
+        collections.Sequence = collections.abc.Sequence  # pyright: ignore[reportAttributeAccessIssue]  # it is made here
     path = sys.path.copy()
     try:
         with warnings.catch_warnings():

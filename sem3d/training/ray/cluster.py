@@ -1,5 +1,6 @@
 """Connecting to Ray: the cluster that is named, or a quiet local one of our own."""
 
+import logging
 import os
 
 import ray
@@ -22,12 +23,12 @@ def connect(cpus: int, dashboard: bool = False) -> None:
         return
     address = os.environ.get("RAY_ADDRESS") or "local"
     if address != "local":
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
         address="local",
         num_cpus=max(cpus_of_this_machine(), cpus),
         include_dashboard=dashboard,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )

@@ -7,7 +7,7 @@ checkpoint that may be old, they are first asked for a new one.
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.train.torch import TorchTrainer
@@ -31,7 +31,7 @@ class UsableSizes(ElasticScalingPolicy):
         self.announced_at = 0.0
 
     def _count_possible_workers(self, reserved_resources: Any) -> int:
-        cpus = self.scaling_config._resources_per_worker_not_none["CPU"]
+        cpus = cast(float, self.scaling_config._resources_per_worker_not_none["CPU"])
         beside_data = int((ray.cluster_resources().get("CPU", 0.0) - 1) // cpus)
         most = min(super()._count_possible_workers(reserved_resources), beside_data)
         return max((size for size in self.sizes if size <= most), default=0)

@@ -199,6 +199,7 @@ def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str
         if line:
             raise UserError(line) from failure
         raise
+    assert outcome is not None
     if "user_error" in outcome:
         raise UserError(outcome["user_error"])
     if "stopped" in outcome:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import ray
 
@@ -14,6 +13,6 @@ def put_in_store(sources: Sources) -> dict[str, ray.ObjectRef]:
     return {name: ray.put(samples) for name, samples in sources.items()}
 
 
-def from_store(references: Mapping[str, Any]) -> Sources:
+def from_store(references: Mapping[str, ray.ObjectRef]) -> Sources:
     """Return the sources behind references; the processes of a node share one copy of each table."""
     return {name: replace(ray.get(reference), reference=reference) for name, reference in references.items()}

@@ -23,7 +23,8 @@ class Back:
 def leaning(rng: np.random.Generator, measures: Measures, bars: list[Solid], panels: list[Solid]) -> Back:
     """Turn a back by a few degrees about the rear edge of the seat."""
     lean, hinge = rng.uniform(0.03, 0.24), (0, measures.depth / 2, measures.middle)
-    return Back(*([turned(solid, 0, -lean, hinge) for solid in solids] for solids in (bars, panels)))
+    bars, panels = ([turned(solid, 0, -lean, hinge) for solid in solids] for solids in (bars, panels))
+    return Back(bars, panels)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def wall_finish(rng: np.random.Generator, tiled: bool) -> Material:
     )
     material = patterned(rng, choices[rng.integers(len(choices))], (0.15, 0.4), 0.25 if tiled else 0.02)
     pale = 0.35 if rng.random() < 0.7 else 0.9
-    lift = tuple(1.0 - pale * (1.0 - channel) for channel in material.color)
+    red, green, blue = (1.0 - pale * (1.0 - channel) for channel in material.color)
+    lift = (red, green, blue)
     return replace(material, color=lift, second=shade(lift, rng.uniform(0.75, 0.92)))
 
 

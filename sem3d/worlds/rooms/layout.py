@@ -54,7 +54,7 @@ class Placed:
     def contains(self, points: Float[np.ndarray, "point 2"], margin: float = 0.0) -> Bool[np.ndarray, " point"]:
         """Tell which points of the floor are inside the footprint grown by ``margin``."""
         local = (points - self.center) @ self.axes.T
-        return (np.abs(local) <= self.half + margin).all(axis=1)
+        return np.all(np.abs(local) <= self.half + margin, axis=1)
 
 
 def intersect(first: Placed, second: Placed, margin: float = 0.0) -> bool:

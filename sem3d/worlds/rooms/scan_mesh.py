@@ -60,7 +60,7 @@ def write_points(stem: Path, points: SurfacePoints) -> None:
 def ply_header(rows: Shaped[np.ndarray, " point"]) -> bytes:
     """Return the header of a binary little-endian PLY of vertices without faces."""
     names = {"<f4": "float", "|u1": "uchar", "<u2": "ushort"}
-    properties = [f"property {names[kind[0].str]} {name}" for name, kind in rows.dtype.fields.items()]
+    properties = [f"property {names[kind[0].str]} {name}" for name, kind in (rows.dtype.fields or {}).items()]
     lines = [
         "ply",
         "format binary_little_endian 1.0",

@@ -48,7 +48,8 @@ def plant(rng: np.random.Generator) -> Sketch:
     pot, size = glazed(rng) if rng.random() < 0.5 else hard_finish(rng), rng.uniform(0.14, 0.22)
     pot_height, height = rng.uniform(0.22, 0.4), rng.uniform(0.8, 1.5)
     green = (rng.uniform(0.03, 0.12), rng.uniform(0.15, 0.35), rng.uniform(0.02, 0.1))
-    leaf = Material(texture=Texture.STRIPES, color=green, second=tuple(1.4 * c for c in green), scale=0.06, shine=0.2)
+    tip = (1.4 * green[0], 1.4 * green[1], 1.4 * green[2])
+    leaf = Material(texture=Texture.STRIPES, color=green, second=tip, scale=0.06, shine=0.2)
     soil = Material(texture=Texture.NOISE, color=(0.06, 0.04, 0.02), second=(0.1, 0.07, 0.04), scale=0.03)
     parts = [Part(loft([Ring(size * 0.7, size * 0.7, 0.0, 3.0), Ring(size, size, pot_height, 3.0)]), pot)]
     parts.append(
