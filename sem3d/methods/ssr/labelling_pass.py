@@ -1,6 +1,7 @@
 """The labelling network, and its visit to all unlabelled images, shared by all workers: which viewpoints they get."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -54,17 +55,16 @@ def label_all(
     passes: Passes,
 ) -> ViewpointLabels:
     """Label every unlabelled image, a Siamese network by comparison with ``labelled`` ones; the same on each worker."""
-    rule, references = LABEL_RULES[config.rule], None
+    rule = LABEL_RULES[config.rule]
     if isinstance(network, SiameseViewpoint):
         references = references_of(network, labelled, config, as_input, device)
+        label = partial(label_images, network, references=references, rule=rule)
+    else:
+        label = partial(classify_images, network, rule=rule, degrees=config.consistency_degrees)
     found = torch.zeros(3, unlabelled.table.num_rows, dtype=torch.float64)
     for columns in passes.batches(unlabelled):
         known = columns["usable"].bool()
-        pictures = as_input(columns["image"][known, 0])
-        if references is not None:
-            labels = label_images(network, pictures, references, rule)
-        else:
-            labels = classify_images(network, pictures, rule, config.consistency_degrees)
+        labels = label(as_input(columns["image"][known, 0]))
         found[:, columns["number"][known].cpu()] = torch.stack([part.double().cpu() for part in labels])
     viewpoint, confidence, accepted = passes.total(found)
     return ViewpointLabels(viewpoint.long(), confidence, accepted.bool())
