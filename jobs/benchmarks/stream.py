@@ -57,7 +57,7 @@ def one_thread(_worker: int) -> None:
 
 
 def with_ray(samples: Samples) -> float:
-    """Sample a second of sem3d's stream."""
+    """Return samples a second of sem3d's stream."""
     return rate(
         stream_batches(
             samples, seed=SEED, batch_size=BATCH, accumulate=1, rank=0, world_size=1, first_step=0, last_step=BATCHES
@@ -66,7 +66,7 @@ def with_ray(samples: Samples) -> float:
 
 
 def with_data_loader(samples: Samples, workers: int) -> float:
-    """Sample a second of a DataLoader."""
+    """Return samples a second of a DataLoader."""
 
     def to_tensors(loaded: list[dict[str, np.ndarray] | None]) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(array) for name, array in samples.collate(loaded).items()}

@@ -10,7 +10,7 @@ from sem3d.training.distributed import batch_norms
 
 
 def decay_factor(schedule: ScheduleConfig, step: int) -> float:
-    """Share of the peak learning rate at ``step``: warm-up times decay.
+    """Return the share of the peak learning rate at ``step``: warm-up times decay.
 
     Warm-up rises in equal parts from 0 (which would be the step before the first) to 1 at step ``schedule.warmup``.
     """

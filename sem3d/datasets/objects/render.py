@@ -209,7 +209,7 @@ def stored(parts: Path, numbers: list[int], kind: str) -> Iterator[np.ndarray]:
 
 
 def split_names(names: list[str], config: RendersConfig) -> dict[str, str]:
-    """Split by name, drawn by a hash of seed and name; of three objects or more each split that is wanted gets one."""
+    """Return splits by name, drawn by a hash of seed and name; of three objects or more each split that is wanted gets one."""
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).digest())
     least = 1 if len(names) >= 3 else 0
     test = max(round(config.test_fraction * len(names)), least if config.test_fraction else 0)

@@ -93,7 +93,7 @@ def load_layout(name: str) -> Layout:
 
 
 def detect_layout(root: Path) -> str:
-    """Name of the one layout that ``root`` has; raises :class:`UserError` if there is none or more than one."""
+    """Return the name of the one layout that ``root`` has; raises :class:`UserError` if there is none or more than one."""
     layouts = {name: load_layout(name) for name in LAYOUTS}
     found = [name for name, layout in layouts.items() if layout.detect(root)]
     if len(found) == 1:
@@ -125,7 +125,7 @@ def scene_folders(root: Path, depth: int) -> Iterator[Path]:
 
 
 def scene_name(root: Path, folder: Path) -> str:
-    """Name of a scene that is also fit as a file name: its path below ``root``, or the root's own name."""
+    """Return the name of a scene that is also fit as a file name: its path below ``root``, or the root's own name."""
     parts = folder.relative_to(root).parts
     if parts and parts[0] in ("scans", "scans_test"):
         parts = parts[1:]

@@ -108,7 +108,7 @@ class SurfaceFusion:
             self._merge()
 
     def surface(self) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-        """Point and colours, in order of their voxels."""
+        """Return points and colours, in order of their voxels."""
         self._merge()
         return self._points, self._colors
 

@@ -41,7 +41,7 @@ class LabelCounts:
 
 
 def count_labels(labels: ViewpointLabels, truth: Int[Tensor, " image"] | None = None) -> LabelCounts:
-    """Count of one pass or a part of it; ``truth`` is -1 where it is not known, None where it is known nowhere."""
+    """Return the counts of one pass or a part of it; ``truth`` is -1 where it is not known, None where it is known nowhere."""
     accepted = labels.accepted
     checked = accepted & (truth >= 0) if truth is not None else accepted & False
     right = checked & (labels.viewpoint == truth) if truth is not None else checked

@@ -71,7 +71,7 @@ def choose_references(
     choice: ReferenceChoice,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, " reference"]:
-    """Place of the references among the labelled images, by ascending viewpoint, one for each viewpoint there is.
+    """Return places of the references among the labelled images, by ascending viewpoint, one for each viewpoint there is.
 
     ``generator`` is on the CPU. An object is chosen among those seen from the most viewpoints, the first being that of the
     lowest number. Raises :class:`UserError` without labelled images.
@@ -108,7 +108,7 @@ def see_references(
 def label_images(
     network: SiameseViewpoint, images: Float[Tensor, "image 4 64 64"], references: References, rule: LabelRule
 ) -> ViewpointLabels:
-    """Label of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
+    """Return labels of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
     plain = torch.sigmoid(network.similarity(network(images), references.features))
     turned = None
     if rule.rotation_test and references.turned is not None:
@@ -121,7 +121,7 @@ def label_images(
 def classify_images(
     network: ViewpointClassifier, images: Float[Tensor, "image 4 64 64"], rule: LabelRule, degrees: int = 45
 ) -> ViewpointLabels:
-    """Label by a classifier's probabilities, under the same threshold and rotation test; it needs no references."""
+    """Return labels by a classifier's probabilities, under the same threshold and rotation test; it needs no references."""
     plain = network.logits(network(images)).softmax(1)
     turned = network.logits(network(rotate_images(images, degrees))).softmax(1) if rule.rotation_test else None
     return pick_labels(plain, turned, torch.arange(plain.shape[1], device=plain.device), rule)
@@ -133,7 +133,7 @@ def pick_labels(
     viewpoints: Int[Tensor, " reference"],
     rule: LabelRule,
 ) -> ViewpointLabels:
-    """Label by probabilities of the same viewpoint, as images are (``plain``) and after the turn.
+    """Return labels by probabilities of the same viewpoint, as images are (``plain``) and after the turn.
 
     The first of equal scores is the best; a score that is not finite is never accepted. Raises ValueError if the rule's
     rotation test lacks ``turned``.
