@@ -14,7 +14,7 @@ SPLITS = ("train", "val", "test")
 
 
 def read_split_lists(root: Path, splits: str) -> dict[str, str]:
-    """Return splits by scene from ``scannetv2_<split>.txt`` or ``<split>.txt`` in ``splits``, else in ``root``; empty if unlisted.
+    """Return splits by scene from ``scannetv2_<split>.txt`` or ``<split>.txt`` in ``splits``, else in ``root``; may be empty.
 
     Raises :class:`UserError` if ``splits`` is given and holds no list, or if a scene stands in two.
     """
