@@ -7,6 +7,7 @@ reader takes it for a result.
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
+from sem3d.folders import is_there
+from sem3d.texts import read_text
+
+logger = logging.getLogger(__name__)
 
 
 def sync(path: Path) -> None:
@@ -91,6 +96,33 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all; what JSON does not know is written as its ``str``."""
     write_text(path, json.dumps(content, indent=1, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file; raises :class:`UserError` where it is absent, unreadable or no JSON."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no JSON: {error}") from error
+
+
+def read_record(path: Path, *keys: str) -> dict[str, Any] | None:
+    """Return a JSON object that sem3d wrote, with these keys at least; ``None`` where there is none.
+
+    One that a full disk, a dead file server or a hand has damaged counts as absent, which is said in one line of sem3d's log.
+    """
+    if not is_there(path):
+        return None
+    try:
+        content = read_json(path)
+    except UserError as error:
+        logger.warning("%s; it counts as absent", error)
+        return None
+    if not isinstance(content, dict) or not set(keys) <= content.keys():
+        logger.warning("%s is damaged: it is no object with %s; it counts as absent", path, ", ".join(keys) or "keys")
+        return None
+    return content
 
 
 @contextmanager
