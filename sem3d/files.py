@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.folders import is_there
+from sem3d.folders import is_hidden, is_there
 from sem3d.texts import read_text
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is no JSON: {error}") from error
 
 
-def read_record(path: Path, *keys: str) -> dict[str, Any] | None:
+def stored_json(path: Path, *keys: str) -> dict[str, Any] | None:
     """Return a JSON object that sem3d wrote, with these keys at least; ``None`` where there is none.
 
     One that a full disk, a dead file server or a hand has damaged counts as absent, which is said in one line of sem3d's log.
@@ -125,11 +125,20 @@ def read_record(path: Path, *keys: str) -> dict[str, Any] | None:
     return content
 
 
+def record_paths(folder: Path) -> list[Path]:
+    """Return the JSON files in ``folder``, sorted; those that are not whole yet, and others that are hidden, are none."""
+    return sorted(path for path in folder.glob("*.json") if not is_hidden(path.name))
+
+
 @contextmanager
 def locked_file(path: Path, wait: bool = True) -> Iterator[bool]:
     """Hold an exclusive lock on a file, made if needed; gives whether it is held, which only ``wait`` off may deny."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a")
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written: {error.strerror}") from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
