@@ -7,6 +7,7 @@ reader takes it for a result.
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
+from sem3d.folders import is_hidden, is_there
+from sem3d.texts import read_text
+
+logger = logging.getLogger(__name__)
 
 
 def sync(path: Path) -> None:
@@ -93,11 +98,47 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, default=str) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file; raises :class:`UserError` where it is absent, unreadable or no JSON."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no JSON: {error}") from error
+
+
+def stored_json(path: Path, *keys: str) -> dict[str, Any] | None:
+    """Return a JSON object that sem3d wrote, with these keys at least; ``None`` where there is none.
+
+    One that a full disk, a dead file server or a hand has damaged counts as absent, which is said in one line of sem3d's log.
+    """
+    if not is_there(path):
+        return None
+    try:
+        content = read_json(path)
+    except UserError as error:
+        logger.warning("%s; it counts as absent", error)
+        return None
+    if not isinstance(content, dict) or not set(keys) <= content.keys():
+        logger.warning("%s is damaged: it is no object with %s; it counts as absent", path, ", ".join(keys) or "keys")
+        return None
+    return content
+
+
+def record_paths(folder: Path) -> list[Path]:
+    """Return the JSON files in ``folder``, sorted; those that are not whole yet, and others that are hidden, are none."""
+    return sorted(path for path in folder.glob("*.json") if not is_hidden(path.name))
+
+
 @contextmanager
 def locked_file(path: Path, wait: bool = True) -> Iterator[bool]:
     """Hold an exclusive lock on a file, made if needed; gives whether it is held, which only ``wait`` off may deny."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a")
+    except OSError as error:
+        raise UserError(f"{path.parent} cannot be written: {error.strerror}") from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

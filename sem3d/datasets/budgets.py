@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from sem3d.errors import UserError
+from sem3d.folders import is_there
+from sem3d.texts import read_text
 
 OFFICIAL_PERCENT = (1, 5, 10, 20, 40, 60, 80)
 
@@ -42,9 +44,9 @@ def official_budget(list_file: str | Path, scenes: Sequence[str]) -> Bool[np.nda
     :class:`UserError` if the file is missing or names none of ``scenes``.
     """
     path = Path(list_file)
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"no list of scenes at {path}; official ones exist for {OFFICIAL_PERCENT} percent")
-    listed = set(path.read_text().split())
+    listed = set(read_text(path).split())
     mask = np.array([scene in listed for scene in scenes], dtype=bool)
     if not mask.any():
         raise UserError(f"{path} names {len(listed)} scenes, none of the {len(set(scenes))} of this data set")

@@ -1,13 +1,12 @@
 """Items left out, with reasons: one report type for preparation, training and evaluation."""
 
-import json
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sem3d.errors import BadSample, UserError
-from sem3d.files import write_json
+from sem3d.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class QuarantineReport:
     @classmethod
     def read(cls, path: Path) -> "QuarantineReport":
         """Return the report that :meth:`write` left at ``path``."""
-        content = json.loads(path.read_text())
+        content = read_json(path)
         return cls(
             [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
         )

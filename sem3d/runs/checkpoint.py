@@ -1,6 +1,5 @@
 """The checkpoints of one run: which is newest and whole, which is best, which may go."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from sem3d.config import NAMED_WEIGHTS
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import stored_json, write_json
 from sem3d.runs.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
 
 
@@ -48,8 +47,8 @@ class CheckpointStore:
         return candidate if candidate is not None and problem(candidate) is None else None
 
     def _named_best(self) -> Path | None:
-        pointer = self.folder / "best.json"
-        return self.folder / Path(json.loads(pointer.read_text())["checkpoint"]).name if pointer.is_file() else None
+        pointer = stored_json(self.folder / "best.json", "checkpoint")
+        return self.folder / Path(str(pointer["checkpoint"])).name if pointer else None
 
     def best_or_latest(self) -> Path | None:
         """Return what to start another training from."""

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sem3d.files import sync
+from sem3d.files import stored_json, sync
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
@@ -98,17 +98,20 @@ def _write_optimizer(folder: Path, name: str, optimizer_state: dict[str, Any]) -
 
 def problem(folder: Path) -> str | None:
     """Return what is wrong with the checkpoint in ``folder``, or ``None`` if every file is as it was written."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        files = manifest["files"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    manifest = stored_json(folder / "manifest.json", "format", "files")
+    if manifest is None:
         return "manifest.json is missing or unreadable"
-    if manifest.get("format") != FORMAT_VERSION:
-        return f"format {manifest.get('format')} is not {FORMAT_VERSION}"
-    for name, expected in files:
+    if manifest["format"] != FORMAT_VERSION:
+        return f"format {manifest['format']} is not {FORMAT_VERSION}"
+    files = manifest["files"]
+    if not isinstance(files, dict) or not {WEIGHTS, "state.json"} <= files.keys():
+        return "manifest.json does not name its files"
+    for name, expected in files.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
             return f"{name} is missing"
+        if not isinstance(expected, dict) or not {"size", "sha256"} <= expected.keys():
+            return f"manifest.json does not say what {name} was"
         if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
             return f"{name} is not what was written"
     return None

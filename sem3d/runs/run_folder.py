@@ -6,7 +6,8 @@ from typing import Any
 
 from sem3d.config import Experiment, digest, flatten, places
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import stored_json, write_json
+from sem3d.folders import is_there
 
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"
@@ -94,10 +95,10 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
         "identity": identity(experiment),
         "data": data,
     }
-    if config.is_file():
-        if experiment.resume == "never":
-            raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
-        _refuse_other(read_config(folder), settings, data_places(experiment), folder)
+    if is_there(config) and experiment.resume == "never":
+        raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
+    if (before := read_config(folder)) is not None:
+        _refuse_other(before, settings, data_places(experiment), folder)
     try:
         write_json(config, {**settings, "experiment": flatten(experiment)})
     except OSError as error:
@@ -105,9 +106,9 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
     return folder
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return what :func:`open_run_folder` wrote."""
-    return json.loads((folder / CONFIG_NAME).read_text())
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Return what :func:`open_run_folder` wrote, or ``None`` where it is absent or damaged."""
+    return stored_json(folder / CONFIG_NAME, "method", "identity", "data")
 
 
 def write_result(folder: Path, outcome: dict[str, Any]) -> None:
@@ -121,9 +122,8 @@ def write_evaluation(folder: Path, step: int, metrics: dict[str, float], artifac
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result of a finished run, or ``None``."""
-    path = folder / RESULT_NAME
-    return json.loads(path.read_text()) if path.is_file() else None
+    """Return the result of a finished run, or ``None`` where it is absent or damaged: the run then ends again."""
+    return stored_json(folder / RESULT_NAME)
 
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:

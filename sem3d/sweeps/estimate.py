@@ -1,11 +1,10 @@
 """Forecast of a sweep's time, from a few real steps of every kind of training in it."""
 
-import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ray.exceptions import RayTaskError
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
-from sem3d.files import exclusive_lock, write_json
+from sem3d.files import exclusive_lock, stored_json, write_json
 from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
 from sem3d.sweeps.trial import process_holds, resources_of
 from sem3d.tracking.store import LockedStore
@@ -71,10 +70,13 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
     kind = kind_of(method, experiment)
     path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
     with exclusive_lock(experiment.run.storage, f"pace-{kind}"):
-        if not path.is_file():
-            say(f"probing {method}: {steps} steps")
-            write_json(path, asdict(_measure(method, experiment, steps, f"probe-{kind}")))
-    return Pace(**json.loads(path.read_text()))
+        known = stored_json(path, *(item.name for item in fields(Pace)))
+        if known is not None:
+            return Pace(**known)
+        say(f"probing {method}: {steps} steps")
+        pace = _measure(method, experiment, steps, f"probe-{kind}")
+        write_json(path, asdict(pace))
+        return pace
 
 
 def kind_of(method: str, experiment: Experiment) -> str:

@@ -1,12 +1,12 @@
 """Findings of a sweep's trials in their run folders: last evaluations and pictures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sem3d.files import stored_json
 from sem3d.reporting.page import ClassTable, Confusion, Picture
 from sem3d.runs.run_folder import EVALUATION_NAME
 from sem3d.sweeps.records import TrialRecord
@@ -40,10 +40,7 @@ def read_evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list
 
 
 def _artifacts(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text())["artifacts"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    found = (stored_json(path, "artifacts") or {}).get("artifacts")
     return found if isinstance(found, dict) else None
 
 

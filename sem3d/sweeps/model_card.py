@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sem3d.files import stored_json
 from sem3d.reporting.formatting import Budgets, Metric, counted
 from sem3d.reporting.intervals import Interval, interval
 from sem3d.reporting.tables import markdown_table
@@ -112,8 +113,5 @@ def model_card(
 
 def _data(config: Path) -> dict[str, str]:
     """Return root and digest of the data of a run."""
-    try:
-        found = json.loads(config.read_text())
-        return {"root": str(found["experiment"].get("data.root", "unknown")), "digest": str(found["data"])}
-    except (OSError, ValueError, KeyError, AttributeError):
-        return {"root": "unknown", "digest": "unknown"}
+    found = stored_json(config, "experiment", "data") or {"experiment": {}, "data": "unknown"}
+    return {"root": str(found["experiment"].get("data.root", "unknown")), "digest": str(found["data"])}

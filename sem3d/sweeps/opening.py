@@ -12,9 +12,8 @@ from sem3d.runs.run_folder import read_config
 from sem3d.runs.sources import data_digest
 from sem3d.sweeps.plan import Request
 from sem3d.sweeps.records import (
-    SWEEP_NAME,
     SweepRecord,
-    read_sweep,
+    find_sweep,
     read_trials,
     write_sweep,
 )
@@ -27,7 +26,7 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
 
     Raise :class:`UserError` if there is a sweep of that name that asked something else, or if MLflow cannot be reached.
     """
-    before = read_sweep(folder) if (folder / SWEEP_NAME).is_file() else None
+    before = find_sweep(folder)
     space, settings = request.space, _asked_settings(request)
     if before and (before.space, before.metric, before.mode, before.settings) != (
         space.name,
@@ -77,8 +76,10 @@ def refuse_other_data(whole: Plan, folder: Path) -> None:
     for trial in whole.trials:
         record = records.get(trial.key)
         if record:
-            learnt_from = read_config(Path(record.run_folder))["data"]
-            if learnt_from != data_digest(method_class(trial.method), trial.experiment):
+            config = read_config(Path(record.run_folder))
+            if config is None:
+                continue
+            if config["data"] != data_digest(method_class(trial.method), trial.experiment):
                 raise UserError(f"the data have changed since sweep {folder} ran {trial.label}: choose another --name")
             return
 

@@ -5,13 +5,12 @@ when a trial ends. The key of a trial is made from what was asked of it, so a sw
 the trials that are done. ``pretrainings/<key>.json`` says the same of the pretrainings that trials start from.
 """
 
-import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import record_paths, stored_json, write_json
 
 SWEEP_NAME = "sweep.json"
 SEARCH_FOLDER = "search"
@@ -113,6 +112,7 @@ class SweepRecord:
 
 FOLDERS = {TrialRecord: "trials", PretrainingRecord: "pretrainings"}
 Record = TypeVar("Record", TrialRecord, PretrainingRecord)
+Stored = TypeVar("Stored", TrialRecord, PretrainingRecord, SweepRecord)
 
 
 def sweep_folder(storage: Path, name: str) -> Path:
@@ -127,10 +127,17 @@ def write_sweep(folder: Path, sweep: SweepRecord) -> None:
 
 def read_sweep(folder: Path) -> SweepRecord:
     """Return the sweep of a folder; raise :class:`UserError` where there is none."""
-    path = folder / SWEEP_NAME
-    if not path.is_file():
-        raise UserError(f"no sweep in {folder}: it has no {SWEEP_NAME}")
-    return _read(path, SweepRecord)
+    sweep = find_sweep(folder)
+    if sweep is None:
+        raise UserError(
+            f"no sweep in {folder}: it has no {SWEEP_NAME} that can be read; jobs.tune of its name writes it"
+        )
+    return sweep
+
+
+def find_sweep(folder: Path) -> SweepRecord | None:
+    """Return the sweep of a folder, or ``None`` where there is none that can be read."""
+    return _read(folder / SWEEP_NAME, SweepRecord)
 
 
 def write_record(folder: Path, record: TrialRecord | PretrainingRecord) -> None:
@@ -140,8 +147,7 @@ def write_record(folder: Path, record: TrialRecord | PretrainingRecord) -> None:
 
 def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:
     """Return the record of one trial or pretraining, if it has ended."""
-    path = _path(folder, kind, key)
-    return _read(path, kind) if path.is_file() else None
+    return _read(_path(folder, kind, key), kind)
 
 
 def forget_record(folder: Path, kind: type[Record], key: str) -> None:
@@ -157,7 +163,7 @@ def read_trials(folder: Path) -> list[TrialRecord]:
 
 def read_searches(folder: Path) -> dict[str, list[TrialRecord]]:
     """Return the points of searches that have ended, by arm."""
-    return {path.name: read_trials(path) for path in sorted((folder / SEARCH_FOLDER).glob("*"))}
+    return {path.name: read_trials(path) for path in sorted((folder / SEARCH_FOLDER).glob("[!.]*"))}
 
 
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:
@@ -170,12 +176,15 @@ def _path(folder: Path, kind: type, key: str) -> Path:
 
 
 def _read_all(folder: Path, kind: type[Record]) -> list[Record]:
-    return [_read(path, kind) for path in sorted((folder / FOLDERS[kind]).glob("*.json"))]
+    found = (_read(path, kind) for path in record_paths(folder / FOLDERS[kind]))
+    return [record for record in found if record is not None]
 
 
-def _read(path: Path, kind: type) -> Any:
-    content = json.loads(path.read_text())
-    known = {item.name for item in fields(kind)}
-    if not isinstance(content, dict) or set(content) - known:
+def _read(path: Path, kind: type[Stored]) -> Stored | None:
+    needed = (item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING)
+    content = stored_json(path, *needed)
+    if content is None:
+        return None
+    if set(content) - {item.name for item in fields(kind)}:
         raise UserError(f"{path} is not of this version: remove it, and the sweep runs that part again")
     return kind(**content)

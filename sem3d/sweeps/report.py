@@ -1,12 +1,12 @@
 """The report of a sweep as files: page, curve, and tables; made from its records alone."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from sem3d.errors import UserError
+from sem3d.files import stored_json
 from sem3d.reporting.budget_curve import csv_text, curve_rows, draw_budget_curve
 from sem3d.reporting.page import SweepReview, render_page
 from sem3d.sweeps.records import read_trials
@@ -22,9 +22,7 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
 
     Raise :class:`UserError` where there is no sweep or ``out`` cannot be written.
     """
-    champion = folder / CHAMPION_FILE
-    said = json.loads(champion.read_text()) if champion.is_file() else None
-    review = read_review(folder, run_link=run_link, champion=said)
+    review = read_review(folder, run_link=run_link, champion=stored_json(folder / CHAMPION_FILE))
     try:
         out.mkdir(parents=True, exist_ok=True)
         curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sem3d.config import digest
 from sem3d.errors import UserError
-from sem3d.files import write_json
+from sem3d.files import record_paths, stored_json, write_json
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
 from sem3d.sweeps.plan import Request, by_content, trial_of, with_leaves
@@ -200,8 +200,9 @@ def _scored(asked: ArmSearch, records: Sequence[TrialRecord]) -> list[TrialRecor
 
 def _points(asked: ArmSearch) -> dict[str, dict[str, Any]]:
     """Return the points that were begun by their keys, ordered by what was tried, as above."""
-    points = {path.stem: json.loads(path.read_text()) for path in (asked.records / "points").glob("*.json")}
-    return dict(sorted(points.items(), key=lambda item: _in_order(item[1])))
+    begun = ((path.stem, stored_json(path)) for path in record_paths(asked.records / "points"))
+    points = [(key, settings) for key, settings in begun if settings is not None]
+    return dict(sorted(points, key=lambda item: _in_order(item[1])))
 
 
 def _in_order(settings: dict[str, Any]) -> str:

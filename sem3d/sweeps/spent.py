@@ -1,13 +1,12 @@
 """Time of the parts of a sweep, over all attempts: written while they run, so that a kill loses seconds at most."""
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sem3d.files import write_json
+from sem3d.files import record_paths, stored_json, write_json
 
 SPENT_FOLDER = "spent"
 SECONDS_BETWEEN_WRITES = 2.0
@@ -45,10 +44,11 @@ def spent_on(folder: Path, part: str) -> float:
 
 def spent_in_all(folder: Path, whole: str) -> dict[str, float]:
     """Return ``seconds`` of the part named ``whole``, which contains the others, and ``cpu_hours`` and ``gpu_hours`` of all."""
-    parts = [_read(path) for path in (folder / SPENT_FOLDER).glob("*.json")]
+    parts = [_read(path) for path in record_paths(folder / SPENT_FOLDER)]
     hours = {name: sum(part.get(name, 0.0) for part in parts) for name in ("cpu_hours", "gpu_hours")}
     return {"seconds": spent_on(folder, whole), **hours}
 
 
 def _read(path: Path) -> dict[str, float]:
-    return json.loads(path.read_text()) if path.is_file() else {}
+    stored = stored_json(path) or {}
+    return {name: value for name, value in stored.items() if isinstance(value, int | float)}

@@ -4,8 +4,8 @@ A record is written before anyone tries to send it and removed once the store ha
 between loses nothing; the next one finds the records in their order.
 """
 
-import json
 import os
+import re
 import shutil
 import threading
 import uuid
@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sem3d.files import write_json
+from sem3d.files import stored_json, sync, write_json
 
 RECORD = "record.json"
 UNFINISHED = ".unfinished-"
+ENTRY = re.compile(r"\d{8,}-[0-9a-f]{6}")
 
 
 class Spool:
@@ -32,7 +33,7 @@ class Spool:
         for leftover in folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(leftover)
         self.lock = threading.Lock()
-        self.entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        self.entries = sorted(path for path in folder.iterdir() if ENTRY.fullmatch(path.name))
         self.number = int(self.entries[-1].name.partition("-")[0]) if self.entries else 0
 
     def add(self, record: dict[str, Any], file: Path | None = None) -> None:
@@ -46,6 +47,7 @@ class Spool:
                 _keep(file, unfinished / "file" / file.name)
             write_json(unfinished / RECORD, {**record, "file": file.name if file else None})
             unfinished.rename(entry)
+            sync(self.folder)
             self.entries.append(entry)
 
     def is_empty(self) -> bool:
@@ -58,7 +60,8 @@ class Spool:
             oldest = self.entries[:most]
         found = [(entry, record) for entry in oldest if (record := _read(entry)) is not None]
         if len(found) < len(oldest):
-            self.remove([entry for entry in oldest if not entry.exists()])
+            whole = {entry for entry, _ in found}
+            self.remove([entry for entry in oldest if entry not in whole])
             return self.waiting(most)
         return found
 
@@ -80,12 +83,13 @@ def is_waiting(folder: Path) -> bool:
 
 
 def _read(entry: Path) -> dict[str, Any] | None:
-    """Return the record of an entry; ``None`` if a process of an attempt that is being killed has just removed it."""
-    try:
-        record = json.loads((entry / RECORD).read_text())
-    except FileNotFoundError:
+    """Return the record of an entry; ``None`` if it is damaged, or a process of an attempt that is being killed has just
+    removed it.
+    """
+    record = stored_json(entry / RECORD, "kind", "file")
+    if record is None:
         return None
-    return {**record, "file": entry / "file" / Path(record["file"]).name if record["file"] else None}
+    return {**record, "file": entry / "file" / Path(str(record["file"])).name if record["file"] else None}
 
 
 def _keep(file: Path, place: Path) -> None:

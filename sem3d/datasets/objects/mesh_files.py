@@ -10,7 +10,7 @@ ShapeNetCore's frame: y up, front at -z. Sweet Home 3D's models have their back 
 """
 
 import io
-import posixpath
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +27,8 @@ from sem3d.datasets.objects.sweet_home import indexed_models, inside
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.errors import BadSample, UserError
+from sem3d.folders import entries, is_hidden, root_entries
+from sem3d.texts import plain_text, read_regular
 
 MOST_FACES = 1_000_000
 LARGEST_FILE = 1 << 30
@@ -91,19 +93,44 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
 def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
     """Return objects of the layouts without an index."""
     items: list[MeshFile | Quarantined] = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for folder in (path for path in root_entries(root) if path.is_dir()):
         category = SYNSETS.get(folder.name, folder.name)
-        for entry in sorted(folder.iterdir()):
-            if entry.is_file() and entry.suffix.lower() == ".obj":
-                items.append(MeshFile(category, entry.stem, entry.relative_to(root).as_posix()))
-            elif entry.is_dir():
-                official = entry / "models" / "model_normalized.obj"
-                candidates = [official] if official.is_file() else sorted(entry.rglob("*.obj"))
-                if len(candidates) == 1:
-                    items.append(MeshFile(category, entry.name, candidates[0].relative_to(root).as_posix()))
-                else:
-                    reason = f"no single mesh: {len(candidates)} .obj files"
-                    items.append(Quarantined(entry.relative_to(root).as_posix(), category, reason))
+        try:
+            items += [item for entry in entries(folder) for item in meshes_of(root, category, entry)]
+        except BadSample as error:
+            items.append(Quarantined.of(error, category))
+    faults = [item for item in items if isinstance(item, Quarantined)]
+    return faults + without_aliases(root, [item for item in items if isinstance(item, MeshFile)])
+
+
+def meshes_of(root: Path, category: str, entry: Path) -> list[MeshFile | Quarantined]:
+    """Return the object that an entry of a class's folder is, or why it is none; nothing for other kinds of files."""
+    path = entry.relative_to(root).as_posix()
+    if os.path.isdir(entry):
+        official = entry / "models" / "model_normalized.obj"
+        candidates = [official] if os.path.isfile(official) else meshes_inside(entry)
+        if len(candidates) != 1:
+            return [Quarantined(path, category, f"no single mesh: {len(candidates)} .obj files")]
+        return [MeshFile(category, entry.name, candidates[0].relative_to(root).as_posix())]
+    return [MeshFile(category, entry.stem, path)] if entry.suffix.lower() == ".obj" else []
+
+
+def meshes_inside(folder: Path) -> list[Path]:
+    """Return the .obj files at any depth of a folder, hidden ones left out."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() == ".obj" and os.path.isfile(path))
+    return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
+
+
+def without_aliases(root: Path, meshes: list[MeshFile]) -> list[MeshFile | Quarantined]:
+    """Return each file once, under the name that is no link if it has one, and the other names of files as faults."""
+    places = {mesh: (root / mesh.path).resolve() for mesh in meshes}
+    own = root.resolve()
+    met: dict[Path, str] = {}
+    items: list[MeshFile | Quarantined] = []
+    for mesh in sorted(meshes, key=lambda mesh: (places[mesh] != own / mesh.path, mesh.path)):
+        first = met.setdefault(places[mesh], mesh.path)
+        reason = f"another name of a mesh: {first}; taken once"
+        items.append(mesh if first == mesh.path else Quarantined(mesh.path, mesh.category, reason))
     return items
 
 
@@ -136,11 +163,12 @@ def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
 
 def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
     """Return the object, normalised. Raises :class:`BadSample` for what is unreadable, empty, degenerate or huge."""
-    content = read_inside(root, mesh.path)
+    place = locate_mesh(root, mesh)
+    content = plain_text(read_regular(place, LARGEST_FILE, mesh.path), mesh.path)
     count = content.count(b"\nf ")
     if count > MOST_FACES:
         raise BadSample(mesh.path, f"huge mesh: {count} faces, at most {MOST_FACES} can be used")
-    files = ModelFiles(str(root), posixpath.dirname(mesh.path))
+    files = files_beside(root, mesh, place)
     try:
         scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
         parts = [scene.geometry[name] for name in sorted(scene.geometry)]
@@ -206,11 +234,22 @@ def count_open_edges(faces: Int[np.ndarray, "face 3"]) -> int:
     return int((uses % 2 == 1).sum())
 
 
-def read_inside(root: Path, path: str) -> bytes:
-    """Return content of a file that must lie below ``root``; raises :class:`BadSample`."""
-    place = (root / PurePosixPath(path)).resolve()
-    if not place.is_relative_to(root.resolve()):
-        raise BadSample(path, "leads out of the data folder")
-    if not place.is_file() or place.stat().st_size > LARGEST_FILE:
-        raise BadSample(path, f"missing or larger than {LARGEST_FILE} bytes")
-    return place.read_bytes()
+def locate_mesh(root: Path, mesh: MeshFile) -> Path:
+    """Return the place of a mesh, links resolved; raises :class:`BadSample` if its path leads out of ``root``.
+
+    A link that was found in a folder is the user's choice and may lead anywhere; the paths of an index may not.
+    """
+    path = PurePosixPath(mesh.path)
+    place = (root / path).resolve()
+    listed = bool(mesh.rotation)
+    if path.is_absolute() or ".." in path.parts or (listed and not place.is_relative_to(root.resolve())):
+        raise BadSample(mesh.path, "leads out of the data folder")
+    return place
+
+
+def files_beside(root: Path, mesh: MeshFile, place: Path) -> ModelFiles:
+    """Return the files that a mesh may name: those of the data folder, or of the folder that its object is a link to."""
+    linked = root.joinpath(*PurePosixPath(mesh.path).parts[:2])
+    tops = (top.resolve() for top in (root, linked, place.parent))
+    source = next(top for top in tops if top != place and place.is_relative_to(top))
+    return ModelFiles(str(source), place.parent.relative_to(source).as_posix())

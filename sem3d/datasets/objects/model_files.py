@@ -5,6 +5,7 @@ import posixpath
 from trimesh.resolvers import Resolver
 
 from sem3d.datasets.objects.sweet_home import inside, read_member
+from sem3d.texts import plain_text
 
 
 class ModelFiles(Resolver):
@@ -22,7 +23,8 @@ class ModelFiles(Resolver):
         path = posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
         if not inside(path):
             self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
-        return read_member(self.source, path)
+        content = read_member(self.source, path)
+        return plain_text(content, path) if path.lower().endswith(".mtl") else content
 
     def write(self, name: str, data: bytes) -> None:  # noqa: ARG002 -- trimesh's signature
         """Raise PermissionError: a catalogue is only read."""

@@ -5,7 +5,6 @@
 Made by ``python -m jobs.prepare shapenet_renders_index``; released by Kato et al. (NMR, hiroharu-kato/mesh_reconstruction).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,8 @@ from jaxtyping import Bool, UInt8
 from sem3d.config import digest
 from sem3d.datasets.scans.index import read_rows
 from sem3d.errors import BadSample, UserError
+from sem3d.files import read_json
+from sem3d.folders import is_there
 from sem3d.geometry.object_views import VIEWS
 
 FORMAT_VERSION = 1
@@ -94,12 +95,8 @@ def load_renders_index(folder: str | Path) -> RendersIndex:
 
 def read_renders_json(folder: Path) -> dict[str, Any] | None:
     """Return content of ``renders.json``, or None where there is no such file or it is not an index's."""
-    try:
-        content = json.loads((folder / "renders.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise UserError(f"{folder / 'renders.json'} is no JSON: {error}") from error
+    path = folder / "renders.json"
+    content = read_json(path) if is_there(path) else None
     return content if isinstance(content, dict) and {"format", "inputs", "objects"} <= content.keys() else None
 
 

@@ -37,7 +37,9 @@ from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
+from sem3d.folders import is_there, named, root_entries
 from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
+from sem3d.texts import lines_of, read_text
 
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
@@ -123,7 +125,7 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
     found = {}
-    for images in sorted(root.glob("*_images.npz")):
+    for images in named(root_entries(root), "*_images.npz"):
         match = IMAGES_NAME.fullmatch(images.name)
         if match is None:
             raise UserError(f"{images} is not named <synset>_<train, val or test>_images.npz")
@@ -164,9 +166,9 @@ def objects_list(root: Path, name: str, split: str) -> Path:
 def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
     """Return one name an object: the lines of its list where there is one, else its number."""
     path = objects_list(root, name, split)
-    if not path.is_file():
+    if not is_there(path):
         return [unlisted_name(number) for number in range(count)]
-    names = path.read_text().split("\n")[:-1]
+    names = lines_of(read_text(path))
     if len(names) != count:
         raise UserError(f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}")
     return names

@@ -35,8 +35,10 @@ from sem3d.datasets.scans.splits import SPLITS
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import BadSample, UserError
 from sem3d.files import whole_folder, write_text
+from sem3d.folders import named, root_entries
 from sem3d.geometry.object_views import mirrored
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
+from sem3d.texts import lines_of, read_text
 
 FORMAT = 1
 STAMP = "renders.txt"
@@ -227,7 +229,7 @@ def found(out: Path, key: str) -> RendersSummary:
     if stamp.read_text().strip() != key:
         raise UserError(f"{out} holds renders of other meshes or settings: choose another folder")
     counts: dict[str, dict[str, int]] = {}
-    for path in sorted(out.glob("*_objects.txt")):
+    for path in named(root_entries(out), "*_objects.txt"):
         category, split, _ = path.name.rsplit("_", 2)
-        counts.setdefault(category, {})[split] = path.read_text().count("\n")
+        counts.setdefault(category, {})[split] = len(lines_of(read_text(path)))
     return RendersSummary(out, counts, QuarantineReport.read(out / "quarantine.json"), reused=True)

@@ -6,7 +6,6 @@ unpacked to disk. What cannot be used is named in :attr:`Catalogue.quarantine`.
 """
 
 import hashlib
-import json
 import re
 import zipfile
 from dataclasses import dataclass, field
@@ -16,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from sem3d.errors import BadSample, UserError
+from sem3d.files import read_json
+from sem3d.folders import named, root_entries
+from sem3d.texts import decode_text, lines_of, read_regular
 
 LARGEST_FILE = 32 << 20
 MOST_MEMBERS = 20_000
@@ -106,7 +108,7 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     Raises :class:`UserError` if there is neither, if the index is no list of objects, or if an archive is hostile or broken.
     """
     root = Path(folder)
-    archives = sorted(root.glob("*.sh3f"))
+    archives = named(root_entries(root), "*.sh3f") if root.is_dir() else []
     index = root / "index.json"
     if not index.is_file() and not archives:
         raise UserError(
@@ -133,8 +135,8 @@ def read_catalogue(folder: str | Path) -> Catalogue:
 def indexed_models(index: Path) -> list[tuple[str, dict[str, Any]]]:
     """Yield (folder, fields) of each entry of an index.json."""
     try:
-        listed = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        listed = read_json(index)
+    except UserError as error:
         raise UserError(f"{index} is no furniture index: {error}") from error
     if not isinstance(listed, list) or not all(isinstance(fields, dict) for fields in listed):
         raise UserError(f"{index} is no furniture index: a list of objects was expected")
@@ -155,11 +157,12 @@ def archived_models(archive: Path) -> list[tuple[str, dict[str, Any]]]:
             for member in members:
                 if not inside(member.filename):
                     raise UserError(f"{archive} refused: member '{member.filename}' leads out of the archive")
-            text = bounded_read(opened, PROPERTIES, str(archive)).decode("latin-1")
+            properties = bounded_read(opened, PROPERTIES, str(archive))
+            text = decode_text(properties, f"{archive}: {PROPERTIES}", fallback="latin-1")
     except (zipfile.BadZipFile, BadSample, OSError) as error:
         raise UserError(f"{archive} is no Sweet Home 3D catalogue: {error}") from error
     groups: dict[str, dict[str, str]] = {}
-    for line in re.sub(r"\\\r?\n[ \t]*", "", text).splitlines():
+    for line in lines_of(re.sub(r"\\\n[ \t]*", "", text)):
         key, equals, value = line.strip().partition("=")
         name, hash_sign, number = key.strip().partition("#")
         if equals and hash_sign and not line.startswith("#"):
@@ -243,6 +246,4 @@ def read_member(source: str, path: str) -> bytes:
     file = (root / path).resolve()
     if not file.is_relative_to(root):
         raise BadSample(source, f"'{path}' leads out of the catalogue")
-    if not file.is_file() or file.stat().st_size > LARGEST_FILE:
-        raise BadSample(source, f"'{path}' is missing or larger than {LARGEST_FILE} bytes")
-    return file.read_bytes()
+    return read_regular(file, LARGEST_FILE, f"{source}: {path}")

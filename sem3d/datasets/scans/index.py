@@ -1,6 +1,5 @@
 """A prepared index: loading it, checking it, and making it where there is none."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import pyarrow.parquet as pq
 from sem3d.config import FilePath
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.errors import UserError
+from sem3d.files import read_json
+from sem3d.folders import is_there
 from sem3d.geometry.overlap import OverlapConfig
 
 REASONS_SHOWN = 5
@@ -133,12 +134,8 @@ def load_index(folder: str | Path) -> Index:
 
 def read_index_json(folder: Path) -> dict[str, Any] | None:
     """Return content of ``index.json``, or None where there is no such file or it is not an index's."""
-    try:
-        content = json.loads((folder / "index.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise UserError(f"{folder / 'index.json'} is no JSON: {error}") from error
+    path = folder / "index.json"
+    content = read_json(path) if is_there(path) else None
     return content if isinstance(content, dict) and {"format", "root", "digest"} <= content.keys() else None
 
 

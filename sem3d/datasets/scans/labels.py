@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
 
 from sem3d.errors import BadSample, UserError
+from sem3d.folders import is_there
+from sem3d.texts import lines_of, read_text
 
 LABEL_TABLE = "scannetv2-labels.combined.tsv"
 LARGEST_NYU40 = 40
@@ -79,16 +81,15 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
     Columns are found by name, since revisions of the table differ in their order. Raises :class:`UserError` for a missing
     file, column, or an id that is not a number.
     """
+    if not is_there(Path(path)):
+        raise UserError(f"no label table {path}: 16-bit label images need ScanNet's {LABEL_TABLE}")
+    reader = csv.DictReader(lines_of(read_text(path)), delimiter="\t")
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            missing = {"id", "nyu40id"} - set(reader.fieldnames or ())
-            if missing:
-                raise UserError(f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing")
-            ids = [(int(row["id"]), int(row["nyu40id"] or 0)) for row in reader]
-    except FileNotFoundError as error:
-        raise UserError(f"no label table {path}: 16-bit label images need ScanNet's {LABEL_TABLE}") from error
-    except (ValueError, UnicodeDecodeError) as error:
+        missing = {"id", "nyu40id"} - set(reader.fieldnames or ())
+        if missing:
+            raise UserError(f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing")
+        ids = [(int(row["id"]), int(row["nyu40id"] or 0)) for row in reader]
+    except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is no ScanNet label table: {error}") from error
     if not ids or not all(0 <= category < 65536 and 0 <= nyu40 <= LARGEST_NYU40 for category, nyu40 in ids):
         raise UserError(f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows")

@@ -1,5 +1,7 @@
 """The register of disk layouts, and what a layout gives: frames as records, found from headers alone."""
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,9 @@ from jaxtyping import Float
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import image_size
 from sem3d.errors import BadSample, UserError
+from sem3d.folders import entries, root_entries
 from sem3d.registers import resolve
+from sem3d.texts import read_sample_text
 
 LAYOUTS = {
     "seven_scenes": "sem3d.datasets.scans.seven_scenes:SevenScenes",
@@ -19,6 +23,11 @@ LAYOUTS = {
     "scannet_export": "sem3d.datasets.scans.scannet:ScanNetExport",
     "scannet_frames_25k": "sem3d.datasets.scans.scannet:ScanNetFrames25k",
 }
+SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>, root/<room>/seq-01
+LARGEST_FRAME = 2**63 - 1
+COLOR_ENDINGS = (".jpg", ".jpeg", ".png")
+"""Lower case; the first one that is there is taken."""
+LARGEST_MATRIX = 1 << 16  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,10 @@ class FrameRecord:
     """Locator of the scene's reconstructed mesh, if the data set has one."""
     note: str = ""
     """A remark on a frame that is used all the same."""
+
+    def __post_init__(self) -> None:
+        if self.frame > LARGEST_FRAME:
+            raise BadSample(self.color, f"frame number {self.frame} has more than 64 bits: number the frames from 0")
 
     def row(self) -> dict[str, Any]:
         """Return the frame as a row of ``frames.parquet``."""
@@ -115,13 +128,47 @@ def every(numbers: Iterable[int], stride: int) -> Iterator[int]:
             yield number
 
 
-def scene_folders(root: Path, depth: int) -> Iterator[Path]:
-    """Yield ``root`` and the folders inside it down to ``depth`` levels, sorted, hidden ones left out."""
-    yield root
-    if depth:
-        for child in sorted(root.iterdir()):
-            if child.is_dir() and not child.name.startswith("."):
-                yield from scene_folders(child, depth - 1)
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Folders in which scenes may lie, sorted, each place once."""
+
+    folders: list[Path]
+    unreadable: list[Quarantined]
+    aliases: list[Quarantined]
+    """Links to a place that is among ``folders`` under another name."""
+
+
+def survey(root: Path, depth: int = SCENE_DEPTH) -> Survey:
+    """List ``root`` and the folders inside it down to ``depth`` levels, hidden ones left out.
+
+    Links are followed after all that is no link, so that a folder is known by its own name. Raises :class:`UserError` where
+    ``root`` itself may not be looked into.
+    """
+    root_entries(root)
+    met: dict[Path, Path] = {}
+    unreadable: list[Quarantined] = []
+    aliases: list[Quarantined] = []
+    own, links = deque([(root, depth)]), deque[tuple[Path, int]]()
+    while own or links:
+        folder, left = (own or links).popleft()
+        if (first := met.setdefault(folder.resolve(), folder)) is not folder:
+            where = folder.relative_to(root).as_posix()
+            aliases.append(Quarantined(where, folder.name, f"another name of a folder: {first}; taken once"))
+            continue
+        try:
+            inside = [path for path in entries(folder) if os.path.isdir(path)]
+        except BadSample as error:
+            unreadable.append(Quarantined(folder.relative_to(root).as_posix(), folder.name, error.reason))
+            del met[folder.resolve()]
+            continue
+        for child in inside if left else ():
+            (links if child.is_symlink() else own).append((child, left - 1))
+    return Survey(folders=sorted(met.values()), unreadable=unreadable, aliases=aliases)
+
+
+def scene_folders(root: Path) -> list[Path]:
+    """Return the folders of :func:`survey`."""
+    return survey(root).folders
 
 
 def scene_name(root: Path, folder: Path) -> str:
@@ -138,9 +185,7 @@ def read_matrix(path: Path, side: int) -> Float[np.ndarray, "side side"]:
     Raises :class:`BadSample` if the file is missing or holds no matrix of that side or of 4.
     """
     try:
-        values = [float(word) for word in path.read_text().split()]
-    except FileNotFoundError as error:
-        raise BadSample(str(path), "missing file") from error
+        values = [float(word) for word in read_sample_text(path, LARGEST_MATRIX).split()]
     except ValueError as error:
         raise BadSample(str(path), f"unreadable matrix: {error}") from error
     if len(values) not in (side * side, 16):

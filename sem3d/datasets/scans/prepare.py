@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from sem3d.config import digest
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
-from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout
+from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout, survey
 from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
+from sem3d.folders import is_hidden
 
 DEEPEST = 6  # levels of folders below the root whose files identify the data
 
@@ -77,14 +78,37 @@ def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameReco
     """List all frames of the layout with their splits, and what could not even be found whole."""
     found = load_layout(layout)
     items = list(found.scan(root, config.stride or found.stride))
-    records = [item for item in items if isinstance(item, FrameRecord)]
-    report = QuarantineReport([item for item in items if isinstance(item, Quarantined)])
+    places = survey(root)
+    faults = places.unreadable + [item for item in items if isinstance(item, Quarantined)]
+    records, copies = without_copies(root, [item for item in items if isinstance(item, FrameRecord)])
+    report = QuarantineReport(faults, places.aliases + copies)
     records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
     report.items += unlisted
     report.notes += [
         Quarantined(scene[0].color, scene[0].scene, scene[0].note) for scene in by_scene(records) if scene[0].note
     ]
     return records, report
+
+
+def without_copies(root: Path, records: list[FrameRecord]) -> tuple[list[FrameRecord], list[Quarantined]]:
+    """Return the records of each scan once, and a note on each scene whose first image is, by links, that of another scene."""
+    own = root.resolve()
+    scenes = by_scene(records)
+    places = [((own / scene[0].color.partition("#")[0]).resolve(), scene[0].frame) for scene in scenes]
+    first: dict[tuple[Path, int], str] = {}
+    for linked in (False, True):
+        for scene, place in zip(scenes, places, strict=True):
+            if linked or place[0] == own / scene[0].color.partition("#")[0]:
+                first.setdefault(place, scene[0].scene)
+    kept: list[FrameRecord] = []
+    notes: list[Quarantined] = []
+    for scene, place in zip(scenes, places, strict=True):
+        if first[place] == scene[0].scene:
+            kept += scene
+        else:
+            reason = f"another name of a scan: {first[place]}; taken once"
+            notes.append(Quarantined(scene[0].color, scene[0].scene, reason))
+    return kept, notes
 
 
 def write_index(
@@ -193,13 +217,18 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:
-    """Return relative name, size and modification time of the files in ``folder``, sorted; hidden folders are left out."""
+    """Return relative name, size and modification time of the files in ``folder``, sorted; hidden ones are left out, and no
+    folder is entered twice.
+    """
+    met: set[str] = set()
     states: list[tuple[str, int, int]] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         relative = os.path.relpath(place, folder)
         deep = relative.count(os.sep) + 1 >= DEEPEST
-        folders[:] = [] if deep else sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        again = os.path.realpath(place) in met
+        met.add(os.path.realpath(place))
+        folders[:] = [] if deep or again else sorted(name for name in folders if not is_hidden(name))
+        for name in sorted(name for name in files if not (again or is_hidden(name))):
             path = os.path.join(place, name)
             state = os.stat(path) if os.path.exists(path) else os.lstat(path)
             states.append((os.path.join(relative, name), state.st_size, state.st_mtime_ns))

@@ -4,7 +4,7 @@ Poses are camera-to-world of the depth camera, metres, and the released readers 
 ``extrinsic`` of colour or depth that is not the identity is used so too, and noted in the report.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import image_size
 from sem3d.datasets.scans.labels import LABEL_TABLE
 from sem3d.datasets.scans.layouts import (
+    COLOR_ENDINGS,
     FrameRecord,
     color_and_depth_size,
     every,
@@ -23,8 +24,7 @@ from sem3d.datasets.scans.layouts import (
 )
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
-
-SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>
+from sem3d.folders import entries, is_there, matching
 
 
 class ScanNetSens:
@@ -35,12 +35,12 @@ class ScanNetSens:
 
     def detect(self, root: Path) -> bool:
         """Return whether a ``.sens`` file is there."""
-        return any(True for folder in scene_folders(root, SCENE_DEPTH) for _ in folder.glob("*.sens"))
+        return any(True for folder in scene_folders(root) for _ in matching(folder, "*.sens"))
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Yield every ``stride``-th frame of every scan, by one pass over its frame headers."""
-        for folder in scene_folders(root, SCENE_DEPTH):
-            for path in sorted(folder.glob("*.sens")):
+        for folder in scene_folders(root):
+            for path in matching(folder, "*.sens"):
                 scene = path.stem
                 try:
                     with SensFile(path) as scan:
@@ -88,20 +88,29 @@ class ScanNetExport:
 
     def detect(self, root: Path) -> bool:
         """Return whether the intrinsics of an exported scan are there."""
-        return any(self.intrinsics(folder, "depth").is_file() for folder in scene_folders(root, SCENE_DEPTH))
+        return any(is_there(self.intrinsics(folder, "depth")) for folder in scene_folders(root))
 
     def intrinsics(self, folder: Path, kind: str) -> Path:
         """Return file of the intrinsics of ``kind`` "color" or "depth"."""
         return folder / "intrinsic" / f"intrinsic_{kind}.txt"
 
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        """Return the folders of numbered files with the endings that their files may have."""
+        images = dict.fromkeys(("depth", self.labels, self.instances), (".png",))
+        return {"color": COLOR_ENDINGS, "pose": (".txt",), **images}
+
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Yield frames of all scenes; a frame needs colour, depth and pose."""
-        for folder in scene_folders(root, SCENE_DEPTH):
-            if not self.intrinsics(folder, "depth").exists() and not self.intrinsics(folder, "color").exists():
+        for folder in scene_folders(root):
+            if not any(is_there(self.intrinsics(folder, kind)) for kind in ("depth", "color")):
                 continue
             scene = scene_name(root, folder)
-            names = {int(path.stem): path.stem for kind in ("color", "depth") for path in numbered(folder / kind)}
-            numbers = list(every(names, stride))
+            try:
+                files = {kind: numbered(folder / kind, endings) for kind, endings in self.kinds().items()}
+            except BadSample as error:
+                yield Quarantined.of(error, scene)
+                continue
+            numbers = list(every(files["color"].keys() | files["depth"].keys(), stride))
             if not numbers:
                 reason = "holds no frame: there is no numbered file in color and depth"
                 yield Quarantined(folder.relative_to(root).as_posix(), scene, reason)
@@ -113,7 +122,7 @@ class ScanNetExport:
                 continue
             for number in numbers:
                 try:
-                    yield self.read_frame(root, folder, number, names[number], *cameras)
+                    yield self.read_frame(root, folder, number, files, *cameras)
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 
@@ -122,23 +131,21 @@ class ScanNetExport:
         root: Path,
         folder: Path,
         number: int,
-        name: str,
+        files: dict[str, dict[int, Path]],
         intrinsics_color: Float[np.ndarray, "3 3"],
         intrinsics_depth: Float[np.ndarray, "3 3"],
     ) -> FrameRecord:
         """Return one frame's record; raises :class:`BadSample` for missing or unreadable files."""
-        color = folder / "color" / f"{name}.jpg"
-        color = color if color.exists() else color.with_suffix(".png")
-        depth = folder / "depth" / f"{name}.png"
+        color, depth, pose = (file_of(files[kind], folder / kind, number) for kind in ("color", "depth", "pose"))
         color_size, depth_size = color_and_depth_size(color, depth)
         return FrameRecord(
             scene=scene_name(root, folder),
             frame=number,
             color=color.relative_to(root).as_posix(),
             depth=depth.relative_to(root).as_posix(),
-            label=find_label(root, folder / self.labels / f"{name}.png"),
-            instance=existing(root, folder / self.instances / f"{name}.png"),
-            world_from_camera=read_matrix(folder / "pose" / f"{name}.txt", 4),
+            label=find_label(root, files[self.labels].get(number)),
+            instance=existing(root, files[self.instances].get(number)),
+            world_from_camera=read_matrix(pose, 4),
             intrinsics_color=intrinsics_color,
             intrinsics_depth=intrinsics_depth,
             color_size=color_size,
@@ -160,24 +167,46 @@ class ScanNetFrames25k(ScanNetExport):
         return folder / f"intrinsics_{kind}.txt"
 
 
-def numbered(folder: Path) -> Iterator[Path]:
-    """Yield files of ``folder`` whose name is a frame number."""
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.stem.isdecimal())
+def numbered(folder: Path, endings: Sequence[str]) -> dict[int, Path]:
+    """Return the files of ``folder`` by the frame number that their name is, whatever zeros and case of the ending.
+
+    Of files of one number that with the first of ``endings`` is taken. Raises :class:`BadSample` if two have the same.
+    """
+    found: dict[int, Path] = {}
+    for path in entries(folder) if is_there(folder) else ():
+        if not path.stem.isdecimal() or path.suffix.lower() not in endings:
+            continue
+        number = int(path.stem)
+        first = found.setdefault(number, path)
+        rank, best = (endings.index(name.suffix.lower()) for name in (path, first))
+        if first is not path and rank == best:
+            raise BadSample(str(folder), f"two files of one number: {first.name} and {path.name}; remove one of them")
+        if rank < best:
+            found[number] = path
+    return found
 
 
-def existing(root: Path, path: Path) -> str:
+def file_of(files: dict[int, Path], folder: Path, number: int) -> Path:
+    """Return the file of a frame; raises :class:`BadSample` in the name that it would have."""
+    if number not in files:
+        like = next(iter(files.values()), folder / f"{number}.?")
+        name = f"{number:0{len(like.stem)}d}" if like.stem.startswith("0") and len(like.stem) > 1 else str(number)
+        raise BadSample(str(folder / f"{name}{like.suffix}"), "missing file")
+    return files[number]
+
+
+def existing(root: Path, path: Path | None) -> str:
     """Return locator of ``path``, or "" where there is no such file."""
-    return path.relative_to(root).as_posix() if path.is_file() else ""
+    return path.relative_to(root).as_posix() if path and path.is_file() else ""
 
 
-def find_label(root: Path, path: Path) -> str:
+def find_label(root: Path, path: Path | None) -> str:
     """Return locator of a label image, with that of the table if it is 16 bit and so holds ScanNet's category ids.
 
     Raises :class:`UserError` if the table is then missing from the root, :class:`BadSample` if the file is no image.
     """
     locator = existing(root, path)
-    if locator and image_size(path)[2] == "I;16":
+    if path and locator and image_size(path)[2] == "I;16":
         if not (root / LABEL_TABLE).is_file():
             raise UserError(f"{path} holds category ids of 16 bit: put ScanNet's {LABEL_TABLE} into {root}")
         return f"{locator}#{LABEL_TABLE}"

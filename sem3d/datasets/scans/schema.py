@@ -17,12 +17,12 @@ the n-th frame inside a ``.sens`` file, or empty where a layout has none.
 
 import pyarrow as pa
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 FRAME_SCHEMA = pa.schema(
     [
         pa.field("scene", pa.string(), nullable=False),
-        pa.field("frame", pa.int32(), nullable=False),  # the number the data set gives this frame inside its scene
+        pa.field("frame", pa.int64(), nullable=False),  # the number the data set gives this frame inside its scene
         pa.field("split", pa.string(), nullable=False),  # "train", "val", "test"
         pa.field("color", pa.string(), nullable=False),
         pa.field("depth", pa.string(), nullable=False),

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.layouts import (
+    COLOR_ENDINGS,
     FrameRecord,
     color_and_depth_size,
     every,
@@ -21,8 +22,10 @@ from sem3d.datasets.scans.layouts import (
     scene_name,
 )
 from sem3d.errors import BadSample
+from sem3d.folders import entries, is_there, matching
+from sem3d.texts import read_text
 
-FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpg|png|txt)")
+FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpe?g|png|txt)", re.IGNORECASE)
 NOMINAL_INTRINSICS = np.array([[585.0, 0.0, 320.0], [0.0, 585.0, 240.0], [0.0, 0.0, 1.0]])
 """What the 7-Scenes page gives for its 640x480 frames, which come without a file of intrinsics."""
 
@@ -35,30 +38,35 @@ class SevenScenes:
 
     def detect(self, root: Path) -> bool:
         """Return whether a folder with such frames is there."""
-        return any(True for folder in scene_folders(root, 2) for _ in folder.glob("frame-*.depth.png"))
+        return any(True for folder in scene_folders(root) for _ in matching(folder, "frame-*.depth.png"))
 
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Yield frames of all folders; 7-Scenes' TrainSplit.txt and TestSplit.txt give the splits train and val."""
-        for folder in scene_folders(root, 2):
-            numbers = {match[1] for path in folder.iterdir() if (match := FRAME.fullmatch(path.name))}
-            if not numbers:
+        for folder in scene_folders(root):
+            files = {path.name.lower(): path for path in entries(folder) if FRAME.fullmatch(path.name)}
+            text = {int(match[1]): match[1] for name in files if (match := FRAME.fullmatch(name))}
+            if not text:
                 continue
-            text = {int(number): number for number in numbers}
             scene, split = scene_name(root, folder), official_split(folder)
             for number in every(text, stride):
                 try:
-                    yield read_frame(root, folder, scene, split, number, text[number])
+                    yield read_frame(root, folder, scene, split, number, f"frame-{text[number]}", files)
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 
 
-def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, text: str) -> FrameRecord:
-    """Return one frame's record; raises :class:`BadSample` for missing or unreadable files."""
-    stem = folder / f"frame-{text}"
-    color = next((path for path in (Path(f"{stem}.color.jpg"), Path(f"{stem}.color.png")) if path.exists()), None)
+def read_frame(
+    root: Path, folder: Path, scene: str, split: str, number: int, stem: str, files: dict[str, Path]
+) -> FrameRecord:
+    """Return one frame's record; ``files`` are those of the folder by their names in lower case.
+
+    Raises :class:`BadSample` for missing or unreadable files.
+    """
+    found = (files.get(f"{stem}.color{ending}") for ending in COLOR_ENDINGS)
+    color = next((path for path in found if path), None)
     if color is None:
-        raise BadSample(f"{stem}.color.jpg", "missing file")
-    depth = Path(f"{stem}.depth.png")
+        raise BadSample(str(folder / f"{stem}.color.jpg"), "missing file")
+    depth, pose = (files.get(name, folder / name) for name in (f"{stem}.depth.png", f"{stem}.pose.txt"))
     color_size, depth_size = color_and_depth_size(color, depth)
     intrinsics = find_intrinsics(root, folder)
     return FrameRecord(
@@ -67,7 +75,7 @@ def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, te
         split=split,
         color=color.relative_to(root).as_posix(),
         depth=depth.relative_to(root).as_posix(),
-        world_from_camera=read_matrix(Path(f"{stem}.pose.txt"), 4),
+        world_from_camera=read_matrix(pose, 4),
         intrinsics_color=intrinsics,
         intrinsics_depth=intrinsics,
         color_size=color_size,
@@ -80,7 +88,7 @@ def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
     ``seq-*`` folder.
     """
     for place in (folder, *folder.parents):
-        if (path := place / "camera-intrinsics.txt").is_file():
+        if is_there(path := place / "camera-intrinsics.txt"):
             return read_matrix(path, 3)
         if place == root:
             break
@@ -93,6 +101,6 @@ def official_split(folder: Path) -> str:
     """Return "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
     for split, name in (("train", "TrainSplit.txt"), ("val", "TestSplit.txt")):
         path = folder.parent / name
-        if path.is_file() and folder.name in {f"seq-{int(n):02d}" for n in re.findall(r"\d+", path.read_text())}:
+        if is_there(path) and folder.name in {f"seq-{int(n):02d}" for n in re.findall(r"\d+", read_text(path))}:
             return split
     return ""

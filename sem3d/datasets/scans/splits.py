@@ -9,6 +9,8 @@ from sem3d.datasets.budgets import label_budget
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.errors import UserError
+from sem3d.folders import is_there
+from sem3d.texts import read_text
 
 SPLITS = ("train", "val", "test")
 
@@ -21,8 +23,8 @@ def read_split_lists(root: Path, splits: str) -> dict[str, str]:
     folder = Path(splits) if splits else root
     split_of: dict[str, str] = {}
     for split in SPLITS:
-        path = next((folder / name for name in list_names(split) if (folder / name).is_file()), None)
-        for scene in path.read_text().split() if path else ():
+        path = next((folder / name for name in list_names(split) if is_there(folder / name)), None)
+        for scene in read_text(path).split() if path else ():
             if split_of.setdefault(scene, split) != split:
                 raise UserError(f"{path}: scene {scene} is also in the list of {split_of[scene]}")
     if splits and not split_of:

@@ -16,6 +16,7 @@ from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.sweet_home import Entry, read_member
 from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.errors import BadSample
+from sem3d.texts import plain_text
 from sem3d.worlds.grammar.finishes import draw_color, shade
 from sem3d.worlds.grammar.sketch import Top
 from sem3d.worlds.rooms.furniture import FAMILIES
@@ -32,7 +33,7 @@ KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FA
 def load_piece(entry: Entry) -> Piece:
     """Load the entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
     where = f"{entry.source}: {entry.identity}"
-    content = read_member(entry.source, entry.model)
+    content = plain_text(read_member(entry.source, entry.model), entry.model)
     files = ModelFiles(entry.source, posixpath.dirname(entry.model))
     try:
         scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)

@@ -136,8 +136,8 @@ def test_damaged_or_foreign_index_is_refused(tmp_path: Path):
     write_seven_scenes(tmp_path / "data", 2)
     folder = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig()).folder
     text = (folder / "index.json").read_text()
-    (folder / "index.json").write_text(text.replace('"format": 1', '"format": 99'))
-    with pytest.raises(UserError, match="format 99, not 1"):
+    (folder / "index.json").write_text(text.replace('"format": 2', '"format": 99'))
+    with pytest.raises(UserError, match="format 99, not 2"):
         load_index(folder)
     (folder / "index.json").write_text(text)
     shutil.copy(folder / "scenes.parquet", folder / "pairs.parquet")

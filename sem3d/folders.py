@@ -1,0 +1,53 @@
+"""Walks of folders of data: what operating systems leave there is never data, and a place under two names is one."""
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from sem3d.errors import BadSample, UserError
+
+SYSTEM_NAMES = frozenset(
+    {"lost+found", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
+)
+"""Files and folders of Linux, macOS and Windows in lower case; those that begin with a dot are left out as well."""
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is the system's, or hidden, and so never data."""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is something of this name, if only something that may not be looked at: reading it says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in ``folder``, sorted, hidden names left out; raises :class:`BadSample` if it may not be looked into."""
+    try:
+        return sorted(path for path in folder.iterdir() if not is_hidden(path.name))
+    except OSError as error:
+        raise BadSample(str(folder), f"unreadable folder: {error.strerror}") from error
+
+
+def root_entries(root: Path) -> list[Path]:
+    """Return the entries of the folder that the user named; raises :class:`UserError` if it may not be looked into."""
+    try:
+        return entries(root)
+    except BadSample as error:
+        raise UserError(f"{error}: let this user read it, or name another one") from error
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the entries of ``folder`` whose names match ``pattern``, in any case of letters."""
+    return named(entries(folder), pattern)
+
+
+def named(paths: list[Path], pattern: str) -> list[Path]:
+    """Return those of ``paths`` whose names match ``pattern``, in any case of letters."""
+    return [path for path in paths if fnmatchcase(path.name.lower(), pattern.lower())]

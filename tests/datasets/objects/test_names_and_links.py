@@ -1,0 +1,96 @@
+"""Meshes and renders as they lie on the disks of others: encodings, hidden files, links."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
+from sem3d.datasets.objects.nmr_index import find_renders, object_names
+from sem3d.errors import UserError
+
+CUBE = """v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\nv 0 0 1\nv 2 0 1\nv 2 1 1\nv 0 1 1
+f 1 3 2\nf 1 4 3\nf 5 6 7\nf 5 7 8\nf 1 2 6\nf 1 6 5\nf 2 3 7\nf 2 7 6\nf 3 4 8\nf 3 8 7\nf 4 1 5\nf 4 5 8\n"""
+RED = "mtllib m.mtl\nusemtl red\n" + CUBE
+
+
+def write(place: Path, text: str, encoding: str = "utf-8", end: str = "\n") -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(text.replace("\n", end).encode(encoding))
+    return place
+
+
+def mesh_at(root: Path):
+    meshes, faults = find_meshes(root)
+    assert not faults
+    return read_mesh(root, meshes[0])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mesh_and_its_materials_are_the_same_in_every_encoding(tmp_path: Path, encoding: str, end: str):
+    for name, options in (("plain", {}), ("other", {"encoding": encoding, "end": end})):
+        write(tmp_path / name / "chair/x.obj", RED.replace("f 1 3 2", "v 9 9 9\nf 1 3 2"), **options)
+        write(tmp_path / name / "chair/m.mtl", "newmtl red\nKd 1 0 0\n", **options)
+    plain, other = mesh_at(tmp_path / "plain"), mesh_at(tmp_path / "other")
+    np.testing.assert_array_equal(other.vertices, plain.vertices)
+    np.testing.assert_array_equal(other.faces, plain.faces)
+    np.testing.assert_allclose(other.face_colors, np.tile([1.0, 0, 0], (12, 1)))
+
+
+def test_hidden_files_of_macos_are_no_meshes_and_no_renders(tmp_path: Path):
+    write(tmp_path / "meshes/03001627/a/model.obj", CUBE)
+    for place in ("03001627/a/._model.obj", "03001627/._b.obj", "__MACOSX/03001627/a.obj", "03001627/a/.cache/x.obj"):
+        write(tmp_path / "meshes" / place, "no mesh")
+    meshes, faults = find_meshes(tmp_path / "meshes")
+    assert [mesh.path for mesh in meshes] == ["03001627/a/model.obj"]
+    assert not faults
+    for name in ("03001627_train_images.npz", "03001627_train_voxels.npz"):
+        write(tmp_path / "renders" / name, "")
+        write(tmp_path / "renders" / f"._{name}", "")
+    assert list(find_renders(tmp_path / "renders")) == [("03001627", "train")]
+
+
+def test_a_subset_of_meshes_may_be_chosen_by_links_and_keeps_its_colours(tmp_path: Path):
+    store, root = tmp_path / "store", tmp_path / "subset"
+    for name in ("a", "b"):
+        write(store / name / "models/model_normalized.obj", RED.replace("m.mtl", "../m.mtl"))
+        write(store / name / "m.mtl", "newmtl red\nKd 1 0 0\n")
+    (root / "03001627").mkdir(parents=True)
+    os.symlink(store / "a", root / "03001627/a")
+    write(store / "flat/c.obj", RED)
+    write(store / "flat/m.mtl", "newmtl red\nKd 1 0 0\n")
+    os.symlink(store / "flat/c.obj", root / "03001627/c.obj")
+    meshes, faults = find_meshes(root)
+    assert [mesh.identity for mesh in meshes] == ["a", "c"]
+    assert not faults
+    for mesh in meshes:
+        np.testing.assert_allclose(read_mesh(root, mesh).face_colors, np.tile([1.0, 0, 0], (12, 1)))
+
+
+def test_a_material_of_a_linked_mesh_does_not_reach_out_of_its_object(tmp_path: Path):
+    write(tmp_path / "store/secret.mtl", "newmtl red\nKd 1 0 0\n")
+    write(tmp_path / "store/a/x.obj", RED.replace("m.mtl", "../secret.mtl"))
+    (tmp_path / "subset/chair").mkdir(parents=True)
+    os.symlink(tmp_path / "store/a", tmp_path / "subset/chair/a")
+    meshes, _ = find_meshes(tmp_path / "subset")
+    colors = read_mesh(tmp_path / "subset", meshes[0]).face_colors
+    assert colors[:, 1].min() > 0
+
+
+def test_a_mesh_under_two_names_is_taken_once_by_its_own(tmp_path: Path):
+    write(tmp_path / "chair/own/x.obj", CUBE)
+    os.symlink("own", tmp_path / "chair/alias")
+    os.symlink("chair", tmp_path / "again")
+    meshes, faults = find_meshes(tmp_path)
+    assert [mesh.path for mesh in meshes] == ["chair/own/x.obj"]
+    assert {fault.reason for fault in faults} == {"another name of a mesh: chair/own/x.obj; taken once"}
+
+
+@pytest.mark.parametrize("text", ["a\nb\n", "a\nb", "\ufeffa\r\nb\r\n"])
+def test_names_of_objects_do_not_hang_on_the_last_line(tmp_path: Path, text: str):
+    (tmp_path / "03001627_train_objects.txt").write_bytes(text.encode())
+    assert object_names(tmp_path, "03001627", "train", 2) == ["a", "b"]
+    with pytest.raises(UserError, match="names 2 objects"):
+        object_names(tmp_path, "03001627", "train", 3)

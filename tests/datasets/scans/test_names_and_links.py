@@ -1,0 +1,211 @@
+"""Scans as they lie on the disks of others: encodings, names of images, time stamps, links, folders of other users."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sem3d.datasets.budgets import official_budget
+from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.labels import read_label_table
+from sem3d.datasets.scans.layouts import survey
+from sem3d.datasets.scans.prepare import file_states, prepare, scan
+from sem3d.datasets.scans.splits import read_split_lists
+from sem3d.errors import UserError
+from tests.datasets.scans.official_files import (
+    wall_frames,
+    write_export,
+    write_sens_scene,
+    write_seven_scenes,
+)
+
+
+def scanned(root: Path, layout: str = "seven_scenes"):
+    return scan(root, layout, PrepareConfig())
+
+
+def test_poses_intrinsics_and_lists_may_have_a_byte_order_mark(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 3)
+    expected = [record.row() for record in scanned(tmp_path)[0]]
+    for path in (tmp_path / "room").glob("*.txt"):
+        path.write_bytes(path.read_text().replace("\n", "\r\n").encode("utf-8-sig"))
+    records, report = scanned(tmp_path)
+    assert [record.row() for record in records] == expected
+    assert not len(report)
+
+
+def test_lists_of_scenes_in_utf_16_are_read_and_others_named(tmp_path: Path):
+    (tmp_path / "scannetv2_train.txt").write_text("scene0000_00\r\nscene0001_00", encoding="utf-16")
+    (tmp_path / "scannetv2_val.txt").write_text("scene0002_00\n", encoding="utf-8-sig")
+    split_of = {"scene0000_00": "train", "scene0001_00": "train", "scene0002_00": "val"}
+    assert read_split_lists(tmp_path, "") == split_of
+    assert official_budget(tmp_path / "scannetv2_train.txt", list(split_of)).tolist() == [True, True, False]
+    (tmp_path / "scannetv2_val.txt").write_bytes(b"scene\xff")
+    with pytest.raises(UserError, match=r"scannetv2_val\.txt: no UTF-8 text"):
+        read_split_lists(tmp_path, "")
+    with pytest.raises(UserError, match=r"scannetv2_val\.txt: no UTF-8 text"):
+        official_budget(tmp_path / "scannetv2_val.txt", list(split_of))
+
+
+def test_a_label_table_may_be_saved_by_any_editor(tmp_path: Path):
+    path = tmp_path / "table.tsv"
+    path.write_bytes("id\traw_category\tnyu40id\r\n1\twall\t1\r\n3\tfloor\t2".encode("utf-8-sig"))
+    assert read_label_table(path).tolist() == [0, 1, 255, 2]
+    path.write_text("id\tnyu40id\n1\n")
+    assert read_label_table(path).tolist() == [0, 0]
+    path.write_text("id\tnyu40id\n\t\n")
+    with pytest.raises(UserError, match="no ScanNet label table"):
+        read_label_table(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match="no regular file"):
+        read_label_table(path)
+
+
+def rename_frames(folder: Path, name) -> None:
+    for path in sorted(folder.glob("frame-*")):
+        number = int(path.name[6:12])
+        path.rename(path.with_name(path.name.replace(f"{number:06d}", name(number))))
+
+
+def test_time_stamps_are_frame_numbers(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data" / "room", 4)
+    rename_frames(tmp_path / "data" / "room", lambda number: str(1305031102175304 + 33333 * number))
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig())
+    assert index.frames["frame"].to_pylist() == [1305031102175304 + 33333 * number for number in range(4)]
+
+
+def test_a_number_of_more_than_64_bits_is_one_item_of_the_quarantine(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 3)
+    rename_frames(tmp_path / "room", lambda number: f"{number:06d}" if number else str(2**63))
+    records, report = scanned(tmp_path)
+    assert [record.frame for record in records] == [1, 2]
+    assert "64 bits" in report.items[0].reason
+
+
+@pytest.mark.parametrize("ending", ["JPG", "jpeg", "JPEG", "PNG"])
+def test_colour_images_of_frames_may_have_other_endings(tmp_path: Path, ending: str):
+    write_seven_scenes(tmp_path / "room", 3)
+    for path in (tmp_path / "room").glob("*.color.*"):
+        path.rename(path.with_suffix(f".{ending}"))
+    records, report = scanned(tmp_path)
+    assert [record.color for record in records] == [f"room/frame-{n:06d}.color.{ending}" for n in range(3)]
+    assert not len(report)
+
+
+@pytest.mark.parametrize("name", ["{}.JPG", "{}.jpeg", "{}.png", "{:06d}.jpg"])
+def test_exported_images_are_found_by_their_number(tmp_path: Path, name: str):
+    write_export(tmp_path, "scene0000_00", 3)
+    color = tmp_path / "scene0000_00" / "color"
+    for path in list(color.iterdir()):
+        path.rename(color / name.format(int(path.stem)))
+    records, report = scanned(tmp_path, "scannet_export")
+    assert [record.color for record in records] == [f"scene0000_00/color/{name.format(25 * n)}" for n in range(3)]
+    assert not len(report)
+
+
+def test_a_missing_image_and_two_of_one_number_are_named(tmp_path: Path):
+    write_export(tmp_path, "scene0000_00", 3)
+    (tmp_path / "scene0000_00/color/25.jpg").unlink()
+    records, report = scanned(tmp_path, "scannet_export")
+    assert [record.frame for record in records] == [0, 50]
+    assert (Path(report.items[0].source).name, report.items[0].reason) == ("25.jpg", "missing file")
+    depth = tmp_path / "scene0000_00/depth"
+    (depth / "000.png").write_bytes((depth / "0.png").read_bytes())
+    records, report = scanned(tmp_path, "scannet_export")
+    assert not records
+    assert "two files of one number: 0.png and 000.png" in report.items[0].reason
+
+
+@pytest.mark.parametrize("target", [".", "room", "../data", ".."])
+def test_a_scan_under_two_names_is_taken_once_and_noted(tmp_path: Path, target: str):
+    root = tmp_path / "data"
+    write_seven_scenes(root / "room", 3)
+    expected = file_states(root)
+    os.symlink(target, root / "latest")
+    records, report = scanned(root)
+    assert [(record.scene, record.frame) for record in records] == [("room", n) for n in range(3)]
+    assert not len(report)
+    assert all("taken once" in note.reason for note in report.notes)
+    assert report.notes
+    met = [(name, size) for name, size, _ in file_states(root)]
+    assert len({Path(name).name for name, _ in met}) == len(expected)
+
+
+def test_many_links_to_the_root_are_walked_once(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 2)
+    for number in range(6):
+        os.symlink(".", tmp_path / f"link{number}")
+    assert len(survey(tmp_path).folders) == 2
+    assert len(file_states(tmp_path)) == len(list((tmp_path / "room").iterdir()))
+
+
+def test_a_scan_that_is_linked_file_by_file_is_taken_once(tmp_path: Path):
+    write_sens_scene(tmp_path, "scene0000_00", wall_frames(2))
+    (tmp_path / "scans/copy").mkdir(parents=True, exist_ok=True)
+    original = next(tmp_path.rglob("scene0000_00.sens"))
+    os.symlink(original, tmp_path / "scans/copy/scene0009_00.sens")
+    records, report = scanned(tmp_path, "scannet_sens")
+    assert {record.scene for record in records} == {"scene0000_00"}
+    assert "another name of a scan: scene0000_00" in report.notes[0].reason
+
+
+def test_a_subset_of_scans_may_be_chosen_by_links(tmp_path: Path):
+    for number in range(3):
+        write_seven_scenes(tmp_path / "store" / f"room{number}", 2)
+    (tmp_path / "subset").mkdir()
+    for number in (0, 2):
+        os.symlink(tmp_path / "store" / f"room{number}", tmp_path / "subset" / f"room{number}")
+    records, report = scanned(tmp_path / "subset")
+    assert sorted({record.scene for record in records}) == ["room0", "room2"]
+    assert not len(report) + len(report.notes)
+
+
+def test_system_folders_and_hidden_files_change_nothing(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 2)
+    before = file_states(tmp_path)
+    for place in (tmp_path / "__MACOSX" / "room", tmp_path / "lost+found"):
+        write_seven_scenes(place, 2)
+    for path in list((tmp_path / "room").iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7")
+    (tmp_path / ".DS_Store").write_bytes(b"\0")
+    records, report = scanned(tmp_path)
+    assert len(records) == 2
+    assert not len(report)
+    assert file_states(tmp_path) == before
+
+
+def test_an_unreadable_folder_or_pose_is_one_item_and_the_rest_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_seven_scenes(tmp_path / "room", 3)
+    (tmp_path / "private").mkdir()
+    forbidden = {tmp_path / "private", tmp_path / "room/frame-000001.pose.txt"}
+    listing, reading = Path.iterdir, Path.read_bytes
+
+    def refuse(real):
+        def checked(path: Path):
+            if path in forbidden:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        return checked
+
+    monkeypatch.setattr(Path, "iterdir", refuse(listing))
+    monkeypatch.setattr(Path, "read_bytes", refuse(reading))
+    records, report = scanned(tmp_path)
+    assert [record.frame for record in records] == [0, 2]
+    assert [(Path(item.source).name, item.reason) for item in report.items] == [
+        ("private", "unreadable folder: Permission denied"),
+        ("frame-000001.pose.txt", "cannot be read: Permission denied"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["directory", "loop", "pipe"])
+def test_other_things_in_the_place_of_a_pose_are_bad_samples(tmp_path: Path, kind: str):
+    write_seven_scenes(tmp_path / "room", 2)
+    pose = tmp_path / "room/frame-000000.pose.txt"
+    pose.unlink()
+    {"directory": pose.mkdir, "loop": lambda: pose.symlink_to(pose.name), "pipe": lambda: os.mkfifo(pose)}[kind]()
+    records, report = scanned(tmp_path)
+    assert len(records) == 1
+    assert len(report) == 1
+    assert Path(report.items[0].source).name == pose.name

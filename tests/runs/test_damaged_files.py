@@ -1,0 +1,91 @@
+"""Small files of a run, damaged as a full disk, a kill or a dead file server leaves them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sem3d.errors import UserError
+from sem3d.runs.checkpoint import CheckpointStore, weights_file
+from sem3d.runs.checkpoint_files import problem
+from sem3d.runs.quarantine import Quarantine, quarantine_report
+from sem3d.runs.run_folder import CONFIG_NAME, RESULT_NAME, open_run_folder, read_config, read_result
+from tests.runs.test_checkpoint import write
+from tests.training.toy_method import toy_experiment
+
+DAMAGE = [b"", b'{"checkpoint": "step', b"\0" * 30, b"null", b"[1]", b"{}"]
+
+
+@pytest.mark.parametrize("content", DAMAGE)
+def test_without_a_pointer_to_the_best_the_newest_is_used_and_pruning_goes_on(tmp_path: Path, content: bytes):
+    for step in (1, 2, 3):
+        write(tmp_path, step)
+    store = CheckpointStore(tmp_path / "checkpoints", keep=2)
+    (store.folder / "best.json").write_bytes(content)
+    assert store.best() is None
+    assert weights_file(tmp_path).parent.name == "step-00000003"
+    store.prune()
+    assert [path.name for path in store.newest_first()] == ["step-00000003", "step-00000002"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": {}},
+        {"files": None},
+        {"files": []},
+        {"files": {"weights.safetensors": None, "state.json": None}},
+        {"files": {"weights.safetensors": {}, "state.json": {}}},
+        {"format": None},
+    ],
+)
+def test_a_manifest_that_does_not_say_what_was_written_means_the_checkpoint_before(tmp_path: Path, change: dict):
+    write(tmp_path, 1)
+    newest = write(tmp_path, 2)
+    manifest = newest / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    assert problem(newest) is not None
+    said: list[str] = []
+    found = CheckpointStore(tmp_path / "checkpoints", warn=said.append).latest()
+    assert found is not None
+    assert found.name == "step-00000001"
+    assert len(said) == 1
+    with pytest.raises(UserError, match="is damaged"):
+        weights_file(newest)
+
+
+def test_a_manifest_of_a_million_brackets_is_damaged(tmp_path: Path):
+    newest = write(tmp_path, 1)
+    (newest / "manifest.json").write_text("[" * 1_000_000)
+    assert problem(newest) == "manifest.json is missing or unreadable"
+
+
+@pytest.mark.parametrize("content", DAMAGE)
+def test_a_run_whose_settings_are_damaged_writes_them_again(tmp_path: Path, content: bytes):
+    experiment = toy_experiment(tmp_path)
+    folder = open_run_folder("toy", experiment, "data")
+    whole = (folder / CONFIG_NAME).read_bytes()
+    (folder / CONFIG_NAME).write_bytes(content)
+    assert read_config(folder) is None
+    assert open_run_folder("toy", experiment, "data") == folder
+    assert (folder / CONFIG_NAME).read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", DAMAGE[:5])
+def test_a_run_whose_result_is_damaged_is_not_finished(tmp_path: Path, content: bytes):
+    (tmp_path / RESULT_NAME).write_bytes(content)
+    assert read_result(tmp_path) is None
+
+
+def test_a_cut_line_of_the_quarantine_costs_that_line_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    quarantine = Quarantine(tmp_path, 0, 0.5)
+    quarantine.add("training", 1, [{"sample": "a", "reason": "blank"}, {"sample": "b", "reason": "blank"}])
+    with quarantine.path.open("ab") as file:
+        file.truncate(quarantine.path.stat().st_size - 12)
+    quarantine.add("training", 2, [{"sample": "c", "reason": "blank"}])
+    with quarantine.path.open("ab") as file:
+        file.write(b"\xff\xfe}\n")
+    report = quarantine_report(tmp_path)
+    assert [entry["sample"] for entry in report["samples"]] == ["a", "c"]
+    assert report["reasons"] == {"blank": 2}
+    assert caplog.messages == [f"2 damaged lines of quarantine-rank*.jsonl in {tmp_path} are left out"]
