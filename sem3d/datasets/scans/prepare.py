@@ -78,6 +78,8 @@ def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameReco
     found = load_layout(layout)
     items = list(found.scan(root, config.stride or found.stride))
     records = [item for item in items if isinstance(item, FrameRecord)]
+    if config.depth_scale:
+        records = [dataclasses.replace(record, depth_scale=config.depth_scale) for record in records]
     report = QuarantineReport([item for item in items if isinstance(item, Quarantined)])
     records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
     report.items += unlisted
@@ -139,7 +141,7 @@ def write_index(
         "checked": check,
         "counts": {name: table.num_rows for name, table in tables.items()} | {"quarantined": len(report)},
         "quarantine": report.counts(),
-        "config": dataclasses.asdict(config),
+        "config": config.content(),
     }
 
 
@@ -189,7 +191,7 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
         raise UserError(f"no data folder {root}")
     places = [root, Path(config.splits).resolve()] if config.splits else [root]
     files = [entry for place in places for entry in file_states(place)]
-    return digest([FORMAT_VERSION, str(root), files, dataclasses.asdict(config)])
+    return digest([FORMAT_VERSION, str(root), files, config.content()])
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:
