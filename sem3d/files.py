@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from stat import S_ISREG
+from typing import Any, BinaryIO
 
 from sem3d.errors import UserError
 from sem3d.folders import is_hidden, is_there
@@ -30,6 +31,23 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading; raises :class:`OSError` for a pipe, a device or a folder, and does not wait for a writer."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: str | Path, most: int) -> bytes:
+    """Return the content of a regular file; raises :class:`OSError` for one of more than ``most`` bytes too."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(f"{path} is larger than {most} bytes")
+        return file.read()
 
 
 def unfinished(path: Path) -> Path:

@@ -36,6 +36,16 @@ def intrinsics_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]
     return None
 
 
+def off_centre(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> float:
+    """Return the distance of the principal point from the middle of an image of ``size``, as a share of width or height,
+    whichever is larger.
+    """
+    height, width = size
+    return max(
+        abs(float(intrinsics[0, 2]) + 0.5 - width / 2) / width, abs(float(intrinsics[1, 2]) + 0.5 - height / 2) / height
+    )
+
+
 def pose_fault(world_from_camera: Float[np.ndarray, "4 4"]) -> str | None:
     """Return the reason why a pose cannot be used; None where it can.
 

@@ -16,6 +16,7 @@ bilinearly instead of by the nearest pixel.
 ``laptop`` is a small network for two CPU cores.
 """
 
+import logging
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -39,6 +40,8 @@ from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from sem3d.networks.sparse import SparseTensor
 from sem3d.networks.sparse_unet import SparseUNet, SparseUNetConfig
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +262,9 @@ class Pri3D(Method):
     def summarise(self, found: Found) -> dict[str, float]:
         """Return mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
         sums = found.sums
+        for kind, meaning in UNMATCHED.items():
+            if sums["pairs"] > 0 and kind in sums and not sums[kind]:
+                logger.warning("none of the %d held-out pairs has %s", int(sums["pairs"]), meaning)
         means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
         metrics = {name: float(value / sums["pairs"].clamp(min=1)) for name, value in means.items()}
         if "match_total" in sums:
@@ -282,6 +288,12 @@ class Pri3D(Method):
         return pictures
 
 
+UNMATCHED = {
+    "geo_matched": "a pixel that meets a voxel: the geometric loss learns nothing. Do the scenes' meshes and poses belong "
+    "together, and is data.geo_threshold wide enough?",
+    "view_matched": "a pixel that both frames see: the view loss learns nothing. Do depth and poses belong together, and is "
+    "data.view_threshold wide enough?",
+}
 MATCH_FIELDS = ("correct", "total", "chance", "errors")
 
 

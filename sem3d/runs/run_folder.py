@@ -39,6 +39,7 @@ ADDED_LATER = {
     "optim.eps": 1e-8,
     "schedule.patience": 0,
     "init_without": (),
+    "data.prepare.depth_scale": 0.0,
 }
 """Leaves that older versions did not have, with the value that means what these did: left out of the identity where they have it,
 so that an older run is found again by the same command."""

@@ -24,13 +24,15 @@ from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.datasets.objects.sweet_home import indexed_models, inside
+from sem3d.datasets.pictures import IMAGE_ERRORS
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.scans.sens import IMAGE_ERRORS
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, is_hidden, root_entries
 from sem3d.texts import plain_text, read_regular
 
 MOST_FACES = 1_000_000
+MOST_MATERIALS = 4000
+"""Changes of material in a file: trimesh's time grows with their square, 3 s here."""
 LARGEST_FILE = 1 << 30
 LONGEST_CLASS = 200
 """Bytes of a class's name, for it begins the names of the files of its renders."""
@@ -168,12 +170,16 @@ def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
     count = content.count(b"\nf ")
     if count > MOST_FACES:
         raise BadSample(mesh.path, f"huge mesh: {count} faces, at most {MOST_FACES} can be used")
+    if content.count(b"usemtl") > MOST_MATERIALS:
+        raise BadSample(mesh.path, f"huge mesh: it changes its material more than {MOST_MATERIALS} times")
     files = files_beside(root, mesh, place)
     try:
         scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
         parts = [scene.geometry[name] for name in sorted(scene.geometry)]
     except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError, BadSample) as error:
-        raise BadSample(mesh.path, f"unreadable mesh: {error}") from error
+        raise BadSample(mesh.path, files.refused[0] if files.refused else f"unreadable mesh: {error}") from error
+    if files.refused:
+        raise BadSample(mesh.path, files.refused[0])
     parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         raise BadSample(mesh.path, "empty mesh: it has no faces")

@@ -5,7 +5,12 @@ import posixpath
 from trimesh.resolvers import Resolver
 
 from sem3d.datasets.objects.sweet_home import inside, read_member
+from sem3d.datasets.pictures import MOST_PIXELS, read_user_picture
+from sem3d.errors import BadSample
 from sem3d.texts import plain_text
+
+MOST_TEXTURE_PIXELS = 4 * MOST_PIXELS
+"""Pixels of all pictures of a model together: trimesh decodes one anew for each material that names it."""
 
 
 class ModelFiles(Resolver):
@@ -17,6 +22,7 @@ class ModelFiles(Resolver):
     def __init__(self, source: str, folder: str):
         self.source, self.folder = source, folder
         self.refused: list[str] = []
+        self.pixels = 0
 
     def get(self, name: str) -> bytes:
         """Return content of a file named relative to the model."""
@@ -24,7 +30,21 @@ class ModelFiles(Resolver):
         if not inside(path):
             self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
         content = read_member(self.source, path)
-        return plain_text(content, path) if path.lower().endswith(".mtl") else content
+        if path.lower().endswith(".mtl"):
+            return plain_text(content, path)
+        self.check_picture(content, name.strip())
+        return content
+
+    def check_picture(self, content: bytes, name: str) -> None:
+        """Raise :class:`BadSample` for what is no picture, before trimesh hands it to every reader that PIL has."""
+        try:
+            picture = read_user_picture(content, name)
+            self.pixels += picture.width * picture.height
+            if self.pixels > MOST_TEXTURE_PIXELS:
+                raise BadSample(name, f"huge textures: more than {MOST_TEXTURE_PIXELS} pixels in all its materials")
+        except BadSample as error:
+            self.refused.append(f"unreadable texture picture: {error}")
+            raise
 
     def write(self, name: str, data: bytes) -> None:  # noqa: ARG002 -- trimesh's signature
         """Raise PermissionError: a catalogue is only read."""

@@ -6,7 +6,7 @@ The folder of an index::
     rows.parquet                       one row a usable view: class, split, object, name, view, azimuth in degrees
     <class>_<split>/images_00000.npy   uint8 (256, 24, 4, 64, 64), the last one shorter
     <class>_<split>/voxels_00000.npy   bool (256, 32, 32, 32)
-    quarantine.json                    views whose mask is empty or missing
+    quarantine.json                    views whose mask is empty, faint or missing, objects without voxels
 
 An .npz is compressed, so that reading one object means unpacking all before it; a shard is 100 MB of plain bytes of which
 a worker touches what it needs.
@@ -41,6 +41,8 @@ from sem3d.folders import is_there, named, root_entries
 from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
 from sem3d.texts import lines_of, read_text
 
+FAINTEST = 32
+"""Alpha that some pixel of every object reaches; less is a mask of another range, such as 0 and 1."""
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
 
@@ -115,8 +117,14 @@ def convert(
         say(f"{name} {split}: {counts[name, split]} objects")
         target = building and building / f"{name}_{split}"
         names = object_names(root, name, split, counts[name, split])
-        rows += convert_images(images, target, name, split, names, report)
-        convert_voxels(voxels, target)
+        found = convert_images(images, target, name, split, names, report)
+        empty = convert_voxels(voxels, target)
+        report.items += [
+            Quarantined(f"{voxels.name}: object {number} ({names[number]})", name, "no voxel of it is solid", lost)
+            for number in empty
+            if (lost := sum(row["object"] == number for row in found))
+        ]
+        rows += [row for row in found if row["object"] not in empty]
     return rows, report
 
 
@@ -200,17 +208,21 @@ def convert_images(
     return rows
 
 
-def convert_voxels(path: Path, target: Path | None) -> None:
-    """Write shards of voxels, or only read through them if ``target`` is None."""
+def convert_voxels(path: Path, target: Path | None) -> set[int]:
+    """Write shards of voxels, or only read through them if ``target`` is None; returns the objects that have none."""
     shard: list[np.ndarray] = []
+    empty = set()
     number = -1
     for number, solid in enumerate(npz_items(path)):
         shard.append(solid)
+        if not solid.any():
+            empty.add(number)
         if len(shard) == OBJECTS_PER_SHARD:
             write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
             shard = []
     if shard:
         write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
+    return empty
 
 
 def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:
@@ -223,8 +235,15 @@ def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndar
 def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
     """Return the fault of the mask of each view; None where it can be used."""
     low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
-    empty = [None if top else "empty mask" for top in high]
-    return [
-        "no alpha: the mask covers the whole image" if bottom == 255 else fault
-        for bottom, fault in zip(low, empty, strict=True)
-    ]
+    return [mask_fault(int(bottom), int(top)) for bottom, top in zip(low, high, strict=True)]
+
+
+def mask_fault(low: int, high: int) -> str | None:
+    """Return the fault of a mask by its least and largest alpha."""
+    if not high:
+        return "empty mask"
+    if low == 255:
+        return "no alpha: the mask covers the whole image"
+    if high < FAINTEST:
+        return f"no opaque mask: alpha is at most {high} of 255; multiply it by {255 // high}"
+    return None

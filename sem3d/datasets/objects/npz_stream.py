@@ -1,6 +1,8 @@
 """One large array in an .npz, read or written in blocks: a compressed member can be walked through but not memory-mapped."""
 
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,13 @@ from sem3d.files import whole_file
 
 KEY = "arr_0"
 LONGEST_HEADER = 10_000
+DEFLATE = 1032
+"""Bytes that one byte of a compressed member can become."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, MemoryError, SyntaxError),
+    *(tokenize.TokenError, ValueError, LookupError, TypeError, ArithmeticError, struct.error),
+)
+"""What reading a damaged archive raises."""
 
 
 @contextmanager
@@ -25,8 +34,8 @@ def one_line_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"no file {path}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+    except DAMAGE as error:
+        raise UserError(f"{path} is truncated or damaged ({' '.join(str(error).split())}): fetch it again") from error
 
 
 def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -39,7 +48,13 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
         if f"{KEY}.npy" not in names:
             raise UserError(f"{path} has no array '{KEY}' but {', '.join(names[:5]) or 'nothing'}")
         with archive.open(f"{KEY}.npy") as member:
-            return read_header(cast(BufferedIOBase, member), path)
+            shape, dtype = read_header(cast(BufferedIOBase, member), path)
+            stored = archive.getinfo(f"{KEY}.npy")
+            announced = member.tell() + math.prod(shape) * dtype.itemsize
+    held = DEFLATE * min(stored.compress_size, path.stat().st_size)
+    if announced > held:
+        raise UserError(f"{path} announces {announced} bytes, {shape}, and holds at most {held}: fetch it again")
+    return shape, dtype
 
 
 def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -50,6 +65,8 @@ def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np
         shape, fortran, dtype = read(member, max_header_size=LONGEST_HEADER)
     except ValueError as error:
         raise UserError(f"{path} holds no plain array: {error}") from error
+    if any(side < 0 for side in shape):
+        raise UserError(f"{path} holds no plain array: its shape is {shape}")
     if dtype.hasobject:
         raise UserError(f"{path} holds pickled objects, which are never loaded: save it as a plain array")
     if fortran:

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE
-from sem3d.errors import UserError
+from sem3d.datasets.pictures import read_user_picture
+from sem3d.errors import BadSample, UserError
 
 SIZE = IMAGE_SHAPE[-1]
 FILLED = 0.72
@@ -18,16 +19,16 @@ MESH_FORMATS = (".obj", ".ply", ".glb")
 
 
 def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
-    """Return RGBA over black, as the renders are; a picture of another size is cut to its object, centred and scaled.
+    """Return RGBA over black, upright, as the renders are; a picture of another size is cut to its object, centred and scaled.
 
     Raises :class:`UserError` for a file that is no picture, has no alpha channel, or shows nothing.
     """
     try:
-        with Image.open(path) as opened:
-            transparent = "A" in opened.getbands() or "transparency" in opened.info
-            picture = opened.convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as a picture: {error}") from error
+        opened = read_user_picture(path, str(path))
+    except BadSample as error:
+        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
+    transparent = "A" in opened.getbands() or "transparency" in opened.info
+    picture = opened.convert("RGBA")
     alpha = np.asarray(picture)[..., 3]
     if not transparent or alpha.min() == 255:
         what = "its mask covers the whole picture" if transparent else "it has no alpha channel"

@@ -8,6 +8,7 @@ unpacked to disk. What cannot be used is named in :attr:`Catalogue.quarantine`.
 import hashlib
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -228,7 +229,7 @@ def bounded_read(archive: zipfile.ZipFile, member: str, where: str) -> bytes:
     try:
         with archive.open(member) as opened:
             content = opened.read(LARGEST_FILE + 1)
-    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise BadSample(where, f"cannot read '{member}': {error}") from error
     if len(content) > LARGEST_FILE:
         raise BadSample(where, f"'{member}' is larger than {LARGEST_FILE} bytes")
@@ -240,8 +241,11 @@ def read_member(source: str, path: str) -> bytes:
     if not inside(path):
         raise BadSample(source, f"'{path}' leads out of the catalogue")
     if source.endswith(".sh3f"):
-        with zipfile.ZipFile(source) as archive:
-            return bounded_read(archive, path, source)
+        try:
+            with zipfile.ZipFile(source) as archive:
+                return bounded_read(archive, path, source)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise BadSample(source, f"cannot read '{path}': {error}") from error
     root = Path(source).resolve()
     file = (root / path).resolve()
     if not file.is_relative_to(root):

@@ -1,6 +1,5 @@
 """The index of scans that training reads: loaded, or prepared where there is none."""
 
-import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -21,7 +20,7 @@ def ensure_index(root: str | Path, storage: str | Path, config: PrepareConfig) -
     """
     if read_index_json(Path(root)) is not None:
         index = load_index(root)
-        wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+        wanted = json.loads(json.dumps(config.content()))
         if config != PrepareConfig() and wanted != index.config:
             raise UserError(f"{root} is an index made with other settings: leave data.prepare out, or name the scans")
         return index

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
+from sem3d.datasets.pictures import read_color_picture, read_value_picture
 from sem3d.datasets.scans.labels import label_fault, nyu40_of_categories, read_label_table
-from sem3d.datasets.scans.sens import IMAGE_ERRORS, SensFile
+from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
 
 ASPECT_TOLERANCE = 0.02
@@ -35,7 +36,7 @@ def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
     if ".sens#" in locator:
         color = open_scan(path).color(scan_frame(locator, path))
     else:
-        color = decode(path, locator, "RGB")
+        color = read_color_picture(path, locator)
     return check_size(color, locator, (row["color_height"], row["color_width"]))
 
 
@@ -45,7 +46,7 @@ def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, 
     if ".sens#" in locator:
         raw = open_scan(path).depth(scan_frame(locator, path))
     else:
-        raw = decode(path, locator, "I;16")
+        raw = read_value_picture(path, locator, "I;16")
     check_size(raw, locator, (row["depth_height"], row["depth_width"]))
     return np.where(raw == 65535, np.float32(0), raw / np.float32(row["depth_scale"]))
 
@@ -58,9 +59,9 @@ def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
     path, locator = locate(root, row["label"]), row["label"]
     table = locator.partition("#")[2]
     if table:
-        label = nyu40_of_categories(decode(path, locator, "I;16"), label_table(str(locate(root, table))))
+        label = nyu40_of_categories(read_value_picture(path, locator, "I;16"), label_table(str(locate(root, table))))
     else:
-        label = decode(path, locator, "L")
+        label = read_value_picture(path, locator, "L")
     check_aspect(label, locator, row)
     if fault := label_fault(label):
         raise BadSample(locator, fault)
@@ -72,7 +73,7 @@ def read_instance(root: str | Path, row: Mapping[str, Any]) -> UInt16[np.ndarray
     its labels from the frame's label image.
     """
     path, locator = locate(root, row["instance"]), row["instance"]
-    instance = decode(path, locator, "I;16", "L")
+    instance = read_value_picture(path, locator, "I;16", "L")
     check_aspect(instance, locator, row)
     if instance.dtype == np.uint16:
         return instance
@@ -107,33 +108,6 @@ def nearest(
     """
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(image.shape, size, strict=True))
     return image[rows[:, None], columns]
-
-
-def image_size(path: Path) -> tuple[int, int, str]:
-    """Return height, width and PIL mode from an image's header; raises :class:`BadSample` where there is no such image."""
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            return image.height, image.width, image.mode
-    except FileNotFoundError as error:
-        raise BadSample(str(path), "missing file") from error
-    except IMAGE_ERRORS as error:
-        reason = "empty file" if path.stat().st_size == 0 else f"undecodable image: {error}"
-        raise BadSample(str(path), reason) from error
-
-
-def decode(path: Path, locator: str, *modes: str) -> Shaped[np.ndarray, "..."]:
-    """Return pixels of an image file of one of ``modes``: "RGB" converts, "L" and "I;16" must be what the file holds."""
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            if modes == ("RGB",):
-                return np.asarray(image.convert("RGB"))
-            if image.mode not in modes and not (image.mode == "P" and "L" in modes):
-                raise BadSample(locator, f"wrong kind of image: {image.mode}, not {' or '.join(modes)}")
-            return np.asarray(image)
-    except FileNotFoundError as error:
-        raise BadSample(locator, "missing file") from error
-    except IMAGE_ERRORS as error:
-        raise BadSample(locator, f"undecodable image: {error}") from error
 
 
 def check_size(image: Shaped[np.ndarray, "..."], locator: str, size: tuple[int, int]) -> Shaped[np.ndarray, "..."]:

@@ -1,5 +1,6 @@
 """A prepared index: loading it, checking it, and making it where there is none."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ class PrepareConfig:
     """Share of rooms held out where there are no lists; of a single room, the last share of each scene's frames."""
     seed: int = 0
     """Seed of the split of rooms."""
+    depth_scale: float = 0.0
+    """Raw depth units a metre; 0: the layout's own, 1000 for images and what its header says for .sens."""
     overlap: OverlapConfig = field(default_factory=OverlapConfig)
     """What counts as an overlapping pair."""
     pair_window: int = 0
@@ -49,6 +52,7 @@ class PrepareConfig:
         wrong = {
             "stride": self.stride < 0,
             "val_fraction": not 0 <= self.val_fraction < 1,
+            "depth_scale": not 0 <= self.depth_scale < float("inf"),
             "pair_window": self.pair_window < 0,
             "surface_voxel": not self.surface_voxel > 0,
             "surface_stride": self.surface_stride < 1,
@@ -60,6 +64,15 @@ class PrepareConfig:
         for name, bad in wrong.items():
             if bad:
                 raise UserError(f"{name} of the preparation has a value that makes no sense; see --help")
+
+    def content(self) -> dict[str, Any]:
+        """Return the settings as plain values; those that older versions did not have are left out at their neutral value,
+        so that an older index is found again.
+        """
+        content = dataclasses.asdict(self)
+        if not self.depth_scale:
+            del content["depth_scale"]
+        return content
 
 
 @dataclass(frozen=True)

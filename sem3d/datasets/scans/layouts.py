@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from sem3d.datasets.pictures import picture_header
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.scans.frames import image_size
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, root_entries
 from sem3d.registers import resolve
@@ -195,8 +195,8 @@ def read_matrix(path: Path, side: int) -> Float[np.ndarray, "side side"]:
 
 def color_and_depth_size(color: Path, depth: Path) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return (height, width) of both images from their headers; raises :class:`BadSample` where one is no such image."""
-    color_height, color_width, _ = image_size(color)
-    depth_height, depth_width, mode = image_size(depth)
+    color_height, color_width, _ = picture_header(color, upright=True)
+    depth_height, depth_width, mode = picture_header(depth)
     if mode != "I;16":
         raise BadSample(str(depth), f"wrong kind of image: depth is {mode}, not 16 bit")
     return (color_height, color_width), (depth_height, depth_width)

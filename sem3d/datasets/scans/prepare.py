@@ -81,6 +81,8 @@ def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameReco
     places = survey(root)
     faults = places.unreadable + [item for item in items if isinstance(item, Quarantined)]
     records, copies = without_copies(root, [item for item in items if isinstance(item, FrameRecord)])
+    if config.depth_scale:
+        records = [dataclasses.replace(record, depth_scale=config.depth_scale) for record in records]
     report = QuarantineReport(faults, places.aliases + copies)
     records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
     report.items += unlisted
@@ -163,7 +165,7 @@ def write_index(
         "checked": check,
         "counts": {name: table.num_rows for name, table in tables.items()} | {"quarantined": len(report)},
         "quarantine": report.counts(),
-        "config": dataclasses.asdict(config),
+        "config": config.content(),
     }
 
 
@@ -213,7 +215,7 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
         raise UserError(f"no data folder {root}")
     places = [root, Path(config.splits).resolve()] if config.splits else [root]
     files = [entry for place in places for entry in file_states(place)]
-    return digest([FORMAT_VERSION, str(root), files, dataclasses.asdict(config)])
+    return digest([FORMAT_VERSION, str(root), files, config.content()])
 
 
 def file_states(folder: Path) -> list[tuple[str, int, int]]:

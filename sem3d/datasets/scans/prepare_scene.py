@@ -16,14 +16,18 @@ from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import locate, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.plausibility import Frame, median_fault, mesh_fault, sampled_frames, unit_fault
 from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
 from sem3d.errors import BadSample
-from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault
+from sem3d.geometry.cameras import intrinsics_fault, off_centre, orthonormalise, pose_fault
 from sem3d.geometry.overlap import overlapping_pairs
 from sem3d.geometry.projection import transform, unproject_valid
 from sem3d.geometry.voxels import mean_per_voxel
 
 FARTHEST_CAMERA = 1000.0  # metres from the origin; beyond it a pose is rubbish, and fine voxels would overflow
+
+FARTHEST_PRINCIPAL_POINT = 0.15
+"""Share of width or height that a principal point may lie off the middle of its image."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,11 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
     """
     quarantined: list[Quarantined] = []
     kept: list[FrameRecord] = []
-    mesh = read_mesh(root, records[0], quarantined)
+    sample = sampled_frames(root, records)
+    if fault := unit_fault(sample):
+        contradicted = Quarantined(records[0].depth, records[0].scene, fault, len(records))
+        return PreparedScene([], [contradicted], *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+    mesh = read_mesh(root, records[0], sample, quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)
     if check:
         check_labels_of_mesh(root, records[0], quarantined)
@@ -92,12 +100,25 @@ def read_valid_frame(
     ):
         if fault := intrinsics_fault(intrinsics, size):
             raise BadSample(record.color, f"bad {kind} intrinsics: {fault}")
+        if off_centre(intrinsics, size) > FARTHEST_PRINCIPAL_POINT:
+            where = f"({intrinsics[0, 2]:.1f}, {intrinsics[1, 2]:.1f}) of {size[1]}x{size[0]}"
+            raise BadSample(
+                record.color,
+                f"bad {kind} intrinsics: principal point {where} is far from the middle; are they of another image size?",
+            )
     row = record.row()
     depth = read_depth(root, row)
     valid = np.count_nonzero(depth) / depth.size
     if valid < config.min_valid_depth:
         raise BadSample(record.depth, f"blank depth: {valid:.2%} of the pixels are valid")
+    if fault := median_fault(depth):
+        raise BadSample(record.depth, fault)
     return depth, read_color(root, row) if with_color else None
+
+
+def no_pairs() -> tuple[Int[np.ndarray, "pair"], Int[np.ndarray, "pair"], Float[np.ndarray, "pair"]]:
+    """Return the pairs of a scene that has none."""
+    return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
 
 
 def read_annotations(root: Path, record: FrameRecord) -> None:
@@ -109,13 +130,18 @@ def read_annotations(root: Path, record: FrameRecord) -> None:
 
 
 def read_mesh(
-    root: Path, record: FrameRecord, quarantined: list[Quarantined]
+    root: Path, record: FrameRecord, sample: Sequence[Sequence[Frame]], quarantined: list[Quarantined]
 ) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]] | None:
-    """Return vertices and colours of the scene's mesh; None if it has none or if it went into ``quarantined``."""
+    """Return vertices and colours of the scene's mesh; None if it has none or if it went into ``quarantined``.
+
+    A mesh that is not where the frames of ``sample`` measured a surface cannot be used either.
+    """
     if not record.mesh:
         return None
     try:
-        points, colors, _, _ = read_scene_mesh(locate(root, record.mesh))
+        points, colors, _, faces = read_scene_mesh(locate(root, record.mesh))
+        if fault := mesh_fault(sample, points, faces):
+            raise BadSample(record.mesh, fault)
     except BadSample as error:
         quarantined.append(Quarantined.of(error, record.scene))
         return None

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from sem3d.datasets.pictures import picture_header
 from sem3d.datasets.quarantine import Quarantined
-from sem3d.datasets.scans.frames import image_size
 from sem3d.datasets.scans.labels import LABEL_TABLE
 from sem3d.datasets.scans.layouts import (
     COLOR_ENDINGS,
@@ -206,7 +206,7 @@ def find_label(root: Path, path: Path | None) -> str:
     Raises :class:`UserError` if the table is then missing from the root, :class:`BadSample` if the file is no image.
     """
     locator = existing(root, path)
-    if path and locator and image_size(path)[2] == "I;16":
+    if path and locator and picture_header(path)[2] == "I;16":
         if not (root / LABEL_TABLE).is_file():
             raise UserError(f"{path} holds category ids of 16 bit: put ScanNet's {LABEL_TABLE} into {root}")
         return f"{locator}#{LABEL_TABLE}"

@@ -24,7 +24,9 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8, UInt16
 from PIL import Image
 
+from sem3d.datasets.pictures import MOST_PIXELS, one_line, read_color_picture
 from sem3d.errors import BadSample, UserError
+from sem3d.files import open_regular
 
 VERSION = 4
 COLOR_COMPRESSION = {0: "raw", 1: "png", 2: "jpeg"}
@@ -32,10 +34,11 @@ DEPTH_COMPRESSION = {0: "raw", 1: "zlib"}
 LONGEST_NAME = 4096
 LARGEST_SIDE = 16384
 MOST_FRAMES = 1 << 24  # six days at 30 a second
+MOST_EMPTY_FRAMES = 10_000
+"""Frames in a row without colour and depth; a file with holes holds any number of them in no space."""
 
 FIXED_PART = struct.Struct("<64f2i4If")
 FRAME_HEADER = struct.Struct("<16f4Q")
-IMAGE_ERRORS = (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,11 @@ class SensFile:
     def __init__(self, path: str | Path):
         self.path = str(path)
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            file = open_regular(path)
         except OSError as error:
-            raise UserError(f"cannot open {path}: {error.strerror}") from error
-        self.close = weakref.finalize(self, os.close, self._descriptor)
+            raise UserError(f"cannot open {path}: {error.strerror or one_line(error)}") from error
+        self._descriptor = file.fileno()
+        self.close = weakref.finalize(self, file.close)
         self._bytes = os.fstat(self._descriptor).st_size
         self.header, first_frame = self._read_header()
         self._index, self.fault = self._index_frames(first_frame)
@@ -106,12 +110,13 @@ class SensFile:
                 raise BadSample(f"{self.path}#{frame}", f"raw colour of {len(payload)} bytes for {width}x{height}")
             return np.frombuffer(payload, np.uint8).reshape(height, width, 3)
         try:
-            with Image.open(io.BytesIO(payload), formats=(self.header.color_compression,)) as image:
-                if image.size != (width, height):
-                    raise BadSample(f"{self.path}#{frame}", f"colour size differs: {image.size}, not {(width, height)}")
-                return np.asarray(image.convert("RGB"))
-        except IMAGE_ERRORS as error:
-            raise BadSample(f"{self.path}#{frame}", f"undecodable colour: {error}") from error
+            color = read_color_picture(payload, f"{self.path}#{frame}", upright=False)
+        except BadSample as error:
+            raise BadSample(error.source, f"undecodable colour: {error.reason}") from error
+        if color.shape[:2] != (height, width):
+            found = (color.shape[1], color.shape[0])
+            raise BadSample(f"{self.path}#{frame}", f"colour size differs: {found}, not {(width, height)}")
+        return color
 
     def depth(self, frame: int) -> UInt16[np.ndarray, "height width"]:
         """Return depth in raw units, invalid 0; decompression stops at the expected size, so a hostile payload cannot fill
@@ -121,10 +126,13 @@ class SensFile:
         payload = self._read(offset + FRAME_HEADER.size + color_bytes, depth_bytes)
         expected = 2 * int(np.prod(self.header.depth_size))
         if self.header.depth_compression == "zlib":
+            unpacking = zlib.decompressobj()
             try:
-                payload = zlib.decompressobj().decompress(payload, expected + 1)
+                payload = unpacking.decompress(payload, expected + 1)
             except zlib.error as error:
                 raise BadSample(f"{self.path}#{frame}", f"undecodable depth: {error}") from error
+            if len(payload) == expected and not unpacking.eof:
+                raise BadSample(f"{self.path}#{frame}", "undecodable depth: its checksum is cut off")
         if len(payload) != expected:
             unpacked = f"more than {expected}" if len(payload) > expected else str(len(payload))
             raise BadSample(f"{self.path}#{frame}", f"depth size differs: {unpacked} bytes, not {expected}")
@@ -154,6 +162,8 @@ class SensFile:
             )
         if not all(0 < side <= LARGEST_SIDE for side in sizes):
             raise BadSample(self.path, f"corrupt header: image sizes {sizes} at byte {start + 264}")
+        if max(sizes[0] * sizes[1], sizes[2] * sizes[3]) > MOST_PIXELS:
+            raise BadSample(self.path, f"corrupt header: image sizes {sizes} at byte {start + 264}, too large to use")
         if not (np.isfinite(depth_scale) and depth_scale >= 1):
             raise BadSample(self.path, f"corrupt header: {depth_scale} depth units a metre at byte {start + 280}")
         frames = struct.unpack("<Q", fixed[FIXED_PART.size :])[0]
@@ -180,6 +190,7 @@ class SensFile:
         most_color = 4 * int(np.prod(self.header.color_size)) + 65536
         most_depth = 3 * int(np.prod(self.header.depth_size)) + 65536
         rows: list[tuple[int, int, int]] = []
+        empty = 0
         while len(rows) < announced:
             if offset + FRAME_HEADER.size > self._bytes:
                 break
@@ -187,6 +198,10 @@ class SensFile:
             if color_bytes > most_color or depth_bytes > most_depth:
                 sizes = f"{color_bytes} bytes of colour and {depth_bytes} of depth"
                 fault = f"corrupt frame {len(rows)} of {announced}: byte {offset} announces {sizes}"
+                return np.array(rows, np.int64).reshape(-1, 3), fault
+            empty = 0 if color_bytes or depth_bytes else empty + 1
+            if empty > MOST_EMPTY_FRAMES:
+                fault = f"corrupt frame {len(rows)} of {announced}: {empty} frames without a byte end at byte {offset}"
                 return np.array(rows, np.int64).reshape(-1, 3), fault
             after = offset + FRAME_HEADER.size + color_bytes + depth_bytes
             if after > self._bytes:

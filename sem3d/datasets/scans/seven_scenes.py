@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.frames import ASPECT_TOLERANCE
 from sem3d.datasets.scans.layouts import (
     COLOR_ENDINGS,
     FrameRecord,
@@ -23,9 +24,12 @@ from sem3d.datasets.scans.layouts import (
 )
 from sem3d.errors import BadSample
 from sem3d.folders import entries, is_there, matching
+from sem3d.geometry.cameras import off_centre, resize_intrinsics
 from sem3d.texts import read_text
 
 FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpe?g|png|txt)", re.IGNORECASE)
+OFF_CENTRE = 0.1
+"""Share of width or height that the principal point of an image's own intrinsics lies off its middle at most."""
 NOMINAL_INTRINSICS = np.array([[585.0, 0.0, 320.0], [0.0, 585.0, 240.0], [0.0, 0.0, 1.0]])
 """What the 7-Scenes page gives for its 640x480 frames, which come without a file of intrinsics."""
 
@@ -68,7 +72,9 @@ def read_frame(
         raise BadSample(str(folder / f"{stem}.color.jpg"), "missing file")
     depth, pose = (files.get(name, folder / name) for name in (f"{stem}.depth.png", f"{stem}.pose.txt"))
     color_size, depth_size = color_and_depth_size(color, depth)
-    intrinsics = find_intrinsics(root, folder)
+    intrinsics_color, intrinsics_depth, note = intrinsics_of(
+        find_intrinsics(root, folder), color_size, depth_size, depth
+    )
     return FrameRecord(
         scene=scene,
         frame=number,
@@ -76,11 +82,36 @@ def read_frame(
         color=color.relative_to(root).as_posix(),
         depth=depth.relative_to(root).as_posix(),
         world_from_camera=read_matrix(pose, 4),
-        intrinsics_color=intrinsics,
-        intrinsics_depth=intrinsics,
+        intrinsics_color=intrinsics_color,
+        intrinsics_depth=intrinsics_depth,
         color_size=color_size,
         depth_size=depth_size,
+        note=note,
     )
+
+
+def intrinsics_of(
+    intrinsics: Float[np.ndarray, "3 3"], color_size: tuple[int, int], depth_size: tuple[int, int], depth: Path
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3 3"], str]:
+    """Return intrinsics of colour and of depth from the one matrix of a folder, and a note where their sizes differ.
+
+    The matrix is that of the image in whose middle its principal point lies; the other's is scaled from it, pixel for pixel.
+    Raises :class:`BadSample` where it is the matrix of neither, or where the images do not have one shape.
+    """
+    if color_size == depth_size:
+        return intrinsics, intrinsics, ""
+    sizes = f"colour is {color_size[1]}x{color_size[0]}, depth {depth_size[1]}x{depth_size[0]}"
+    off_color, off_depth = (off_centre(intrinsics, size) for size in (color_size, depth_size))
+    shapes = color_size[1] / color_size[0], depth_size[1] / depth_size[0]
+    if not min(off_color, off_depth) < OFF_CENTRE or abs(shapes[0] / shapes[1] - 1) > ASPECT_TOLERANCE:
+        raise BadSample(
+            str(depth), f"bad intrinsics: {sizes}, and the one camera-intrinsics.txt fits neither: give both one size"
+        )
+    if off_color < off_depth:
+        scaled = resize_intrinsics(intrinsics, color_size, depth_size)
+        return intrinsics, scaled, f"{sizes}: camera-intrinsics.txt is taken as that of colour and scaled for depth"
+    scaled = resize_intrinsics(intrinsics, depth_size, color_size)
+    return scaled, intrinsics, f"{sizes}: camera-intrinsics.txt is taken as that of depth and scaled for colour"
 
 
 def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, Int32, Int64, UInt8, UInt16
 
 from sem3d.datasets.scans.schema import SURFACE_SCHEMA
 from sem3d.errors import BadSample
+from sem3d.files import read_regular
 from sem3d.geometry.voxels import pack, voxel_indices
 
 PLY_TYPES = {
@@ -17,6 +18,9 @@ PLY_TYPES = {
     **{"float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8"},
 }
 LARGEST_HEADER = 65536
+LARGEST_MESH = 4 << 30
+LONGEST_COUNT = 12
+"""Digits of a number of vertices or faces that are looked at: no file holds as many."""
 FRAMES_BETWEEN_MERGES = 8
 
 
@@ -34,9 +38,9 @@ def read_scene_mesh(
     Raises :class:`BadSample` with the byte or the count for anything else, such as a file that ends early.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_regular(path, LARGEST_MESH)
     except OSError as error:
-        raise BadSample(str(path), f"missing file: {error.strerror}") from error
+        raise BadSample(str(path), f"missing file: {error.strerror or error}") from error
     vertex_type, vertex_count, face_count, start = read_ply_header(content, str(path))
     face_type = np.dtype([("corners", "u1"), ("vertices", "<i4", 3)])
     faces_at = start + vertex_count * vertex_type.itemsize
@@ -66,7 +70,7 @@ def read_ply_header(content: bytes, source: str) -> tuple[np.dtype, int, int, in
     fields: list[tuple[str, str]] = []
     for words in (line.split() for line in lines):
         if words[:1] == ["element"] and len(words) == 3 and words[2].isdecimal():
-            counts[words[1]] = int(words[2])
+            counts[words[1]] = int(words[2][:LONGEST_COUNT])
         elif words[:1] == ["property"] and list(counts) == ["vertex"]:
             if len(words) != 3 or words[1] not in PLY_TYPES:
                 raise BadSample(source, f"unsupported vertex property: {' '.join(words[1:])}")
@@ -80,7 +84,16 @@ def read_ply_header(content: bytes, source: str) -> tuple[np.dtype, int, int, in
         raise BadSample(source, f"unsupported mesh: elements {list(counts)}, vertex properties {names}")
     if len(set(names)) != len(names):
         raise BadSample(source, f"corrupt mesh: vertex properties {names}")
+    check_vertex_types(dict(fields), source)
     return np.dtype(fields), counts["vertex"], counts.get("face", 0), end + len(b"end_header\n")
+
+
+def check_vertex_types(types: dict[str, str], source: str) -> None:
+    """Raise :class:`BadSample` for colours or labels of a type that would not fit as they are."""
+    if any(types[band] != "u1" for band in ("red", "green", "blue")):
+        raise BadSample(source, "unsupported mesh: its colours are not uchar")
+    if types.get("label", "u1") not in ("u1", "<u2"):
+        raise BadSample(source, "unsupported mesh: its labels are not uchar or ushort")
 
 
 class SurfaceFusion:

@@ -14,7 +14,7 @@ from trimesh.visual.material import SimpleMaterial
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.sweet_home import Entry, read_member
-from sem3d.datasets.scans.sens import IMAGE_ERRORS
+from sem3d.datasets.pictures import IMAGE_ERRORS
 from sem3d.errors import BadSample
 from sem3d.texts import plain_text
 from sem3d.worlds.grammar.finishes import draw_color, shade
@@ -38,8 +38,8 @@ def load_piece(entry: Entry) -> Piece:
     try:
         scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
         geometries = [scene.geometry[name] for name in sorted(scene.geometry)]
-    except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError) as error:
-        raise BadSample(where, f"unreadable model: {error}") from error
+    except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError, BadSample) as error:
+        raise BadSample(where, files.refused[0] if files.refused else f"unreadable model: {error}") from error
     if files.refused:
         raise BadSample(where, files.refused[0])
     meshes = [mesh for mesh in geometries if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]

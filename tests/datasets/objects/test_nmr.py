@@ -226,6 +226,38 @@ def test_a_bad_file_is_one_clear_error_and_leaves_nothing_behind(spoil, words, c
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and root not in path.parents]
 
 
+@pytest.mark.parametrize("count", [30_000_000, 10**12])
+def test_an_array_that_announces_more_than_its_file_can_hold_is_refused_at_once(tmp_path, count):
+    for kind, shape, dtype in (("images", (24, 4, 64, 64), np.uint8), ("voxels", (32, 32, 32), np.bool_)):
+        with (
+            zipfile.ZipFile(tmp_path / f"{CHAIR}_train_{kind}.npz", "w") as archive,
+            archive.open("arr_0.npy", "w") as out,
+        ):
+            header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (count, *shape)}
+            np.lib.format.write_array_header_1_0(out, header)
+    with pytest.raises(UserError, match=r"announces .* bytes, .* and holds at most"):
+        index_renders(tmp_path, tmp_path / "runs")
+
+
+def test_masks_of_zero_and_one_are_refused_and_told_how_to_be_made_right(tmp_path):
+    images, _ = write_split(tmp_path, "train", 2)
+    images[:, :, 3] = images[:, :, 3] > 128
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_images.npz", images)
+    for check in (False, True):
+        with pytest.raises(UserError, match="no opaque mask: alpha is at most 1 of 255; multiply it by 255"):
+            index_renders(tmp_path, tmp_path / "runs", check=check)
+
+
+def test_an_object_without_a_voxel_is_in_quarantine_with_all_its_views(tmp_path):
+    _, voxels = write_split(tmp_path, "train", 3)
+    voxels[1] = False
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_voxels.npz", voxels)
+    index = index_renders(tmp_path, tmp_path / "runs")
+    assert sorted(set(index.table["object"].to_pylist())) == [0, 2]
+    report = QuarantineReport.read(index.folder / "quarantine.json")
+    assert report.counts() == {"no voxel of it is solid": 24}
+
+
 def test_a_folder_with_other_content_is_not_overwritten(released, tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(UserError, match="no index of renders"):

@@ -147,7 +147,7 @@ def test_damaged_mesh_is_named_and_the_surface_is_fused_instead(tmp_path: Path):
 @pytest.mark.parametrize("fault", ["no vertex property 'label'", "not a binary little-endian PLY file", ""])
 def test_the_check_reads_the_labels_of_a_scenes_mesh(tmp_path: Path, fault: str):
     path = write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(3))
-    mesh = (np.eye(3, dtype=np.float32), np.full((3, 3), 9, np.uint8), np.array([[0, 1, 2]]))
+    mesh = (np.eye(3, dtype=np.float32) * [1, 1, 0] + [0, 0, 2], np.full((3, 3), 9, np.uint8), np.array([[0, 1, 2]]))
     write_ply(path.with_name("scene0000_00_vh_clean_2.ply"), *mesh, None)
     labelled = path.with_name("scene0000_00_vh_clean_2.labels.ply")
     write_ply(labelled, *mesh, None if fault else np.array([1, 2, 3], np.uint16))

@@ -1,5 +1,6 @@
 """``.sens`` files: against a plain reader, every kind of damage, and memory."""
 
+import os
 import struct
 import tracemalloc
 import zlib
@@ -16,6 +17,7 @@ from tests.datasets.scans.official_files import (
     INTRINSICS_COLOR,
     INTRINSICS_DEPTH,
     LOST,
+    jpeg,
     pose,
     sens_bytes,
     wall_color,
@@ -198,3 +200,22 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+def test_depth_whose_checksum_is_cut_off_is_refused(tmp_path: Path):
+    packed = zlib.compress(wall_depth().tobytes())
+    path = written(tmp_path / "a.sens", sens_bytes([(pose(0), jpeg(wall_color()), packed[:-4])]))
+    with pytest.raises(BadSample, match="its checksum is cut off"):
+        SensFile(path).depth(0)
+
+
+def test_a_pipe_and_frames_without_end_are_refused_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.sens")
+    with pytest.raises(UserError, match="no regular file"):
+        SensFile(tmp_path / "pipe.sens")
+    path = written(tmp_path / "a.sens", sens_bytes([], announced=4_000_000))
+    with open(path, "ab") as file:
+        file.truncate(400_000_000)
+    scan = SensFile(path)
+    assert "10001 frames without a byte" in scan.fault
+    assert len(scan) == 10_000

@@ -9,8 +9,18 @@ from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import read_color, read_depth
 from sem3d.datasets.scans.layouts import FrameRecord, detect_layout
 from sem3d.datasets.scans.seven_scenes import NOMINAL_INTRINSICS, SevenScenes
+from sem3d.datasets.scans.surface import colors_at_depth_pixels
 from sem3d.errors import UserError
-from tests.datasets.scans.official_files import DEPTH_SIZE, INTRINSICS_DEPTH, pose, write_seven_scenes
+from sem3d.geometry.cameras import resize_intrinsics
+from tests.datasets.scans.official_files import (
+    DEPTH_SIZE,
+    INTRINSICS_DEPTH,
+    jpeg,
+    pose,
+    wall_color,
+    write_seven_scenes,
+    write_text_matrix,
+)
 
 
 def test_folder_of_frames_is_one_scene_in_order(tmp_path: Path):
@@ -74,3 +84,32 @@ def test_real_kitchen_has_all_its_frames(shared_data: Path):
     assert all(isinstance(item, FrameRecord) for item in items)
     depth = read_depth(shared_data / "rgbd_kitchen", items[7].row())
     assert 0 < np.median(depth[depth > 0]) < 10
+
+
+@pytest.mark.parametrize("of", ["depth", "colour"])
+def test_one_matrix_of_two_image_sizes_is_that_of_the_image_it_fits_and_scaled_for_the_other(tmp_path: Path, of: str):
+    write_seven_scenes(tmp_path, 1)
+    double = (2 * DEPTH_SIZE[0], 2 * DEPTH_SIZE[1])
+    (tmp_path / "frame-000000.color.jpg").write_bytes(jpeg(wall_color(0, double)))
+    larger = resize_intrinsics(INTRINSICS_DEPTH, DEPTH_SIZE, double)
+    write_text_matrix(tmp_path / "camera-intrinsics.txt", larger if of == "colour" else INTRINSICS_DEPTH)
+    (record,) = SevenScenes().scan(tmp_path, 1)
+    np.testing.assert_allclose(record.intrinsics_color, larger, atol=1e-4)
+    np.testing.assert_allclose(record.intrinsics_depth, INTRINSICS_DEPTH, atol=1e-4)
+    assert f"colour is 160x120, depth 80x60: camera-intrinsics.txt is taken as that of {of}" in record.note
+    row = record.row()
+    colors, _ = colors_at_depth_pixels(
+        read_color(tmp_path, row), read_depth(tmp_path, row), record.intrinsics_color, record.intrinsics_depth
+    )
+    assert len(colors) == (DEPTH_SIZE[0] - 1) * DEPTH_SIZE[1]
+
+
+def test_a_matrix_that_fits_neither_of_two_image_sizes_is_refused(tmp_path: Path):
+    write_seven_scenes(tmp_path, 1)
+    (tmp_path / "frame-000000.color.jpg").write_bytes(jpeg(wall_color(0, (120, 160))))
+    far = INTRINSICS_DEPTH.copy()
+    far[0, 2] = 58.0
+    write_text_matrix(tmp_path / "camera-intrinsics.txt", far)
+    (item,) = SevenScenes().scan(tmp_path, 1)
+    assert isinstance(item, Quarantined)
+    assert "colour is 160x120, depth 80x60, and the one camera-intrinsics.txt fits neither" in item.reason

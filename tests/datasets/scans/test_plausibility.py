@@ -1,0 +1,137 @@
+"""Scans that contradict themselves: units of depth, meshes in another frame, intrinsics of another image."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sem3d.config import digest
+from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.ensure_index import ensure_index
+from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.prepare import inputs_digest, prepare
+from sem3d.datasets.scans.surface import read_surface
+from sem3d.errors import UserError
+from tests.datasets.scans.official_files import (
+    DEPTH_SIZE,
+    INTRINSICS_COLOR,
+    INTRINSICS_DEPTH,
+    wall_color,
+    write_export,
+    write_image,
+    write_ply,
+    write_seven_scenes,
+    write_text_matrix,
+)
+
+ALL_FRAMES = PrepareConfig(stride=1)
+ROOM = np.array([2.0, 1.4, 2.5])
+"""Half the sides of a room, metres."""
+
+
+def room_pose(number: int) -> np.ndarray:
+    turn = np.deg2rad(4.0 * number)
+    pose = np.eye(4)
+    pose[:3, :3] = [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
+    pose[:3, 3] = 0.05 * number - 0.2, 0.1, -0.3
+    return pose
+
+
+def room_depth(number: int) -> np.ndarray:
+    """Depth in metres from inside the room."""
+    pose = room_pose(number)
+    v, u = np.mgrid[: DEPTH_SIZE[0], : DEPTH_SIZE[1]]
+    rays = np.stack([u, v, np.ones(u.shape)], -1) @ np.linalg.inv(INTRINSICS_DEPTH).T @ pose[:3, :3].T
+    reach = np.where(rays > 0, (ROOM - pose[:3, 3]) / rays, (-ROOM - pose[:3, 3]) / rays)
+    return reach.min(-1)
+
+
+def write_room(root: Path, units: float = 1000.0) -> Path:
+    """An export of a camera that turns in a room, its depth in ``units`` a metre."""
+    folder = write_export(root, "scene0000_00", 12)
+    for number in range(12):
+        write_image(folder / "depth" / f"{25 * number}.png", np.rint(units * room_depth(number)).astype(np.uint16))
+        write_text_matrix(folder / "pose" / f"{25 * number}.txt", room_pose(number))
+    return folder
+
+
+def room_mesh() -> tuple[np.ndarray, np.ndarray]:
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * ROOM
+    squares = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+    return corners, np.array([face for a, b, c, d in squares for face in ((a, b, c), (a, c, d))])
+
+
+def put_mesh(folder: Path, points: np.ndarray, faces: np.ndarray) -> None:
+    path = folder / f"{folder.name}_vh_clean_2.ply"
+    write_ply(path, points.astype(np.float32), np.full((len(points), 3), 9, np.uint8), faces, None)
+
+
+@pytest.mark.parametrize("units", [5000.0, 500.0, 4000.0])
+def test_depth_in_another_unit_than_the_poses_is_refused_and_a_setting_mends_it(tmp_path: Path, units: float):
+    write_room(tmp_path / "data", units)
+    with pytest.raises(UserError, match=rf"12 of 12 items .*set data\.prepare\.depth_scale to {units:g}"):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    write_room(tmp_path / "metric")
+    told = prepare(tmp_path / "data", tmp_path / "index", dataclasses.replace(ALL_FRAMES, depth_scale=units))
+    metric = prepare(tmp_path / "metric", tmp_path / "right", ALL_FRAMES)
+    assert set(told.frames["depth_scale"].to_pylist()) == {units}
+    assert told.pairs.num_rows == metric.pairs.num_rows > 0
+    assert len(metric.content["quarantine"]) == 0
+
+
+def test_depth_of_no_room_is_in_quarantine_by_frame(tmp_path: Path):
+    folder = write_export(tmp_path / "data", "scene0000_00", 4)
+    Image.fromarray(np.full(DEPTH_SIZE, 50_000, np.uint16)).save(folder / "depth" / "25.png")
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {"implausible depth": 1}
+    reason = QuarantineReport.read(index.folder / "quarantine.json").items[0].reason
+    assert "its median is 50 m" in reason
+    assert "depth_scale" in reason
+
+
+def test_a_mesh_of_the_room_is_its_surface(tmp_path: Path):
+    put_mesh(write_room(tmp_path / "data"), *room_mesh())
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {}
+    assert len(read_surface(index.surface_path("scene0000_00"))[0]) == 8
+
+
+def turned(points: np.ndarray) -> np.ndarray:
+    turn = np.array([[np.cos(0.7), -np.sin(0.7), 0], [np.sin(0.7), np.cos(0.7), 0], [0, 0, 1]])
+    return points @ turn.T + [2.5, -1.3, 0.4]
+
+
+@pytest.mark.parametrize("change", [turned, lambda points: 1000 * points, lambda points: 0.5 * points])
+def test_a_mesh_that_does_not_meet_the_depth_is_named_and_the_surface_is_fused_instead(tmp_path: Path, change):
+    points, faces = room_mesh()
+    put_mesh(write_room(tmp_path / "data"), change(points), faces)
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {"mesh does not meet the depth": 1}
+    surface, _ = read_surface(index.surface_path("scene0000_00"))
+    assert len(surface) > 500
+    assert (np.abs(surface) <= ROOM + 0.01).all()
+
+
+def test_intrinsics_of_a_smaller_colour_image_are_refused(tmp_path: Path):
+    folder = write_export(tmp_path / "data", "scene0000_00", 3)
+    for number in range(3):
+        write_image(folder / "color" / f"{25 * number}.jpg", wall_color(number, (242, 324)))
+    with pytest.raises(UserError, match=r"bad colour intrinsics: principal point \(80.5, 60.2\) of 324x242 is far"):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert INTRINSICS_COLOR[0, 2] == 80.5
+
+
+def test_a_setting_that_older_indexes_did_not_know_leaves_their_names_as_they_were(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 3)
+    assert "depth_scale" not in PrepareConfig().content()
+    assert inputs_digest(tmp_path / "room", PrepareConfig()) == inputs_digest(
+        tmp_path / "room", PrepareConfig(depth_scale=0.0)
+    )
+    assert inputs_digest(tmp_path / "room", PrepareConfig()) != inputs_digest(
+        tmp_path / "room", PrepareConfig(depth_scale=5000.0)
+    )
+    index = ensure_index(tmp_path / "room", tmp_path / "runs", PrepareConfig(val_fraction=0.5))
+    assert ensure_index(index.folder, tmp_path / "runs", PrepareConfig(val_fraction=0.5)).digest == index.digest
+    assert digest(index.config) == digest(PrepareConfig(val_fraction=0.5).content())
