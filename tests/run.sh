@@ -5,6 +5,6 @@ SEM3D_EXTRAS=test
 . "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
 ruff check .
 ruff format --check .
-pyright
+pyright --project pyproject.toml
 unset PYTHONDONTWRITEBYTECODE  # the tests start many processes that import sem3d
 exec python -m pytest -n 2 "$@"
