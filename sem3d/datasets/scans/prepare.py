@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sem3d.config import digest
@@ -201,7 +202,15 @@ def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """Return the table's content as Arrow's stream of one batch, the same however it was put together."""
+    """Return the table's content as Arrow's stream of one batch, the same however it was put together.
+
+    Frame numbers count in 32 bits where they fit, as format 1 stored them: the digest of the same data stays, and with it the
+    runs that learn from them.
+    """
+    place = table.schema.get_field_index("frame")
+    if place >= 0 and (pc.max(table["frame"]).as_py() or 0) < 1 << 31:
+        narrow = pa.field("frame", pa.int32(), nullable=False)
+        table = table.set_column(place, narrow, table["frame"].cast(pa.int32()))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
