@@ -16,7 +16,8 @@ def outcome(monkeypatch, capsys, *arguments):
 def renders(tmp_path):
     root = tmp_path / "nmr"
     root.mkdir()
-    images = np.full((2, 24, 4, 64, 64), 7, np.uint8)
+    images = np.zeros((2, 24, 4, 64, 64), np.uint8)
+    images[..., 16:48, 16:48] = 255
     images[1, 3, 3] = 0
     np.savez_compressed(root / "02958343_train_images.npz", images)
     np.savez_compressed(root / "02958343_train_voxels.npz", np.ones((2, 32, 32, 32), bool))

@@ -35,6 +35,8 @@ def distillation() -> Experiment:
 class Distillation(SemanticSegmentation2D):
     """Segmentation with a leaf for a teacher's checkpoint."""
 
+    label_budget = ""
+
     Config = DistillationConfig
     presets: ClassVar = {"paper": distillation, "laptop": distillation}
 
