@@ -94,9 +94,10 @@ def main() -> None:
     name, options = chosen(sys.argv[1:])
     options = absolute(options)
     trained = trained_run(options)
-    of_method = evaluations()[trained.method]
+    by_method = evaluations()
+    of_method = by_method[trained.method]
     if name and name not in of_method:
-        able = [method for method, names in evaluations().items() if name in names]
+        able = [method for method, names in by_method.items() if name in names]
         raise UserError(f"{options.run} is a run of {trained.method}; {name} takes {' or '.join(able)}")
     connect(cpus=2)
     tell(resolve(of_method[name or next(iter(of_method))])(trained, options), trained.folder)

@@ -87,21 +87,21 @@ def whole_folder(path: Path, pending: Path | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced_folder(path: Path, is_there: Callable[[], bool]) -> Iterator[Path]:
+def replaced_folder(path: Path, stands: Callable[[], bool]) -> Iterator[Path]:
     """Give an empty folder to fill and put it in the place of what is at ``path`` once the block ends well.
 
-    ``is_there`` tells if another process has put the same at ``path`` meanwhile: that one stays.
+    ``stands`` tells if another process has put the same at ``path`` meanwhile: that one stays.
     """
     try:
         with whole_folder(path) as place:
             yield place
-            if not is_there():
+            if not stands():
                 replaced = unfinished(path)
                 with suppress(FileNotFoundError):
                     os.replace(path, replaced)
                 shutil.rmtree(replaced, ignore_errors=True)
     except OSError:
-        if not is_there():
+        if not stands():
             raise
 
 

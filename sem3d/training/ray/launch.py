@@ -17,7 +17,7 @@ from sem3d.methods import method_class, method_name
 from sem3d.methods.method import Method, Sources
 from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
-from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, run_name, write_result
+from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, write_result
 from sem3d.runs.sources import content_digest, open_sources
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.ray.cluster import connect
@@ -82,9 +82,9 @@ def train(
         with records_said(say):
             opened = open_sources(chosen, stage)
         known = content_name(name, override(stage, {"init": known or stage.init}), content_digest(chosen, opened))
-        run = known if number < len(stages) else run_name(name, experiment)
+        run = known if number < len(stages) else last.name
         start = {"init": str(result.checkpoint_last), "init_without": ()} if result else {}
-        said = {"curriculum": run_name(name, experiment), "curriculum_stage": f"{number} of {len(stages)}"}
+        said = {"curriculum": last.name, "curriculum_stage": f"{number} of {len(stages)}"}
         say(f"stage {number} of {len(stages)}: {run}")
         listeners = Listeners(callbacks if number == len(stages) else (), said | (tags or {}), say, store_patience)
         named = override(stage, start | {"run.name": run})

@@ -11,6 +11,7 @@ import ray.train.torch
 import torch
 
 from sem3d.errors import UserError
+from sem3d.files import record_paths, write_json
 from sem3d.ray_internals.train import reclaim_time
 from sem3d.runs.progress import records_logged
 from sem3d.tracking.null_tracker import NullTracker
@@ -47,16 +48,13 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_error(errors: Path, line: str) -> None:
-    errors.mkdir(exist_ok=True)
-    pending = errors / f".rank-{distributed.rank()}"
-    pending.write_text(json.dumps(line))
-    pending.replace(errors / f"rank-{distributed.rank():05d}.json")
+    write_json(errors / f"rank-{distributed.rank():05d}.json", line)
 
 
 def _all_know(errors: Path, seconds: float) -> bool:
     """Return whether every worker has written the error down, waiting for that long."""
     deadline = time.monotonic() + seconds
-    while len(list(errors.glob("rank-*.json"))) < distributed.world_size():
+    while len(record_paths(errors)) < distributed.world_size():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -65,7 +63,7 @@ def _all_know(errors: Path, seconds: float) -> bool:
 
 def first_error(errors: Path) -> str | None:
     """Return the error that the lowest-numbered worker wrote, if any did."""
-    for path in sorted(errors.glob("rank-*.json")):
+    for path in record_paths(errors):
         return json.loads(path.read_text())
     return None
 
