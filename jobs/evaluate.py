@@ -51,7 +51,8 @@ def trained_run(options: EvaluationOptions) -> TrainedRun:
     """Return the run with what the user changes of it; raises :class:`UserError` for a setting that its method lacks."""
     folder = folder_of(options.run, options.storage, options.tracking_uri)
     name, experiment = stored_experiment(folder)
-    changes: dict[str, Any] = {"run.batch_size": options.batch_size, "run.device": options.device}
+    changes: dict[str, Any] = dict.fromkeys(("run.batch_size", "run.evaluation_batch_size"), options.batch_size)
+    changes |= {"run.device": options.device}
     changes |= {"data.root": options.root} if options.root else {}
     changes |= {"data.evaluation_split": options.split} if options.split else {}
     for leaf in changes.keys() - flatten(experiment).keys():

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from jobs import evaluate, prepare, train
+from sem3d.config import override
 from sem3d.errors import UserError
+from sem3d.pipelines.options import EvaluationOptions
 from sem3d.runs.checkpoint import weights_source
 from sem3d.runs.device import chosen_device
 from tests.jobs.outcome import outcome
+from tests.methods.tiny import tiny_experiment
 
 
 @pytest.mark.parametrize(
@@ -96,3 +99,10 @@ def test_help_names_methods_presets_and_every_setting(monkeypatch, capsys):
     assert code == 0
     assert "--data.view-threshold" in text
     assert "--run.workers" in text
+
+
+def test_the_batch_of_an_evaluation_is_the_one_that_is_asked_for_whatever_the_run_had(monkeypatch, tmp_path):
+    made = override(tiny_experiment("pri3d", tmp_path, tmp_path), {"run.evaluation_batch_size": 64})
+    monkeypatch.setattr(evaluate, "stored_experiment", lambda folder: ("pri3d", made))
+    asked = evaluate.trained_run(EvaluationOptions(run=str(tmp_path), batch_size=3)).experiment.run
+    assert (asked.evaluation_batch_size, asked.batch_size) == (3, 3)
