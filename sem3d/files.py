@@ -2,14 +2,18 @@
 and flock.
 
 What is unfinished lies beside its final place under a name that begins with a dot, so that it is on the same file system and no
-reader takes it for a result.
+reader takes it for a result. Its writer holds a lock on it; what a writer that was killed has left is removed by the next one of
+the same place. Where the system does not let write, :class:`UserError` says so in one line.
 """
 
+import errno
 import fcntl
 import json
 import logging
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +26,53 @@ from sem3d.folders import is_hidden, is_there
 from sem3d.texts import read_text
 
 logger = logging.getLogger(__name__)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+PASSING = (errno.EIO, errno.ESTALE, errno.ENOENT)
+"""What a server of files answers that is away for a while, or behind: worth another attempt."""
+NOT_OF_FILES = (ConnectionError, TimeoutError, ChildProcessError, ProcessLookupError, InterruptedError)
+MEGABYTE = 1 << 20
+WRITING = ".writing"
+"""Name of the file in an unfinished folder that its writer holds a lock on."""
+SECONDS_TO_LOCK = 60.0
+"""Age from which what nobody holds a lock on was left by a killed writer: a live one takes its lock at once."""
+
+
+def room_left(place: Path) -> int:
+    """Return the bytes that this user may still write in ``place``, or where it would be made."""
+    for folder in (place, *place.parents):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return 0
+
+
+def check_room(place: Path, needed: int, purpose: str) -> None:
+    """Raise :class:`UserError` unless ``needed`` bytes can be written in ``place``; ``purpose`` says for what."""
+    if room_left(place) < needed:
+        raise no_room(place, needed, purpose)
+
+
+def no_room(place: Path, needed: int = 0, purpose: str = "") -> UserError:
+    """Return the error of a disk that is full."""
+    wanted = f"{-(-needed // MEGABYTE)} MB are needed for {purpose}, " if needed else ""
+    free = room_left(place) // MEGABYTE
+    return UserError(f"no room in {place}: {wanted}{free} MB are free; free some, or name another folder")
+
+
+@contextmanager
+def writes_in(place: Path, needed: int = 0, purpose: str = "") -> Iterator[None]:
+    """Turn the system's refusal to write in ``place`` into a :class:`UserError`, also for ``needed`` bytes of ``purpose``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise no_room(place, needed, purpose) from error
+        if error.errno is None or error.errno in PASSING or isinstance(error, NOT_OF_FILES):
+            raise
+        met = Path(os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else place)
+        reason = f"{met} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        if met.is_relative_to(place.parent) or place.is_relative_to(met):
+            raise UserError(f"{place} cannot be written: {reason}") from error
+        raise UserError(f"{met}: {error.strerror}") from error
 
 
 def sync(path: Path) -> None:
@@ -55,17 +106,45 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of ``path`` have left beside it."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
+    for name in filter(left.fullmatch, os.listdir(path.parent)):
+        with suppress(OSError):
+            _remove_unless_held(path.with_name(name))
+
+
+def _remove_unless_held(leftover: Path) -> None:
+    if time.time() - leftover.stat().st_mtime < SECONDS_TO_LOCK:
+        return
+    held = leftover / WRITING if leftover.is_dir() else leftover
+    if held.exists():
+        with held.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if leftover.is_dir():
+        shutil.rmtree(leftover)
+    else:
+        leftover.unlink()
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a place to write to and put it at ``path`` by one rename once the block ends well; nothing is left otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Give a place to write to and put it at ``path`` by one rename once the block ends well; nothing is left otherwise.
+
+    Raises :class:`UserError` where the system does not let write.
+    """
     pending = unfinished(path)
-    try:
-        yield pending
-        sync(pending)
-        os.replace(pending, path)
-    finally:
-        pending.unlink(missing_ok=True)
+    with writes_in(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
+        try:
+            with pending.open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield pending
+                sync(pending)
+                os.replace(pending, path)
+        finally:
+            pending.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -73,36 +152,58 @@ def whole_folder(path: Path, pending: Path | None = None) -> Iterator[Path]:
     """Give an empty folder to fill and put it at ``path`` by one rename once the block ends well.
 
     A ``pending`` folder that the caller names is kept if the block fails, and found again with what it holds by the next call;
-    otherwise nothing is left. Raises :class:`OSError` where ``path`` is a folder with something in it by then.
+    otherwise nothing is left. Raises :class:`UserError` where the system does not let write, or where ``path`` is a folder
+    with something in it by then.
     """
-    place = pending or unfinished(path)
-    place.mkdir(parents=True, exist_ok=pending is not None)
-    try:
-        yield place
-        os.replace(place, path)
-        sync(path.parent)
-    finally:
+    with writes_in(path):
         if pending is None:
-            shutil.rmtree(place, ignore_errors=True)
+            with _folder_beside(path) as place:
+                yield place
+                _put(place, path)
+        else:
+            pending.mkdir(parents=True, exist_ok=True)
+            yield pending
+            _put(pending, path)
 
 
 @contextmanager
 def replaced_folder(path: Path, stands: Callable[[], bool]) -> Iterator[Path]:
     """Give an empty folder to fill and put it in the place of what is at ``path`` once the block ends well.
 
-    ``stands`` tells if another process has put the same at ``path`` meanwhile: that one stays.
+    ``stands`` tells if another process has put the same at ``path`` meanwhile: that one stays, and is not taken away from
+    those who read it already. Raises :class:`UserError` where the system does not let write.
     """
+    with writes_in(path), _folder_beside(path) as place:
+        yield place
+        with exclusive_lock(path.parent, path.name):
+            if stands():
+                return
+            replaced = unfinished(path)
+            with suppress(FileNotFoundError):
+                os.replace(path, replaced)
+            _put(place, path)
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Give a new folder beside ``path``, locked meanwhile, and remove it unless it was put elsewhere."""
+    place = unfinished(path)
+    place.mkdir(parents=True)
+    remove_leftovers(path)
     try:
-        with whole_folder(path) as place:
+        with (place / WRITING).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield place
-            if not stands():
-                replaced = unfinished(path)
-                with suppress(FileNotFoundError):
-                    os.replace(path, replaced)
-                shutil.rmtree(replaced, ignore_errors=True)
-    except OSError:
-        if not stands():
-            raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _put(place: Path, path: Path) -> None:
+    """Give a filled folder its final name; raises :class:`OSError` where there is something in the way."""
+    (place / WRITING).unlink(missing_ok=True)
+    os.replace(place, path)
+    sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,14 +1,28 @@
 """JSON that sem3d wrote: whole or absent, whatever happened to the disk."""
 
+import fcntl
 import json
 import logging
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from sem3d.errors import UserError
-from sem3d.files import read_json, record_paths, stored_json, unfinished, write_json
+from sem3d.files import (
+    MEGABYTE,
+    WRITING,
+    check_room,
+    read_json,
+    record_paths,
+    replaced_folder,
+    stored_json,
+    unfinished,
+    whole_folder,
+    write_json,
+    writes_in,
+)
 
 DAMAGE = [b"", b"{", b'{"key": 1', b"\xff\xfe\x00", b"\0" * 40, b"[" * 200_000, b"[]", b"null", b'{"other": 1}']
 
@@ -76,3 +90,102 @@ def test_many_writers_of_one_file_and_a_reader_disturb_each_other_never(tmp_path
         assert len(record_paths(tmp_path)) == 1
     assert not faults
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_disk_that_is_full_or_refuses_is_one_line_that_says_where(tmp_path: Path):
+    with pytest.raises(UserError, match=rf"no room in {tmp_path}/run: \d+ MB are free; free some"):  # noqa: SIM117
+        with writes_in(tmp_path / "run"), open("/dev/full", "wb") as full:
+            full.write(b"0" * 100_000)
+    with pytest.raises(UserError, match=r"55 MB are needed for a checkpoint, \d+ MB are free"):  # noqa: SIM117
+        with writes_in(tmp_path, 54 * MEGABYTE + 1, "a checkpoint"), open("/dev/full", "wb") as full:
+            full.write(b"0" * 100_000)
+    (tmp_path / "file").write_text("")
+    for write in (write_json, lambda path, _: whole_folder(path).__enter__()):
+        with pytest.raises(
+            UserError, match=r"file/record\.json cannot be written: (.*/file is no folder|Not a directory)"
+        ):
+            write(tmp_path / "file" / "record.json", {})
+        with pytest.raises(UserError, match="cannot be written: File name too long"):
+            write(tmp_path / ("n" * 300), {})
+    (tmp_path / "folder" / "inside").mkdir(parents=True)
+    with pytest.raises(UserError, match="folder cannot be written: Is a directory"):
+        write_json(tmp_path / "folder", {})
+    with (
+        pytest.raises(UserError, match="folder cannot be written: Directory not empty"),
+        whole_folder(tmp_path / "folder"),
+    ):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_is_no_refusal_to_write_passes(tmp_path: Path):
+    for error in (
+        ConnectionResetError(104, "reset"),
+        TimeoutError(110, "timed out"),
+        OSError("of a library"),
+        OSError(5, "I/O"),
+    ):
+        with pytest.raises(type(error)) as met, writes_in(tmp_path):
+            raise error
+        assert met.value is error
+    with pytest.raises(UserError, match=r"^/data/scan\.png: Permission denied$"), writes_in(tmp_path):
+        raise PermissionError(13, "Permission denied", "/data/scan.png")
+
+
+def test_room_is_asked_for_before_anything_is_written(tmp_path: Path):
+    check_room(tmp_path / "not" / "yet" / "there", 1, "a checkpoint")
+    with pytest.raises(
+        UserError, match=rf"no room in {tmp_path}/run: {1 << 44} MB are needed for a checkpoint, \d+ MB are free"
+    ):
+        check_room(tmp_path / "run", 1 << 64, "a checkpoint")
+
+
+def left_long_ago(path: Path) -> Path:
+    os.utime(path, (1e9, 1e9))
+    return path
+
+
+def test_what_killed_writers_left_goes_with_the_next_write_and_nothing_else(tmp_path: Path):
+    for name in (".a.json.0a1b2c3d", ".a.json.copy", ".b.json.0a1b2c3d", "a.json.0a1b2c3d"):
+        (tmp_path / name).write_text("{")
+        left_long_ago(tmp_path / name)
+    (tmp_path / ".a.json.99999999").write_text("just begun")
+    with (tmp_path / ".a.json.aaaaaaaa").open("w") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        left_long_ago(tmp_path / ".a.json.aaaaaaaa")
+        write_json(tmp_path / "a.json", {})
+    kept = {".a.json.99999999", ".a.json.aaaaaaaa", ".a.json.copy", ".b.json.0a1b2c3d", "a.json", "a.json.0a1b2c3d"}
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
+def test_folders_that_killed_writers_left_go_and_those_of_living_ones_stay(tmp_path: Path):
+    for name in (".idx.0a1b2c3d", ".idx.bbbbbbbb"):
+        (tmp_path / name / "surface").mkdir(parents=True)
+        (tmp_path / name / WRITING).touch()
+        left_long_ago(tmp_path / name)
+    with (tmp_path / ".idx.bbbbbbbb" / WRITING).open("a") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        with whole_folder(tmp_path / "idx") as place:
+            (place / "table").write_text("rows")
+    assert {path.name for path in tmp_path.iterdir()} == {".idx.bbbbbbbb", "idx"}
+    assert [path.name for path in (tmp_path / "idx").iterdir()] == ["table"]
+
+
+def test_a_folder_that_stands_is_never_taken_away_from_its_readers(tmp_path: Path):
+    path, made = tmp_path / "model", []
+
+    def fetch(number: int) -> None:
+        with replaced_folder(path, lambda: (path / "whole").exists()) as place:
+            (place / "whole").write_text(str(number))
+            barrier.wait(10)
+        made.append(path.stat().st_ino)
+
+    barrier = threading.Barrier(6)
+    fetchers = [threading.Thread(target=fetch, args=(number,)) for number in range(6)]
+    for fetcher in fetchers:
+        fetcher.start()
+    for fetcher in fetchers:
+        fetcher.join()
+    assert len(made) == 6
+    assert len(set(made)) == 1
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".locks", "model"]

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from sem3d.doctor.finding import ANSWER_SECONDS, Finding
+from sem3d.errors import UserError
 from sem3d.files import locked_file, whole_folder, write_text
 from sem3d.tracking.store import is_server
 
@@ -40,9 +41,9 @@ def storage(folder: str, remote: bool) -> list[Finding]:
     try:
         _try_out(place)
         free = shutil.disk_usage(place).free
-    except OSError as error:
+    except (OSError, UserError) as error:
         fix = "name another folder with --storage (run.storage), or fix its owner or mount"
-        return [Finding("storage", "FAIL", f"{place}: {error.strerror or error}", fix)]
+        return [Finding("storage", "FAIL", f"{place}: {getattr(error, 'strerror', None) or error}", fix)]
     kind = file_system(place)
     found = f"{path}{'' if place == path else ' (will be made)'}: {free >> 30} GiB free, {kind}, renames and locks work"
     if free < SCARCE:

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sem3d.errors import UserError
 from sem3d.files import record_paths, stored_json, write_json
 
 SPENT_FOLDER = "spent"
@@ -25,7 +26,8 @@ def clocked(folder: Path, part: str, cpus: float = 0.0, gpus: float = 0.0) -> It
 
     def write_now_and_then() -> None:
         while not done.wait(SECONDS_BETWEEN_WRITES):
-            write()
+            with suppress(UserError):  # said where the sweep itself cannot write
+                write()
 
     writer = threading.Thread(target=write_now_and_then, name="spent", daemon=True)
     writer.start()

@@ -139,7 +139,7 @@ def test_damaged_or_foreign_index_is_refused(tmp_path: Path):
     (folder / "index.json").write_text(text.replace('"format": 2', '"format": 99'))
     with pytest.raises(UserError, match="format 99, not 2"):
         load_index(folder)
-    (folder / "index.json").write_text(text)
+    (folder / "index.json").write_text(text.replace('"files"', '"unknown"'))
     shutil.copy(folder / "scenes.parquet", folder / "pairs.parquet")
     with pytest.raises(UserError, match="other columns"):
         load_index(folder)
@@ -224,7 +224,7 @@ def test_index_put_there_meanwhile_by_another_process_stays(tmp_path: Path):
     with pytest.raises(OSError, match="disk full"), replaced_folder(index.folder, lambda: False):
         raise OSError("disk full")
     assert load_index(index.folder).digest == index.digest
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "index"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".locks", "data", "index"]
 
 
 def test_poses_of_an_index_are_rigid(shared_data: Path, tmp_path: Path):
