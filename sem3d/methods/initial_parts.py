@@ -32,11 +32,11 @@ def start_image_network(method: nn.Module, source: str, without: tuple[str, ...]
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Return tensors of a file by name; raises :class:`UserError` where it is damaged."""
+    """Return tensors of a file by name; raises :class:`UserError` where it is damaged or cannot be read."""
     try:
         return load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def refuse_without(source: str, without: tuple[str, ...]) -> None:

@@ -3,12 +3,14 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sem3d.config import NAMED_WEIGHTS
 from sem3d.errors import UserError
 from sem3d.files import stored_json, write_json
-from sem3d.runs.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem, read_state
+from sem3d.runs.checkpoint_files import TEMPORARY_PREFIX, WEIGHTS, problem
+
+CHECKPOINTS = "checkpoints"
+"""Folder of a run that holds them."""
 
 
 class CheckpointStore:
@@ -68,7 +70,7 @@ class CheckpointStore:
 
 def latest(run_folder: Path) -> Path | None:
     """Return the newest whole checkpoint of a run, or ``None``."""
-    return CheckpointStore(run_folder / "checkpoints").latest()
+    return CheckpointStore(run_folder / CHECKPOINTS).latest()
 
 
 def weights_file(source: Path) -> Path:
@@ -76,7 +78,7 @@ def weights_file(source: Path) -> Path:
 
     Raises :class:`UserError` if ``source`` is neither or if a file was altered.
     """
-    folder = source if (source / WEIGHTS).is_file() else CheckpointStore(source / "checkpoints").best_or_latest()
+    folder = source if (source / WEIGHTS).is_file() else CheckpointStore(source / CHECKPOINTS).best_or_latest()
     if folder is None:
         raise UserError(
             f"no checkpoint of sem3d in {source}: name a run folder or one of its checkpoints/step-... folders"
@@ -93,8 +95,3 @@ def weights_source(init: str) -> str:
     """
     folder = Path(init)
     return str(weights_file(folder)) if init not in NAMED_WEIGHTS and folder.is_dir() else init
-
-
-def read_experiment(source: Path) -> dict[str, Any]:
-    """Leave of the experiment that a checkpoint or run folder was made with, by dotted name, as JSON values."""
-    return read_state(weights_file(source).parent)["experiment"]

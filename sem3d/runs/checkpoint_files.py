@@ -10,16 +10,22 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
-from sem3d.files import stored_json, sync
+from sem3d.errors import UserError
+from sem3d.files import read_json, stored_json, sync, writes_in
+from sem3d.methods.initial_parts import read_safetensors
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
@@ -39,6 +45,21 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True))
 
 
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write a safetensors file; raises :class:`OSError` where the system refuses, which the library says in words only."""
+    try:
+        save_file(_owned(tensors), path)
+    except SafetensorError as error:
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
+
+
+def bytes_of(tensors: Iterable[Any]) -> int:
+    """Return the bytes that the tensors among some values take in a checkpoint."""
+    return sum(value.numel() * value.element_size() for value in tensors if _is_tensor(value))
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -53,13 +74,29 @@ def write_checkpoint(
     """Write ``folder`` beside its final place, flush it to disk and rename it: readers see all of it or nothing.
 
     ``model_state`` and ``optimizer_states`` are what ``state_dict()`` gives; ``state`` is a JSON value. Where a whole
-    checkpoint is there already (another attempt got here first), that one stays.
+    checkpoint is there already (another attempt got here first), that one stays. Raises :class:`UserError` where the disk
+    is full or may not be written; nothing of it is left then.
     """
+    moments = [
+        value for one in optimizer_states.values() for entries in one["state"].values() for value in entries.values()
+    ]
     parts = folder.with_name(f"{TEMPORARY_PREFIX}{folder.name}-{uuid.uuid4().hex[:8]}")
+    with writes_in(folder, bytes_of([*model_state.values(), *moments]), "a checkpoint"):
+        try:
+            _write_parts(parts, model_state, optimizer_states, state)
+            _commit(parts, folder)
+        except OSError:
+            shutil.rmtree(parts, ignore_errors=True)
+            raise
+
+
+def _write_parts(
+    parts: Path, model_state: dict[str, Any], optimizer_states: dict[str, dict[str, Any]], state: dict[str, Any]
+) -> None:
     parts.mkdir(parents=True)
     tensors = {name: value for name, value in model_state.items() if _is_tensor(value)}
     extra = {name: value for name, value in model_state.items() if not _is_tensor(value)}
-    save_file(_owned(tensors), parts / WEIGHTS)
+    _write_tensors(parts / WEIGHTS, tensors)
     for name, optimizer_state in optimizer_states.items():
         _write_optimizer(parts, name, optimizer_state)
     _write_json(parts / "state.json", {**state, "format": FORMAT_VERSION, "extra": extra})
@@ -68,7 +105,6 @@ def write_checkpoint(
     _write_json(parts / "manifest.json", {"format": FORMAT_VERSION, "files": manifest})
     for path in [*files, parts / "manifest.json", parts]:
         sync(path)
-    _commit(parts, folder)
 
 
 def _commit(parts: Path, folder: Path) -> None:
@@ -92,7 +128,7 @@ def _write_optimizer(folder: Path, name: str, optimizer_state: dict[str, Any]) -
         str(index): {key: value for key, value in entries.items() if not _is_tensor(value)}
         for index, entries in optimizer_state["state"].items()
     }
-    save_file(_owned(tensors), folder / f"optimizer-{name}.safetensors")
+    _write_tensors(folder / f"optimizer-{name}.safetensors", tensors)
     _write_json(folder / f"optimizer-{name}.json", {"state": plain, "param_groups": optimizer_state["param_groups"]})
 
 
@@ -107,31 +143,37 @@ def problem(folder: Path) -> str | None:
     if not isinstance(files, dict) or not {WEIGHTS, "state.json"} <= files.keys():
         return "manifest.json does not name its files"
     for name, expected in files.items():
-        path = folder / name
-        if Path(name).name != name or not path.is_file():
+        if Path(name).name != name:
             return f"{name} is missing"
         if not isinstance(expected, dict) or not {"size", "sha256"} <= expected.keys():
             return f"manifest.json does not say what {name} was"
-        if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
-            return f"{name} is not what was written"
+        path = folder / name
+        try:
+            if path.stat().st_size != expected["size"] or _sha256(path) != expected["sha256"]:
+                return f"{name} is not what was written"
+        except OSError as error:
+            return f"{name} is missing" if isinstance(error, FileNotFoundError) else f"{name}: {error.strerror}"
     return None
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Return ``state.json`` of a checkpoint."""
-    return json.loads((folder / "state.json").read_text())
+    """Return ``state.json`` of a checkpoint; raises :class:`UserError` where it is none."""
+    state = read_json(folder / "state.json")
+    if not isinstance(state, dict):
+        raise UserError(f"{folder / 'state.json'} is no state of a checkpoint")
+    return state
 
 
 def read_model_state(folder: Path) -> dict[str, Any]:
     """Return what ``load_state_dict`` of the method takes."""
-    return {**load_file(folder / WEIGHTS), **read_state(folder)["extra"]}
+    return {**read_safetensors(folder / WEIGHTS), **read_state(folder)["extra"]}
 
 
 def restore_optimizer(folder: Path, name: str, optimizer: torch.optim.Optimizer) -> None:
     """Put the saved state of optimiser ``name`` into ``optimizer``."""
-    saved = json.loads((folder / f"optimizer-{name}.json").read_text())
+    saved = read_json(folder / f"optimizer-{name}.json")
     state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in saved["state"].items()}
-    for key, value in load_file(folder / f"optimizer-{name}.safetensors").items():
+    for key, value in read_safetensors(folder / f"optimizer-{name}.safetensors").items():
         index, _, entry = key.partition(".")
         state[int(index)][entry] = value
     groups = [

@@ -1,6 +1,7 @@
 """The folder of a run: its name, its settings, and that nobody mixes two experiments in it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,15 @@ from sem3d.config import Experiment, digest, flatten, places
 from sem3d.errors import UserError
 from sem3d.files import stored_json, write_json
 from sem3d.folders import is_there
+from sem3d.methods import registered_name
+from sem3d.runs.checkpoint import latest
+from sem3d.runs.checkpoint_files import read_state
 
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"
 EVALUATION_NAME = "evaluation.json"
+LONGEST_NAME = 255
+"""Bytes, of Linux's file systems."""
 CIRCUMSTANCES = frozenset(
     {
         "resume",
@@ -47,12 +53,17 @@ so that an older run is found again by the same command."""
 
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Leave that decide what is learnt, as JSON values."""
-    leaves = {
+    return deciding(json.loads(json.dumps(flatten(experiment), default=str)))
+
+
+def deciding(leaves: dict[str, Any]) -> dict[str, Any]:
+    """Return those leaves, as JSON values, that decide what is learnt."""
+    neutral = json.loads(json.dumps(ADDED_LATER))
+    return {
         name: value
-        for name, value in flatten(experiment).items()
-        if name not in CIRCUMSTANCES and ADDED_LATER.get(name, ...) != value
+        for name, value in sorted(leaves.items())
+        if name not in CIRCUMSTANCES and neutral.get(name, ...) != value
     }
-    return json.loads(json.dumps(leaves, sort_keys=True, default=str))
 
 
 def data_places(experiment: Experiment) -> set[str]:
@@ -69,8 +80,10 @@ def content_name(method: str, experiment: Experiment, data: str) -> str:
 def run_name(method: str, experiment: Experiment) -> str:
     """Return ``run.name``, or method and digest, so that the same command finds the same run."""
     name = experiment.run.name or f"{method}-{digest(identity(experiment))}"
-    if Path(name).name != name or name.startswith("."):
+    if Path(name).name != name or name.startswith(".") or "\0" in name:
         raise UserError(f"run.name '{name}' must be a plain folder name")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise UserError(f"run.name is {len(name)} characters long, a folder's name can have {LONGEST_NAME}: shorten it")
     return name
 
 
@@ -98,13 +111,22 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
     }
     if is_there(config) and experiment.resume == "never":
         raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
-    if (before := read_config(folder)) is not None:
+    if before := read_config(folder) or _of_checkpoint(folder):
         _refuse_other(before, settings, data_places(experiment), folder)
-    try:
-        write_json(config, {**settings, "experiment": flatten(experiment)})
-    except OSError as error:
-        raise UserError(f"run.storage {folder.parent} cannot be written: {error}") from error
+    write_json(config, {**settings, "experiment": flatten(experiment)})
     return folder
+
+
+def _of_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """Return method and identity as the newest checkpoint has them: what a run was whose ``config.json`` is lost.
+
+    It does not tell the content of the data, so their place must be the same.
+    """
+    newest = latest(folder)
+    if newest is None:
+        return None
+    state = read_state(newest)
+    return {"method": registered_name(state["method"]) or state["method"], "identity": deciding(state["experiment"])}
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
@@ -128,8 +150,9 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:
-    before, now = ({"method": run["method"], "data": run["data"], **run["identity"]} for run in (there, wanted))
-    if before["data"] == now["data"]:
+    kinds = [kind for kind in ("method", "data") if kind in there]
+    before, now = ({kind: run[kind] for kind in kinds} | run["identity"] for run in (there, wanted))
+    if before.get("data", ...) == now.get("data"):
         before |= {leaf: now.get(leaf) for leaf in data_leaves}
     changes = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"

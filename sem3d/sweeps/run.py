@@ -75,8 +75,10 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
         if failed:
             raise UserError(f"{len(failed)} trials failed, the same command tries them again; the first: {failed[0]}")
     finally:
-        write_sweep(folder, replace(read_sweep(folder), status=status))
-        close_parent(record.tracking_uri, record.mlflow_run_id, status)
+        try:
+            write_sweep(folder, replace(read_sweep(folder), status=status))
+        finally:
+            close_parent(record.tracking_uri, record.mlflow_run_id, status)
 
 
 def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str], None]) -> None:

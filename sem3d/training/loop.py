@@ -14,6 +14,7 @@ from torch import Tensor
 from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
+from sem3d.files import writes_in
 from sem3d.methods.method import HELD_OUT, TRAIN, Method, Sources
 from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
@@ -38,10 +39,11 @@ def fit(
 
     Resumes from the newest whole checkpoint in ``context.run_folder``. ``sources`` are opened here unless the caller has.
     Raises :class:`UserError` for what the user can fix: too many unusable samples, too many steps in a row that are not
-    finite.
+    finite, a folder without room for a checkpoint or that may not be written.
     """
     opened = open_sources(method_class, experiment) if sources is None else sources
-    return TrainingLoop(method_class, experiment, opened, context).run()
+    with writes_in(context.run_folder):
+        return TrainingLoop(method_class, experiment, opened, context).run()
 
 
 class TrainingLoop:

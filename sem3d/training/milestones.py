@@ -17,6 +17,9 @@ from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.evaluation import better, evaluate
 from sem3d.training.training_state import TrainingState
 
+EXPORTS = ".exports-"
+"""Beginning of the name of a folder of files that are not whole yet."""
+
 
 class Milestones:
     """Evaluations and checkpoints of one run, on one process; every process must reach the same ones."""
@@ -29,6 +32,9 @@ class Milestones:
         self.quarantine = quarantine
         self.context = context
         self.run = state.experiment.run
+        if context.leads:
+            for leftover in context.run_folder.glob(f"{EXPORTS}*"):  # of attempts that were killed
+                shutil.rmtree(leftover, ignore_errors=True)
 
     @property
     def out_of_patience(self) -> bool:
@@ -38,7 +44,7 @@ class Milestones:
 
     def export(self, write: Callable[[Path], None], place: str) -> None:
         """Keep the files that ``write`` puts into a folder, in ``exports/<place>`` of the run folder and in MLflow."""
-        with TemporaryDirectory(dir=self.context.run_folder, prefix=".exports-") as name:
+        with TemporaryDirectory(dir=self.context.run_folder, prefix=EXPORTS) as name:
             write(Path(name))
             for path in sorted(Path(name).rglob("*")):
                 if path.is_file():

@@ -30,6 +30,16 @@ def batch_norm_momentum(step: int) -> float:
     return max(0.5 * 0.5 ** (step // 20), 0.001)
 
 
+def bytes_of_moments(optimizers: dict[str, torch.optim.Optimizer]) -> int:
+    """Return the bytes of state that optimisers will hold once they have stepped: momentum, or Adam's two moments."""
+    groups = (group for optimizer in optimizers.values() for group in optimizer.param_groups)
+    return sum(
+        (2 if "betas" in group else bool(group.get("momentum"))) * value.numel() * value.element_size()
+        for group in groups
+        for value in group["params"]
+    )
+
+
 def remember_peaks(optimizers: dict[str, torch.optim.Optimizer]) -> None:
     """Note each group's learning rate as the peak that :func:`apply_schedule` scales."""
     for optimizer in optimizers.values():

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import Experiment, flatten
+from sem3d.files import check_room
 from sem3d.methods import method_name
 from sem3d.methods.method import Method, Sources
-from sem3d.runs.checkpoint import CheckpointStore, weights_source
-from sem3d.runs.checkpoint_files import read_model_state, read_state, restore_optimizer, write_checkpoint
+from sem3d.runs.checkpoint import CHECKPOINTS, CheckpointStore, weights_source
+from sem3d.runs.checkpoint_files import bytes_of, read_model_state, read_state, restore_optimizer, write_checkpoint
 from sem3d.runs.load import build_method
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
-from sem3d.training.optim import remember_peaks
+from sem3d.training.optim import bytes_of_moments, remember_peaks
 
 
 @dataclass
@@ -38,7 +39,7 @@ class TrainingState:
     def __init__(self, method_class: type[Method], experiment: Experiment, sources: Sources, context: TrainingContext):
         self.experiment = experiment
         self.context = context
-        self.store = CheckpointStore(context.run_folder / "checkpoints", experiment.run.keep, context.say)
+        self.store = CheckpointStore(context.run_folder / CHECKPOINTS, experiment.run.keep, context.say)
         seed_everything(experiment.run.seed)
         self.method, frozen = build_method(method_class, experiment, sources)
         for line in frozen:
@@ -55,6 +56,9 @@ class TrainingState:
         remember_peaks(self.optimizers)
         if start is not None:
             self._restore(start)
+        if context.leads and self.step < experiment.schedule.steps:
+            size = bytes_of(self.method.state_dict().values()) + bytes_of_moments(self.optimizers)
+            check_room(context.run_folder, size, "a checkpoint")
 
     def _newest(self) -> Path | None:
         """Return the checkpoint that process 0 chose, the same on all."""

@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from sem3d.errors import UserError
+from sem3d.runs import checkpoint_files
 from sem3d.runs.checkpoint import CheckpointStore, weights_file
-from sem3d.runs.checkpoint_files import problem
+from sem3d.runs.checkpoint_files import problem, write_checkpoint
 from sem3d.runs.quarantine import Quarantine, quarantine_report
 from sem3d.runs.run_folder import CONFIG_NAME, RESULT_NAME, open_run_folder, read_config, read_result
-from tests.runs.test_checkpoint import write
+from tests.runs.test_checkpoint import trained, write
 from tests.training.toy_method import toy_experiment
 
 DAMAGE = [b"", b'{"checkpoint": "step', b"\0" * 30, b"null", b"[1]", b"{}"]
@@ -52,6 +54,35 @@ def test_a_manifest_that_does_not_say_what_was_written_means_the_checkpoint_befo
     assert len(said) == 1
     with pytest.raises(UserError, match="is damaged"):
         weights_file(newest)
+
+
+def test_a_file_that_cannot_be_read_means_the_checkpoint_before(tmp_path: Path):
+    write(tmp_path, 1)
+    newest = write(tmp_path, 2)
+    (newest / "state.json").unlink()
+    assert problem(newest) == "state.json is missing"
+    (newest / "state.json").mkdir()
+    assert problem(newest) == "state.json is not what was written"
+    (newest / "state.json").rmdir()
+    (newest / "state.json").symlink_to("state.json")
+    assert problem(newest) == "state.json: Too many levels of symbolic links"
+    found = CheckpointStore(tmp_path / "checkpoints", warn=[].append).latest()
+    assert found is not None
+    assert found.name == "step-00000001"
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_nothing_and_says_how_much_it_needs(tmp_path: Path, monkeypatch):
+    path = write(tmp_path, 1).with_name("step-00000002")
+    model, optimizer = trained()
+
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_files, "save_file", full)
+        with pytest.raises(UserError, match=r"step-00000002: 1 MB are needed for a checkpoint, \d+ MB are free"):
+            write_checkpoint(path, model.state_dict(), {"main": optimizer.state_dict()}, {"step": 2})
+    assert [entry.name for entry in path.parent.iterdir()] == ["step-00000001"]
 
 
 def test_a_manifest_of_a_million_brackets_is_damaged(tmp_path: Path):

@@ -1,11 +1,15 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sem3d.config import override
+from sem3d.config import flatten, override
 from sem3d.errors import UserError
-from sem3d.runs.run_folder import open_run_folder, read_result, run_name, write_result
+from sem3d.runs.checkpoint import CheckpointStore
+from sem3d.runs.checkpoint_files import write_checkpoint
+from sem3d.runs.run_folder import CONFIG_NAME, open_run_folder, read_config, read_result, run_name, write_result
+from tests.runs.test_checkpoint import trained
 from tests.training.toy_method import toy_experiment
 
 
@@ -26,6 +30,36 @@ def test_a_name_is_not_shared_by_two_experiments(tmp_path: Path):
         open_run_folder("toy", experiment, "more data")
     with pytest.raises(UserError, match=r"exists: choose another run\.name"):
         open_run_folder("toy", replace(experiment, resume="never"), "data")
+
+
+def test_settings_that_are_lost_are_taken_from_the_newest_checkpoint_and_compared(tmp_path: Path):
+    experiment = toy_experiment(tmp_path, run={"name": "mine"})
+    folder = open_run_folder("toy", experiment, "data")
+    leaves = json.loads(json.dumps(flatten(experiment), default=str))
+    model, optimizer = trained()
+    state = {"step": 1, "method": "toy", "experiment": leaves}
+    path = CheckpointStore(folder / "checkpoints").path(1)
+    write_checkpoint(path, model.state_dict(), {"main": optimizer.state_dict()}, state)
+    for damaged in (b"", b"{}", None):
+        if damaged is None:
+            (folder / CONFIG_NAME).unlink()
+        else:
+            (folder / CONFIG_NAME).write_bytes(damaged)
+        with pytest.raises(UserError, match=r"has other settings \(optim.lr 0.05 -> 0.2\)"):
+            open_run_folder("toy", override(experiment, {"optim.lr": 0.2}), "data")
+        with pytest.raises(UserError, match=r"has other settings \(method 'toy' -> 'other'\)"):
+            open_run_folder("other", experiment, "data")
+    assert open_run_folder("toy", override(experiment, {"run.log_every": 3}), "data") == folder
+    assert read_config(folder)["data"] == "data"
+
+
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path):
+    said = "run.name is 330 characters long, a folder's name can have 255"
+    with pytest.raises(UserError, match=said):
+        open_run_folder("toy", toy_experiment(tmp_path, run={"name": "lr0.1_bs4_x" * 30}), "data")
+    with pytest.raises(UserError, match="a folder's name can have 255"):
+        open_run_folder("toy", toy_experiment(tmp_path, run={"name": "ü" * 128}), "data")
+    assert open_run_folder("toy", toy_experiment(tmp_path, run={"name": "n" * 255}), "data").is_dir()
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", ".hidden"])

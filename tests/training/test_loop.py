@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sem3d.errors import UserError
 from sem3d.runs.checkpoint_files import read_state
+from sem3d.runs.progress import LOG_NAME
 from sem3d.tracking.null_tracker import NullTracker
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
@@ -54,6 +55,25 @@ def test_training_lowers_the_error(tmp_path: Path):
     assert result["steps"] == 100
     assert result["metrics"]["error"] < 0.3
     assert result["metrics"]["evaluated"] == 10
+
+
+def test_a_run_without_room_for_a_checkpoint_ends_before_its_first_step(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("sem3d.files.room_left", lambda _: 20)
+    said = rf"no room in {tmp_path}: 1 MB are needed for a checkpoint, 0 MB are free; free some, or name another folder"
+    with pytest.raises(UserError, match=said):
+        learn(tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+    assert "step 1" not in (tmp_path / LOG_NAME).read_text()
+
+
+def test_a_run_whose_folder_may_no_longer_be_written_is_one_line(tmp_path: Path):
+    def log_gone(*arguments, **options):
+        (tmp_path / LOG_NAME).unlink()
+        (tmp_path / LOG_NAME).mkdir()
+        yield from stream_in_process(*arguments, **options)
+
+    with pytest.raises(UserError, match=rf"^{tmp_path} cannot be written: Is a directory$"):
+        fit(ToyMethod, toy_experiment(tmp_path), context(tmp_path, stream_batches=log_gone))
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])

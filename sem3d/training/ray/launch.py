@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import ray.train
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
-from sem3d.files import exclusive_lock
+from sem3d.files import exclusive_lock, writes_in
 from sem3d.methods import method_class, method_name
 from sem3d.methods.method import Method, Sources
 from sem3d.runs.progress import duration, lines_printed, records_said
@@ -74,8 +74,19 @@ def train(
         return _train_stage(chosen, experiment, sources, Listeners(callbacks, tags or {}, say, store_patience))
     name = method_name(chosen)
     last = run_folder(name, experiment)
-    last.mkdir(parents=True, exist_ok=True)
-    STOP.clear(last)
+    with exclusive_lock(last.parent, f"{last.name}.curriculum", wait=False):
+        with writes_in(last):
+            last.mkdir(parents=True, exist_ok=True)
+            STOP.clear(last)
+        return _train_stages(chosen, experiment, stages, Listeners(callbacks, tags or {}, say, store_patience))
+
+
+def _train_stages(
+    chosen: type[Method], experiment: Experiment, stages: Sequence[Experiment], listeners: "Listeners"
+) -> TrainingResult:
+    """Train the runs of a curriculum one after the other; see :func:`train`."""
+    name, say = method_name(chosen), listeners.say
+    last = run_folder(name, experiment)
     result: TrainingResult | None = None
     known = ""
     for number, stage in enumerate(stages, start=1):
@@ -86,10 +97,11 @@ def train(
         start = {"init": str(result.checkpoint_last), "init_without": ()} if result else {}
         said = {"curriculum": last.name, "curriculum_stage": f"{number} of {len(stages)}"}
         say(f"stage {number} of {len(stages)}: {run}")
-        listeners = Listeners(callbacks if number == len(stages) else (), said | (tags or {}), say, store_patience)
+        callbacks = listeners.callbacks if number == len(stages) else ()
+        of_stage = replace(listeners, callbacks=callbacks, tags=said | listeners.tags)
         named = override(stage, start | {"run.name": run})
         with nullcontext() if number == len(stages) else stop_passed_on(last, run_folder(name, named)):
-            result = _train_stage(chosen, named, opened, listeners)
+            result = _train_stage(chosen, named, opened, of_stage)
     assert result is not None
     return result
 
@@ -110,7 +122,8 @@ def _train_stage(
     """Train one run; see :func:`train`."""
     launched, say, name = time.time(), listeners.say, method_name(chosen)
     check_batches(experiment)
-    finished = read_result(run_folder(name, experiment))
+    folder = run_folder(name, experiment)
+    finished = read_result(folder)
     if not finished:
         connect(cpus=int(experiment.run.workers * experiment.run.cpus_per_worker) + 1)
         resources = cluster_resources()
@@ -119,12 +132,13 @@ def _train_stage(
     if sources is None:
         with records_said(say):
             sources = open_sources(chosen, experiment)
-    folder = open_run_folder(name, experiment, content_digest(chosen, sources))
-    if finished:
-        say(f"already finished: {folder}")
-        write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
-        return _result(folder, finished)
-    with exclusive_lock(folder.parent, folder.name, wait=False):
+    with exclusive_lock(folder.parent, folder.name, wait=bool(finished)), writes_in(folder):
+        open_run_folder(name, experiment, content_digest(chosen, sources))
+        finished = finished or read_result(folder)
+        if finished:
+            say(f"already finished: {folder}")
+            write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
+            return _result(folder, finished)
         described = {"method": name, **_tags(experiment), **listeners.tags}
         uri, run_id = _open_patiently(experiment, folder, described, listeners.store_patience, say)
         settings = {
@@ -149,7 +163,10 @@ def _train_stage(
             status = "KILLED"
             raise
         finally:
-            close_run(uri, run_id, folder, status)
+            try:
+                close_run(uri, run_id, folder, status)
+            except (OSError, UserError) as error:  # on a full disk, which is said already
+                say(f"MLflow run {run_id} could not be closed: {error}")
         return _result(folder, outcome)
 
 
@@ -195,7 +212,7 @@ def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str
     try:
         outcome = trainer.fit().return_value
     except ray.train.TrainingFailedError as failure:
-        line = first_error(errors)
+        line = first_error(errors) or _unwritten_error(failure)
         if line:
             raise UserError(line) from failure
         raise
@@ -205,6 +222,12 @@ def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str
     if "stopped" in outcome:
         raise Stopped(outcome["stopped"], Path(outcome["checkpoint"]))
     return {**outcome, "mlflow_run_id": settings["mlflow_run"]}
+
+
+def _unwritten_error(failure: Exception) -> str:
+    """Return the line of a worker that could not write its error down, as on a full disk; nothing where there is none."""
+    met = getattr(failure, "worker_failures", {}).values()
+    return next((str(error) for error in met if isinstance(error, UserError | OSError)), "")
 
 
 def _tags(experiment: Experiment) -> dict[str, str]:

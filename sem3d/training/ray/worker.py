@@ -1,8 +1,7 @@
 """The function that Ray Train runs on every worker: training, and the way home of the user's errors."""
 
-import json
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import ray.train.torch
 import torch
 
 from sem3d.errors import UserError
-from sem3d.files import record_paths, write_json
+from sem3d.files import read_json, record_paths, write_json, writes_in
 from sem3d.ray_internals.train import reclaim_time
 from sem3d.runs.progress import records_logged
 from sem3d.tracking.null_tracker import NullTracker
@@ -35,20 +34,17 @@ def worker_loop(settings: dict[str, Any]) -> dict[str, Any]:
         return {"user_error": line}
     torch.set_num_threads(max(1, int(settings["experiment"].run.cpus_per_worker)))
     try:
-        with _told(settings):
+        with writes_in(Path(settings["run_folder"])), _told(settings):
             context = _context(settings)
             _say_where(context)
             sources = from_store(settings["sources"])
             return fit(settings["method_class"], settings["experiment"], context, sources)
     except UserError as error:
-        _write_error(errors, str(error))
-        if not _all_know(errors, seconds=2.0):
+        with suppress(UserError):  # on a full disk nothing can be written down: the driver finds what this raises
+            write_json(errors / f"rank-{distributed.rank():05d}.json", str(error))
+        if distributed.world_size() > 1 and not _all_know(errors, seconds=2.0):
             raise
-        return {"user_error": first_error(errors)}
-
-
-def _write_error(errors: Path, line: str) -> None:
-    write_json(errors / f"rank-{distributed.rank():05d}.json", line)
+        return {"user_error": first_error(errors) or str(error)}
 
 
 def _all_know(errors: Path, seconds: float) -> bool:
@@ -64,7 +60,7 @@ def _all_know(errors: Path, seconds: float) -> bool:
 def first_error(errors: Path) -> str | None:
     """Return the error that the lowest-numbered worker wrote, if any did."""
     for path in record_paths(errors):
-        return json.loads(path.read_text())
+        return str(read_json(path))
     return None
 
 

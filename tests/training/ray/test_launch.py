@@ -141,6 +141,10 @@ def test_an_error_of_the_user_on_one_worker_ends_the_run_on_one_line(tmp_path: P
 
 def test_a_run_that_another_process_trains_is_left_alone(two_workers):
     result, _ = two_workers
-    storage = result.run_folder.parent
-    with exclusive_lock(storage, "busy"), pytest.raises(UserError, match="busy is being run by another process"):
-        train(ToyMethod, toy_experiment(storage, run={"name": "busy"}))
+    storage, settings = result.run_folder.parent, result.run_folder / "config.json"
+    before = settings.read_bytes()
+    (result.run_folder / "result.json").rename(storage / "result.json")  # as long as it is at work it has none
+    with exclusive_lock(storage, "two"), pytest.raises(UserError, match="two is being run by another process"):
+        train(ToyMethod, toy_experiment(storage, run={"name": "two", "log_every": 7, "workers": 2}))
+    (storage / "result.json").rename(result.run_folder / "result.json")
+    assert settings.read_bytes() == before
