@@ -14,7 +14,7 @@ from PIL import Image
 
 from jobs import command_line
 from jobs.exits import run
-from jobs.places import absolute, place
+from jobs.places import absolute, place, storage_place
 from sem3d.config import flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
@@ -22,6 +22,7 @@ from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun
 from sem3d.registers import resolve
 from sem3d.reporting.tables import format_table
+from sem3d.runs.checkpoint import CHECKPOINTS
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.tracking.registry import is_model_uri
 from sem3d.tracking.registry import resolve as fetch
@@ -47,12 +48,21 @@ def folder_of(run_name: str, storage: str, tracking_uri: str) -> Path:
     return fetch(run_name, Path(storage), tracking_uri) if is_model_uri(run_name) else place(run_name)
 
 
+def home(run_name: str) -> Path:
+    """Return the storage folder that a run or one of its checkpoints lies in; that of a registered model is ``runs``."""
+    if is_model_uri(run_name):
+        return storage_place("runs")
+    folder = place(run_name)
+    return (folder.parents[1] if folder.parent.name == CHECKPOINTS else folder).parent
+
+
 def trained_run(options: EvaluationOptions) -> TrainedRun:
     """Return the run with what the user changes of it; raises :class:`UserError` for a setting that its method lacks."""
-    folder = folder_of(options.run, options.storage, options.tracking_uri)
+    storage = options.storage or str(home(options.run))
+    folder = folder_of(options.run, storage, options.tracking_uri)
     name, experiment = stored_experiment(folder)
     changes: dict[str, Any] = dict.fromkeys(("run.batch_size", "run.evaluation_batch_size"), options.batch_size)
-    changes |= {"run.device": options.device}
+    changes |= {"run.device": options.device, "run.storage": storage}
     changes |= {"data.root": options.root} if options.root else {}
     changes |= {"data.evaluation_split": options.split} if options.split else {}
     for leaf in changes.keys() - flatten(experiment).keys():

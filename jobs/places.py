@@ -68,7 +68,7 @@ def absolute_place(leaf: str, value: str, mark: Place) -> str:
                     f"no initial weights at {place(value)}: --{leaf} takes scratch, imagenet, a run folder or a file"
                 )
         case "storage":
-            return str(storage_place(value, leaf))
+            return str(storage_place(value, leaf)) if value else ""
         case "store":
             return store_place(value)
     return str(place(value)) if value else ""

@@ -14,7 +14,9 @@ from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import Method
 from sem3d.reporting.tables import format_table
-from sem3d.runs.checkpoint import read_experiment
+from sem3d.runs.checkpoint import weights_file
+from sem3d.runs.checkpoint_files import read_state
+from sem3d.runs.stored_run import settings_of
 
 USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]
 
@@ -84,9 +86,12 @@ def parse(name: str, arguments: list[str]) -> Experiment:
 
 def with_network_of(method: type[Method], default: Experiment, source: Path) -> Experiment:
     """Return ``default`` with the settings of the network of the checkpoint it starts from, so that the weights fit."""
-    stored = read_experiment(source)
-    handed_on = [leaf for leaf in flatten(default) if leaf.startswith(method.handed_on) and leaf in stored]
-    return override(default, {leaf: stored[leaf] for leaf in handed_on if method.handed_on})
+    folder = weights_file(source).parent
+    stored = read_state(folder).get("experiment")
+    if not isinstance(stored, dict) or not method.handed_on:
+        return default
+    leaves = [leaf for leaf in flatten(default) if leaf.startswith(method.handed_on) and leaf in stored]
+    return override(default, settings_of(default, {leaf: stored[leaf] for leaf in leaves}, folder))
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sem3d.errors import UserError
 
@@ -173,20 +174,39 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def places(config: Any, prefix: str = "") -> dict[str, Place]:
-    """Return the leaves whose type marks them as places, by dotted name."""
-    found: dict[str, Place] = {}
+def kinds(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the declared types of the leaves, by dotted name."""
+    found: dict[str, Any] = {}
     hints = get_type_hints(type(config), include_extras=True)
     for item in dataclasses.fields(config):
         value, name = getattr(config, item.name), f"{prefix}{item.name}"
-        if dataclasses.is_dataclass(value):
-            found |= places(value, f"{name}.")
-        else:
-            mark = next(
-                (mark for mark in getattr(hints[item.name], "__metadata__", ()) if isinstance(mark, Place)), None
-            )
-            found |= {name: mark} if mark else {}
+        found |= kinds(value, f"{name}.") if dataclasses.is_dataclass(value) else {name: hints[item.name]}
     return found
+
+
+def places(config: Any) -> dict[str, Place]:
+    """Return the leaves whose type marks them as places, by dotted name."""
+    marks = {name: getattr(kind, "__metadata__", ()) for name, kind in kinds(config).items()}
+    return {name: mark for name, found in marks.items() for mark in found if isinstance(mark, Place)}
+
+
+def of_kind(value: Any, kind: Any) -> Any:
+    """Return a JSON value as a setting of the declared type ``kind``: lists are tuples. Raises :class:`TypeError` otherwise."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return of_kind(value, inner[0])
+    if origin is Literal and any(value == one and type(value) is type(one) for one in inner):
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        each = inner[:1] * len(value) if inner[1:] == (...,) else inner
+        return tuple(of_kind(one, like) for one, like in zip(value, each, strict=True))
+    if origin in (Union, UnionType):
+        kind = next((one for one in inner if type(value) is one), inner[0])
+    if kind is float and type(value) in (int, float):
+        return value
+    if isinstance(kind, type) and type(value) is kind:
+        return value
+    raise TypeError(f"{value!r} is no {getattr(kind, '__name__', kind)}")
 
 
 def override(config: Any, changes: dict[str, Any]) -> Any:

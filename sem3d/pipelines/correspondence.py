@@ -11,7 +11,7 @@ def correspondence(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     A match is found where the nearest neighbour in feature space, among all pixels of the other frame, lies within 5 px of it.
     """
     rows = []
-    for arm, source in {"before pretraining": run.experiment.init, "after pretraining": ""}.items():
+    for arm, source in {"before pretraining": run.started_from(options.init), "after pretraining": ""}.items():
         metrics = evaluate_once(run.build(source), run.experiment, run.sources).metrics
         rows.append(
             {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from sem3d.config import FilePath, StorageFolder, StoreAddress
+from sem3d.config import FilePath, StorageFolder, StoreAddress, Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,12 @@ class EvaluationOptions:
     """auto takes the GPU where this machine has one."""
     split: Annotated[Literal["", "val", "test"], tyro.conf.arg(name="data.evaluation-split")] = ""
     """Split of single objects to evaluate on; empty: that of the run."""
-    storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"
-    """Folder of the default MLflow store; registered models are kept there once fetched."""
+    init: Weights = ""
+    """Initial weights that the run is compared with; empty: the run's own, where they have a name. A path that its checkpoint
+    holds is not followed."""
+    storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = ""
+    """Folder of the index, the default MLflow store and fetched models; empty: the folder that the run lies in, runs for a
+    registered model."""
     tracking_uri: Annotated[StoreAddress, tyro.conf.arg(name="run.tracking-uri")] = ""
     """MLflow server or store of registered models; empty: MLFLOW_TRACKING_URI, else a SQLite file in run.storage."""
 

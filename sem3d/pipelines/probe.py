@@ -25,7 +25,7 @@ def probe(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     experiment = run.experiment
     frames = labelled_frames(experiment)
     rows = []
-    for arm, source in {"before": experiment.init, "after": ""}.items():
+    for arm, source in {"before": run.started_from(options.init), "after": ""}.items():
         network = run.build(source).get_submodule("unet")
         train, test = (frozen_features(network, experiment, frames[split]) for split in ("train", "val"))
         found = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=experiment.run.seed)

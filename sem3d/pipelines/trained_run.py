@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from sem3d.config import Experiment
+from sem3d.config import NAMED_WEIGHTS, Experiment
+from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.methods.method import Method, Sources
 from sem3d.runs.checkpoint import weights_file, weights_source
@@ -45,9 +46,25 @@ class TrainedRun:
         """
         seed_everything(self.experiment.run.seed)
         sources = self.sources if with_data else None
-        method, _ = build_method(method_class(self.method), self.experiment, sources)
+        try:
+            method, _ = build_method(method_class(self.method), self.experiment, sources)
+        except UserError:
+            raise
+        except Exception as error:  # settings of a foreign checkpoint may be of the right types and make no network
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"the settings of {self.folder} make no {self.method}: {reason[:200]}") from error
         method.initialise(weights_source(source) if source else str(self.weights))
         return method.eval()
+
+    def started_from(self, named: str) -> str:
+        """Return initial weights to compare with: those ``named`` by the command, else those of the run if they have a name.
+
+        Raises :class:`UserError` for a path, which may be another machine's.
+        """
+        source = named or self.experiment.init
+        if not named and source not in NAMED_WEIGHTS:
+            raise UserError(f"{self.folder} started from {source}: name that, or what stands there now, with --init")
+        return source
 
 
 @dataclass(frozen=True)
