@@ -59,13 +59,13 @@ def scene_voxels(index: Index, scene: str, config: VoxelMatching) -> SceneVoxels
     surface = index.surface_path(scene)
     if surface is None:
         raise BadSample(scene, "the scene has no surface, which 3D learning needs")
-    return _voxels_of(surface, config.voxel_size, config.voxel_rounding)
+    return _voxels_of(surface, index.surface_digest(surface), config.voxel_size, config.voxel_rounding)
 
 
 @lru_cache(maxsize=8)
-def _voxels_of(surface: Path, voxel_size: float, rounding: Literal["floor", "truncate"]) -> SceneVoxels:
+def _voxels_of(surface: Path, written: str, voxel_size: float, rounding: Literal["floor", "truncate"]) -> SceneVoxels:
     """Return voxels that each process keeps for the scenes in use."""
-    points, colors = read_surface(surface)
+    points, colors = read_surface(surface, written)
     try:
         indices, first = first_per_voxel(voxel_indices(points, voxel_size, rounding))
     except ValueError as error:

@@ -7,7 +7,6 @@ Made by ``python -m jobs.prepare shapenet_renders_index``; released by Kato et a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, UInt8
 
 from sem3d.config import digest
-from sem3d.datasets.scans.index import read_rows
+from sem3d.datasets.checked_files import read_item, read_rows
 from sem3d.errors import BadSample, UserError
 from sem3d.files import read_json
 from sem3d.folders import is_there
@@ -80,7 +79,10 @@ class ObjectView:
 
 
 def load_renders_index(folder: str | Path) -> RendersIndex:
-    """Return the index in ``folder``. Raises :class:`UserError` if there is none or it is of another format version."""
+    """Return the index in ``folder``.
+
+    Raises :class:`UserError` if there is none, if it is of another format version, or if its table is not what was written.
+    """
     folder = Path(folder).absolute()
     content = read_renders_json(folder)
     if content is None:
@@ -89,7 +91,12 @@ def load_renders_index(folder: str | Path) -> RendersIndex:
         )
     if content["format"] != FORMAT_VERSION:
         raise UserError(f"{folder} has render format {content['format']}, not {FORMAT_VERSION}: prepare it again")
-    table = read_rows(folder / "rows.parquet", RENDER_SCHEMA)
+    table = read_rows(folder / "rows.parquet", RENDER_SCHEMA, content.get("files", {}).get("rows.parquet", ""))
+    names = [name for column in ("class", "split") for name in pc.unique(table[column]).to_pylist()]
+    views, numbers = (pc.min_max(table[column]).as_py() for column in ("view", "object"))
+    outside = [name for name in names if Path(name).name != name or name.startswith(".") or "\0" in name]
+    if outside or (table.num_rows and not (0 <= views["min"] <= views["max"] < IMAGE_SHAPE[0] and numbers["min"] >= 0)):
+        raise UserError(f"{folder / 'rows.parquet'} names views outside its folder: prepare it again")
     return RendersIndex(folder, table, content["objects"], content["inputs"])
 
 
@@ -97,7 +104,11 @@ def read_renders_json(folder: Path) -> dict[str, Any] | None:
     """Return content of ``renders.json``, or None where there is no such file or it is not an index's."""
     path = folder / "renders.json"
     content = read_json(path) if is_there(path) else None
-    return content if isinstance(content, dict) and {"format", "inputs", "objects"} <= content.keys() else None
+    if not isinstance(content, dict) or not {"format", "inputs", "objects"} <= content.keys():
+        return None
+    if not all(isinstance(part, dict) for part in (content["objects"], content.get("files", {}))):
+        raise UserError(f"{path} is damaged: prepare it again")
+    return content
 
 
 def class_id(index: RendersIndex, name: str) -> str:
@@ -167,8 +178,8 @@ def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
     shard, place = divmod(row["object"], OBJECTS_PER_SHARD)
     part = folder / f"{row['class']}_{row['split']}"
     try:
-        image = np.array(mapped(part / f"images_{shard:05d}.npy")[place, row["view"]])
-        voxels = np.array(mapped(part / f"voxels_{shard:05d}.npy")[place])
+        image = read_item(part / f"images_{shard:05d}.npy", (place, row["view"]))
+        voxels = read_item(part / f"voxels_{shard:05d}.npy", (place,))
     except (OSError, ValueError, IndexError) as error:
         raise BadSample(f"{part.name}: object {row['object']}", f"cannot be read: {error}") from error
     return ObjectView(image, image[3], voxels)
@@ -181,12 +192,6 @@ def load_views(
     shard, place = divmod(number, OBJECTS_PER_SHARD)
     path = folder / f"{name}_{split}" / f"images_{shard:05d}.npy"
     try:
-        return mapped(path)[place][list(views)]
+        return np.stack([read_item(path, (place, view)) for view in views])
     except (OSError, ValueError, IndexError) as error:
         raise BadSample(f"{path}: object {number}", f"cannot be read: {error}") from error
-
-
-@lru_cache(maxsize=256)
-def mapped(path: Path) -> np.ndarray:
-    """Return a shard as a memory map, opened once a process."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)

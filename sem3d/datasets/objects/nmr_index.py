@@ -6,6 +6,7 @@ The folder of an index::
     rows.parquet                       one row a usable view: class, split, object, name, view, azimuth in degrees
     <class>_<split>/images_00000.npy   uint8 (256, 24, 4, 64, 64), the last one shorter
     <class>_<split>/voxels_00000.npy   bool (256, 32, 32, 32)
+                    ..._00000.crc32.npy    checksums of the views and of the objects' voxels
     quarantine.json                    views whose mask is empty, faint or missing, objects without voxels
 
 An .npz is compressed, so that reading one object means unpacking all before it; a shard is 100 MB of plain bytes of which
@@ -18,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import UInt8
 
 from sem3d.config import digest
+from sem3d.datasets import checked_files
+from sem3d.datasets.checked_files import write_rows
 from sem3d.datasets.objects.nmr import (
     FORMAT_VERSION,
     IMAGE_SHAPE,
@@ -41,6 +43,8 @@ from sem3d.folders import is_there, named, root_entries
 from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
 from sem3d.texts import lines_of, read_text
 
+LEVELS = {"images": 2, "voxels": 1}
+"""Axes of a shard that count what is read at a time: a view of an object, the voxels of an object."""
 FAINTEST = 32
 """Alpha that some pixel of every object reaches; less is a mask of another range, such as 0 and 1."""
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
@@ -85,12 +89,13 @@ def index_renders(
     with replaced_folder(folder, lambda: answers(folder, key)) as building:
         rows, report = convert(root, building, files, counts, say)
         check_limit(report, most, quarantine_limit, refused)
-        pq.write_table(pa.Table.from_pylist(rows, RENDER_SCHEMA), building / "rows.parquet")
+        written = write_rows(building / "rows.parquet", pa.Table.from_pylist(rows, RENDER_SCHEMA))
         report.write(building / "quarantine.json")
         content = {
             "format": FORMAT_VERSION,
             "root": str(root),
             "inputs": key,
+            "files": {"rows.parquet": written},
             "objects": {name: {s: counts[n, s] for n, s in counts if n == name} for name, _ in counts},
         }
         write_json(building / "renders.json", content)
@@ -229,7 +234,7 @@ def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndar
     """Write one plain .npy file of up to 256 objects."""
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
-        np.save(target / f"{kind}_{number:05d}.npy", np.stack(items), allow_pickle=False)
+        checked_files.write_shard(target / f"{kind}_{number:05d}.npy", np.stack(items), LEVELS[kind])
 
 
 def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from sem3d.config import FilePath
+from sem3d.datasets.checked_files import read_rows
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.errors import UserError
 from sem3d.files import read_json
@@ -111,19 +112,29 @@ class Index:
         path = self.folder / "quarantine.json"
         return path if path.is_file() else None
 
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the files of the index, by their names in its folder; those of older versions have none."""
+        return self.content.get("files", {})
+
     def surface_path(self, scene: str) -> Path | None:
         """Return file of a scene's surface, see :func:`sem3d.datasets.scans.surface.read_surface`; None if the scene has
         none.
         """
-        scenes = self.scenes["scene"].to_pylist()
-        name = self.scenes["surface"][scenes.index(scene)].as_py() if scene in scenes else ""
+        row = self.scenes["scene"].index(scene).as_py()
+        name = self.scenes["surface"][row].as_py() if row >= 0 else ""
         return self.folder / "surface" / name if name else None
+
+    def surface_digest(self, surface: Path) -> str:
+        """Return the SHA-256 of a surface's file as it was written, empty where that is not known."""
+        return self.files.get(surface.relative_to(self.folder).as_posix(), "")
 
 
 def load_index(folder: str | Path) -> Index:
     """Return the index in ``folder``.
 
-    Raises :class:`UserError` if there is none, if it is of another format version, or if its data root is gone.
+    Raises :class:`UserError` if there is none, if it is of another format version, if its tables are not what was written, or
+    if its data root is gone.
     """
     folder = Path(folder)
     content = read_index_json(folder)
@@ -136,9 +147,14 @@ def load_index(folder: str | Path) -> Index:
     root = Path(content["root"])
     if not root.is_dir():
         raise UserError(f"the data of index {folder} are no longer at {root}: prepare them again where they are now")
-    frames = read_rows(folder / "frames.parquet", FRAME_SCHEMA)
-    pairs = read_rows(folder / "pairs.parquet", PAIR_SCHEMA)
-    scenes = read_rows(folder / "scenes.parquet", SCENE_SCHEMA)
+    schemas = {"frames.parquet": FRAME_SCHEMA, "pairs.parquet": PAIR_SCHEMA, "scenes.parquet": SCENE_SCHEMA}
+    written = content.get("files", {})
+    frames, pairs, scenes = (
+        read_rows(folder / name, schema, written.get(name, "")) for name, schema in schemas.items()
+    )
+    ends = [pc.min_max(pairs[role]).as_py() for role in ("anchor", "positive")] if pairs.num_rows else []
+    if any(end["min"] < 0 or end["max"] >= frames.num_rows for end in ends):
+        raise UserError(f"{folder / 'pairs.parquet'} names frames that are not there: prepare the index again")
     names = scenes["surface"].to_pylist()
     if any("/" in name or "\\" in name or name.startswith("..") for name in names):
         raise UserError(f"{folder} names a surface outside its folder: prepare it again")
@@ -149,15 +165,10 @@ def read_index_json(folder: Path) -> dict[str, Any] | None:
     """Return content of ``index.json``, or None where there is no such file or it is not an index's."""
     path = folder / "index.json"
     content = read_json(path) if is_there(path) else None
-    return content if isinstance(content, dict) and {"format", "root", "digest"} <= content.keys() else None
-
-
-def read_rows(path: Path, schema: pa.Schema) -> pa.Table:
-    """Return a Parquet file with exactly the columns of ``schema``; raises :class:`UserError` otherwise."""
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"cannot read {path}: {error}. Prepare the index again") from error
-    if not table.schema.equals(schema):
-        raise UserError(f"{path} has other columns than this version writes: prepare the index again")
-    return table
+    if not isinstance(content, dict) or not {"format", "root", "digest"} <= content.keys():
+        return None
+    kinds = {"root": str, "digest": str, "config": dict, "quarantine": dict, "files": dict}
+    wrong = [name for name, kind in kinds.items() if name in content and not isinstance(content[name], kind)]
+    if wrong:
+        raise UserError(f"{path} is damaged at {wrong[0]}: prepare the index again")
+    return content

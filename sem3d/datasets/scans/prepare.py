@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sem3d.config import digest
+from sem3d.datasets.checked_files import write_rows
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
 from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout, survey
@@ -131,7 +131,7 @@ def write_index(
     frames: list[dict[str, Any]] = []
     scenes: list[dict[str, Any]] = []
     pairs: list[pa.Table] = []
-    identity = hashlib.sha256()
+    identity, files = hashlib.sha256(), {}
     groups = by_scene(records)
     for number, scene in enumerate(each_scene(root, groups, config, check), start=1):
         report.items += scene.quarantined
@@ -141,7 +141,7 @@ def write_index(
         name = scene.records[0].scene
         surface = f"{name}.parquet" if len(scene.points) else ""
         if surface:
-            write_surface(folder / "surface" / surface, scene.points, scene.colors)
+            files[f"surface/{surface}"] = write_surface(folder / "surface" / surface, scene.points, scene.colors)
             identity.update(scene.points.tobytes() + scene.colors.tobytes())
         pairs.append(pair_table(name, scene, len(frames)))
         frames += [record.row() for record in scene.records]
@@ -156,7 +156,7 @@ def write_index(
         "scenes": pa.Table.from_pylist(scenes, SCENE_SCHEMA),
     }
     for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet")
+        files[f"{name}.parquet"] = write_rows(folder / f"{name}.parquet", table)
         identity.update(table_bytes(table))
     report.write(folder / "quarantine.json")
     return {
@@ -167,6 +167,7 @@ def write_index(
         "counts": {name: table.num_rows for name, table in tables.items()} | {"quarantined": len(report)},
         "quarantine": report.counts(),
         "config": config.content(),
+        "files": files,
     }
 
 

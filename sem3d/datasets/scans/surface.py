@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from jaxtyping import Float, Float32, Int32, Int64, UInt8, UInt16
+from jaxtyping import Float, Float32, Int32, Int64, Shaped, UInt8, UInt16
 
+from sem3d.datasets.checked_files import read_rows, write_rows
 from sem3d.datasets.scans.schema import SURFACE_SCHEMA
-from sem3d.errors import BadSample
+from sem3d.errors import BadSample, UserError
 from sem3d.files import read_regular
 from sem3d.geometry.voxels import pack, voxel_indices
 
@@ -55,7 +55,7 @@ def read_scene_mesh(
     points = np.stack([vertices[axis] for axis in ("x", "y", "z")], axis=1).astype(np.float32)
     if not np.isfinite(points).all():
         raise BadSample(str(path), "corrupt mesh: vertices that are not finite")
-    colors = np.stack([vertices[band] for band in ("red", "green", "blue")], axis=1)
+    colors = read_colors(np.stack([vertices[band] for band in ("red", "green", "blue")], axis=1), str(path))
     labels = vertices["label"].astype(np.uint16) if "label" in (vertex_type.names or ()) else None
     return points, colors, labels, corners.astype(np.int32)
 
@@ -90,10 +90,19 @@ def read_ply_header(content: bytes, source: str) -> tuple[np.dtype, int, int, in
 
 def check_vertex_types(types: dict[str, str], source: str) -> None:
     """Raise :class:`BadSample` for colours or labels of a type that would not fit as they are."""
-    if any(types[band] != "u1" for band in ("red", "green", "blue")):
-        raise BadSample(source, "unsupported mesh: its colours are not uchar")
+    if len(bands := {types[band] for band in ("red", "green", "blue")}) > 1 or not bands <= {"u1", "<f4", "<f8"}:
+        raise BadSample(source, "unsupported mesh: its colours are neither uchar nor float")
     if types.get("label", "u1") not in ("u1", "<u2"):
         raise BadSample(source, "unsupported mesh: its labels are not uchar or ushort")
+
+
+def read_colors(colors: Shaped[np.ndarray, "point 3"], source: str) -> UInt8[np.ndarray, "point 3"]:
+    """Return colours of 8 bits; those that are fractions reach from 0 to 1, as all programs write them."""
+    if colors.dtype == np.uint8:
+        return colors
+    if not ((colors >= 0) & (colors <= 1)).all():
+        raise BadSample(source, "corrupt mesh: its colours are fractions outside 0 to 1")
+    return np.rint(colors * 255).astype(np.uint8)
 
 
 class SurfaceFusion:
@@ -152,17 +161,20 @@ def colors_at_depth_pixels(
     return color[v[inside], u[inside]], np.stack([rows[inside], columns[inside]], axis=1)
 
 
-def write_surface(path: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> None:
-    """Write one Parquet file of ``SURFACE_SCHEMA``."""
+def write_surface(path: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> str:
+    """Write one Parquet file of ``SURFACE_SCHEMA``; return its SHA-256."""
     columns = [*points.T, *colors.T]
-    pq.write_table(pa.table([pa.array(column) for column in columns], schema=SURFACE_SCHEMA), path)
+    return write_rows(path, pa.table([pa.array(column) for column in columns], schema=SURFACE_SCHEMA))
 
 
-def read_surface(path: str | Path) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-    """Return world points in metres and colours of a scene's surface; raises :class:`BadSample` if the file cannot be read."""
+def read_surface(path: Path, written: str = "") -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
+    """Return world points in metres and colours of a scene's surface, whose file had the SHA-256 ``written`` if that is known.
+
+    Raises :class:`BadSample` if the file cannot be read or is another one.
+    """
     try:
-        table = pq.read_table(path, schema=SURFACE_SCHEMA)
-    except (OSError, pa.ArrowException) as error:
+        table = read_rows(path, SURFACE_SCHEMA, written)
+    except UserError as error:
         raise BadSample(str(path), f"unreadable surface: {error}") from error
     columns = [table[name].to_numpy() for name in SURFACE_SCHEMA.names]
     return np.stack(columns[:3], axis=1), np.stack(columns[3:], axis=1)
