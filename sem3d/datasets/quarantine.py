@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,6 +60,18 @@ class QuarantineReport:
         return cls(
             [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
         )
+
+
+@contextmanager
+def faults_of(source: str) -> Iterator[None]:
+    """Turn whatever the reading of one item raises into :class:`BadSample`: one odd file must not end the work on all."""
+    try:
+        yield
+    except (BadSample, UserError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        raise BadSample(source, f"unforeseen {type(error).__name__}: {reason}") from error
 
 
 def reason_kind(reason: str) -> str:

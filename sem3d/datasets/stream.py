@@ -122,6 +122,9 @@ def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[s
         except BadSample as fault:
             loaded.append(None)
             failures.append({"source": fault.source, "reason": fault.reason})
+        except OSError as error:
+            loaded.append(None)
+            failures.append({"source": str(error.filename or f"row {number}"), "reason": str(error.strerror or error)})
     return samples.collate(loaded), failures
 
 

@@ -23,6 +23,8 @@ ON_DARK = {"#000000": "#e6e6e6", "#0072b2": "#4ea8e6"}
 ROOM_FOR_INTERVALS = 0.5
 LINE_HEIGHT_INCHES = 0.2
 LONGEST_NAME = 18
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of a cell that spreadsheets work out."""
 
 
 def draw_budget_curve(
@@ -87,17 +89,22 @@ def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV under the names of all their columns; what is nan or absent is empty."""
+    """Return rows as CSV under the names of all their columns; what is nan or absent is empty.
+
+    Text that a spreadsheet would take for a formula begins with an apostrophe, which it does not show.
+    """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_cell(column) for column in columns])
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])
     return text.getvalue()
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 

@@ -1,6 +1,8 @@
 import urllib.error
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -118,6 +120,28 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path):
     torch.save({"epoch": 3}, tmp_path / "bare.pth")
     with pytest.raises(UserError, match="no tensors by name"):
         load_encoder(encoder, str(tmp_path / "bare.pth"))
+
+
+def test_damaged_weights_are_one_line_whatever_the_damage(tmp_path: Path):
+    small = {"conv1.weight": torch.arange(24.0).reshape(2, 3, 4), "bn.running_mean": torch.zeros(3)}
+    path = tmp_path / "weights.pth"
+    encoder, rng = make_encoder("resnet18"), np.random.default_rng(0)
+    refused = 0
+    for zipped in (True, False):
+        torch.save({"state_dict": small, "epoch": 3}, path, _use_new_zipfile_serialization=zipped)
+        whole = path.read_bytes()
+        for _ in range(150):
+            content = bytearray(whole[: rng.integers(1, len(whole))] if rng.random() < 0.2 else whole)
+            for place in rng.integers(0, len(content), rng.integers(1, 4)):
+                content[place] = rng.integers(256)
+            path.write_bytes(content)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    load_encoder(encoder, str(path))
+                except UserError as error:
+                    refused += "\n" not in str(error)
+    assert refused == 300
 
 
 def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path: Path):

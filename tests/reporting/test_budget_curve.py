@@ -1,6 +1,7 @@
 import csv
 import io
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_all_labels_stand_one_step_beyond_the_largest_number():
     assert budgets.text(float("inf")) == "all labelled objects"
     scores = {"a": {value: {0: 0.1, 1: 0.2} for value in budgets.values}}
     assert draw_budget_curve(scores, ("a",), MIOU, budgets).std() > 0
+
+
+def test_no_cell_of_a_table_is_a_formula():
+    rows = [{"=arm": "=HYPERLINK(1)", "error": "@x", "loss": -1.5, "low": -math.inf}, {"error": "-1+1", "loss": "\tx"}]
+    lines = list(csv.reader(io.StringIO(csv_text(rows))))
+    assert lines == [
+        ["'=arm", "error", "loss", "low"],
+        ["'=HYPERLINK(1)", "'@x", "-1.5", "-inf"],
+        ["", "'-1+1", "'\tx", ""],
+    ]
 
 
 def test_the_same_scores_give_the_same_picture():

@@ -30,7 +30,7 @@ from sem3d.config import digest
 from sem3d.datasets.objects.mesh_files import ColoredMesh, MeshFile, find_meshes, read_mesh
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import write_npz
-from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import BadSample, UserError
@@ -85,7 +85,8 @@ def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
     report = QuarantineReport(list(faults))
     for mesh in meshes:
         try:
-            note = open_note(mesh, read_mesh(Path(root), mesh))
+            with faults_of(mesh.path):
+                note = open_note(mesh, read_mesh(Path(root), mesh))
         except BadSample as error:
             report.items.append(Quarantined.of(error, mesh.category))
         else:
@@ -153,8 +154,9 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
     if note_path.is_file():
         return {"fault": "", "note": note_path.read_text()}
     try:
-        colored = read_mesh(root, mesh)
-        images, voxels = render_object(colored, draw)
+        with faults_of(mesh.path):
+            colored = read_mesh(root, mesh)
+            images, voxels = render_object(colored, draw)
         if not images[:, 3].any():
             raise BadSample(mesh.path, "no view shows anything of it")
     except BadSample as error:

@@ -6,7 +6,9 @@ scannet_frames_25k and the ``label`` of a ``.labels.ply`` hold NYU40 ids (ScanNe
 
 import colorsys
 import csv
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
@@ -79,7 +81,7 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
     """Return NYU40 id by ScanNet category id; 255 where the table has no such category.
 
     Columns are found by name, since revisions of the table differ in their order. Raises :class:`UserError` for a missing
-    file, column, or an id that is not a number.
+    file or column, a row that is cut short or has cells to spare, an id that is not a number or stands twice.
     """
     if not is_there(Path(path)):
         raise UserError(f"no label table {path}: 16-bit label images need ScanNet's {LABEL_TABLE}")
@@ -88,16 +90,28 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
         missing = {"id", "nyu40id"} - set(reader.fieldnames or ())
         if missing:
             raise UserError(f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing")
-        ids = [(int(row["id"]), int(row["nyu40id"] or 0)) for row in reader]
+        ids = [numbers_of(row, f"{path}, line {reader.line_num}") for row in reader]
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is no ScanNet label table: {error}") from error
     if not ids or not all(0 <= category < 65536 and 0 <= nyu40 <= LARGEST_NYU40 for category, nyu40 in ids):
         raise UserError(f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows")
+    repeated = [category for category, count in Counter(category for category, _ in ids).items() if count > 1]
+    if repeated:
+        raise UserError(f"{path} is no ScanNet label table: id {repeated[0]} stands in it more than once")
     table = np.full(max(category for category, _ in ids) + 1, OUTSIDE, np.uint8)
     for category, nyu40 in ids:
         table[category] = nyu40
     table[0] = 0
     return table
+
+
+def numbers_of(row: dict[Any, Any], where: str) -> tuple[int, int]:
+    """Return category and NYU40 id of a row; raises :class:`UserError` where its cells cannot stand in their columns."""
+    if row["id"] is None or row["nyu40id"] is None:
+        raise UserError(f"{where}: the row is cut short; take ScanNet's {LABEL_TABLE} as it is")
+    if any(row.get(None, ())):
+        raise UserError(f"{where}: the row has more cells than columns; take ScanNet's {LABEL_TABLE} as it is")
+    return int(row["id"]), int(row["nyu40id"] or 0)
 
 
 def nyu40_of_categories(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
-from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import locate, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.layouts import FrameRecord
@@ -44,7 +44,20 @@ class PreparedScene:
 
 
 def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool) -> PreparedScene:
-    """Validate one scene's frames, pairs them inside their split and find the scene's surface.
+    """Validate one scene's frames, pair them inside their split and find the scene's surface.
+
+    A scene that cannot be prepared for whatever reason is one that has only its quarantine.
+    """
+    try:
+        with faults_of(records[0].color):
+            return validated(root, records, config, check)
+    except BadSample as error:
+        lost = Quarantined.of(error, records[0].scene, len(records))
+        return PreparedScene([], [lost], *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+
+
+def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool) -> PreparedScene:
+    """Return the scene of frames that can be used, their pairs and surface.
 
     Poses become exactly rigid on the way: real rotations are orthonormal to 1e-4 only.
     """
@@ -64,9 +77,10 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
     cell = config.overlap.cell
     for record in records:
         try:
-            depth, color = read_valid_frame(root, record, config, check or fusion is not None)
-            if check:
-                read_annotations(root, record)
+            with faults_of(record.color):
+                depth, color = read_valid_frame(root, record, config, check or fusion is not None)
+                if check:
+                    read_annotations(root, record)
         except BadSample as error:
             quarantined.append(Quarantined.of(error, record.scene))
             continue
@@ -139,7 +153,8 @@ def read_mesh(
     if not record.mesh:
         return None
     try:
-        points, colors, _, faces = read_scene_mesh(locate(root, record.mesh))
+        with faults_of(record.mesh):
+            points, colors, _, faces = read_scene_mesh(locate(root, record.mesh))
         if fault := mesh_fault(sample, points, faces):
             raise BadSample(record.mesh, fault)
     except BadSample as error:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sem3d.datasets.pictures import picture_header
-from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.labels import LABEL_TABLE
 from sem3d.datasets.scans.layouts import (
     COLOR_ENDINGS,
@@ -122,7 +122,9 @@ class ScanNetExport:
                 continue
             for number in numbers:
                 try:
-                    yield self.read_frame(root, folder, number, files, *cameras)
+                    with faults_of(f"{folder}: frame {number}"):
+                        record = self.read_frame(root, folder, number, files, *cameras)
+                    yield record
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import ASPECT_TOLERANCE
 from sem3d.datasets.scans.layouts import (
     COLOR_ENDINGS,
@@ -53,8 +53,11 @@ class SevenScenes:
                 continue
             scene, split = scene_name(root, folder), official_split(folder)
             for number in every(text, stride):
+                stem = f"frame-{text[number]}"
                 try:
-                    yield read_frame(root, folder, scene, split, number, f"frame-{text[number]}", files)
+                    with faults_of(str(folder / stem)):
+                        record = read_frame(root, folder, scene, split, number, stem, files)
+                    yield record
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 import zlib
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
+from sem3d.datasets.scans import prepare_scene
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.prepare import prepare
+from sem3d.datasets.scans.surface import read_surface
 from sem3d.errors import UserError
 from tests.datasets.scans.official_files import (
     COLOR_SIZE,
@@ -142,6 +145,54 @@ def test_damaged_mesh_is_named_and_the_surface_is_fused_instead(tmp_path: Path):
     index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
     assert index.content["quarantine"] == {"not a binary little-endian PLY file": 1}
     assert index.surface_path("scene0000_00") is not None
+
+
+def test_colours_of_a_mesh_may_be_fractions(tmp_path: Path):
+    path = write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(3))
+    mesh = path.with_name("scene0000_00_vh_clean_2.ply")
+    header = "ply\nformat binary_little_endian 1.0\nelement vertex 3\n"
+    header += "".join(f"property float {name}\n" for name in ("x", "y", "z", "red", "green", "blue"))
+    header += "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    corners = np.float32([[0, 0, 2, 0, 0.5, 1], [0.5, 0, 2, 0.2, 0, 0], [0, 0.5, 2, 0, 0, 0]])
+    face = struct.pack("<B3i", 3, 0, 1, 2)
+    mesh.write_bytes(header.encode() + corners.tobytes() + face)
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.content["quarantine"] == {}
+    _, colors = read_surface(index.surface_path("scene0000_00"))
+    assert colors.tolist() == [[0, 128, 255], [51, 0, 0], [0, 0, 0]]
+    for value in (1.5, -0.1, np.nan):
+        corners[2, 5] = value
+        mesh.write_bytes(header.encode() + corners.tobytes() + face)
+        index = prepare(tmp_path / "data", tmp_path / f"index{value}", ALL_FRAMES)
+        assert index.content["quarantine"] == {"corrupt mesh": 1}
+
+
+def test_whatever_one_scene_or_frame_raises_is_its_own_and_the_others_are_prepared(tmp_path: Path, monkeypatch):
+    for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
+        write_export(tmp_path / "data", scene, 3)
+    decode, overlap = prepare_scene.read_depth, prepare_scene.overlapping_pairs
+    decoded = []
+
+    def odd_frame(root, row):
+        if row["depth"] == "scene0000_00/depth/25.png":
+            raise ZeroDivisionError("a rate\nof 0")
+        decoded.append(row["scene"])
+        return decode(root, row)
+
+    def odd_scene(*arguments):
+        if decoded[-1] == "scene0001_00":
+            raise MemoryError
+        return overlap(*arguments)
+
+    monkeypatch.setattr(prepare_scene, "read_depth", odd_frame)
+    monkeypatch.setattr(prepare_scene, "overlapping_pairs", odd_scene)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(quarantine_limit=0.9))
+    assert index.scenes["scene"].to_pylist() == ["scene0000_00", "scene0002_00"]
+    items = QuarantineReport.read(index.folder / "quarantine.json").items
+    assert [(item.source, item.reason, item.lost) for item in items] == [
+        ("scene0000_00/color/25.jpg", "unforeseen ZeroDivisionError: a rate of 0", 1),
+        ("scene0001_00/color/0.jpg", "unforeseen MemoryError: no reason given", 3),
+    ]
 
 
 @pytest.mark.parametrize("fault", ["no vertex property 'label'", "not a binary little-endian PLY file", ""])

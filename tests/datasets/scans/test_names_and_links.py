@@ -51,8 +51,19 @@ def test_a_label_table_may_be_saved_by_any_editor(tmp_path: Path):
     path = tmp_path / "table.tsv"
     path.write_bytes("id\traw_category\tnyu40id\r\n1\twall\t1\r\n3\tfloor\t2".encode("utf-8-sig"))
     assert read_label_table(path).tolist() == [0, 1, 255, 2]
-    path.write_text("id\tnyu40id\n1\n")
+    path.write_text("id\tnyu40id\n1\t\n")
     assert read_label_table(path).tolist() == [0, 0]
+    for rows, said in {
+        "1\t1\n2\n": "line 3: the row is cut short",
+        "1\t1\tx\n": "line 2: the row has more cells than columns",
+        "1\t1\n7\t2\n7\t3\n": "id 7 stands in it more than once",
+        "7\t2\n7\t2\n": "id 7 stands in it more than once",
+    }.items():
+        path.write_text(f"id\tnyu40id\n{rows}")
+        with pytest.raises(UserError, match=rf"table\.tsv.*{said}"):
+            read_label_table(path)
+    path.write_text("id\tnyu40id\n1\t1\t\t\n")
+    assert read_label_table(path).tolist() == [0, 1]
     path.write_text("id\tnyu40id\n\t\n")
     with pytest.raises(UserError, match="no ScanNet label table"):
         read_label_table(path)
