@@ -23,10 +23,12 @@ def label_budget(ids: Sequence[str], fraction: float, seed: int) -> Bool[np.ndar
     if not 0 < fraction <= 1:
         raise UserError(f"a label budget is a fraction in (0, 1], not {fraction}")
     mask = np.zeros(len(ids), dtype=bool)
-    if len(ids):
-        ranks = [hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in ids]
-        order = sorted(range(len(ids)), key=lambda position: (ranks[position], position))
-        mask[order[: max(1, round(fraction * len(ids)))]] = True
+    chosen = max(1, round(fraction * len(ids)))
+    if chosen >= len(ids):
+        return ~mask
+    ranks = b"".join(hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in ids)
+    words = np.frombuffer(ranks, ">u8").reshape(len(ids), -1)
+    mask[np.lexsort(words.T[::-1])[:chosen]] = True
     return mask
 
 

@@ -5,7 +5,7 @@ pixels through depth and pose, cuts each frame's chunk out of the scene's surfac
 pixels. Nothing is cached on disk.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -164,9 +164,13 @@ def pair_samples(config: FramePairs, storage: str, seed: int, *, voxels: bool, d
     """
     index = ensure_index(config.root, storage, config.prepare)
     train, held_out = (pairs_of_split(index, split) for split in ("train", "val"))
+    loaded_from = replace(
+        index, pairs=index.pairs.schema.empty_table()
+    )  # the samples' own table has what is drawn from
     if not train.num_rows:
         raise UserError(f"no overlapping training pairs in {config.root}: lower --data.prepare.overlap.minimum")
-    names = [f"{pair['anchor']}-{pair['positive']}" for pair in train.to_pylist()]
+    rows_of_both = (train[role].cast(pa.string()) for role in ("anchor", "positive"))
+    names = pc.binary_join_element_wise(*rows_of_both, "-").to_pylist()
     train = train.filter(pa.array(label_budget(names, config.share, seed)))
     if held_out.num_rows:
         rows = np.unique(np.linspace(0, held_out.num_rows - 1, config.evaluation_pairs).astype(int))
@@ -174,7 +178,7 @@ def pair_samples(config: FramePairs, storage: str, seed: int, *, voxels: bool, d
     return {
         split: Samples(
             table,
-            LoadPair(index, config, voxels, augment=split == "train"),
+            LoadPair(loaded_from, config, voxels, augment=split == "train"),
             CollatePairs(config, voxels, depth),
             digest([index.digest, split, config.share, seed]),
             index.described,

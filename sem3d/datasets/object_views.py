@@ -7,11 +7,13 @@ groups, so that half of every batch is labelled and half pseudo-labelled.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Bool, Int, Integer, UInt8
 
 from sem3d.config import DataFolder, digest
@@ -212,29 +214,36 @@ def with_pseudo_labels(
     accepted: Bool[np.ndarray, " image"],
 ) -> Samples:
     """Return ``labelled`` and, as a second group, the objects of ``images`` with at least two accepted pseudo-labels."""
+    chosen = viewpoint[accepted], np.flatnonzero(accepted)
     table = object_rows(images.table.filter(pa.array(accepted)), viewpoint[accepted], labelled=False)
-    enough = [len(views) >= VIEWS_OF_A_PAIR for views in table["views"].to_pylist()]
-    table = table.filter(pa.array(enough, pa.bool_()))
+    table = table.filter(pc.greater_equal(pc.list_value_length(table["views"]), VIEWS_OF_A_PAIR))
     if not table.num_rows:
         return labelled
     return Samples(
         pa.concat_tables([labelled.table, table]),
         labelled.load,
         labelled.collate,
-        digest([labelled.digest, images.digest, viewpoint[accepted].tolist(), np.flatnonzero(accepted).tolist()]),
+        digest(
+            [labelled.digest, images.digest, *(sha256(part.astype(np.int64).tobytes()).hexdigest() for part in chosen)]
+        ),
         groups=(labelled.table.num_rows, table.num_rows),
     )
 
 
 def object_rows(views: pa.Table, viewpoints: Integer[np.ndarray, " view"], *, labelled: bool) -> pa.Table:
     """Return one row an object, in the order of their numbers: its views in ``views``, and a viewpoint for each."""
-    rows: dict[int, dict[str, Any]] = {}
-    for view, viewpoint in zip(views.to_pylist(), viewpoints.tolist(), strict=True):
-        row = {name: view[name] for name in ("class", "split", "object", "name")}
-        row = rows.setdefault(view["object"], row | {"labelled": int(labelled), "views": [], "viewpoints": []})
-        row["views"].append(view["view"])
-        row["viewpoints"].append(viewpoint)
-    return pa.Table.from_pylist([rows[number] for number in sorted(rows)], OBJECT_SCHEMA)
+    numbers = views["object"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    _, first, count = np.unique(numbers[order], return_index=True, return_counts=True)
+    starts = np.append(first, len(order)).astype(np.int32)
+    described = views.select(["class", "split", "object", "name"]).take(order[first])
+    lists = (np.asarray(column)[order].astype(np.int32) for column in (views["view"].to_numpy(), viewpoints))
+    columns = [
+        *described.columns,
+        np.full(len(count), labelled, np.int8),
+        *(pa.ListArray.from_arrays(starts, values) for values in lists),
+    ]
+    return pa.table(columns, schema=OBJECT_SCHEMA)
 
 
 OBJECT_SCHEMA = pa.schema(

@@ -1,15 +1,22 @@
 """Pairs of views under a label budget, images to label, held-out views, and what pseudo-labels add."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sem3d.datasets.object_views import (
+    OBJECT_SCHEMA,
     ObjectRenders,
+    object_rows,
     object_sources,
     reference_images,
     with_pseudo_labels,
 )
-from sem3d.datasets.objects.nmr import load_views
+from sem3d.datasets.objects.nmr import RENDER_SCHEMA, load_views
+from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
 from tests.datasets.objects.tiny_renders import OBJECTS, write_tiny_renders
 
@@ -113,6 +120,47 @@ def test_objects_with_two_accepted_labels_join_as_a_second_group_that_takes_turn
     assert set(turns[1::2]) == {2}
     assert sorted(turns[0:4:2]) == sorted(turns[4:8:2]) == [0, 1]
     assert joined.digest != pairs.digest
+
+
+def row_by_row(views, viewpoints, labelled):
+    """What ``object_rows`` says, one view after the other."""
+    rows = {}
+    for view, viewpoint in zip(views.to_pylist(), viewpoints.tolist(), strict=True):
+        row = {name: view[name] for name in ("class", "split", "object", "name")}
+        row = rows.setdefault(view["object"], row | {"labelled": int(labelled), "views": [], "viewpoints": []})
+        row["views"].append(view["view"])
+        row["viewpoints"].append(viewpoint)
+    return [rows[number] for number in sorted(rows)]
+
+
+def made_up_views(objects: int, views: int) -> pa.Table:
+    number = np.repeat(np.random.default_rng(0).permutation(objects), views).astype(np.int32)
+    names = pa.array([f"object {number}" for number in range(objects)]).take(number)
+    rows = len(number)
+    columns = [pa.array(["chair"] * rows), pa.array(["train"] * rows), number, names]
+    columns += [np.tile(np.arange(views, dtype=np.int32), objects), np.zeros(rows)]
+    return pa.table(columns, schema=RENDER_SCHEMA)
+
+
+def test_rows_of_objects_are_those_of_one_view_after_the_other():
+    views = made_up_views(30, 4)
+    rng = np.random.default_rng(1)
+    views = views.take(rng.permutation(views.num_rows)[:70])
+    viewpoints = rng.integers(0, 24, views.num_rows)
+    rows = object_rows(views, viewpoints, labelled=True)
+    assert rows.schema == OBJECT_SCHEMA
+    assert rows.to_pylist() == row_by_row(views, viewpoints, labelled=True)
+    assert object_rows(views.slice(0, 0), viewpoints[:0], labelled=False).num_rows == 0
+
+
+def test_pseudo_labels_of_a_hundred_thousand_objects_join_within_a_second():
+    images = Samples(made_up_views(100_000, 2), load=len, collate=len, digest="images")
+    labelled = replace(images, table=object_rows(made_up_views(3, 2), np.zeros(6, np.int64), labelled=True))
+    accepted = np.random.default_rng(2).random(images.table.num_rows) < 0.9
+    start = time.process_time()
+    joined = with_pseudo_labels(labelled, images, np.zeros(len(accepted), np.int64), accepted)
+    assert time.process_time() - start < 1
+    assert joined.groups == (3, int((accepted.reshape(-1, 2).sum(1) == 2).sum()))
 
 
 def test_without_two_labels_of_one_object_only_labelled_pairs_remain(root, storage):

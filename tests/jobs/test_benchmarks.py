@@ -9,6 +9,7 @@ from jobs.benchmark import CASES
 SMALL = {
     "sens": {"FRAMES": 30, "ROUNDS": 1},
     "overlap": {"FRAMES": 6, "SAMPLED_PAIRS": 2, "ROUNDS": 1},
+    "sources": {"PAIRS": 300, "SCENES": 10, "FRAMES": 100, "ROUNDS": 1},
     "stream": {"BATCHES": 3, "ROUNDS": 1},
     "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,)},
     "sparse_convolution": {"REPEATS": 1},
