@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.files import replaced_folder, write_json
+from sem3d.files import exclusive_lock, read_json, replaced_folder, write_json
 from sem3d.runs.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
 from sem3d.tracking.store import LockedStore, first_line, store_client, store_errors
 
@@ -107,7 +107,7 @@ def _versions(client: Any, name: str) -> list[Any]:
 
 def _reduced(checkpoint: Path, folder: Path) -> str:
     """Copy everything that the use of a model needs, without its optimiser, to ``folder``; return the manifest's digest."""
-    listed = json.loads((checkpoint / MANIFEST).read_text())["files"]
+    listed = read_json(checkpoint / MANIFEST)["files"]
     for name in FILES:
         shutil.copyfile(checkpoint / name, folder / name)
     write_json(folder / MANIFEST, {"format": FORMAT_VERSION, "files": {name: listed[name] for name in FILES}})
@@ -116,7 +116,7 @@ def _reduced(checkpoint: Path, folder: Path) -> str:
 
 def _content(folder: Path) -> str:
     """Return the content of a folder's manifest as a digest."""
-    listed = json.loads((folder / MANIFEST).read_text())["files"]
+    listed = read_json(folder / MANIFEST)["files"]
     entries = [[name, listed[name]["size"], listed[name]["sha256"]] for name in FILES]
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
@@ -127,19 +127,24 @@ def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
     if not re.fullmatch("[0-9a-f]{64}", content) or not artifacts:
         raise UserError(f"{uri} was not registered by sem3d: it has no checksums, and nothing else is loaded")
     folder = cache / content[:24]
-    if folder.is_dir() and _is_whole(folder, content):
-        return folder
-    with replaced_folder(folder, lambda: folder.is_dir() and _is_whole(folder, content)) as fresh:
-        for name in (*FILES, MANIFEST):
-            with TemporaryDirectory(dir=cache) as loading:
-                shutil.copyfile(client.download_artifacts(version.run_id, f"{artifacts}/{name}", loading), fresh / name)
-        if not _is_whole(fresh, content):
-            raise UserError(f"{uri} is damaged in the artifact store: its files are not those that were registered")
+    with exclusive_lock(cache, f"fetch-{folder.name}"):
+        if folder.is_dir() and _is_whole(folder, content):
+            return folder
+        with replaced_folder(folder, lambda: False) as fresh:
+            loading = fresh / "loading"
+            for name in (*FILES, MANIFEST):
+                loading.mkdir()
+                shutil.move(
+                    client.download_artifacts(version.run_id, f"{artifacts}/{name}", str(loading)), fresh / name
+                )
+                shutil.rmtree(loading)
+            if not _is_whole(fresh, content):
+                raise UserError(f"{uri} is damaged in the artifact store: its files are not those that were registered")
     return folder
 
 
 def _is_whole(folder: Path, content: str) -> bool:
     try:
         return problem(folder) is None and _content(folder) == content
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError):
         return False

@@ -1,6 +1,5 @@
 """One generated room filmed and written as a ScanNet scan folder."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from PIL import Image
 
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.scans.sens import SensWriter
-from sem3d.files import whole_folder, write_json
+from sem3d.files import read_json, whole_folder, write_json
 from sem3d.worlds.rooms.cameras import camera_path
 from sem3d.worlds.rooms.config import RoomsConfig, intrinsics
 from sem3d.worlds.rooms.render import TracedRoom, render_view
@@ -26,7 +25,7 @@ def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict
     scene = f"scene{number:04d}_00"
     folder = building / "scans" / scene
     if folder.is_dir():
-        return json.loads((folder / "room.json").read_text())
+        return read_json(folder / "room.json")
     if config.furniture == "parametric":
         supply = ParametricSupply(config.seed, split, number)
     else:

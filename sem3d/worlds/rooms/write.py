@@ -26,7 +26,7 @@ from sem3d.config import digest
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import UserError
-from sem3d.files import whole_folder, write_json, write_text
+from sem3d.files import read_json, whole_folder, write_json, write_text
 from sem3d.worlds.rooms.config import RoomsConfig, check
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.supply import SPLITS
@@ -113,9 +113,9 @@ def build_rooms(building: Path, config: RoomsConfig) -> list[dict[str, Any]]:
 def found(out: Path, key: str) -> RoomsSummary:
     """Read the summary of a data set that is already there; raises :class:`UserError` if it is another one."""
     try:
-        stored = json.loads((out / SUMMARY).read_text())
+        stored = read_json(out / SUMMARY)
         same = stored["digest"] == key
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (UserError, KeyError, TypeError) as error:
         raise UserError(f"{out} exists and is no generated data set: choose another folder or remove it") from error
     if not same:
         raise UserError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sem3d.config import digest
 from sem3d.errors import UserError
-from sem3d.files import whole_folder, write_json
+from sem3d.files import read_json, whole_folder, write_json
 from sem3d.worlds.shapes.register import FAMILIES, generated_shape, mirror_name
 from sem3d.worlds.shapes.shape import Shape
 
@@ -51,8 +51,8 @@ def write_shapes(out: str | Path, config: ShapesConfig, say: Callable[[str], Non
     key = digest(content)
     if out.exists():
         try:
-            same = json.loads((out / SUMMARY).read_text())["digest"] == key
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            same = read_json(out / SUMMARY)["digest"] == key
+        except (UserError, KeyError, TypeError) as error:
             raise UserError(f"{out} exists and holds no generated shapes: choose another folder") from error
         if not same:
             raise UserError(f"{out} holds shapes of another configuration: choose another folder")
