@@ -70,7 +70,7 @@ def test_a_checkpoint_of_no_method_is_one_line(tmp_path: Path, method: Any):
 
 
 def test_settings_of_the_right_types_that_make_no_network_are_one_line(tmp_path: Path):
-    run = trained_run(EvaluationOptions(run=str(checkpoint(tmp_path / "run", **{"method.dim": -3}))))
+    run = trained_run(EvaluationOptions(run=str(checkpoint(tmp_path / "run", **{"method.unet.dim": -3}))))
     with pytest.raises(UserError, match=r"the settings of .*run make no pri3d"):
         run.build(with_data=False)
 

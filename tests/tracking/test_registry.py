@@ -2,6 +2,7 @@ import json
 import pickle
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,24 @@ def test_a_registered_checkpoint_comes_back_with_its_checksums_and_without_its_o
     assert version.description == "short"
     artifacts = client.list_artifacts(version.run_id, version.tags["sem3d.folder"])
     assert any(item.path.endswith(CARD) for item in artifacts)
+
+
+def test_fetches_of_one_model_at_once_take_nothing_from_each_other(registered, tmp_path):
+    storage, client, run_id = registered
+    register(client, "crowded", checkpoint(storage / "crowded", 4.0), run_id, "# card", "short")
+    shutil.rmtree(storage / "models", ignore_errors=True)
+
+    def fetch(_) -> tuple[int, float]:
+        folder = resolve("models:/crowded/1", storage)
+        return folder.stat().st_ino, float(load_file(folder / "weights.safetensors")["weight"][0])
+
+    with ThreadPoolExecutor(4) as fetchers:
+        met = list(fetchers.map(fetch, range(4)))
+    assert len(set(met)) == 1
+    assert met[0][1] == 4.0
+    damaged = resolve("models:/crowded/1", storage) / "weights.safetensors"
+    damaged.write_bytes(b"cut")
+    assert fetch(0)[1] == 4.0
 
 
 def test_the_same_weights_are_registered_once_and_others_move_the_alias(registered):

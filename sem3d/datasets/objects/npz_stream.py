@@ -34,6 +34,8 @@ def one_line_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"no file {path}") from error
+    except (PermissionError, IsADirectoryError) as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except DAMAGE as error:
         raise UserError(f"{path} is truncated or damaged ({' '.join(str(error).split())}): fetch it again") from error
 

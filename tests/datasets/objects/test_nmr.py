@@ -61,7 +61,8 @@ def test_objects_lie_in_shards_of_256(monkeypatch, released, tmp_path):
         monkeypatch.setattr(f"sem3d.datasets.objects.{module}.OBJECTS_PER_SHARD", 2)
     index = index_renders(released[0], tmp_path)
     shards = sorted(path.name for path in (index.folder / f"{CHAIR}_train").iterdir())
-    assert shards == [f"{kind}_0000{number}.npy" for kind in ("images", "voxels") for number in range(3)]
+    names = [f"{kind}_0000{number}" for kind in ("images", "voxels") for number in range(3)]
+    assert shards == [f"{name}{ending}" for name in names for ending in (".crc32.npy", ".npy")]
     view = load_view(index.folder, views_of(index, CHAIR, "train").slice(4 * 24 + 7, 1).to_pylist()[0])
     np.testing.assert_array_equal(view.image, released[1]["train"][0][4, 7])
     np.testing.assert_array_equal(view.voxels, released[1]["train"][1][4])
