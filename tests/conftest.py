@@ -57,6 +57,7 @@ IMPORTED_FIRST = (
 """What takes seconds to import. While the hook of jaxtyping loads a module of sem3d, Python finds no compiled file of those
 that this one imports, and would compile each of them in every lane."""
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several lanes on two cores wait for each other spinning
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.3")
 os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # an interpreter more for each group of workers
@@ -185,8 +186,11 @@ def pair() -> Iterator[Pair]:
 def ray_cluster() -> Iterator[None]:
     """One local Ray cluster for the whole lane; four logical CPUs so that two workers leave room for Ray Data."""
     import ray
+    from ray._private.node import Node
 
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Node, "start_log_monitor", lambda _: None)  # nobody reads here what it would pass on
+        ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import UInt8
-from torchvision.transforms.v2 import functional
 
 BLUR_KERNEL_SHARE = 0.1
 """Side of the Gaussian kernel as a share of the image's height, as in MoCo v2's recipe."""
@@ -39,6 +37,9 @@ def augment_color(
     image: UInt8[np.ndarray, "height width 3"], config: ColorAugmentation, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the image with jittered colours, perhaps grey, perhaps blurred; the same generator gives the same image."""
+    import torch  # both take seconds and 400 MB in each process of the stream: only where an image is changed
+    from torchvision.transforms.v2 import functional
+
     pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
     if rng.random() < config.jitter_probability:
         changes = {

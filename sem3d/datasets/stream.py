@@ -9,7 +9,7 @@ position without replaying anything. What a sample looks like (augmentation, sam
 (seed, epoch, row), never from a worker's own state.
 
 Each worker opens its own Ray Data pipeline over batch numbers, not over rows: a task loads, augments, matches and
-collates one whole batch, so that the training process only wraps arrays as tensors. ``ray.train``'s own split is not
+collates one whole batch, so that the training process only copies arrays into tensors. ``ray.train``'s own split is not
 used because it drops remainders and deals rows by timing.
 """
 
@@ -26,7 +26,6 @@ import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
-import torch
 
 from sem3d.errors import BadSample, UserError
 from sem3d.ray_internals.data import PauseBetweenSteps
@@ -74,7 +73,7 @@ class StreamedBatch:
     """One worker's share of one (micro-)batch, and the rows of it that could not be used."""
 
     step: int
-    columns: dict[str, torch.Tensor]
+    columns: dict[str, np.ndarray]
     failures: list[dict[str, str]]
 
 
@@ -180,7 +179,7 @@ class LoadBatch:
 
 def run_pipeline(
     samples: Samples, order: Order, deal: Deal, numbers: range, *, own_process: bool
-) -> Iterator[tuple[int, dict[str, torch.Tensor], list[dict[str, str]]]]:
+) -> Iterator[tuple[int, dict[str, np.ndarray], list[dict[str, str]]]]:
     """Yield number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here.
 
     ``own_process`` puts Ray's scheduler of the pipeline into a process of its own, which takes a second to start: in a
@@ -205,9 +204,7 @@ def run_pipeline(
             if isinstance(failures, str):
                 raise UserError(failures)
             columns = {
-                name.removeprefix("column:"): torch.tensor(array[0])
-                for name, array in block.items()
-                if name.startswith("column:")
+                name.removeprefix("column:"): array[0] for name, array in block.items() if name.startswith("column:")
             }
             yield int(block["number"][0]), columns, failures
 

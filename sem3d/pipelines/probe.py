@@ -13,7 +13,7 @@ from sem3d.errors import UserError
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
-from sem3d.runs.device import chosen_device
+from sem3d.runs.device import chosen_device, tensors
 
 PIXELS_A_FRAME = 200
 
@@ -63,8 +63,8 @@ def frozen_features(
         if batch.failures:
             raise UserError("; ".join(f"{failure['source']}: {failure['reason']}" for failure in batch.failures[:3]))
         with torch.no_grad():
-            maps = network(normalise_images(batch.columns["image"].to(device))).permute(0, 2, 3, 1).cpu().numpy()
-        for feature_map, label in zip(maps, batch.columns["label"].numpy()[:, ::2, ::2], strict=True):
+            maps = network(normalise_images(tensors(batch.columns, device)["image"])).permute(0, 2, 3, 1).cpu().numpy()
+        for feature_map, label in zip(maps, batch.columns["label"][:, ::2, ::2], strict=True):
             labelled = np.argwhere(label > 0)
             rows, columns = rng.permutation(labelled)[:PIXELS_A_FRAME].T
             features.append(feature_map[rows, columns])

@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
 from sem3d.config import Experiment
 from sem3d.datasets.stream import stream_once
@@ -13,7 +13,7 @@ from sem3d.methods.method import HELD_OUT, Method, Sources
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.reporting.formatting import metric_of
-from sem3d.runs.device import chosen_device
+from sem3d.runs.device import chosen_device, tensors
 from sem3d.runs.quarantine import Quarantine
 from sem3d.training.evaluation import Evaluation, evaluate
 
@@ -39,8 +39,8 @@ def evaluate_once(method: Method, experiment: Experiment, sources: Sources) -> E
     device = chosen_device(experiment.run.device)
     method.to(device)
 
-    def to_batch(columns: dict[str, Tensor]) -> Any:
-        return method.Batch(**{name: value.to(device) for name, value in columns.items()})
+    def to_batch(columns: dict[str, np.ndarray]) -> Any:
+        return method.Batch(**tensors(columns, device))
 
     samples = sources.get(HELD_OUT)
     if samples is None or not samples.table.num_rows:

@@ -28,7 +28,7 @@ def evaluate(
     method: Method,
     samples: Samples,
     batches: Iterator[StreamedBatch],
-    to_batch: Callable[[dict[str, Tensor]], Any],
+    to_batch: Callable[[dict[str, np.ndarray]], Any],
     quarantine: Quarantine,
     step: int,
     show: Callable[[Any], dict[str, np.ndarray]] = lambda _: {},

@@ -8,14 +8,15 @@ store, and needs nothing of Ray's bookkeeping.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
 from sem3d.files import writes_in
 from sem3d.methods.method import HELD_OUT, TRAIN, Method, Sources
+from sem3d.runs.device import tensors
 from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
 from sem3d.runs.sources import open_sources
@@ -124,9 +125,8 @@ class TrainingLoop:
             **self.context.share,
         )
 
-    def _to_batch(self, columns: dict[str, Tensor]) -> Any:
-        device = self.context.device
-        return self.state.method.Batch(**{name: value.to(device, non_blocking=True) for name, value in columns.items()})
+    def _to_batch(self, columns: dict[str, np.ndarray]) -> Any:
+        return self.state.method.Batch(**tensors(columns, self.context.device))
 
     def _step(self) -> StepOutcome:
         step, seed, method = self.state.step, self.experiment.run.seed, self.state.method

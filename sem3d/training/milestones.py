@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from torch import Tensor
 
 from sem3d.datasets.stream import Samples
 from sem3d.runs.quarantine import Quarantine
@@ -53,7 +52,9 @@ class Milestones:
                     shutil.move(path, kept)
                     self.context.tracking.file(kept, str(Path("exports", place, path.relative_to(name)).parent))
 
-    def reach(self, evaluates: bool, saves: bool, loss: float, to_batch: Callable[[dict[str, Tensor]], Any]) -> None:
+    def reach(
+        self, evaluates: bool, saves: bool, loss: float, to_batch: Callable[[dict[str, np.ndarray]], Any]
+    ) -> None:
         """Evaluate where due, write a checkpoint if one is due or wanted or this is the best so far, and reports."""
         state, counters = self.state, self.state.counters
         best = self._evaluate(to_batch) if evaluates else False
@@ -74,7 +75,7 @@ class Milestones:
         self.context.tracking.flush()
         self.context.report({**counters.metrics, "step": state.step})
 
-    def _evaluate(self, to_batch: Callable[[dict[str, Tensor]], Any]) -> bool:
+    def _evaluate(self, to_batch: Callable[[dict[str, np.ndarray]], Any]) -> bool:
         """Evaluate at this step; return whether it is the best so far."""
         if self.held_out is None:
             return False

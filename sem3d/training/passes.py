@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sem3d.datasets.stream import Samples
+from sem3d.runs.device import tensors
 from sem3d.runs.quarantine import Quarantine
 from sem3d.training.context import TrainingContext
 from sem3d.training.distributed import all_sum
@@ -31,7 +32,7 @@ class PassesOfARun:
         for streamed in self.context.stream_once(samples, batch_size=self.items_at_once, **self.context.share):
             self.quarantine.add(PHASE, self.step, streamed.failures)
             unusable += len(streamed.failures)
-            yield {name: value.to(self.context.device) for name, value in streamed.columns.items()}
+            yield tensors(streamed.columns, self.context.device)
         found = int(all_sum(torch.tensor(float(unusable))))
         self.quarantine.check(PHASE, found, samples.table.num_rows)
 

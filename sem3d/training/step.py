@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -46,8 +47,8 @@ def training_step(
     model: nn.Module,
     method: Method,
     optimizers: dict[str, torch.optim.Optimizer],
-    columns: Sequence[dict[str, Tensor]],
-    to_batch: Callable[[dict[str, Tensor]], Any],
+    columns: Sequence[dict[str, np.ndarray]],
+    to_batch: Callable[[dict[str, np.ndarray]], Any],
     experiment: Experiment,
     step: int,
     stop: bool = False,

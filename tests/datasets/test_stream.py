@@ -48,7 +48,7 @@ def collected(
         for rank in range(world_size)
     ]
     return [
-        {name: np.concatenate([share.columns[name].numpy() for share in shares]) for name in shares[0].columns}
+        {name: np.concatenate([share.columns[name] for share in shares]) for name in shares[0].columns}
         for shares in zip(*ranks, strict=True)
     ]
 
@@ -84,7 +84,7 @@ def test_an_epoch_visits_every_row_once_and_epochs_differ():
 
 def test_a_row_that_cannot_be_used_keeps_its_place_and_is_named(ray_cluster):
     batches = list(stream_once(numbers(15), batch_size=4, rank=0, world_size=1))
-    values = np.concatenate([batch.columns["value"].numpy() for batch in batches])
+    values = np.concatenate([batch.columns["value"] for batch in batches])
     assert_array_equal(values, [*range(13), -1, 14])
     assert [fault for batch in batches for fault in batch.failures] == [{"source": "row 13", "reason": "unlucky"}]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.stream import Samples, StreamedBatch, load_batch
-from sem3d.errors import BadSample, UserError
+from sem3d.errors import UserError
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.networks.batch_norm import GlobalBatchNorm
+from tests.training.toy_samples import toy_samples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,38 +45,6 @@ class ToyBatch:
     position: Tensor
     value: Tensor
     usable: Tensor
-
-
-def load_row(row: dict, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    if row["bad"]:
-        raise BadSample(f"row {row['number']}", "is bad")
-    position = np.array(row["position"], dtype=np.float32)
-    return {"position": position, "value": np.array([row["value"]], dtype=np.float32)}
-
-
-def collate_rows(loaded: list) -> dict[str, np.ndarray]:
-    empty = {"position": np.zeros(3, np.float32), "value": np.zeros(1, np.float32)}
-    filled = [empty if item is None else item for item in loaded]
-    return {
-        "position": np.stack([item["position"] for item in filled]),
-        "value": np.stack([item["value"] for item in filled]),
-        "usable": np.array([item is not None for item in loaded]),
-    }
-
-
-def toy_samples(rows: int, bad_rows: int, seed: int) -> Samples:
-    rng = np.random.default_rng(seed)
-    positions = rng.normal(size=(rows, 3))
-    values = positions @ np.array([1.0, -2.0, 0.5]) + 0.3
-    table = pa.table(
-        {
-            "number": pa.array(range(rows)),
-            "position": pa.array(positions.tolist(), pa.list_(pa.float64())),
-            "value": pa.array(values),
-            "bad": pa.array([number < bad_rows for number in range(rows)]),
-        }
-    )
-    return Samples(table=table, load=load_row, collate=collate_rows, digest=f"toy-{rows}-{bad_rows}-{seed}")
 
 
 class ToyMethod(Method):
@@ -167,21 +135,17 @@ def toy_experiment(
     )
 
 
-def _tensors(columns: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in columns.items()}
-
-
 def stream_in_process(samples, *, seed, batch_size, accumulate, rank, world_size, first_step, last_step):
     order, whole = samples.order(seed), batch_size // accumulate
     share = whole // world_size
     for number in range(first_step * accumulate, last_step * accumulate):
         start = number * whole + rank * share
         columns, failures = load_batch(samples, order, range(start, start + share))
-        yield StreamedBatch(number // accumulate, _tensors(columns), failures)
+        yield StreamedBatch(number // accumulate, columns, failures)
 
 
 def stream_once_in_process(samples, *, batch_size, rank, world_size):
     rows, order = samples.table.num_rows, samples.order(None)
     for number, start in enumerate(range(rank * batch_size, rows, world_size * batch_size)):
         columns, failures = load_batch(samples, order, range(start, min(start + batch_size, rows)))
-        yield StreamedBatch(number, _tensors(columns), failures)
+        yield StreamedBatch(number, columns, failures)

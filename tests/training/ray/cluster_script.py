@@ -21,13 +21,14 @@ from tests.methods.tiny import tiny_experiment
 from tests.training.ray.trouble import TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
 
-STORE_BYTES = 100 * 2**20
+NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
+"""Of every node; a monitor of logs that nobody reads takes as much of a core as a small run."""
 SECONDS = 200.0
 
 
 class Nodes:
     def __init__(self) -> None:
-        head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+        head = {"num_cpus": 1, "include_dashboard": False, **NODE}
         self.cluster = Cluster(initialize_head=True, head_node_args=head)
         self.started = 1
         self.alive: list = []
@@ -35,9 +36,7 @@ class Nodes:
     def add(self) -> None:
         self.started += 1
         self.alive.append(
-            self.cluster.add_node(
-                num_cpus=2, object_store_memory=STORE_BYTES, node_ip_address=f"127.0.0.{self.started}", wait=True
-            )
+            self.cluster.add_node(num_cpus=2, node_ip_address=f"127.0.0.{self.started}", wait=True, **NODE)
         )
 
     def remove(self) -> None:

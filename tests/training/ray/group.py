@@ -4,6 +4,7 @@ A group of workers costs some ten interpreters. What is checked stays the same: 
 this group instead of starting others, and they do with them what they do with those of Ray.
 """
 
+import asyncio
 import threading
 import time
 import traceback
@@ -19,30 +20,39 @@ from sem3d.training.ray.worker import worker_loop
 
 WORKERS = 2
 LONGEST_CALL = 240.0
-SECONDS_BETWEEN_LOOKS = 0.05
+SECONDS_BETWEEN_LOOKS = 2.0
 
 
 @ray.remote(num_cpus=0)
 class Mailbox:
-    """Calls of the driver and answers of the workers."""
+    """Calls of the driver and answers of the workers; those who wait for one are answered once it is there."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any] | None] = []
         self.answers: dict[tuple[int, int], Any] = {}
+        self.changed = asyncio.Condition()
 
-    def put(self, settings: dict[str, Any] | None) -> int:
-        self.calls.append(settings)
+    async def put(self, settings: dict[str, Any] | None) -> int:
+        async with self.changed:
+            self.calls.append(settings)
+            self.changed.notify_all()
         return len(self.calls) - 1
 
-    def take(self, number: int) -> list[dict[str, Any] | None]:
-        return self.calls[number : number + 1]
+    async def take(self, number: int) -> dict[str, Any] | None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.calls) > number)
+        return self.calls[number]
 
-    def answer(self, number: int, rank: int, words: Any) -> None:
-        self.answers[number, rank] = words
+    async def answer(self, number: int, rank: int, words: Any) -> None:
+        async with self.changed:
+            self.answers[number, rank] = words
+            self.changed.notify_all()
 
-    def answered(self, number: int) -> list[Any]:
-        found = [self.answers.get((number, rank)) for rank in range(WORKERS)]
-        return [] if None in found else found
+    async def answered(self, number: int) -> list[Any]:
+        places = [(number, rank) for rank in range(WORKERS)]
+        async with self.changed:
+            await self.changed.wait_for(lambda: all(place in self.answers for place in places))
+        return [self.answers[place] for place in places]
 
 
 class TrainGroup:
@@ -59,10 +69,11 @@ class TrainGroup:
             self.thread = threading.Thread(target=self.fit, name="group", daemon=True)
             self.thread.start()
         number, deadline = ray.get(self.mailbox.put.remote(settings)), time.monotonic() + LONGEST_CALL
-        while not (answers := ray.get(self.mailbox.answered.remote(number))):
+        answered = self.mailbox.answered.remote(number)
+        while not ray.wait([answered], timeout=SECONDS_BETWEEN_LOOKS)[0]:
             assert time.monotonic() < deadline, "the workers do not answer"
             assert self.thread.is_alive(), "the workers have ended"
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+        answers = ray.get(answered)
         failures = [answer for went_well, answer in answers if not went_well]
         assert not failures, "\n".join(failures)
         return answers[0][1]
@@ -94,14 +105,11 @@ def serve(config: dict[str, Any]) -> None:
     """Runs on each worker: answers calls until one is empty."""
     mailbox, rank, number = config["mailbox"], ray.train.get_context().get_world_rank(), 0
     while True:
-        calls = ray.get(mailbox.take.remote(number))
-        if not calls:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            continue
-        if calls[0] is None:
+        call = ray.get(mailbox.take.remote(number))
+        if call is None:
             return
         try:
-            answer = (True, worker_loop(calls[0]))
+            answer = (True, worker_loop(call))
         except Exception:
             answer = (False, traceback.format_exc())
         ray.get(mailbox.answer.remote(number, rank, answer))
