@@ -208,7 +208,7 @@ def train_group(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def two_workers_wait(train_group, monkeypatch: pytest.MonkeyPatch) -> None:
     """Has ``train`` use the workers that wait on this lane, so ``run.workers`` must be 2."""
-    monkeypatch.setattr("sem3d.training.ray.launch.ElasticTrainer", train_group.trainer)
+    monkeypatch.setattr("sem3d.training.ray.attempts.ElasticTrainer", train_group.trainer)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ from pathlib import PurePosixPath
 
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 REVISION_VARIABLE = "SEM3D_REVISION"
+WAIT_VARIABLE = "RAY_JOB_STOP_WAIT_TIME_S"
+SECONDS_TO_STOP = 10.0
+"""Time that containers get between SIGTERM and SIGKILL, and so what a program takes at most unless it is told otherwise."""
 
 
 def in_ray_job() -> bool:
@@ -26,3 +29,11 @@ def submitted_revision() -> str:
         return named
     uri = json.loads(os.environ[JOB_VARIABLE]).get("runtime_env", {}).get("working_dir", "")
     return PurePosixPath(uri).stem.lstrip("_")
+
+
+def seconds_to_stop() -> float:
+    """Return how long a program may take to end once SIGTERM asks it to: longer where Ray says that it waits longer."""
+    try:
+        return max(float(os.environ.get(WAIT_VARIABLE, "")), SECONDS_TO_STOP)
+    except ValueError:
+        return SECONDS_TO_STOP

@@ -21,7 +21,7 @@ from sem3d.sweeps.records import SweepRecord, read_sweep, read_trials, sweep_fol
 from sem3d.sweeps.spent import clocked, spent_in_all
 from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
-from sem3d.tracking.parent_run import close_parent
+from sem3d.tracking.parent_run import close_children, close_parent
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.interruption import in_a_thread, stop_on_signals
 
@@ -65,8 +65,8 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
     request = replace(request, settings=request.settings | {"run.tracking_uri": record.tracking_uri})
     status = "FAILED"
     try:
-        with stop_on_signals(folder, say), clocked(folder, WHOLE):
-            failed = in_a_thread(Stages(request, record, foreseen, folder, say).run)
+        with stop_on_signals(folder, say) as patience, clocked(folder, WHOLE):
+            failed = in_a_thread(Stages(request, record, foreseen, folder, say).run, patience)
         if STOP.is_made(folder):
             status = "KILLED"
             raise UserError("interrupted: the same command resumes with what is left")
@@ -74,6 +74,10 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
         status = "FAILED" if failed else "FINISHED"
         if failed:
             raise UserError(f"{len(failed)} trials failed, the same command tries them again; the first: {failed[0]}")
+    except KeyboardInterrupt:
+        status = "KILLED"
+        close_children(record.tracking_uri, record.mlflow_run_id)
+        raise
     finally:
         try:
             write_sweep(folder, replace(read_sweep(folder), status=status))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import ray.train
-
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock, writes_in
@@ -20,12 +18,11 @@ from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, write_result
 from sem3d.runs.sources import content_digest, open_sources
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
+from sem3d.training.ray.attempts import run_workers
 from sem3d.training.ray.cluster import connect
-from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals, stop_passed_on
-from sem3d.training.ray.preflight import check_batches, check_cpus, cluster_resources, use_gpu, worker_sizes
+from sem3d.training.ray.preflight import check_batches, check_cpus, cluster_resources, use_gpu
 from sem3d.training.ray.shared_sources import put_in_store
-from sem3d.training.ray.worker import first_error, worker_loop
 
 SECONDS_BETWEEN_TRIES = 5.0
 
@@ -139,35 +136,36 @@ def _train_stage(
             say(f"already finished: {folder}")
             write_what_waits(experiment.run.tracking_uri, finished["mlflow_run_id"], folder)
             return _result(folder, finished)
-        described = {"method": name, **_tags(experiment), **listeners.tags}
-        uri, run_id = _open_patiently(experiment, folder, described, listeners.store_patience, say)
-        settings = {
-            "method_class": chosen,
-            "sources": put_in_store(sources),
-            "experiment": experiment,
-            "run_folder": str(folder),
-            "tracking_uri": uri,
-            "mlflow_run": run_id,
-            "launch": uuid.uuid4().hex[:8],
-            "launched": launched,
-            "gpu": gpu,
-        }
-        status = "FAILED"
-        try:
-            with stop_on_signals(folder, say), lines_printed(folder, say):
-                outcome = in_a_thread(lambda: _run_workers(settings, listeners.callbacks))
-            outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
-            write_result(folder, outcome)
-            status = "FINISHED"
-        except (KeyboardInterrupt, Stopped):
-            status = "KILLED"
-            raise
-        finally:
+        with stop_on_signals(folder, say) as patience:
+            described = {"method": name, **_tags(experiment), **listeners.tags}
+            uri, run_id = _open_patiently(experiment, folder, described, listeners.store_patience, say)
+            status = "FAILED"
             try:
-                close_run(uri, run_id, folder, status)
-            except (OSError, UserError) as error:  # on a full disk, which is said already
-                say(f"MLflow run {run_id} could not be closed: {error}")
-        return _result(folder, outcome)
+                settings = {
+                    "method_class": chosen,
+                    "sources": put_in_store(sources),
+                    "experiment": experiment,
+                    "run_folder": str(folder),
+                    "tracking_uri": uri,
+                    "mlflow_run": run_id,
+                    "launch": uuid.uuid4().hex[:8],
+                    "launched": launched,
+                    "gpu": gpu,
+                }
+                with lines_printed(folder, say):
+                    outcome = in_a_thread(lambda: run_workers(settings, listeners.callbacks, say), patience)
+                outcome["seconds"]["close"] = time.time() - launched - sum(outcome["seconds"].values())
+                write_result(folder, outcome)
+                status = "FINISHED"
+            except (KeyboardInterrupt, Stopped):
+                status = "KILLED"
+                raise
+            finally:
+                try:
+                    close_run(uri, run_id, folder, status)
+                except (OSError, UserError) as error:  # on a full disk, which is said already
+                    say(f"MLflow run {run_id} could not be closed: {error}")
+            return _result(folder, outcome)
 
 
 def _open_patiently(
@@ -183,51 +181,6 @@ def _open_patiently(
                 raise
             say(f"{error}; it is tried again for {duration(until - time.monotonic())}")
             time.sleep(SECONDS_BETWEEN_TRIES)
-
-
-def _run_workers(settings: dict[str, Any], callbacks: Sequence[Any]) -> dict[str, Any]:
-    """Run the loop on all workers and return process 0's result; raises the :class:`UserError` a worker met."""
-    run, gpu = settings["experiment"].run, settings["gpu"]
-    sizes = worker_sizes(settings["experiment"])
-    trainer = ElasticTrainer(
-        worker_loop,
-        train_loop_config=settings,
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=(sizes[0], run.workers) if run.min_workers else run.workers,
-            elastic_resize_monitor_interval_s=run.resize_every,
-            use_gpu=gpu,
-            resources_per_worker={"CPU": run.cpus_per_worker} | ({"GPU": 1} if gpu else {}),
-        ),
-        run_config=ray.train.RunConfig(
-            name=settings["launch"],
-            storage_path=str(Path(settings["run_folder"]) / ".ray"),
-            failure_config=ray.train.FailureConfig(max_failures=run.max_failures),
-            callbacks=list(callbacks),
-            logging_config=ray.train.LoggingConfig(log_level="ERROR"),
-        ),
-        sizes=sizes if run.min_workers else (),
-        run_folder=Path(settings["run_folder"]),
-    )
-    errors = Path(settings["run_folder"]) / f".errors-{settings['launch']}"
-    try:
-        outcome = trainer.fit().return_value
-    except ray.train.TrainingFailedError as failure:
-        line = first_error(errors) or _unwritten_error(failure)
-        if line:
-            raise UserError(line) from failure
-        raise
-    assert outcome is not None
-    if "user_error" in outcome:
-        raise UserError(outcome["user_error"])
-    if "stopped" in outcome:
-        raise Stopped(outcome["stopped"], Path(outcome["checkpoint"]))
-    return {**outcome, "mlflow_run_id": settings["mlflow_run"]}
-
-
-def _unwritten_error(failure: Exception) -> str:
-    """Return the line of a worker that could not write its error down, as on a full disk; nothing where there is none."""
-    met = getattr(failure, "worker_failures", {}).values()
-    return next((str(error) for error in met if isinstance(error, UserError | OSError)), "")
 
 
 def _tags(experiment: Experiment) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
@@ -123,6 +124,38 @@ def test_a_killed_worker_costs_time_but_changes_nothing(two_workers, tmp_path: P
     lines: list[str] = []
     result = train(ToyMethod, toy_experiment(tmp_path, method=method, run={"workers": 2}), say=lines.append)
     assert marker.exists()
+    assert any(line.startswith("resuming from step 2") for line in lines)
+    for name, value in weights(undisturbed).items():
+        assert torch.equal(weights(result)[name], value), name
+
+
+def kill_the_controller() -> None:
+    """Ends Ray Train's controller of this process's Ray, as want of memory would."""
+    below = psutil.Process().children(recursive=True)
+    controllers = [process for process in below if process.name().startswith("ray::TrainCont")]
+    assert controllers
+    for process in controllers:
+        process.kill()
+
+
+@pytest.mark.parametrize("spared", [1, 0])
+def test_a_killed_controller_costs_one_of_the_failures_that_a_run_may_have(two_workers, tmp_path: Path, spared: int):
+    undisturbed, _ = two_workers
+    lines: list[str] = []
+
+    def kill_once(line: str) -> None:
+        if line.startswith("step 3/4") and not any(said.startswith("step 3/4") for said in lines):
+            kill_the_controller()
+        lines.append(line)
+
+    run = {"workers": 2, "log_every": 1, "checkpoint_every": 2, "max_failures": spared}
+    experiment = toy_experiment(tmp_path, method={"pause": 1.0}, run=run)
+    if not spared:
+        with pytest.raises(UserError, match=r"^Ray Train's controller died 1 times: run.max_failures are used up"):
+            train(ToyMethod, experiment, say=kill_once)
+        return
+    result = train(ToyMethod, experiment, say=kill_once)
+    assert any(line.startswith("Ray Train's controller died") for line in lines)
     assert any(line.startswith("resuming from step 2") for line in lines)
     for name, value in weights(undisturbed).items():
         assert torch.equal(weights(result)[name], value), name
