@@ -1,12 +1,14 @@
 """Check of everything that a run needs, with the fix of each fault: ``python -m jobs.doctor [--data.root DIR] [--storage DIR]``.
 
-Exit code 0 if nothing FAILs, 1 otherwise. It reads its arguments without tyro, which may be among what is missing.
+Exit code 0 if all is verified and nothing FAILs, 1 if anything does, 3 if something had no time to answer. It reads its
+arguments without tyro, which may be among what is missing.
 """
 
 import argparse
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NoReturn
@@ -17,10 +19,12 @@ from sem3d.doctor.data import data
 from sem3d.doctor.finding import Check, Finding, look
 from sem3d.doctor.packages import compiled_packages, package_versions, python_version, services
 from sem3d.doctor.ray_cluster import cluster, is_remote
+from sem3d.doctor.ray_folder import folder_of_ray
 from sem3d.doctor.storage import storage, tracking
 from sem3d.errors import UserError
 
 COLUMN = 16
+FAILED, NOT_VERIFIED = 1, 3
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -56,6 +60,7 @@ def checks(words: argparse.Namespace) -> dict[str, Check]:
         "versions": package_versions,
         "packages": compiled_packages,
         "services": services,
+        "Ray folder": folder_of_ray,
         "Ray token": authentication,
         "Ray cluster": lambda: cluster(words.address),
         "storage": lambda: storage(words.storage, is_remote(address)),
@@ -71,22 +76,21 @@ def lines(finding: Finding) -> str:
 
 
 def examine(arguments: Sequence[str]) -> int:
-    """Print the report; returns how many parts FAIL."""
+    """Print the report; returns the code that the doctor ends with."""
     words = parser().parse_args(arguments)
-    failures = warnings = 0
+    levels: Counter[str] = Counter()
     for finding in look(checks(words)):
-        failures += finding.level == "FAIL"
-        warnings += finding.level == "warn"
+        levels[finding.level] += 1
         print(json.dumps(asdict(finding)) if words.json else lines(finding), flush=True)
     if not words.json:
-        print(f"\n{failures} FAIL, {warnings} warn")
-    return failures
+        late = f", {levels['late']} not verified" if levels["late"] else ""
+        print(f"\n{levels['FAIL']} FAIL, {levels['warn']} warn{late}")
+    return FAILED if levels["FAIL"] else NOT_VERIFIED if levels["late"] else 0
 
 
 def main() -> None:
-    """End with code 1 if anything FAILs."""
-    if examine(sys.argv[1:]):
-        sys.exit(1)
+    """End with the code that tells whether all is well."""
+    sys.exit(examine(sys.argv[1:]))
 
 
 if __name__ == "__main__":

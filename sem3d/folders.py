@@ -27,6 +27,13 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def nearest_there(path: Path) -> Path:
+    """Return ``path``, or the nearest folder above it that exists."""
+    while not is_there(path) and path != path.parent:
+        path = path.parent
+    return path
+
+
 def entries(folder: Path) -> list[Path]:
     """Return what lies in ``folder``, sorted, hidden names left out; raises :class:`BadSample` if it may not be looked into."""
     try:

@@ -22,7 +22,8 @@ LEVELS = (
     ("worlds", "methods", "reporting"),
     ("runs",),
     ("tracking",),
-    ("training", "doctor"),
+    ("doctor",),
+    ("training",),
     ("pipelines",),
     ("sweeps",),
 )

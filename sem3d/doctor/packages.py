@@ -2,9 +2,11 @@
 
 import json
 import os
+import queue
 import subprocess
 import sys
-import time
+import tempfile
+import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -18,7 +20,8 @@ BUILD = "rm -r ~/.cache/sem3d/minkowski .venv/.sem3d-ready; bash -e jobs/setup.s
 DRIVER = (
     "install an NVIDIA driver of branch 580 or newer (torch here is built for CUDA 13), or a torch built for the driver"
 )
-PROBE_SECONDS = 15.0
+PROBE_SECONDS = 60.0
+"""Longest wait for one stage of a probe: an import of torch takes 2 s on an idle machine and 20 s on a busy one."""
 PROJECT = Path(__file__).parents[3]
 
 
@@ -75,7 +78,7 @@ def services() -> list[Finding]:
 
 def finding(part: str, level: Level, found: Any, fix: str) -> Finding:
     """Return the finding of a probe; ``fix`` is for one that FAILs, one that had no time is checked again."""
-    return Finding(part, level, str(found), {"ok": "", "warn": BUSY, "FAIL": fix}[level])
+    return Finding(part, level, str(found), {"ok": "", "late": BUSY, "FAIL": fix}[level])
 
 
 def gpu_finding(level: Level, found: Any) -> Finding:
@@ -109,30 +112,53 @@ def driver_gpus() -> list[tuple[str, str]]:
     return [(name.strip(), version.strip()) for name, version in parts]
 
 
-def probe(stages: list[str], **variables: str) -> dict[str, tuple[Level, Any]]:
+def probe(stages: list[str], seconds: float = PROBE_SECONDS, **variables: str) -> dict[str, tuple[Level, Any]]:
     """Run stages of :mod:`sem3d.doctor.probe`; return the level and the result of each.
 
-    A stage that ends the process FAILs by name, and the stages after it are run in another process. Stages that had no time
-    are only warned of. ``variables`` are added to the environment.
+    A stage that ends the process FAILs by name, one that has no answer within ``seconds`` is late, and the stages after it are
+    run in another process. ``variables`` are added to the environment.
     """
     answers: dict[str, tuple[Level, Any]] = {}
-    left, deadline = list(stages), time.monotonic() + PROBE_SECONDS
-    while left:
-        command = [sys.executable, "-m", "sem3d.doctor.probe", *left]
-        seconds = max(deadline - time.monotonic(), 0.1)
+    while left := [stage for stage in stages if stage not in answers]:
+        done, end = _probe(left, seconds, variables)
+        answers |= done
+        if len(done) < len(left):
+            answers[left[len(done)]] = end
+    return answers
+
+
+def _probe(
+    stages: list[str], seconds: float, variables: dict[str, str]
+) -> tuple[dict[str, tuple[Level, Any]], tuple[Level, Any]]:
+    """Return what the stages found until one of them gave no answer, and why that one did not."""
+    command = [sys.executable, "-m", "sem3d.doctor.probe", *stages]
+    answers: dict[str, tuple[Level, Any]] = {}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | variables, cwd=PROJECT
+        ) as process,
+    ):
+        lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        reader = threading.Thread(target=_hand_on, args=(process.stdout, lines), daemon=True)
+        reader.start()
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds, env=os.environ | variables, cwd=PROJECT
-            )
-            printed, last = done.stdout, (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
-            end = ("FAIL", f"ended Python with code {done.returncode}: {last}")
-        except subprocess.TimeoutExpired as late:
-            printed = (late.stdout or b"").decode()
-            end = ("warn", f"no answer within {PROBE_SECONDS:.0f} s")
-        lines = [json.loads(line) for line in printed.splitlines() if line.startswith('{"stage"')]
-        answers |= {line["stage"]: ("ok" if line["ok"] else "FAIL", line["found"]) for line in lines if "ok" in line}
-        left = [stage for stage in left if stage not in answers]
-        if left:
-            answers |= dict.fromkeys(left if end[0] == "warn" else left[:1], end)
-            left = [stage for stage in left if stage not in answers]
-    return {stage: answers[stage] for stage in stages}
+            while line := lines.get(timeout=seconds):
+                if line.startswith('{"stage"'):
+                    said = json.loads(line)
+                    answers[said["stage"]] = ("ok" if said["ok"] else "FAIL", said["found"])
+        except queue.Empty:
+            process.kill()
+            reader.join()
+            return answers, ("late", f"no answer within {seconds:.0f} s")
+        process.wait()
+        errors.seek(0)
+        last = (errors.read().strip().splitlines() or ["no message"])[-1][:200]
+    return answers, ("FAIL", f"ended Python with code {process.returncode}: {last}")
+
+
+def _hand_on(stream: Any, lines: "queue.SimpleQueue[str]") -> None:
+    """Put every line of a stream in a queue, then an empty one."""
+    for line in stream:
+        lines.put(line)
+    lines.put("")

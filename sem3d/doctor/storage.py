@@ -12,6 +12,7 @@ from pathlib import Path
 from sem3d.doctor.finding import ANSWER_SECONDS, Finding
 from sem3d.errors import UserError
 from sem3d.files import locked_file, whole_folder, write_text
+from sem3d.folders import nearest_there
 from sem3d.tracking.store import is_server
 
 NETWORK_FILE_SYSTEMS = {
@@ -37,7 +38,7 @@ def storage(folder: str, remote: bool) -> list[Finding]:
         fix = "mount it as a folder that can rename and lock (EFS, FSx, NFS) and name its path"
         return [Finding("storage", "FAIL", f"{folder} is no folder", fix)]
     path = Path(folder).expanduser().resolve()
-    place = existing(path)
+    place = nearest_there(path)
     try:
         _try_out(place)
         free = shutil.disk_usage(place).free
@@ -77,7 +78,7 @@ def tracking(uri: str, storage_folder: str) -> list[Finding]:
 def sqlite_store(path: Path) -> Finding:
     """Check that a SQLite store can be locked for writing, without writing."""
     if not path.exists():
-        place = existing(path.parent)
+        place = nearest_there(path.parent)
         if not os.access(place, os.W_OK | os.X_OK):
             return Finding("MLflow", "FAIL", f"{path} cannot be made in {place}", "name another folder with --storage")
     else:
@@ -89,7 +90,7 @@ def sqlite_store(path: Path) -> Finding:
         except sqlite3.Error as error:
             fix = f"end whoever holds it (fuser {path}), fix its owner, or move it elsewhere for a new one"
             return Finding("MLflow", "FAIL", f"{path}: {error}", fix)
-    if is_network(kind := file_system(existing(path))):
+    if is_network(kind := file_system(nearest_there(path))):
         fix = f"{SERVER} and export MLFLOW_TRACKING_URI=http://HOST:5000"
         return Finding("MLflow", "warn", f"{path} lies on {kind}, where SQLite's locks are not safe", fix)
     return Finding("MLflow", "ok", f"{path}{'' if path.exists() else ' (will be made)'}")
@@ -115,13 +116,6 @@ def server(uri: str) -> Finding:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         return Finding("MLflow", "FAIL", f"{uri} does not answer: {reason}", SERVER)
     return Finding("MLflow", "ok", f"{uri} answers")
-
-
-def existing(path: Path) -> Path:
-    """Return ``path``, or the nearest folder above it that exists."""
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:

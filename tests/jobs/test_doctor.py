@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import os
+import socket
 import sqlite3
 import sys
 import threading
@@ -17,11 +19,12 @@ from jobs import doctor
 from jobs.exits import run
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
-from sem3d.doctor import packages, storage
-from sem3d.doctor.authentication import authentication
+from sem3d.doctor import packages, ray_cluster, storage
+from sem3d.doctor.authentication import authentication, keep_token
 from sem3d.doctor.data import data
-from sem3d.doctor.finding import Finding, look
+from sem3d.doctor.finding import BUSY, Finding, look
 from sem3d.doctor.ray_cluster import cluster, is_remote
+from sem3d.doctor.ray_folder import BELOW, flaw, folder_of_ray, ray_folder
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +73,7 @@ def test_a_check_that_hangs_or_raises_is_a_line_like_any_other():
     began = time.monotonic()
     found = list(look({"a": well, "b": hangs, "c": raises}, seconds=0.5))
     assert time.monotonic() - began < 5
-    assert [finding.level for finding in found] == ["ok", "warn", "FAIL"]
+    assert [finding.level for finding in found] == ["ok", "late", "FAIL"]
     assert "RuntimeError: no such thing" in found[2].found
 
 
@@ -96,6 +99,10 @@ def test_the_report_is_a_line_a_part_with_its_fix_below(monkeypatch, capsys):
     assert "1 FAIL, 0 warn" in out
     assert "\x1b" not in out
     assert report(monkeypatch, capsys, {"a": well})[0] == 0
+    late = {"a": well, "b": lambda: [Finding("b", "late", "no answer")]}
+    code, out, _ = report(monkeypatch, capsys, late)
+    assert (code, out.splitlines()[-1]) == (3, "0 FAIL, 0 warn, 1 not verified")
+    assert report(monkeypatch, capsys, late | bad)[0] == 1
     code, out, _ = report(monkeypatch, capsys, bad, "--json")
     assert code == 1
     assert [json.loads(line)["level"] for line in out.splitlines()] == ["ok", "FAIL"]
@@ -156,6 +163,17 @@ def test_a_package_that_ends_python_is_named_and_the_next_one_is_still_looked_at
     assert found["torchvision"] == ("FAIL", "ImportError: undefined symbol: _ZN3c10")
 
 
+def test_a_package_that_takes_too_long_is_late_and_the_next_one_has_its_own_time(tmp_path):
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "__init__.py").write_text("import time; time.sleep(60)")
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "__init__.py").write_text("raise ImportError('undefined symbol')")
+    found = packages.probe(["services", "torchvision"], seconds=5.0, PYTHONPATH=str(tmp_path))
+    assert found["services"] == ("late", "no answer within 5 s")
+    assert found["torchvision"][0] == "FAIL"
+    assert packages.finding("x", *found["services"], "a fix that is not needed").fix == BUSY
+
+
 def test_gpus_that_only_the_driver_sees_fail(monkeypatch):
     monkeypatch.setattr(packages, "driver_gpus", lambda: [("NVIDIA A10G", "535.1")])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -194,7 +212,64 @@ def test_the_token_and_the_mode_must_agree(monkeypatch, tmp_path):
     monkeypatch.setenv("RAY_AUTH_MODE", "tokn")
     assert level() == "FAIL"
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert level() == "ok"
+    assert level() == "warn"
+
+
+def test_a_token_is_made_that_its_owner_alone_can_read(monkeypatch, tmp_path):
+    token = tmp_path / "home" / ".ray" / "auth_token"
+    assert keep_token() == ""
+    assert (token.stat().st_mode & 0o777, token.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    made = token.read_text()
+    assert len(made) == 64
+    token.chmod(0o644)
+    assert keep_token() == ""
+    assert (token.read_text(), token.stat().st_mode & 0o777) == (made, 0o600)
+    assert os.listdir(token.parent) == [token.name]
+
+
+def test_an_open_cluster_needs_no_token_and_a_token_that_is_given_stays_as_it_is(monkeypatch, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "token").chmod(0o640)
+    for name, value in {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "secret"}.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert keep_token() == ""
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    assert keep_token() == ""
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o640
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("home", ["file", "file/below"])
+def test_where_no_token_can_be_kept_a_run_has_one_of_its_own(home, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    (finding,) = authentication()
+    assert finding.level == "warn"
+    assert "RAY_AUTH_TOKEN_PATH" in finding.fix
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    line = keep_token()
+    assert line.startswith(f"{tmp_path / home}/.ray/auth_token cannot be made (")
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+
+
+def test_ray_gets_a_folder_whose_sockets_have_short_names(monkeypatch, tmp_path):
+    monkeypatch.delenv("RAY_TMPDIR")
+    long = tmp_path / ("x" * 60)
+    for name in (str(long), "/dev/null"):
+        monkeypatch.setenv("TMPDIR", name)
+        assert ray_folder()[0] == Path("/tmp")
+        assert folder_of_ray()[0].level == "warn"
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    assert ray_folder() == (Path("/tmp"), "")
+    assert folder_of_ray()[0].level == "ok"
+    monkeypatch.setenv("RAY_TMPDIR", str(long))
+    (finding,) = folder_of_ray()
+    assert finding.level == "FAIL"
+    assert "export RAY_TMPDIR=/tmp" in finding.fix
+    longest = "/" + (107 - len(BELOW) - 1) * "y"
+    assert not flaw(Path(longest)) or "cannot be written" in flaw(Path(longest))
+    assert "Ray's sockets leave" in flaw(Path(longest + "y"))
 
 
 def test_addresses_are_tried(monkeypatch):
@@ -202,6 +277,12 @@ def test_addresses_are_tried(monkeypatch):
     assert [finding.level for finding in cluster("127.0.0.1:9")] == ["FAIL"]
     assert [finding.level for finding in cluster("nonsense")] == ["FAIL"]
     assert [finding.level for finding in cluster("ray://127.0.0.1:10001")] == ["FAIL"]
+    assert "Connection refused" in cluster("127.0.0.1:9")[0].found
+    with web_server(200) as address:
+        assert "is no Ray head" in cluster(address.removeprefix("http://"))[0].found
+    monkeypatch.setattr(ray_cluster, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "timed out" in cluster(f"127.0.0.1:{silent.getsockname()[1]}")[0].found
     assert [finding.level for finding in cluster("http://127.0.0.1:9")] == ["FAIL"]
     with web_server(401) as address:
         (finding,) = cluster(address)
