@@ -19,7 +19,8 @@ class CheckpointRequests:
     """Process 0's view of what is announced; true when a checkpoint should be written now.
 
     ``reclaimed`` says when a node will be taken away in seconds since 1970 (infinity: at an unknown time, ``None``: no
-    node). That is met by one checkpoint at once and one shortly before the time.
+    node). That is met by one checkpoint at once and one shortly before the time. All waiting goes by ``clock``, which nobody
+    sets: ``today``, which somebody may, is asked once for each time that is announced.
     """
 
     def __init__(
@@ -27,14 +28,16 @@ class CheckpointRequests:
         run_folder: Path,
         reclaimed: Callable[[], float | None],
         interval: float = 0.5,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], float] = time.time,
     ):
         self.run_folder = run_folder
         self.reclaimed = reclaimed
         self.interval = interval
-        self.clock = clock
+        self.clock, self.today = clock, today
         self.next_look = clock()
         self.asked = False
+        self.due: dict[float, float] = {}
         self.met: set[tuple[float, bool]] = set()
 
     def __call__(self) -> bool:
@@ -56,4 +59,8 @@ class CheckpointRequests:
     def _reclaim(self) -> tuple[float, bool] | None:
         """Return the time at which a node goes, and whether that is very soon."""
         moment = self.reclaimed()
-        return None if moment is None else (moment, moment - self.clock() < LAST_SECONDS)
+        if moment is None:
+            return None
+        if moment not in self.due:
+            self.due[moment] = self.clock() + moment - self.today()
+        return moment, self.due[moment] - self.clock() < LAST_SECONDS

@@ -1,6 +1,7 @@
 """What is announced becomes checkpoints, once each."""
 
 import math
+import time
 from pathlib import Path
 
 from sem3d.runs.requests import CHECKPOINT
@@ -11,7 +12,8 @@ from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_
 
 
 class Clock:
-    now = 1000.0
+    def __init__(self, now: float = 1000.0):
+        self.now = now
 
     def __call__(self) -> float:
         return self.now
@@ -35,7 +37,7 @@ def test_a_request_in_the_run_folder_is_met_once_and_taken_away(tmp_path: Path):
 
 def test_a_node_that_goes_is_met_at_once_and_again_shortly_before(tmp_path: Path):
     clock = Clock()
-    requests = CheckpointRequests(tmp_path, lambda: 1120.0, clock=clock)
+    requests = CheckpointRequests(tmp_path, lambda: 1120.0, clock=clock, today=clock)
     assert requests()
     requests.meet()
     clock.now += 60.0
@@ -44,6 +46,21 @@ def test_a_node_that_goes_is_met_at_once_and_again_shortly_before(tmp_path: Path
     assert requests()
     requests.meet()
     assert not requests()
+
+
+def test_a_wall_clock_that_is_set_back_hides_neither_a_request_nor_the_time_of_a_node(tmp_path: Path):
+    today, clock = Clock(1e9), Clock(50.0)
+    requests = CheckpointRequests(tmp_path, lambda: 1e9 + 120.0, clock=clock, today=today)
+    assert requests()
+    requests.meet()
+    today.now -= 3600.0
+    clock.now += 60.0
+    CHECKPOINT.make(tmp_path)
+    assert requests()
+    requests.meet()
+    clock.now += 60.0 - LAST_SECONDS + 1.0
+    assert requests()
+    assert CheckpointRequests(tmp_path, lambda: None).clock is time.monotonic
 
 
 def test_a_node_that_goes_at_an_unknown_time_is_met_once(tmp_path: Path):
