@@ -11,6 +11,7 @@ import tyro
 
 from sem3d.errors import UserError
 
+MOST_MEANT = 3
 RULE = re.compile(r"^[\s╭╮╰╯│├┤─-]*$")
 
 
@@ -49,7 +50,8 @@ def errors_in_one_line(prog: str) -> Iterator[None]:
     except SystemExit as stop:
         if stop.code != 2:
             raise
-        raise UserError(f"{first_message(printed.getvalue())} (see {prog} --help)") from None
+        box = printed.getvalue()
+        raise UserError(f"{first_message(box)}{meant(box)} (see {prog} --help)") from None
 
 
 def first_message(box: str) -> str:
@@ -58,3 +60,10 @@ def first_message(box: str) -> str:
     start = 2 if len(lines) > 1 and RULE.match(lines[1]) else 1
     end = next((number for number in range(start, len(lines)) if RULE.match(lines[number])), len(lines))
     return " ".join(" ".join(lines[start:end]).split()).rstrip(".") or "wrong arguments"
+
+
+def meant(box: str) -> str:
+    """Return the question whether one of the options was meant that tyro finds near, empty where it finds none."""
+    _, _, near = box.partition("Perhaps you meant:")
+    options = re.findall(r"^[\s│|]*(--\w[\w.-]*)", near, re.MULTILINE)
+    return f": did you mean {' or '.join(list(dict.fromkeys(options))[:MOST_MEANT])}?" if options else ""

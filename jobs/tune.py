@@ -102,10 +102,11 @@ def typed(part: Part, leaf: str, value: str) -> Any:
         raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {part.method} --help")
     words = value.split() if isinstance(flatten(experiment)[leaf], tuple) else [value]
     kind = Experiment[method.Config, method.Data]
-    config = (tyro.conf.FlagConversionOff,)
-    parsed = command_line.parse(
-        kind, default=experiment, args=[f"--{leaf}", *words], prog=f"{PROG} --set {leaf}={value}:", config=config
-    )
+    config, prog = (tyro.conf.FlagConversionOff,), f"python -m jobs.train {part.method}"
+    try:
+        parsed = command_line.parse(kind, default=experiment, args=[f"--{leaf}", *words], prog=prog, config=config)
+    except UserError as error:
+        raise UserError(f"--set {leaf}={value}: {error}") from error
     return flatten(parsed)[leaf]
 
 

@@ -1,7 +1,6 @@
 """The folder of a run: its name, its settings, and that nobody mixes two experiments in it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +79,16 @@ def content_name(method: str, experiment: Experiment, data: str) -> str:
 def run_name(method: str, experiment: Experiment) -> str:
     """Return ``run.name``, or method and digest, so that the same command finds the same run."""
     name = experiment.run.name or f"{method}-{digest(identity(experiment))}"
-    if Path(name).name != name or name.startswith(".") or "\0" in name:
-        raise UserError(f"run.name '{name}' must be a plain folder name")
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        raise UserError(f"run.name is {len(name)} characters long, a folder's name can have {LONGEST_NAME}: shorten it")
+    check_name(name, "run.name")
     return name
+
+
+def check_name(name: str, setting: str, longest: int = LONGEST_NAME) -> None:
+    """Raise :class:`UserError` unless a folder can have that name, and one line can show it."""
+    if Path(name).name != name or name.startswith(".") or not name.isprintable():
+        raise UserError(f"{setting} {name!r} must be a plain folder name")
+    if len(name.encode()) > longest:
+        raise UserError(f"{setting} is {len(name)} characters long, a folder's name can have {longest}: shorten it")
 
 
 def run_folder(method: str, experiment: Experiment) -> Path:

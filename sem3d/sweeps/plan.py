@@ -9,7 +9,7 @@ from typing import Any
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.runs.run_folder import CIRCUMSTANCES, content_name, identity, run_name
+from sem3d.runs.run_folder import CIRCUMSTANCES, LONGEST_NAME, check_name, content_name, identity, run_name
 from sem3d.runs.sources import data_digest
 from sem3d.sweeps.arms import TRIAL, Arm, PretrainedPart
 from sem3d.sweeps.space import Space
@@ -66,9 +66,12 @@ def plan(request: Request, best: dict[str, dict[str, Any]] | None = None) -> Pla
     """
     _refuse_unknown_pretraining_settings(request)
     asked = [trial_of(request, *cell, {}) for cell in cells(request)]
+    if not asked:
+        raise UserError(
+            "there is nothing to compare: choose at least one arm, budget and seed (--arms, --budgets, --seeds)"
+        )
     name = request.name or f"{request.space.name}-{_digest_of(request, asked)}"
-    if Path(name).name != name or name.startswith("."):
-        raise UserError(f"the sweep's name '{name}' must be a plain folder name")
+    check_name(name, "the sweep's name", LONGEST_NAME - max((len(trial.key) + 1 for trial in asked), default=0))
     if best:
         asked = [trial_of(request, arm, budget, seed, best.get(arm, {})) for arm, budget, seed in cells(request)]
     return Plan(name=name, trials=tuple(with_leaves(trial, {"run.name": f"{name}-{trial.key}"}) for trial in asked))
@@ -206,6 +209,8 @@ def _as_budget(budget: float, like: Any, leaf: str) -> float | int:
         return ALL_ITEMS
     if isinstance(like, int) and not (budget >= 1 and budget == budget // 1):
         raise UserError(f"{leaf} counts labelled items: {budget:g} must be a whole number from 1 on, or inf for all")
+    if isinstance(like, float) and not 0 < budget <= 1:
+        raise UserError(f"{leaf} is a share of the labels: {budget:g} must be above 0 and at most 1 (20 % is 0.2)")
     return int(budget) if isinstance(like, int) else budget
 
 

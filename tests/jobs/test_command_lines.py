@@ -19,6 +19,8 @@ from tests.methods.tiny import tiny_experiment
     ("arguments", "words"),
     [
         (["pri3d", "--no-such-flag", "3"], "--no-such-flag"),
+        (["pri3d", "--data.rot", "x"], "did you mean --data.root? (see "),
+        (["pri3d", "--seed", "3"], "did you mean --data.prepare.seed or --run.seed?"),
         (["pri3d", "--optim.lr", "fast"], "--optim.lr"),
         (["pri3d", "--optim.kind", "magic"], "magic"),
         (["pri3d", "--preset", "biggest"], "choose one of paper, released"),

@@ -62,7 +62,7 @@ def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path):
     assert open_run_folder("toy", toy_experiment(tmp_path, run={"name": "n" * 255}), "data").is_dir()
 
 
-@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden"])
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "two\nlines", "no\udcffutf8"])
 def test_a_name_stays_inside_the_storage(tmp_path: Path, name: str):
     with pytest.raises(UserError, match="must be a plain folder name"):
         open_run_folder("toy", toy_experiment(tmp_path, run={"name": name}), "data")
