@@ -45,6 +45,22 @@ make_environment() {
 # against the torch of this environment, and kept outside the tree because it takes minutes.
 minkowski_imports() { python -c 'from sem3d.networks.sparse.minkowski_backend import engine; assert engine()' 2>/dev/null; }
 
+minkowski_sdist=b1879c00d0b0b1d30ba622cce239886a7e3c78ee9da1064cdfe2f64c2ab15f94  # sha256 of its source distribution
+
+# The cache may be a disk that others write to: only a wheel of this user's own, that nobody else may change, is taken from it,
+# and only with the digest that it had when it was put there.
+cached_minkowski() {
+  local wheel
+  wheel=$(find "$1" -maxdepth 1 -iname 'minkowskiengine-0.5.4-*.whl' -user "$(id -u)" ! -perm /022 | head -n 1)
+  [ -n "$wheel" ] || return 0
+  [ -f "$wheel.sha256" ] || sha256sum <"$wheel" >"$wheel.sha256"
+  if [ "$(sha256sum <"$wheel")" = "$(cat "$wheel.sha256")" ]; then
+    printf '%s\n' "$wheel"
+  else
+    say "$wheel is not what it was when it was built"
+  fi
+}
+
 install_minkowski() {
   if minkowski_imports; then return; fi
   local tag cache wheel work
@@ -52,7 +68,7 @@ install_minkowski() {
   tag=$(python -c 'import sys, torch, platform; print(f"py{sys.version_info[0]}{sys.version_info[1]}-torch{torch.__version__}-{platform.machine()}")')
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/sem3d/minkowski/$tag
   mkdir -p "$cache"
-  wheel=$(find "$cache" -iname 'minkowskiengine-0.5.4-*.whl' | head -n 1)
+  wheel=$(cached_minkowski "$cache")
   if [ -z "$wheel" ]; then
     if command -v dpkg >/dev/null; then
       command -v g++ >/dev/null || need_packages g++
@@ -65,9 +81,12 @@ install_minkowski() {
       tail -n 20 "$work/log" >&2
       die "MinkowskiEngine did not build; the whole log is $work/log"
     fi
+    rm -f "$cache"/*.whl "$cache"/*.sha256
+    chmod go-w "$work"/MinkowskiEngine-0.5.4/dist/*.whl
     cp "$work"/MinkowskiEngine-0.5.4/dist/*.whl "$cache/"
-    wheel=$(find "$cache" -name '*.whl' | head -n 1)
     rm -rf "$work"
+    wheel=$(cached_minkowski "$cache")
+    [ -n "$wheel" ] || die "the wheel of MinkowskiEngine could not be kept in $cache"
   fi
   pip install -q --no-deps --force-reinstall "$wheel" || die "pip could not install $wheel"
   minkowski_imports || die "MinkowskiEngine is installed but does not import: remove $cache and run this again"
@@ -75,7 +94,8 @@ install_minkowski() {
 
 build_minkowski() {
   pip install -q "setuptools==80.9.0" wheel ninja || return 1
-  pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$1" MinkowskiEngine==0.5.4 || return 1
+  echo "MinkowskiEngine==0.5.4 --hash=sha256:$minkowski_sdist" >"$1/wanted"
+  pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -d "$1" -r "$1/wanted" || return 1
   tar -xf "$1"/MinkowskiEngine-0.5.4.tar.gz -C "$1" || return 1
   cd "$1/MinkowskiEngine-0.5.4" || return 1
   SETUPTOOLS_USE_DISTUTILS=stdlib MAX_JOBS=$(nproc) python setup.py bdist_wheel --cpu_only --blas=openblas || return 1

@@ -126,7 +126,7 @@ class RunConfig:
     evaluation_batch_size: int = 0
     """Items a process evaluates at a time; 0: as many as it trains on at a time. Does not change the numbers."""
     max_failures: int = 3
-    """Worker failures after which the run gives up."""
+    """Deaths of workers, or of Ray Train's controller, after which the run gives up."""
     max_nonfinite: int = 10
     """Steps in a row with a non-finite loss or gradient after which the run stops; each is skipped and counted."""
     quarantine_limit: float = 0.1

@@ -101,13 +101,40 @@ def test_the_token_is_asked_for_and_the_dashboard_stays_at_home(config):
     assert "--autoscaling-config=~/ray_bootstrap_config.yaml" in start
 
 
+def test_nodes_are_in_a_group_of_the_users_own_because_rays_lets_everybody_in_by_ssh(config):
+    assert "security_group" not in config["provider"]
+    for node in config["available_node_types"].values():
+        assert node["node_config"]["SecurityGroupIds"] == [config["metadata"]["security_group"]]
+
+
 def test_the_set_up_script_parses():
     subprocess.run(["bash", "-n", str(ROOT / "jobs" / "setup.sh")], check=True)
 
 
+def test_a_wheel_is_taken_from_the_cache_only_as_its_owner_has_put_it_there(tmp_path):
+    script = (ROOT / "jobs" / "setup.sh").read_text()
+    functions = script[: script.index("prepare_environment()")].replace('cd "$sem3d_root"', ":")
+    wheel = tmp_path / "minkowskiengine-0.5.4-cp311-linux_x86_64.whl"
+
+    def taken() -> str:
+        command = f"{functions}\ncached_minkowski {tmp_path}"
+        return subprocess.run(["bash", "-euc", command], capture_output=True, text=True, check=True).stdout.strip()
+
+    assert taken() == ""
+    wheel.write_text("built")
+    wheel.chmod(0o644)
+    assert taken() == taken() == str(wheel)
+    wheel.write_text("exchanged")
+    assert taken() == ""
+    wheel.write_text("built")
+    wheel.chmod(0o666)
+    assert taken() == ""
+
+
 def test_the_kuberay_job_says_the_same(config, tmp_path):
-    job = yaml.safe_load((ROOT / "jobs" / "kuberay" / "rayjob.yaml").read_text())
+    job, policy = yaml.safe_load_all((ROOT / "jobs" / "kuberay" / "rayjob.yaml").read_text())
     assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    assert (policy["kind"], policy["spec"]["policyTypes"]) == ("NetworkPolicy", ["Ingress"])
     cluster = job["spec"]["rayClusterSpec"]
     (workers,) = cluster["workerGroupSpecs"]
     assert cluster["rayVersion"] == version("ray")
@@ -117,6 +144,9 @@ def test_the_kuberay_job_says_the_same(config, tmp_path):
     for group in (cluster["headGroupSpec"], workers):
         pod = group["template"]["spec"]
         (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        assert not container["image"].endswith(":latest")
         mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert set(mounted) == {volume["name"] for volume in pod["volumes"]}
         assert {"name": "SEM3D_STORAGE", "value": mounted["storage"]} in container["env"]
@@ -130,5 +160,7 @@ def test_the_image_copies_what_there_is():
     text = (ROOT / "jobs" / "kuberay" / "Dockerfile").read_text()
     copied = [word for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE) for word in line.split()[:-1]]
     assert {"pyproject.toml", "sem3d", "jobs"} <= set(copied)
+    assert re.search(r"^FROM python:\d+\.\d+\.\d+-", text, re.MULTILINE)
+    assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["1000"]
     for name in copied:
         assert (ROOT / name).exists(), name
