@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sem3d.config import NAMED_WEIGHTS, Place, flatten, override, places
 from sem3d.errors import UserError
+from sem3d.folders import await_answer
 from sem3d.runs.ray_job import in_ray_job
 
 STORAGE_VARIABLE = "SEM3D_STORAGE"
@@ -17,12 +18,12 @@ Config = TypeVar("Config")
 
 
 def place(path: str | Path) -> Path:
-    """Return ``path`` made absolute."""
+    """Return ``path`` made absolute; raises :class:`UserError` if its file system is away."""
     expanded = Path(path).expanduser()
     shared = os.environ.get(STORAGE_VARIABLE, "")
-    if in_ray_job() and shared:
-        return (Path(shared) / expanded).resolve()
-    return expanded.resolve()
+    named = Path(shared) / expanded if in_ray_job() and shared else expanded
+    await_answer(named)
+    return named.resolve()
 
 
 def storage_place(path: str | Path, setting: str = "run.storage") -> Path:

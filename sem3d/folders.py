@@ -1,5 +1,9 @@
 """Walks of folders of data: what operating systems leave there is never data, and a place under two names is one."""
 
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -9,6 +13,8 @@ SYSTEM_NAMES = frozenset(
     {"lost+found", "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
 )
 """Files and folders of Linux, macOS and Windows in lower case; those that begin with a dot are left out as well."""
+
+ANSWER_SECONDS = 15.0
 
 
 def is_hidden(name: str) -> bool:
@@ -25,6 +31,25 @@ def is_there(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def await_answer(path: Path, look: Callable[[Path], object] = os.stat, seconds: float = ANSWER_SECONDS) -> None:
+    """Return once the file system of ``path`` has said if there is such a thing; raises :class:`UserError` if it says nothing.
+
+    That of a server that is away says nothing for ever, and whoever asks cannot be interrupted: so another thread asks.
+    """
+
+    def ask() -> None:
+        with suppress(OSError, ValueError):
+            look(path)
+
+    asking = threading.Thread(target=ask, name="file system", daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if asking.is_alive():
+        raise UserError(
+            f"{path} does not answer within {seconds:.0f} s: mount its file system again, or name another place"
+        )
 
 
 def nearest_there(path: Path) -> Path:
