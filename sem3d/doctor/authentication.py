@@ -33,7 +33,7 @@ def token_source() -> tuple[str, str]:
     path = Path(named).expanduser() if named else default_token_file()
     try:
         token = path.read_text().strip()
-    except OSError:
+    except (OSError, ValueError):
         token = ""
     return (str(path), token) if token else ("", "")
 

@@ -96,7 +96,7 @@ def progress_line(
 
 def log_line(run_folder: Path, line: str) -> None:
     """Add a line to the run's progress log."""
-    with (run_folder / LOG_NAME).open("a") as file:
+    with (run_folder / LOG_NAME).open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(line.replace("\n", " ") + "\n")
 
 
@@ -127,7 +127,7 @@ def lines_printed(run_folder: Path, say: Callable[[str], None], interval: float 
     done = threading.Event()
 
     def follow() -> None:
-        with path.open() as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             file.seek(start)
             unfinished = ""
             while True:

@@ -27,9 +27,11 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
         out.mkdir(parents=True, exist_ok=True)
         curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)
         Image.fromarray(curve).save(out / CURVE, optimize=True)
-        (out / CURVE_TABLE).write_text(csv_text(curve_rows(review.scores, review.arms, review.metric)))
-        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)))
-        (out / PAGE).write_text(render_page(review))
+        (out / CURVE_TABLE).write_text(
+            csv_text(curve_rows(review.scores, review.arms, review.metric)), encoding="utf-8"
+        )
+        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)), encoding="utf-8")
+        (out / PAGE).write_text(render_page(review), encoding="utf-8")
     except OSError as error:
         raise UserError(f"the report cannot be written to {out}: {error}") from error
     return review

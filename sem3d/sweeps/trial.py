@@ -175,7 +175,10 @@ def attempt(
     log = folder / "logs" / f"{key}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     held = resources_of(experiment)
-    with log.open("a", buffering=1) as file, clocked(folder, key, held.cpus, held.gpus):
+    with (
+        log.open("a", buffering=1, encoding="utf-8", errors="backslashreplace") as file,
+        clocked(folder, key, held.cpus, held.gpus),
+    ):
         try:
             with stop_passed_on(folder, run_folder(method, experiment)):
                 return run(lambda line: print(line, file=file)), ""

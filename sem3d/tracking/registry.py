@@ -47,7 +47,7 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
         client.create_registered_model(name, tags={"sem3d": "safetensors and JSON; load with sem3d"})
     with TemporaryDirectory() as temporary:
         content = _reduced(checkpoint, Path(temporary))
-        (Path(temporary) / CARD).write_text(card)
+        (Path(temporary) / CARD).write_text(card, encoding="utf-8")
         found = [item for item in _versions(client, name) if item.tags.get(CONTENT_TAG) == content]
         if found:
             version, kept = found[0].version, found[0]

@@ -1,5 +1,8 @@
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from sem3d.runs.progress import LOG_NAME, Progress, duration, lines_printed, log_line, progress_line, records_logged
@@ -44,3 +47,15 @@ def test_what_sem3d_logs_is_in_the_run_only_while_it_lasts_and_the_process_may_o
     assert (tmp_path / LOG_NAME).read_text() == "backend torch\n"
     shutil.rmtree(tmp_path)
     logger.info("nobody listens")
+
+
+def test_lines_are_utf_8_whatever_the_terminal_speaks(tmp_path: Path):
+    program = (
+        "import pathlib, sys; from sem3d.runs.progress import lines_printed, log_line; said = []\n"
+        "folder, line = pathlib.Path(sys.argv[1]), 'loss 1 ' + chr(0xb1) + ' 2'\n"
+        "with lines_printed(folder, said.append): log_line(folder, line)\n"
+        "assert said == [line]"
+    )
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=environment, check=True)
+    assert (tmp_path / "progress.log").read_bytes() == "loss 1 ± 2\n".encode()

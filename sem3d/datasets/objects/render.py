@@ -152,7 +152,7 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
         parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
     )
     if note_path.is_file():
-        return {"fault": "", "note": note_path.read_text()}
+        return {"fault": "", "note": note_path.read_text(encoding="utf-8")}
     try:
         with faults_of(mesh.path):
             colored = read_mesh(root, mesh)
@@ -202,7 +202,7 @@ def join_parts(
                 items = stored(parts, [number for number, _ in chosen], kind)
                 target = building / f"{category}_{split}_{kind}.npz"
                 write_npz(target, items, (len(chosen), *shape), np.dtype(dtype))
-            (building / f"{category}_{split}_objects.txt").write_text("".join(f"{name}\n" for _, name in chosen))
+            write_text(building / f"{category}_{split}_objects.txt", "".join(f"{name}\n" for _, name in chosen))
     return counts
 
 

@@ -27,4 +27,4 @@ def environment() -> Environment:
 
 def file_text(name: str) -> str:
     """Return a file of the folder as it is."""
-    return (files(PACKAGE) / FOLDER / name).read_text()
+    return (files(PACKAGE) / FOLDER / name).read_text(encoding="utf-8")
