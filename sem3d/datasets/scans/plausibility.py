@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int32
+from scipy.spatial import cKDTree
 
 from sem3d.datasets.scans.frames import read_depth
 from sem3d.datasets.scans.layouts import FrameRecord
@@ -35,7 +36,11 @@ LEAST_COMPARED = 500
 MESH_TOLERANCE = 0.1
 """Metres, and half of it as a share of the depth, by which mesh and depth may disagree."""
 LEAST_AGREEMENT = 0.5
-"""Share of the points of a mesh, among those that depth does not hide, which must lie at the depth that frames measured."""
+"""Share of the points of a mesh, among those that depth does not hide, which must lie at the depth that frames measured, and
+share of the measured points which must lie near the mesh."""
+SPARSE = 3.0
+"""Distances between neighbouring points of a mesh within which its surface may lie between them."""
+MESH_ADVICE = "is it turned, moved or in another unit than the poses?"
 
 Frame = tuple[FrameRecord, Float32[np.ndarray, "_ _"]]
 Pair = tuple[Float[np.ndarray, "_ 3"], Float[np.ndarray, "4 4"], Frame]
@@ -99,10 +104,7 @@ def matched_pair(anchor: Frame, other: Frame) -> Pair | None:
     other_from_anchor = invert_rigid(orthonormalise(other[0].world_from_camera)) @ orthonormalise(
         record.world_from_camera
     )
-    seen = np.flatnonzero(depth)
-    chosen = np.zeros_like(depth)
-    chosen.flat[seen[:: max(1, len(seen) // PIXELS)]] = 1
-    points, _ = unproject_valid(depth * chosen, record.intrinsics_depth)
+    points, _ = unproject_valid(sampled_depth(depth), record.intrinsics_depth)
     return (points, other_from_anchor, other) if len(points) else None
 
 
@@ -133,24 +135,58 @@ def mesh_fault(
 ) -> str | None:
     """Return why a mesh is not the surface that the frames measured; None where it is or where no frame could tell.
 
-    Points behind the measured depth are hidden and say nothing, unless all are; those before it contradict it.
+    Points of the mesh before the measured depth contradict it. Those behind are hidden and say nothing, but then what hides
+    them was measured, so the mesh must have it: points that frames measured must lie near the mesh.
     """
-    frames = {record.frame: (record, depth) for group in groups for record, depth in group}.values()
+    frames = list({record.frame: (record, depth) for group in groups for record, depth in group}.values())
+    if not frames:
+        return None
     surface = mesh_points(points, faces)
     agreeing = before = 0
     for record, depth in frames:
         camera_from_world = invert_rigid(orthonormalise(record.world_from_camera))
         z, measured = depth_beside(transform(camera_from_world, surface), record, depth)
-        tolerance = np.maximum(MESH_TOLERANCE, 0.5 * MESH_TOLERANCE * measured)
+        tolerance = tolerated(measured)
         agreeing += int((np.abs(z - measured) <= tolerance).sum())
         before += int((z < measured - tolerance).sum())
-    if not frames or (agreeing and agreeing >= LEAST_AGREEMENT * (agreeing + before)):
-        return None
     share = agreeing / max(1, agreeing + before)
-    return (
-        f"mesh does not meet the depth: {share:.0%} of its points lie where the frames measured them; "
-        "is it turned, moved or in another unit than the poses?"
-    )
+    if not agreeing or share < LEAST_AGREEMENT:
+        return (
+            f"mesh does not meet the depth: {share:.0%} of its points lie where the frames measured them; {MESH_ADVICE}"
+        )
+    met = measured_on_mesh(frames, surface)
+    if met < LEAST_AGREEMENT:
+        return f"mesh does not meet the depth: {met:.0%} of what the frames measured lies on it; {MESH_ADVICE}"
+    return None
+
+
+def tolerated(measured: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
+    """Return metres by which a mesh may lie off the depth that was measured."""
+    return np.maximum(MESH_TOLERANCE, 0.5 * MESH_TOLERANCE * measured)
+
+
+def measured_on_mesh(frames: Sequence[Frame], surface: Float[np.ndarray, "point 3"]) -> float:
+    """Return the share of points that frames measured which lie near one of the points all over a mesh."""
+    tree = cKDTree(surface)
+    gaps, _ = tree.query(surface[:: max(1, len(surface) // PIXELS)], k=2)
+    spacing = float(np.median(gaps[:, 1]))
+    near = total = 0
+    for record, depth in frames:
+        points, _ = unproject_valid(sampled_depth(depth), record.intrinsics_depth)
+        reach = np.maximum(tolerated(points[:, 2]), SPARSE * spacing)
+        world = transform(orthonormalise(record.world_from_camera), points)
+        distances, _ = tree.query(world, distance_upper_bound=float(reach.max(initial=0.0)))
+        near += int((distances <= reach).sum())
+        total += len(points)
+    return near / max(1, total)
+
+
+def sampled_depth(depth: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """Return the depth at some of the pixels that have one, and 0 elsewhere."""
+    seen = np.flatnonzero(depth)
+    chosen = np.zeros_like(depth)
+    chosen.flat[seen[:: max(1, len(seen) // PIXELS)]] = 1
+    return depth * chosen
 
 
 def mesh_points(

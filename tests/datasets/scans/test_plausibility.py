@@ -11,10 +11,13 @@ from sem3d.config import digest
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.plausibility import mesh_fault, mesh_points
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.datasets.scans.surface import read_surface
 from sem3d.errors import UserError
 from tests.datasets.scans.official_files import (
+    COLOR_SIZE,
     DEPTH_SIZE,
     INTRINSICS_COLOR,
     INTRINSICS_DEPTH,
@@ -103,7 +106,12 @@ def turned(points: np.ndarray) -> np.ndarray:
     return points @ turn.T + [2.5, -1.3, 0.4]
 
 
-@pytest.mark.parametrize("change", [turned, lambda points: 1000 * points, lambda points: 0.5 * points])
+def behind(points: np.ndarray) -> np.ndarray:
+    """The walls, the floor and the ceiling a little farther out: all of it is hidden by what was measured."""
+    return 1.35 * points
+
+
+@pytest.mark.parametrize("change", [turned, behind, lambda points: 1000 * points, lambda points: 0.5 * points])
 def test_a_mesh_that_does_not_meet_the_depth_is_named_and_the_surface_is_fused_instead(tmp_path: Path, change):
     points, faces = room_mesh()
     put_mesh(write_room(tmp_path / "data"), change(points), faces)
@@ -112,6 +120,41 @@ def test_a_mesh_that_does_not_meet_the_depth_is_named_and_the_surface_is_fused_i
     surface, _ = read_surface(index.surface_path("scene0000_00"))
     assert len(surface) > 500
     assert (np.abs(surface) <= ROOM + 0.01).all()
+
+
+def scene_of_the_room() -> list[tuple[FrameRecord, np.ndarray]]:
+    lenses = {"intrinsics_color": INTRINSICS_COLOR, "intrinsics_depth": INTRINSICS_DEPTH}
+    sizes = {"color_size": COLOR_SIZE, "depth_size": DEPTH_SIZE}
+    records = [
+        FrameRecord(
+            scene="room", frame=number, color="c", depth="d", world_from_camera=room_pose(number), **lenses, **sizes
+        )
+        for number in range(0, 12, 2)
+    ]
+    return [(record, room_depth(record.frame).astype(np.float32)) for record in records]
+
+
+@pytest.mark.parametrize("further", [0.5, 1.0, 3.0])
+def test_a_mesh_of_which_a_little_agrees_and_the_rest_is_hidden_does_not_pass(further: float):
+    points, faces = room_mesh()
+    far = points * (1 + further / ROOM)
+    patch = np.clip(points * [1, 1, 0] + [0, 0, ROOM[2]], [-0.4, -0.4, 0.0], [0.4, 0.4, 5.0])
+    together = np.concatenate([far, patch]).astype(np.float32)
+    fault = mesh_fault([scene_of_the_room()], together, np.concatenate([faces, faces + 8]).astype(np.int32))
+    assert fault is not None
+    assert "of what the frames measured lies on it" in fault
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_a_mesh_that_lacks_some_of_the_room_or_has_more_behind_it_is_still_its_surface(share: float):
+    points, faces = room_mesh()
+    rng = np.random.default_rng(0)
+    dense = mesh_points(points.astype(np.float32), faces.astype(np.int32))
+    kept = dense[rng.random(len(dense)) < 0.9]
+    kept = kept[kept[:, 0] > np.quantile(kept[:, 0], 1 - share)]
+    beyond = kept * 2.0
+    cloud = np.concatenate([kept, beyond]).astype(np.float32)
+    assert mesh_fault([scene_of_the_room()], cloud, np.zeros((0, 3), np.int32)) is None
 
 
 def test_intrinsics_of_a_smaller_colour_image_are_refused(tmp_path: Path):
