@@ -14,12 +14,12 @@ a worker touches what it needs.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import UInt8
 
 from sem3d.config import digest
 from sem3d.datasets import checked_files
@@ -35,6 +35,7 @@ from sem3d.datasets.objects.nmr import (
     read_renders_json,
 )
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
+from sem3d.datasets.objects.plausible_renders import mask_faults, odd_colors
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
@@ -45,8 +46,6 @@ from sem3d.texts import lines_of, read_text
 
 LEVELS = {"images": 2, "voxels": 1}
 """Axes of a shard that count what is read at a time: a view of an object, the voxels of an object."""
-FAINTEST = 32
-"""Alpha that some pixel of every object reaches; less is a mask of another range, such as 0 and 1."""
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
 
@@ -198,7 +197,9 @@ def convert_images(
     """Write shards of images (unless ``target`` is None) and return a row for each view with a mask."""
     rows: list[dict[str, object]] = []
     shard: list[np.ndarray] = []
+    remarks: Counter[str] = Counter()
     for number, views in enumerate(npz_items(path)):
+        remarks += odd_colors(views)
         for view, fault in enumerate(mask_faults(views)):
             if fault:
                 source = f"{path.name}: object {number} ({names[number]}), view {view}"
@@ -210,6 +211,7 @@ def convert_images(
         if len(shard) == OBJECTS_PER_SHARD or number == len(names) - 1:
             write_shard(target, "images", number // OBJECTS_PER_SHARD, shard)
             shard = []
+    report.notes += [Quarantined(path.name, name, f"{remark}: {count} views") for remark, count in remarks.items()]
     return rows
 
 
@@ -235,20 +237,3 @@ def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndar
     if target is not None:
         target.mkdir(parents=True, exist_ok=True)
         checked_files.write_shard(target / f"{kind}_{number:05d}.npy", np.stack(items), LEVELS[kind])
-
-
-def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
-    """Return the fault of the mask of each view; None where it can be used."""
-    low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
-    return [mask_fault(int(bottom), int(top)) for bottom, top in zip(low, high, strict=True)]
-
-
-def mask_fault(low: int, high: int) -> str | None:
-    """Return the fault of a mask by its least and largest alpha."""
-    if not high:
-        return "empty mask"
-    if low == 255:
-        return "no alpha: the mask covers the whole image"
-    if high < FAINTEST:
-        return f"no opaque mask: alpha is at most {high} of 255; multiply it by {255 // high}"
-    return None

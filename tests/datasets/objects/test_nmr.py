@@ -249,6 +249,22 @@ def test_masks_of_zero_and_one_are_refused_and_told_how_to_be_made_right(tmp_pat
             index_renders(tmp_path, tmp_path / "runs", check=check)
 
 
+def test_black_renders_and_renders_before_a_bright_wall_are_noted(tmp_path):
+    images = np.zeros((2, 24, 4, 64, 64), np.uint8)
+    images[..., 16:48, 16:48] = 255
+    images[0, :3, :3] = 1
+    images[1, :5, :3] = 200
+    np.savez_compressed(tmp_path / "02958343_train_images.npz", images)
+    np.savez_compressed(tmp_path / "02958343_train_voxels.npz", np.ones((2, 32, 32, 32), bool))
+    report = index_renders(tmp_path, tmp_path / "runs", check=True)
+    assert not report.items
+    assert report.note_counts() == {
+        "black render, a network sees nothing in it": 1,
+        "background that is not black, multiply RGB by the mask": 1,
+    }
+    assert [note.reason.rpartition(": ")[2] for note in report.notes] == ["3 views", "5 views"]
+
+
 def test_an_object_without_a_voxel_is_in_quarantine_with_all_its_views(tmp_path):
     _, voxels = write_split(tmp_path, "train", 3)
     voxels[1] = False

@@ -1,0 +1,42 @@
+"""Masks and colours that no render of an object has."""
+
+from collections import Counter
+
+import numpy as np
+from jaxtyping import UInt8
+
+FAINTEST = 32
+"""Alpha that some pixel of every object reaches; less is a mask of another range, such as 0 and 1."""
+BLACKEST, MOST_COLOURED = 8, 0.1
+"""Level up to which a background is black, and share of its pixels that may be brighter, such as those of shadows."""
+
+
+def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
+    """Return the fault of the mask of each view; None where it can be used."""
+    low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
+    return [mask_fault(int(bottom), int(top)) for bottom, top in zip(low, high, strict=True)]
+
+
+def mask_fault(low: int, high: int) -> str | None:
+    """Return the fault of a mask by its least and largest alpha."""
+    if not high:
+        return "empty mask"
+    if low == 255:
+        return "no alpha: the mask covers the whole image"
+    if high < FAINTEST:
+        return f"no opaque mask: alpha is at most {high} of 255; multiply it by {255 // high}"
+    return None
+
+
+def odd_colors(views: UInt8[np.ndarray, "view 4 height width"]) -> Counter[str]:
+    """Return remarks on colours that no render has, with the numbers of views."""
+    brightest, outside = views[:, :3].max(axis=1), views[:, 3] == 0
+    coloured = (brightest > BLACKEST) & outside
+    return Counter(
+        {
+            "black render, a network sees nothing in it": int((brightest.max(axis=(1, 2)) <= 1).sum()),
+            "background that is not black, multiply RGB by the mask": int(
+                (coloured.sum(axis=(1, 2)) > MOST_COLOURED * outside.sum(axis=(1, 2))).sum()
+            ),
+        }
+    )
