@@ -71,6 +71,8 @@ def rooms(
     print(f"quarantine  {len(made.quarantine)}")
     for entry in made.quarantine:
         print(f"            {entry['source']}: {entry['reason']}")
+    for entry in made.notes[:SAMPLES_SHOWN]:
+        print(f"note        {entry['source']}: {entry['reason']}")
     print(f"seconds     {time.monotonic() - start:.1f}{' (found unchanged)' if made.reused else ''}")
     print(f"folder      {made.out} (index it with --stride {made.frame_stride})")
 

@@ -128,6 +128,7 @@ def found_wrong(report: QuarantineReport) -> str:
         *(f"{count:>11} {reason}" for reason, count in report.counts().items()),
         *(f"            {item.source}: {item.reason}" for item in report.items[:SAMPLES_SHOWN]),
         f"notes       {len(report.notes)}",
+        *(f"{count:>11} {reason}" for reason, count in report.note_counts().items()),
         *(f"            {note.source}: {note.reason}" for note in report.notes[:SAMPLES_SHOWN]),
     ]
     return "\n".join(lines)

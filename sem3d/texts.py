@@ -52,15 +52,12 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def plain_text(content: bytes, source: str) -> bytes:
-    """Return the bytes of a text without byte-order mark, in UTF-8 if it had one, and with lines that end with LF.
-
-    For readers that take bytes, and texts whose names may be in any encoding. Raises :class:`BadSample` as
-    :func:`decode_text` does.
-    """
-    if content.startswith(tuple(mark for mark, _ in ENCODINGS)):
-        return decode_text(content, source).encode()
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+def decode_any_text(content: bytes, source: str) -> str:
+    """Return text as :func:`decode_text` does, that of old programs, which is no UTF-8, as Latin-1."""
+    try:
+        return decode_text(content, source)
+    except BadSample:
+        return decode_text(content, source, fallback="latin-1")
 
 
 def read_regular(path: Path, largest: int, source: str = "") -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sem3d.errors import BadSample, UserError
-from sem3d.texts import decode_text, lines_of, plain_text, read_sample_text, read_text
+from sem3d.texts import decode_any_text, decode_text, lines_of, read_sample_text, read_text
 
 LINES = ["scene0000_00", "Möbel", "scene0001_00"]
 
@@ -20,7 +20,13 @@ def test_encodings_line_ends_and_the_last_line_mean_nothing(tmp_path: Path, end:
     path = tmp_path / "list.txt"
     path.write_bytes(mark + (end.join(LINES) + end * last).encode(encoding))
     assert lines_of(read_text(path)) == LINES
-    assert plain_text(path.read_bytes(), "list").rstrip() == "\n".join(LINES).encode()
+    assert lines_of(decode_any_text(path.read_bytes(), "list")) == LINES
+
+
+def test_names_of_old_programs_are_latin_1_where_they_are_no_utf_8():
+    assert decode_any_text("Möbel".encode("latin-1"), "x.mtl") == "Möbel"
+    with pytest.raises(BadSample, match="NUL characters"):
+        decode_any_text("scene".encode("utf-32"), "x.mtl")
 
 
 def test_an_empty_text_has_no_lines():

@@ -84,12 +84,12 @@ def read_value_picture(source: Path | bytes, where: str, *modes: str) -> Shaped[
     return np.asarray(image)
 
 
-def read_user_picture(source: Path | bytes, where: str) -> Image.Image:
-    """Return a user's own picture or a texture as stored, turned as its EXIF says; raises :class:`BadSample`."""
+def read_user_picture(source: Path | bytes, where: str, upright: bool = True) -> Image.Image:
+    """Return a user's own picture or a texture, turned as its EXIF says where ``upright``; raises :class:`BadSample`."""
     image, content = read_picture(source, where, PICTURE_FORMATS)
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA") or channel_bits(image, content) > 8:
         raise BadSample(where, f"wrong kind of image: {kind(image, content)}, not RGB or RGBA of 8 bits: save it so")
-    return turned_upright(image, where)
+    return turned_upright(image, where) if upright else image
 
 
 def read_picture(

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,10 +39,11 @@ class QuarantineReport:
 
     def counts(self) -> dict[str, int]:
         """Return what is lost by kind of reason, most frequent first; numbers inside reasons do not make new kinds."""
-        kinds: Counter[str] = Counter()
-        for item in self.items:
-            kinds[reason_kind(item.reason)] += item.lost
-        return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
+        return counted(self.items)
+
+    def note_counts(self) -> dict[str, int]:
+        """Return the remarks by kind, as :meth:`counts`."""
+        return counted(self.notes)
 
     def write(self, path: Path) -> None:
         """Write JSON with ``counts``, ``items`` and ``notes``."""
@@ -60,6 +61,14 @@ class QuarantineReport:
         return cls(
             [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
         )
+
+
+def counted(items: Sequence[Quarantined]) -> dict[str, int]:
+    """Return what is lost with ``items`` by kind of reason, most frequent first."""
+    kinds: Counter[str] = Counter()
+    for item in items:
+        kinds[reason_kind(item.reason)] += item.lost
+    return dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 @contextmanager

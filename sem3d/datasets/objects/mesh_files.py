@@ -9,34 +9,31 @@ Layouts, told apart object by object::
 ShapeNetCore's frame: y up, front at -z. Sweet Home 3D's models have their back at -z and are turned half round.
 """
 
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import trimesh
 from jaxtyping import Float, Int
-from trimesh.visual.material import SimpleMaterial
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.nmr import SYNSETS
+from sem3d.datasets.objects.obj_model import ObjModel, read_model
+from sem3d.datasets.objects.obj_text import MOST_FACES
 from sem3d.datasets.objects.sweet_home import indexed_models, inside
-from sem3d.datasets.pictures import IMAGE_ERRORS
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, is_hidden, root_entries
-from sem3d.texts import plain_text, read_regular
+from sem3d.texts import read_regular
 
-MOST_FACES = 1_000_000
-MOST_MATERIALS = 4000
-"""Changes of material in a file: trimesh's time grows with their square, 3 s here."""
-LARGEST_FILE = 1 << 30
+LARGEST_FILE = 512 << 20
 LONGEST_CLASS = 200
 """Bytes of a class's name, for it begins the names of the files of its renders."""
 GREY = 0.4
+UNNAMED_LEVEL = 100
+"""Grey, 0 to 255, of faces with texture coordinates and no material."""
 FLATTEST = 1e-6
 SHAPENET_FROM_SWEET_HOME = np.diag([-1.0, 1.0, -1.0])
 
@@ -63,6 +60,8 @@ class ColoredMesh:
     face_colors: Float[np.ndarray, "face 3"]
     open_edges: int
     """Edges with an odd number of faces; a closed mesh has none."""
+    notes: tuple[str, ...]
+    """What the file asked for and could not have, such as a texture."""
 
 
 def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
@@ -166,40 +165,20 @@ def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
 def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
     """Return the object, normalised. Raises :class:`BadSample` for what is unreadable, empty, degenerate or huge."""
     place = locate_mesh(root, mesh)
-    content = plain_text(read_regular(place, LARGEST_FILE, mesh.path), mesh.path)
+    content = read_regular(place, LARGEST_FILE, mesh.path)
     count = content.count(b"\nf ")
     if count > MOST_FACES:
         raise BadSample(mesh.path, f"huge mesh: {count} faces, at most {MOST_FACES} can be used")
-    if content.count(b"usemtl") > MOST_MATERIALS:
-        raise BadSample(mesh.path, f"huge mesh: it changes its material more than {MOST_MATERIALS} times")
     files = files_beside(root, mesh, place)
-    try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
-        parts = [scene.geometry[name] for name in sorted(scene.geometry)]
-    except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError, BadSample) as error:
-        raise BadSample(mesh.path, files.refused[0] if files.refused else f"unreadable mesh: {error}") from error
-    if files.refused:
-        raise BadSample(mesh.path, files.refused[0])
-    parts = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    if not parts:
-        raise BadSample(mesh.path, "empty mesh: it has no faces")
-    corners = np.concatenate([np.asarray(part.vertices, np.float64)[np.asarray(part.faces)] for part in parts])
-    try:
-        colors = np.concatenate([face_colors(part) for part in parts])
-    except IMAGE_ERRORS as error:
-        raise BadSample(mesh.path, f"unreadable texture picture: {error}") from error
-    if len(corners) > MOST_FACES:
-        raise BadSample(mesh.path, f"huge mesh: {len(corners)} triangles, at most {MOST_FACES} can be used")
-    if not np.isfinite(corners).all():
-        raise BadSample(mesh.path, "degenerate mesh: a vertex is not finite")
-    corners = normalised(corners, mesh)
+    model = read_model(content, files)
+    corners = normalised(model.vertices[model.faces], mesh)
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     kept = area > 1e-14
     if not kept.any():
         raise BadSample(mesh.path, "degenerate mesh: no face has an area")
     vertices, inverse = np.unique(corners[kept].reshape(-1, 3).round(7), axis=0, return_inverse=True)
     faces = inverse.reshape(-1, 3)
-    return ColoredMesh(vertices, faces, colors[kept], count_open_edges(faces))
+    return ColoredMesh(vertices, faces, face_colors(model, files)[kept], count_open_edges(faces), model.notes)
 
 
 def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[np.ndarray, "face 3 3"]:
@@ -216,21 +195,29 @@ def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[
     return corners / float(np.ptp(corners, axis=(0, 1)).max())
 
 
-def face_colors(part: trimesh.Trimesh) -> Float[np.ndarray, "face 3"]:
+def face_colors(model: ObjModel, files: ModelFiles) -> Float[np.ndarray, "face 3"]:
     """Return linear RGB of each face: its picture at the middle of the face, else its diffuse colour, else grey."""
-    count = len(part.faces)
-    material = getattr(part.visual, "material", None)
-    if not isinstance(material, SimpleMaterial):
-        return np.full((count, 3), GREY)
-    coordinates = getattr(part.visual, "uv", None)
-    if material.image is not None and coordinates is not None:
-        picture = np.asarray(material.image.convert("RGB"))
-        middle = np.nan_to_num(np.asarray(coordinates)[part.faces].mean(axis=1), posinf=0.0, neginf=0.0) % 1.0
-        column = np.clip(middle[:, 0] * picture.shape[1], 0, picture.shape[1] - 1).astype(int)
-        row = np.clip((1.0 - middle[:, 1]) * picture.shape[0], 0, picture.shape[0] - 1).astype(int)
-        return linear_of_srgb()[picture[row, column]].astype(np.float64)
-    diffuse = linear_of_srgb()[np.asarray(material.diffuse[:3], np.uint8)].astype(np.float64)
-    return np.broadcast_to(diffuse, (count, 3)).copy()
+    linear = linear_of_srgb()
+    plain = [np.full(3, GREY) if material is None else linear[list(material.diffuse)] for material in model.materials]
+    colors = np.array(plain, np.float64)[model.face_material]
+    unnamed = np.array([material is None for material in model.materials])[model.face_material]
+    colors[unnamed & model.textured] = linear[UNNAMED_LEVEL]
+    pictures = {material.picture: 0 for material in model.materials if material and material.picture}
+    numbers = {"": -1} | {path: number for number, path in enumerate(pictures)}
+    number = np.array([numbers[material.picture if material else ""] for material in model.materials])
+    picture_of = np.where(model.textured, number[model.face_material], -1)
+    order = np.argsort(picture_of, kind="stable")
+    ends = np.searchsorted(picture_of[order], np.arange(len(pictures) + 1)).tolist()
+    for path, start, end in zip(pictures, ends, ends[1:], strict=False):
+        chosen = order[start:end]
+        if not len(chosen):
+            continue
+        pixels = np.asarray(files.picture(path).convert("RGB"))
+        middle = model.coordinates[chosen].mean(axis=1) % 1.0
+        column = np.clip(middle[:, 0] * pixels.shape[1], 0, pixels.shape[1] - 1).astype(int)
+        row = np.clip((1.0 - middle[:, 1]) * pixels.shape[0], 0, pixels.shape[0] - 1).astype(int)
+        colors[chosen] = linear[pixels[row, column]]
+    return colors
 
 
 def count_open_edges(faces: Int[np.ndarray, "face 3"]) -> int:
@@ -258,4 +245,4 @@ def files_beside(root: Path, mesh: MeshFile, place: Path) -> ModelFiles:
     linked = root.joinpath(*PurePosixPath(mesh.path).parts[:2])
     tops = (top.resolve() for top in (root, linked, place.parent))
     source = next(top for top in tops if top != place and place.is_relative_to(top))
-    return ModelFiles(str(source), place.parent.relative_to(source).as_posix())
+    return ModelFiles(str(source), place.parent.relative_to(source).as_posix(), mesh.path)

@@ -1,59 +1,101 @@
-"""The files beside a mesh, as trimesh asks for them: those of its own folder or archive and no others."""
+"""The files beside a model that its text names: those of its own folder or archive and no others, each decoded once."""
 
+import os
 import posixpath
+import re
+import zipfile
+from pathlib import Path
 
-from trimesh.resolvers import Resolver
+from PIL import Image
 
 from sem3d.datasets.objects.sweet_home import inside, read_member
 from sem3d.datasets.pictures import MOST_PIXELS, read_user_picture
 from sem3d.errors import BadSample
-from sem3d.texts import plain_text
 
 MOST_TEXTURE_PIXELS = 4 * MOST_PIXELS
-"""Pixels of all pictures of a model together: trimesh decodes one anew for each material that names it."""
+"""Pixels of all pictures of a model together."""
+ELSEWHERE = re.compile(r"([A-Za-z]:)?/+")
+"""Beginning of a path on the machine that wrote the model."""
 
 
-class ModelFiles(Resolver):
-    """Serves the .mtl and the pictures beside a model, and nothing outside its catalogue.
+class ModelFiles:
+    """Finds and reads the .mtl and the pictures that a model names, and nothing outside its catalogue.
 
-    trimesh goes on without a file that cannot be read, so what was refused is kept in ``refused`` for the caller.
+    Names may be written as Windows does, in another case of letters, and with the folders of another machine, whose last ones
+    are then looked for beside the model. Errors are :class:`BadSample` in the name of ``owner``, the model.
     """
 
-    def __init__(self, source: str, folder: str):
-        self.source, self.folder = source, folder
-        self.refused: list[str] = []
+    def __init__(self, source: str, folder: str, owner: str):
+        self.source, self.folder, self.owner = source, folder, owner
         self.pixels = 0
+        self.names: dict[Path, dict[str, list[str]]] = {}
+        """Names in folders and archives that were looked into, by their lower case."""
 
-    def get(self, name: str) -> bytes:
-        """Return content of a file named relative to the model."""
-        path = posixpath.normpath(posixpath.join(self.folder, name.strip().replace("\\", "/")))
+    def find(self, name: str, folder: str | None = None) -> str | None:
+        """Return the path in the catalogue of the file that ``name`` means in ``folder``, by default the model's.
+
+        None where there is no such file, or several that the name may mean.
+        """
+        folder = self.folder if folder is None else folder
+        name = name.strip().strip('"').replace("\\", "/")
+        start = ELSEWHERE.match(name)
+        if start is None:
+            return self.existing(name, folder)
+        parts = [part for part in name[start.end() :].split("/") if part not in ("", ".")]
+        endings = ("/".join(parts[first:]) for first in range(len(parts)) if ".." not in parts[first:])
+        return next((path for ending in endings if (path := self.existing(ending, folder))), None)
+
+    def existing(self, name: str, folder: str) -> str | None:
+        """Return the path of a file named relative to ``folder``, in another case where only one such file is there."""
+        path = posixpath.normpath(posixpath.join(folder, name))
         if not inside(path):
-            self.refused.append(f"its file '{name.strip()}' leads out of the catalogue")
-        content = read_member(self.source, path)
-        if path.lower().endswith(".mtl"):
-            return plain_text(content, path)
-        self.check_picture(content, name.strip())
-        return content
+            why = "has a colon in its name" if ":" in path else "leads out of the catalogue"
+            raise BadSample(self.owner, f"its file '{name}' {why}")
+        if self.source.endswith(".sh3f"):
+            return self.the_one(path, Path(self.source))
+        found = Path(self.source)
+        for part in path.split("/"):
+            name = part if os.path.lexists(found / part) else self.the_one(part, found)
+            if name is None:
+                return None
+            found /= name
+        return found.relative_to(self.source).as_posix()
 
-    def check_picture(self, content: bytes, name: str) -> None:
-        """Raise :class:`BadSample` for what is no picture, before trimesh hands it to every reader that PIL has."""
+    def the_one(self, name: str, place: Path) -> str | None:
+        """Return ``name`` where a folder or archive has it, else the only name there that differs in case; None without one."""
+        if place not in self.names:
+            self.names[place] = {}
+            for other in names_in(place):
+                self.names[place].setdefault(other.casefold(), []).append(other)
+        alike = self.names[place].get(name.casefold(), [])
+        return name if name in alike else alike[0] if len(alike) == 1 else None
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file that :meth:`find` found."""
         try:
-            picture = read_user_picture(content, name)
-            self.pixels += picture.width * picture.height
-            if self.pixels > MOST_TEXTURE_PIXELS:
-                raise BadSample(name, f"huge textures: more than {MOST_TEXTURE_PIXELS} pixels in all its materials")
+            return read_member(self.source, path)
         except BadSample as error:
-            self.refused.append(f"unreadable texture picture: {error}")
-            raise
+            raise BadSample(self.owner, f"its file '{path}' cannot be used: {error.reason}") from error
 
-    def write(self, name: str, data: bytes) -> None:  # noqa: ARG002 -- trimesh's signature
-        """Raise PermissionError: a catalogue is only read."""
-        raise PermissionError(f"{self.source} is only read")
+    def picture(self, path: str) -> Image.Image:
+        """Return a picture that :meth:`find` found, decoded as it is stored and not kept: a large one takes hundreds of MB."""
+        content = self.read(path)
+        try:
+            picture = read_user_picture(content, posixpath.relpath(path, self.folder or "."), upright=False)
+        except BadSample as error:
+            raise BadSample(self.owner, f"unreadable texture picture: {error}") from error
+        self.pixels += picture.width * picture.height
+        if self.pixels > MOST_TEXTURE_PIXELS:
+            raise BadSample(self.owner, f"huge textures: more than {MOST_TEXTURE_PIXELS} pixels in all its materials")
+        return picture
 
-    def namespaced(self, namespace: str) -> "ModelFiles":
-        """Return the same files seen from a folder below."""
-        return ModelFiles(self.source, posixpath.join(self.folder, namespace))
 
-    def keys(self) -> list[str]:
-        """Return nothing: files are asked for by name."""
+def names_in(place: Path) -> list[str]:
+    """Return the names in a folder, or the paths in an archive; none where it cannot be looked into."""
+    try:
+        if place.is_dir():
+            return os.listdir(place)
+        with zipfile.ZipFile(place) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError):
         return []

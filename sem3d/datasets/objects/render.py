@@ -5,7 +5,7 @@
     <class>_{train,val,test}_images.npz    arr_0: uint8 (N, 24, 4, 64, 64)
     <class>_{train,val,test}_voxels.npz    arr_0: bool (N, 32, 32, 32), axes as in the release
     <class>_{train,val,test}_objects.txt   one name a line, in the order of the arrays
-    quarantine.json                        meshes left out, and notes on open ones that are used
+    quarantine.json                        meshes left out, and notes on those that are used: open, without their texture
     renders.txt                            digest of the meshes and settings
 
 Objects are in ShapeNetCore's frame (y up, front at -z), so that view 0 sees the back and view 12 the front
@@ -86,11 +86,11 @@ def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
     for mesh in meshes:
         try:
             with faults_of(mesh.path):
-                note = open_note(mesh, read_mesh(Path(root), mesh))
+                colored = read_mesh(Path(root), mesh)
         except BadSample as error:
             report.items.append(Quarantined.of(error, mesh.category))
         else:
-            report.notes += note
+            report.notes += [Quarantined(mesh.path, mesh.category, note) for note in notes_on(colored)]
     return len(meshes) + len(faults), report
 
 
@@ -121,7 +121,7 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
             report.items.append(Quarantined(mesh.path, mesh.category, row["fault"]))
             continue
         usable.append((row["number"], mesh))
-        report.notes += [Quarantined(mesh.path, mesh.category, row["note"])] if row["note"] else []
+        report.notes += [Quarantined(mesh.path, mesh.category, note) for note in row["note"].splitlines()]
     check_limit(
         report, len(meshes) + len(faults), config.quarantine_limit, out.with_name(f"{out.name}.quarantine.json")
     )
@@ -146,7 +146,7 @@ def size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
 
 
 def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict[str, str]:
-    """Run one task: write the object's arrays to ``parts`` unless they are there; returns its fault and its note."""
+    """Run one task: write the object's arrays to ``parts`` unless they are there; returns its fault and its notes, one a line."""
     mesh = MeshFile(**json.loads(row["mesh"]))
     images_path, voxels_path, note_path = (
         parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
@@ -161,7 +161,7 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
             raise BadSample(mesh.path, "no view shows anything of it")
     except BadSample as error:
         return {"fault": error.reason, "note": ""}
-    note = "".join(item.reason for item in open_note(mesh, colored))
+    note = "\n".join(notes_on(colored))
     np.save(images_path, images, allow_pickle=False)
     np.save(voxels_path, voxels, allow_pickle=False)
     write_text(note_path, note)
@@ -177,12 +177,12 @@ def render_object(
     return images, np.ascontiguousarray(to_dataset_axes(solid_voxels(vertices.numpy(), faces.numpy(), VOXEL_SHAPE[0])))
 
 
-def open_note(mesh: MeshFile, colored: ColoredMesh) -> list[Quarantined]:
-    """Return a remark where the mesh is open, for only its surface may have become voxels."""
+def notes_on(colored: ColoredMesh) -> list[str]:
+    """Return remarks on a mesh: what its file could not have, and that only its surface may be voxels where it is open."""
     if not colored.open_edges:
-        return []
+        return list(colored.notes)
     reason = f"open mesh: {colored.open_edges} open edges; voxels are its surface and what it encloses"
-    return [Quarantined(mesh.path, mesh.category, reason)]
+    return [*colored.notes, reason]
 
 
 def join_parts(

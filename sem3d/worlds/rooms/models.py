@@ -1,22 +1,18 @@
 """A catalogue entry's .obj model as a piece: turned, scaled to its size, with its materials and pictures."""
 
-import io
 import posixpath
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import trimesh
-from jaxtyping import Float
-from PIL import Image
-from trimesh.visual.material import SimpleMaterial
+from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
-from sem3d.datasets.objects.sweet_home import Entry, read_member
-from sem3d.datasets.pictures import IMAGE_ERRORS
+from sem3d.datasets.objects.obj_model import ObjModel, read_model
+from sem3d.datasets.objects.sweet_home import Entry
 from sem3d.errors import BadSample
-from sem3d.texts import plain_text
 from sem3d.worlds.grammar.finishes import draw_color, shade
 from sem3d.worlds.grammar.sketch import Top
 from sem3d.worlds.rooms.furniture import FAMILIES
@@ -26,6 +22,7 @@ from sem3d.worlds.textures import Material, Texture
 
 LARGEST_PICTURE = 256
 MOST_FACES = 60_000
+MOST_MATERIALS = 4000
 KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FAMILIES.items()}
 
 
@@ -33,79 +30,87 @@ KIND_LABELS = {"lamp": 39, "table": 7} | {kind: label for kind, (_, label) in FA
 def load_piece(entry: Entry) -> Piece:
     """Load the entry as a piece (z up, back at +y, metres). Raises :class:`BadSample` naming the entry."""
     where = f"{entry.source}: {entry.identity}"
-    content = plain_text(read_member(entry.source, entry.model), entry.model)
-    files = ModelFiles(entry.source, posixpath.dirname(entry.model))
-    try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type="obj", resolver=files, process=False)
-        geometries = [scene.geometry[name] for name in sorted(scene.geometry)]
-    except (ValueError, IndexError, KeyError, TypeError, OSError, AttributeError, BadSample) as error:
-        raise BadSample(where, files.refused[0] if files.refused else f"unreadable model: {error}") from error
-    if files.refused:
-        raise BadSample(where, files.refused[0])
-    meshes = [mesh for mesh in geometries if isinstance(mesh, trimesh.Trimesh) and len(mesh.faces)]
-    count = sum(len(mesh.faces) for mesh in meshes)
-    if not 0 < count <= MOST_FACES:
-        raise BadSample(where, f"model of {count} faces, 1 to {MOST_FACES} can be used")
+    files = ModelFiles(entry.source, posixpath.dirname(entry.model), where)
+    model = read_model(files.read(entry.model), files)
+    if len(model.faces) > MOST_FACES or len(model.materials) > MOST_MATERIALS:
+        most = f"{MOST_FACES} and {MOST_MATERIALS}"
+        raise BadSample(
+            where, f"model of {len(model.faces)} faces and {len(model.materials)} materials, at most {most}"
+        )
     rotation = np.array(entry.rotation).reshape(3, 3)
     room_from_model = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]) @ rotation
-    everything = np.concatenate([mesh.vertices[np.unique(mesh.faces)] for mesh in meshes]) @ room_from_model.T
+    everything = model.vertices[np.unique(model.faces)] @ room_from_model.T
     low, high = everything.min(axis=0), everything.max(axis=0)
-    if not np.isfinite(everything).all() or (high - low).min() <= 0:
-        raise BadSample(where, "flat or not finite")
+    if (high - low).min() <= 0:
+        raise BadSample(where, "flat")
     scale = np.array(entry.size) / (high - low)
     origin = np.array([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0, low[2]])
-    corners, normals, uv, face_material = [], [], [], []
-    for number, mesh in enumerate(meshes):
-        vertices = (mesh.vertices @ room_from_model.T - origin) * scale
-        first, inverse = trimesh.grouping.unique_rows(vertices, digits=5)
-        faces = np.asarray(mesh.faces)
-        corners.append(vertices[faces])
-        normals.append(corner_normals(vertices[first], inverse[faces]))
-        coordinates = getattr(mesh.visual, "uv", None)
-        uv.append(np.zeros((len(faces), 3, 2)) if coordinates is None else np.nan_to_num(coordinates)[faces])
-        face_material.append(np.full(len(faces), number))
-    joined = np.concatenate(corners)
+    vertices = (model.vertices @ room_from_model.T - origin) * scale
+    normals = [smooth_normals(vertices, model.faces[part]) for part in parts_of(model)]
+    corners = vertices[model.faces]
     label = KIND_LABELS[entry.kind]
-    try:
-        materials = tuple(material_of(mesh) for mesh in meshes)
-    except IMAGE_ERRORS as error:
-        raise BadSample(where, f"unreadable texture picture: {error}") from error
     return Piece(
         kind=entry.kind,
         label=label,
         identity=entry.identity,
-        corners=joined,
+        corners=corners,
         normals=np.concatenate(normals),
-        uv=np.concatenate(uv),
-        face_material=np.concatenate(face_material),
-        face_label=np.full(len(joined), label),
-        face_part=np.zeros(len(joined), np.int64),
-        materials=materials,
-        tops=level_top(joined) if entry.kind in ("table", "desk") else (),
+        uv=model.coordinates,
+        face_material=model.face_material,
+        face_label=np.full(len(corners), label),
+        face_part=np.zeros(len(corners), np.int64),
+        materials=materials_of(model, files),
+        tops=level_top(corners) if entry.kind in ("table", "desk") else (),
         credit=entry.credit,
+        notes=model.notes,
     )
 
 
-def material_of(mesh: trimesh.Trimesh) -> Material:
-    """Return colour or picture of a mesh; grey where it has none."""
-    found = getattr(mesh.visual, "material", None)
-    if not isinstance(found, SimpleMaterial):
-        return Material(texture=Texture.PLAIN, color=(0.4, 0.4, 0.4), second=(0.3, 0.3, 0.3), scale=0.3)
-    red, green, blue = (float(linear_of_srgb()[level]) for level in found.diffuse[:3])
-    shine = 0.4 * float(np.mean(np.asarray(found.specular[:3]) / 255.0))
-    if isinstance(found.image, Image.Image) and getattr(mesh.visual, "uv", None) is not None:
-        picture = found.image.convert("RGB")
-        picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
-        return Material(
-            texture=Texture.IMAGE,
-            color=(1.0, 1.0, 1.0),
-            second=(1.0, 1.0, 1.0),
-            scale=10.0,
-            shine=shine,
-            image=np.asarray(picture),
+def parts_of(model: ObjModel) -> list[slice]:
+    """Return where the faces of each material stand."""
+    ends = np.searchsorted(model.face_material, np.arange(len(model.materials)), side="right").tolist()
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def smooth_normals(
+    vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"]
+) -> Float[np.ndarray, "face 3 3"]:
+    """Return normals of the corners of one material's faces, smooth over corners at one place to 1e-5."""
+    used, corners = np.unique(faces, return_inverse=True)
+    first, inverse = trimesh.grouping.unique_rows(vertices[used], digits=5)
+    return corner_normals(vertices[used][first], inverse[corners.reshape(faces.shape)])
+
+
+def materials_of(model: ObjModel, files: ModelFiles) -> tuple[Material, ...]:
+    """Return colour or picture of each material; grey where it has none."""
+    pictures: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
+    materials = []
+    for material, part in zip(model.materials, parts_of(model), strict=True):
+        if material is None:
+            grey = Material(texture=Texture.PLAIN, color=(0.4, 0.4, 0.4), second=(0.3, 0.3, 0.3), scale=0.3)
+            materials.append(grey)
+            continue
+        shine = 0.4 * float(np.mean(np.asarray(material.specular) / 255.0))
+        if material.picture and model.textured[part].all():
+            if material.picture not in pictures:
+                picture = files.picture(material.picture).convert("RGB")
+                picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+                pictures[material.picture] = np.asarray(picture)
+            materials.append(pictured(pictures[material.picture], shine))
+            continue
+        red, green, blue = (float(linear_of_srgb()[level]) for level in material.diffuse)
+        color = (red, green, blue)
+        second = shade(color, 0.8)
+        materials.append(
+            Material(texture=Texture.PLAIN, color=color, second=second, scale=0.3, shine=shine, gloss=30.0)
         )
-    color = (red, green, blue)
-    return Material(texture=Texture.PLAIN, color=color, second=shade(color, 0.8), scale=0.3, shine=shine, gloss=30.0)
+    return tuple(materials)
+
+
+def pictured(image: UInt8[np.ndarray, "height width 3"], shine: float) -> Material:
+    """Return a material that shows a picture."""
+    white = (1.0, 1.0, 1.0)
+    return Material(texture=Texture.IMAGE, color=white, second=white, scale=10.0, shine=shine, image=image)
 
 
 def level_top(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Top, ...]:

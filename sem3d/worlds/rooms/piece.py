@@ -33,6 +33,8 @@ class Piece:
     """On the piece's faces, in its own frame."""
     tops: tuple[Top, ...] = ()
     credit: str = ""
+    notes: tuple[str, ...] = ()
+    """What its file asked for and could not have, such as a texture."""
 
     @property
     def size(self) -> Float[np.ndarray, "3"]:

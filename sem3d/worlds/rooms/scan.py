@@ -39,7 +39,11 @@ def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict
         pixels = film(place, scene, config, traced, seed)
         write_points(place / f"{scene}_vh_clean_2", sample_surface(traced, config.point_spacing, (*seed, 2)))
         entry = describe(room, number, scene, split)
-        entry |= {"pixels": pixels, "quarantine": getattr(supply, "quarantine", {})}
+        entry |= {
+            "pixels": pixels,
+            "quarantine": getattr(supply, "quarantine", {}),
+            "notes": getattr(supply, "notes", {}),
+        }
         write_json(place / "room.json", entry)
     return entry
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sem3d.datasets.objects.sweet_home import Catalogue, Entry
+from sem3d.datasets.quarantine import faults_of
 from sem3d.errors import BadSample
 from sem3d.worlds.rooms.furniture import parametric_piece
 from sem3d.worlds.rooms.models import load_piece, recolored
@@ -27,7 +28,7 @@ class ParametricSupply:
 class CatalogueSupply:
     """Real models of the split where the catalogue has some for a kind, else a parametric piece.
 
-    Models that turn out unreadable are added to ``quarantine`` and another is taken.
+    Models that turn out unreadable are added to ``quarantine`` and another is taken; ``notes`` are on those that are used.
     """
 
     def __init__(self, catalogue: Catalogue, seed: int, split: str, room: int):
@@ -35,15 +36,23 @@ class CatalogueSupply:
         self.catalogue, self.split = catalogue, split
         self.rng = np.random.default_rng((*self.families.seed, 0))
         self.quarantine: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
 
     def __call__(self, kind: str, *sizes: float) -> Piece:
         """Return the next piece of this kind."""
         choices = candidates(self.catalogue, kind, self.split)
         for number in self.rng.permutation(len(choices)):
+            entry = choices[number]
+            where = f"{entry.source}: {entry.identity}"
             try:
-                return recolored(load_piece(choices[number]), self.rng)
+                with faults_of(where):
+                    piece = recolored(load_piece(entry), self.rng)
             except BadSample as bad:
                 self.quarantine[bad.source] = bad.reason
+                continue
+            if piece.notes:
+                self.notes[where] = "; ".join(piece.notes)
+            return piece
         return self.families(kind, *sizes)
 
 

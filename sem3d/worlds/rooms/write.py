@@ -16,7 +16,7 @@ beside ``out`` whose name carries the digest of the configuration, scene by scen
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class RoomsSummary:
     """Share of all pixels by NYU40 id."""
     quarantine: list[dict[str, str]]
     """Catalogue entries that could not be used."""
+    notes: list[dict[str, str]] = field(default_factory=list)
+    """Remarks on entries that are used."""
 
 
 def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
@@ -77,9 +79,11 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
             names = [room["scene"] for room in rooms if room["split"] == split]
             write_text(building / f"scannetv2_{split}.txt", "".join(f"{name}\n" for name in names))
         bad = {entry["source"]: entry["reason"] for entry in (catalogue.quarantine if catalogue else [])}
+        notes: dict[str, str] = {}
         pixels: Counter[str] = Counter()
         for room in rooms:
             bad |= room.pop("quarantine")
+            notes |= room.pop("notes", {})
             pixels.update(room.pop("pixels"))
         total = sum(pixels.values())
         summary = RoomsSummary(
@@ -90,10 +94,16 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
             frames=len(rooms) * config.frames_per_room,
             frame_stride=1,
             label_shares={label: pixels[label] / total for label in sorted(pixels, key=int)},
-            quarantine=[{"source": source, "reason": reason} for source, reason in sorted(bad.items())],
+            quarantine=listed(bad),
+            notes=listed(notes),
         )
         write_json(building / SUMMARY, asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms})
     return summary
+
+
+def listed(reasons: dict[str, str]) -> list[dict[str, str]]:
+    """Return reasons by source as rooms.json has them."""
+    return [{"source": source, "reason": reason} for source, reason in sorted(reasons.items())]
 
 
 def build_rooms(building: Path, config: RoomsConfig) -> list[dict[str, Any]]:
@@ -121,5 +131,5 @@ def found(out: Path, key: str) -> RoomsSummary:
         raise UserError(
             f"{out} holds rooms of another configuration ({stored['digest']}, not {key}): choose another folder"
         )
-    named = {name: stored[name] for name in RoomsSummary.__dataclass_fields__}
+    named = {name: stored[name] for name in RoomsSummary.__dataclass_fields__ if name in stored}
     return RoomsSummary(**named | {"out": str(out), "reused": True})

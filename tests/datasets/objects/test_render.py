@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from sem3d.datasets.objects.render import (
     RendersConfig,
     check_meshes,
     render_object,
+    render_row,
     split_names,
     write_renders,
 )
@@ -127,6 +129,39 @@ def test_a_check_names_what_is_wrong_and_writes_nothing(tmp_path):
     assert report.counts() == {"degenerate mesh": 1, "empty mesh": 1}
     assert [note.source for note in report.notes] == ["04379243/open.obj"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_odd_meshes_are_named_one_by_one_and_what_others_lack_is_noted_by_kind(tmp_path):
+    root = tmp_path / "04379243"
+    root.mkdir()
+    box = trimesh.creation.box((1, 0.5, 0.7)).export(file_type="obj")
+    (root / "fine.obj").write_text("vt 0.5\n" + box)
+    (root / "flat.obj").write_text("v 0 0\nv 1 0\nv 0 1\nf 1 2 3\n")
+    (root / "zero.obj").write_text(box.replace("\nf ", "\nf 0 0 0\nf ", 1))
+    (root / "m.mtl").write_text("newmtl red\nKd 1 0 0\nmap_Kd lost.png\n")
+    for name in ("a", "b"):
+        (root / f"{name}.obj").write_text(f"mtllib m.mtl\nusemtl red\n{box}")
+    total, report = check_meshes(tmp_path)
+    assert (total, [item.source for item in report.items]) == (5, ["04379243/flat.obj", "04379243/zero.obj"])
+    assert report.counts() == {"unreadable mesh": 2}
+    assert report.note_counts() == {"missing texture": 2}
+    assert report.notes[0].reason == "missing texture: its texture lost.png is not there: Kd is used"
+
+
+def test_what_nobody_foresaw_of_one_mesh_is_its_fault_by_name(tmp_path):
+    def draw(vertices, faces, colors):
+        raise ZeroDivisionError("of a\nrenderer")
+
+    write_shape(tmp_path, generated_shape("table", 0, 0))
+    (mesh,) = find_meshes(tmp_path)[0]
+    row = {"number": 0, "mesh": json.dumps(asdict(mesh))}
+    assert render_row(tmp_path, tmp_path, row, draw) == {
+        "fault": "unforeseen ZeroDivisionError: of a renderer",
+        "note": "",
+    }
+    done = render_row(tmp_path, tmp_path, row, draw_nothing)
+    assert done["fault"] == ""
+    assert render_row(tmp_path, tmp_path, row, draw) == done, "what is done is not done again"
 
 
 def test_a_model_that_its_index_names_but_the_folder_lacks_is_left_out_and_named(ray_cluster, tmp_path):

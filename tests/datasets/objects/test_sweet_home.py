@@ -1,3 +1,4 @@
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -139,6 +140,18 @@ def test_a_broken_model_is_replaced_by_another_and_named(tmp_path: Path):
     assert supply.quarantine
 
 
+def test_a_model_without_its_texture_is_used_and_noted(tmp_path: Path):
+    entries = [FIELDS | SIZE | {"id": f"chair{number}"} for number in range(12)]
+    write_catalogue(tmp_path, *entries, material="newmtl paint\nKd 1 0 0\nmap_Kd lost.png\n")
+    supply = CatalogueSupply(read_catalogue(tmp_path), 0, "train", 0)
+    piece = supply("chair")
+    assert piece.identity.startswith("chair")
+    assert supply.notes == {
+        f"{tmp_path}: {piece.identity}": "missing texture: its texture lost.png is not there: Kd is used"
+    }
+    assert not supply.quarantine
+
+
 def write_archive(path: Path, members: dict[str, str]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
@@ -175,6 +188,24 @@ def test_an_sh3f_archive_is_read_in_place(tmp_path: Path):
     assert [(entry.identity, entry.kind) for entry in catalogue.entries] == [("test__wedge", "chair")]
     assert catalogue.skipped == 1
     np.testing.assert_allclose(load_piece(catalogue.entries[0]).materials[0].color, [0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["bark.png", "Tex\\BARK.PNG"])
+def test_a_picture_in_an_archive_is_found_as_in_a_folder(tmp_path: Path, name: str):
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), (10, 200, 30)).save(picture, "PNG")
+    path = write_archive(
+        tmp_path / "c.sh3f",
+        {
+            "PluginFurnitureCatalog.properties": PROPERTIES,
+            "ann/wedge.obj": WEDGE,
+            "ann/wedge.mtl": f"newmtl paint\nmap_Kd {name}\n",
+        },
+    )
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("ann/" + ("tex/bark.png" if "\\" in name else name), picture.getvalue())
+    (material,) = load_piece(read_catalogue(tmp_path).entries[0]).materials
+    np.testing.assert_array_equal(material.image[0, 0], [10, 200, 30])
 
 
 @pytest.mark.parametrize("name", ["../escape.obj", "/etc/escape.obj", "a/../../escape.obj", "c:\\escape.obj"])

@@ -1,0 +1,108 @@
+"""Wavefront .mtl as text: the colours and the picture of each material."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sem3d.datasets.objects.obj_lines import shown, whole_lines
+from sem3d.texts import decode_any_text
+
+DEFAULT_LEVEL = 102
+"""Of a colour that a material does not name, 0 to 255."""
+NUMBERS = {"-o": 3, "-s": 3, "-t": 3, "-mm": 2, "-bm": 1, "-boost": 1, "-texres": 2}
+"""Options of a picture, with the most numbers that follow each; one word follows the others."""
+OPTIONS = NUMBERS.keys() | {"-blendu", "-blendv", "-cc", "-clamp", "-imfchan", "-type"}
+CHANGING = {"-t", "-mm", "-cc", "-clamp"}
+"""Options that may change colours and are not applied."""
+HARMLESS = (["off"], ["0", "1"], ["0"], ["0", "0"], ["0", "0", "0"])
+"""Values of those that change nothing."""
+
+Levels = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ObjMaterial:
+    """A material as an .mtl describes it; colours in 8-bit levels."""
+
+    diffuse: Levels = (DEFAULT_LEVEL,) * 3
+    specular: Levels = (DEFAULT_LEVEL,) * 3
+    picture: str = ""
+    """File of its diffuse picture; empty where it has none."""
+    library: str = ""
+    """Path of the .mtl."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+    """By which texture coordinates are multiplied and then moved."""
+    notes: tuple[str, ...] = ()
+    """What of it is not read as it says."""
+
+
+def read_materials(content: bytes, source: str) -> dict[str, ObjMaterial]:
+    """Return the materials of an .mtl by name; of several of one name the last counts."""
+    materials: dict[str, ObjMaterial] = {}
+    name = ""
+    for _, line in whole_lines(decode_any_text(content, source)):
+        words = line.split()
+        word = words[0].lower() if len(words) > 1 else ""
+        if word == "newmtl":
+            name = " ".join(words[1:])
+            materials[name] = ObjMaterial(library=source)
+        elif word in ("kd", "ks") and name:
+            materials[name] = with_color(materials[name], words)
+        elif word == "map_kd" and name:
+            materials[name] = with_picture(materials[name], line.split(None, 1)[1].strip())
+    return materials
+
+
+def with_color(material: ObjMaterial, words: Sequence[str]) -> ObjMaterial:
+    """Return the material with the colour of a line, or with a note on a line that gives none."""
+    values = finite_numbers(words[1:])
+    if len(values) not in (1, 3, 4) or len(values) != len(words) - 1:
+        return noted(material, f"unusable colour: {shown(' '.join(words))} is not read")
+    if not 0 <= min(values) <= max(values) <= 1:
+        material = noted(material, f"implausible colour: {shown(' '.join(words))} is cut to 0 to 1")
+    levels = [round(255.0 * min(1.0, max(0.0, value))) for value in values]
+    red, green, blue = levels[:3] if len(levels) > 1 else 3 * levels
+    if words[0].lower() == "kd":
+        return replace(material, diffuse=(red, green, blue))
+    return replace(material, specular=(red, green, blue))
+
+
+def with_picture(material: ObjMaterial, rest: str) -> ObjMaterial:
+    """Return the material with the picture that a ``map_Kd`` names after its options."""
+    words = list(re.finditer(r"\S+", rest))
+    place, scale, offset = 0, [1.0, 1.0], [0.0, 0.0]
+    while place < len(words) - 1 and (option := words[place][0].lower()) in OPTIONS:
+        following = [word[0] for word in words[place + 1 : -1][: NUMBERS.get(option, 1)]]
+        values = finite_numbers(following) if option in NUMBERS else following
+        given = following[: len(values)]
+        place += 1 + len(given)
+        if option == "-s":
+            scale[: len(values[:2])] = values[:2]
+        elif option == "-o":
+            offset[: len(values[:2])] = values[:2]
+        elif option in CHANGING and given not in HARMLESS:
+            material = noted(material, f"option of a picture: '{option} {' '.join(given)}' is not applied")
+    name = rest[words[place].start() :] if words else ""
+    (along, across), (right, up) = scale, offset
+    return replace(material, picture=name, scale=(along, across), offset=(right, up))
+
+
+def finite_numbers(words: Sequence[str]) -> list[float]:
+    """Return the numbers that the words begin with."""
+    numbers = []
+    for word in words:
+        try:
+            number = float(word)
+        except ValueError:
+            break
+        if not math.isfinite(number):
+            break
+        numbers.append(number)
+    return numbers
+
+
+def noted(material: ObjMaterial, note: str) -> ObjMaterial:
+    """Return the material with one more note."""
+    return replace(material, notes=(*material.notes, note))
