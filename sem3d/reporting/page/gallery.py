@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from sem3d.datasets.pictures import IMAGE_ERRORS, PICTURE_FORMATS
 from sem3d.reporting.formatting import counted
 from sem3d.reporting.page.content import Picture, SweepReview
 
@@ -91,11 +92,11 @@ def chosen(pictures: tuple[Picture, ...], budgets: tuple[float, ...]) -> tuple[l
 def small(picture: Picture) -> Card | None:
     """Return the picture at no more than ``WIDTH`` pixels; None if it cannot be read."""
     try:
-        with Image.open(picture.path) as opened:
+        with Image.open(picture.path, formats=PICTURE_FORMATS) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 return None
             image = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError):
+    except IMAGE_ERRORS:
         return None
     if image.width > WIDTH:
         image = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), Image.Resampling.LANCZOS)
