@@ -134,13 +134,13 @@ def polygons_of(found: Statements, text: str, source: str) -> Polygons:
         numbers.append(np.array([len(line.replace("/", " ").split()) for line in lines], np.int64))
     size, vertex, coordinate = np.concatenate(sizes), np.concatenate(vertices), np.concatenate(coordinates)
     polygon = np.repeat(np.arange(len(size)), size)
-    places = np.where(vertex > 0, vertex - 1, np.array(found.vertices_before)[polygon] + vertex)
+    places = np.where(vertex > 0, vertex - 1, np.array(found.vertices_before, np.int64)[polygon] + vertex)
     wrong = (vertex == 0) | (places < 0) | (places >= len(found.vertices))
     if wrong.any():
         first = int(wrong.argmax())
         reason = f"names vertex {vertex[first]} of {len(found.vertices)}, which count from 1"
         refuse_line(text, ("f", "fo"), int(polygon[first]), reason, source)
-    uv = np.where(coordinate > 0, coordinate - 1, np.array(found.coordinates_before)[polygon] + coordinate)
+    uv = np.where(coordinate > 0, coordinate - 1, np.array(found.coordinates_before, np.int64)[polygon] + coordinate)
     uv[(coordinate == 0) | (uv < 0) | (uv >= len(found.coordinates))] = -1
     kept = size >= 3
     corners = kept[polygon]
