@@ -80,7 +80,7 @@ def turned(
     size = np.linalg.norm(whole[:, 0], axis=1)
     against = ((areas * whole).sum(axis=2) < -_SLACK * (size * covered)[:, None]).any(axis=1)
     extent = np.maximum(np.abs(along), np.abs(across)).max(axis=(1, 2))
-    return against | ((size < _SLACK * covered) & (covered > _FLATTEST * extent**2))
+    return (against | (size < _SLACK * covered)) & (covered > _FLATTEST * extent**2)
 
 
 def cut_ears(corners: Float[np.ndarray, "corner 3"]) -> tuple[Int[np.ndarray, "triangle 3"], bool]:
