@@ -54,9 +54,9 @@ class Polygons:
     vertices: Int[np.ndarray, " corner"]
     coordinates: Int[np.ndarray, " corner"]
     """-1 where a corner has none."""
-    numbers: Int[np.ndarray, " polygon"]
-    """How many indices its line has, those of normals counted."""
     materials: Int[np.ndarray, " polygon"]
+    halved: Bool[np.ndarray, " polygon"]
+    """Polygons of materials that have nothing but quadrilaterals, all written alike."""
 
 
 def read_obj(content: bytes, source: str) -> ObjText:
@@ -145,7 +145,20 @@ def polygons_of(found: Statements, text: str, source: str) -> Polygons:
     kept = size >= 3
     corners = kept[polygon]
     material = np.array(found.face_material, np.int64)
-    return Polygons(size[kept], places[corners], uv[corners], np.concatenate(numbers)[kept], material[kept])
+    halved = ~mixed(material, size, np.concatenate(numbers))[material]
+    return Polygons(size[kept], places[corners], uv[corners], material[kept], halved[kept])
+
+
+def mixed(
+    material: Int[np.ndarray, " line"], size: Int[np.ndarray, " line"], numbers: Int[np.ndarray, " line"]
+) -> Bool[np.ndarray, " material"]:
+    """Return the materials that have other faces than quadrilaterals, or lines of different numbers of indices."""
+    used, first = np.unique(material, return_index=True)
+    usual = np.zeros(int(material.max(initial=-1)) + 1, np.int64)
+    usual[used] = numbers[first]
+    found = np.zeros(len(usual), bool)
+    found[material[(size != 4) | (numbers != usual[material])]] = True
+    return found
 
 
 def indices_of(corners: list[str]) -> tuple[Int[np.ndarray, " corner"], Int[np.ndarray, " corner"]]:
@@ -216,14 +229,10 @@ def in_order(
 ) -> tuple[Int[np.ndarray, " triangle"], Int[np.ndarray, "triangle 3"]]:
     """Return triangles by material, then as the polygons stand in the file.
 
-    Where a material has nothing but quadrilaterals written alike, their first halves come before their second ones: the order
-    that renders have always been made in, and of two faces at one depth the first is seen.
+    Where a material has nothing but quadrilaterals, all written alike, their first halves come before their second ones: the
+    order that renders have always been made in, and of two faces at one depth the first is seen.
     """
-    alike = polygons.numbers[np.unique(material, return_index=True)[1]]
-    mixed = np.zeros(len(alike), bool)
-    mixed[material[(polygons.sizes != 4) | (polygons.numbers != alike[material])]] = True
     second = np.zeros(len(owner), np.int64)
-    second[1:] = (owner[1:] == owner[:-1]) & (polygons.sizes[owner[1:]] == 4)
-    second[mixed[material[owner]]] = 0
+    second[1:] = (owner[1:] == owner[:-1]) & polygons.halved[owner[1:]]
     order = np.lexsort((owner, second, material[owner]))
     return owner[order], corners[order]

@@ -9,7 +9,9 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
+from sem3d.datasets.objects.mesh_files import UNNAMED_LEVEL
 from sem3d.datasets.objects.model_files import ModelFiles
+from sem3d.datasets.objects.mtl_text import ObjMaterial
 from sem3d.datasets.objects.obj_model import ObjModel, read_model
 from sem3d.datasets.objects.sweet_home import Entry
 from sem3d.errors import BadSample
@@ -86,11 +88,14 @@ def materials_of(model: ObjModel, files: ModelFiles) -> tuple[Material, ...]:
     pictures: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
     materials = []
     for material, part in zip(model.materials, parts_of(model), strict=True):
+        shine = 0.4 * float(np.mean(np.asarray((material or ObjMaterial()).specular) / 255.0))
+        if material is None and model.textured[part].all():
+            materials.append(pictured(np.full((1, 1, 3), UNNAMED_LEVEL, np.uint8), shine))
+            continue
         if material is None:
             grey = Material(texture=Texture.PLAIN, color=(0.4, 0.4, 0.4), second=(0.3, 0.3, 0.3), scale=0.3)
             materials.append(grey)
             continue
-        shine = 0.4 * float(np.mean(np.asarray(material.specular) / 255.0))
         if material.picture and model.textured[part].all():
             if material.picture not in pictures:
                 picture = files.picture(material.picture).convert("RGB")
