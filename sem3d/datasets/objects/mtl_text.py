@@ -56,17 +56,19 @@ def read_materials(content: bytes, source: str) -> dict[str, ObjMaterial]:
 
 
 def with_color(material: ObjMaterial, words: Sequence[str]) -> ObjMaterial:
-    """Return the material with the colour of a line, or with a note on a line that gives none."""
+    """Return the material with the colour of a line, or with a note on a line that gives none.
+
+    A highlight brighter than 1 is common and needs no note.
+    """
     values = finite_numbers(words[1:])
     if len(values) not in (1, 3, 4) or len(values) != len(words) - 1:
         return noted(material, f"unusable colour: {shown(' '.join(words))} is not read")
-    if not 0 <= min(values) <= max(values) <= 1:
+    diffuse = words[0].lower() == "kd"
+    if diffuse and not 0 <= min(values) <= max(values) <= 1:
         material = noted(material, f"implausible colour: {shown(' '.join(words))} is cut to 0 to 1")
     levels = [round(255.0 * min(1.0, max(0.0, value))) for value in values]
     red, green, blue = levels[:3] if len(levels) > 1 else 3 * levels
-    if words[0].lower() == "kd":
-        return replace(material, diffuse=(red, green, blue))
-    return replace(material, specular=(red, green, blue))
+    return replace(material, diffuse=(red, green, blue)) if diffuse else replace(material, specular=(red, green, blue))
 
 
 def with_picture(material: ObjMaterial, rest: str) -> ObjMaterial:
