@@ -147,7 +147,8 @@ def size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
 
 def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict[str, str]:
     """Run one task: write the object's arrays to ``parts`` unless they are there; returns its fault and its notes, one a line."""
-    mesh = MeshFile(**json.loads(row["mesh"]))
+    fields = json.loads(row["mesh"])
+    mesh = MeshFile(**fields | {name: tuple(fields[name]) for name in ("rotation", "size")})
     images_path, voxels_path, note_path = (
         parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
     )
