@@ -55,10 +55,10 @@ class ModelFiles:
             return self.the_one(path, Path(self.source))
         found = Path(self.source)
         for part in path.split("/"):
-            name = part if os.path.lexists(found / part) else self.the_one(part, found)
-            if name is None:
+            here = part if os.path.lexists(found / part) else self.the_one(part, found)
+            if here is None:
                 return None
-            found /= name
+            found /= here
         return found.relative_to(self.source).as_posix()
 
     def the_one(self, name: str, place: Path) -> str | None:

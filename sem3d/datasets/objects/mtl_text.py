@@ -25,8 +25,8 @@ Levels = tuple[int, int, int]
 class ObjMaterial:
     """A material as an .mtl describes it; colours in 8-bit levels."""
 
-    diffuse: Levels = (DEFAULT_LEVEL,) * 3
-    specular: Levels = (DEFAULT_LEVEL,) * 3
+    diffuse: Levels = (DEFAULT_LEVEL, DEFAULT_LEVEL, DEFAULT_LEVEL)
+    specular: Levels = (DEFAULT_LEVEL, DEFAULT_LEVEL, DEFAULT_LEVEL)
     picture: str = ""
     """File of its diffuse picture; empty where it has none."""
     library: str = ""
@@ -77,13 +77,13 @@ def with_picture(material: ObjMaterial, rest: str) -> ObjMaterial:
     place, scale, offset = 0, [1.0, 1.0], [0.0, 0.0]
     while place < len(words) - 1 and (option := words[place][0].lower()) in OPTIONS:
         following = [word[0] for word in words[place + 1 : -1][: NUMBERS.get(option, 1)]]
-        values = finite_numbers(following) if option in NUMBERS else following
-        given = following[: len(values)]
+        values = finite_numbers(following)
+        given = following[: len(values)] if option in NUMBERS else following
         place += 1 + len(given)
         if option == "-s":
-            scale[: len(values[:2])] = values[:2]
+            scale = [*values[:2], *scale[len(values) :]]
         elif option == "-o":
-            offset[: len(values[:2])] = values[:2]
+            offset = [*values[:2], *offset[len(values) :]]
         elif option in CHANGING and given not in HARMLESS:
             material = noted(material, f"option of a picture: '{option} {' '.join(given)}' is not applied")
     name = rest[words[place].start() :] if words else ""

@@ -76,7 +76,7 @@ def read_obj(content: bytes, source: str) -> ObjText:
     material, names = used_materials(polygons.materials, list(found.materials))
     owner, corners = in_order(owner, corners, polygons, material)
     places = polygons.coordinates[corners]
-    textured = (places >= 0).all(axis=1)
+    textured = places.min(axis=1) >= 0
     uv = np.zeros((len(corners), 3, 2))
     uv[textured] = coordinates[places[textured]]
     notes = [f"crossing polygon: {crossing} polygons cross themselves and are cut as they stand"] if crossing else []
@@ -198,7 +198,7 @@ def triangles_of(
     cuts = np.flatnonzero(np.diff(polygons.sizes[order])) + 1
     owners, triangles, crossing, effort = [np.zeros(0, np.int64)], [np.zeros((0, 3), np.int64)], 0, 0
     for same in np.split(order, cuts) if len(order) else []:
-        corners = starts[same][:, None] + np.arange(polygons.sizes[same[0]])
+        corners = starts[same][:, None] + np.arange(int(polygons.sizes[same[0]]))
         try:
             cut = triangulate(vertices, polygons.vertices[corners], effort)
         except ValueError as error:
