@@ -26,7 +26,7 @@ class FolderRequest:
         """Return whether the run of this folder is asked, and has not met it yet."""
         try:
             return bool((folder / self.name).read_text())
-        except FileNotFoundError:
+        except OSError:  # absent, or a file server is away: the next look tells
             return False
 
 

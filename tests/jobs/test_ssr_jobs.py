@@ -65,7 +65,7 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
     assert "chamfer" in printed(evaluate.main, "surfaces", folder, "--meshes", meshes)
     assert np.asarray(Image.open(f"{folder}/figures/surfaces.png")).std() > 5
 
-    (index,) = (tmp_path / "renders").iterdir()
+    (index,) = (tmp_path / "renders").glob("[!.]*")
     row = {"class": "03001627", "split": "test", "object": 0, "view": 3}
     image = load_view(index, row).image.transpose(1, 2, 0)
     Image.fromarray(image).save(tmp_path / "chair.png")

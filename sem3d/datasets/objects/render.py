@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray.data
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
@@ -32,9 +31,9 @@ from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
 from sem3d.datasets.scans.splits import SPLITS
-from sem3d.datasets.stream import quiet_ordered_context
+from sem3d.datasets.stream import in_tasks
 from sem3d.errors import BadSample, UserError
-from sem3d.files import whole_folder, write_text
+from sem3d.files import whole_folder, write_text, writes_in
 from sem3d.folders import named, root_entries
 from sem3d.geometry.object_views import mirrored
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
@@ -106,31 +105,25 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     )
     if out.exists():
         return found(out, key)
-    building = out.with_name(f".{out.name}.building-{key}")
-    parts = building / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-    quiet_ordered_context()
-    rows = [{"number": number, "mesh": json.dumps(asdict(mesh))} for number, mesh in enumerate(meshes)]
-    jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
-    done = jobs.map(lambda row: {"number": row["number"], **render_row(root, parts, row, draw)}).take_all()
-    report = QuarantineReport(list(faults))
-    usable = []
-    for row in sorted(done, key=lambda row: row["number"]):
-        mesh = meshes[row["number"]]
-        if row["fault"]:
-            report.items.append(Quarantined(mesh.path, mesh.category, row["fault"]))
-            continue
-        usable.append((row["number"], mesh))
-        report.notes += [Quarantined(mesh.path, mesh.category, note) for note in row["note"].splitlines()]
-    check_limit(
-        report, len(meshes) + len(faults), config.quarantine_limit, out.with_name(f"{out.name}.quarantine.json")
-    )
-    counts = join_parts(building, parts, usable, config)
-    report.write(building / "quarantine.json")
-    (building / STAMP).write_text(f"{key}\n")
-    shutil.rmtree(parts)
-    with whole_folder(out, building):
-        pass
+    refused = out.with_name(f"{out.name}.quarantine.json")
+    with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
+        parts = building / "parts"
+        parts.mkdir(exist_ok=True)
+        rows = [{"number": number, "mesh": json.dumps(asdict(mesh))} for number, mesh in enumerate(meshes)]
+        report = QuarantineReport(list(faults))
+        usable = []
+        for number, row in enumerate(in_tasks(lambda row: render_row(root, parts, row, draw), rows)):
+            mesh = meshes[number]
+            if row["fault"]:
+                report.items.append(Quarantined(mesh.path, mesh.category, row["fault"]))
+                continue
+            usable.append((number, mesh))
+            report.notes += [Quarantined(mesh.path, mesh.category, note) for note in row["note"].splitlines()]
+        check_limit(report, len(meshes) + len(faults), config.quarantine_limit, refused)
+        counts = join_parts(building, parts, usable, config)
+        report.write(building / "quarantine.json")
+        (building / STAMP).write_text(f"{key}\n")
+        shutil.rmtree(parts)
     return RendersSummary(out, counts, report, reused=False)
 
 
@@ -163,9 +156,10 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
     except BadSample as error:
         return {"fault": error.reason, "note": ""}
     note = "\n".join(notes_on(colored))
-    np.save(images_path, images, allow_pickle=False)
-    np.save(voxels_path, voxels, allow_pickle=False)
-    write_text(note_path, note)
+    with writes_in(parts):
+        np.save(images_path, images, allow_pickle=False)
+        np.save(voxels_path, voxels, allow_pickle=False)
+        write_text(note_path, note)
     return {"fault": "", "note": note}
 
 

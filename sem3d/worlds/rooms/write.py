@@ -14,17 +14,14 @@ Every frame is written, so ``prepare`` must be told a frame stride of 1. A whole
 beside ``out`` whose name carries the digest of the configuration, scene by scene; a second call resumes where the first stopped.
 """
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import ray.data
-
 from sem3d.config import digest
 from sem3d.datasets.objects.sweet_home import read_catalogue
-from sem3d.datasets.stream import quiet_ordered_context
+from sem3d.datasets.stream import in_tasks
 from sem3d.errors import UserError
 from sem3d.files import read_json, whole_folder, write_json, write_text
 from sem3d.worlds.rooms.config import RoomsConfig, check
@@ -114,10 +111,7 @@ def build_rooms(building: Path, config: RoomsConfig) -> list[dict[str, Any]]:
         {"number": number, "split": split, "kind": config.kinds[number % len(config.kinds)]}
         for number, split in enumerate(splits)
     ]
-    quiet_ordered_context()
-    jobs = ray.data.from_items(rows, override_num_blocks=len(rows))
-    written = jobs.map(lambda row: {"summary": json.dumps(write_room(building, config, row))}).take_all()
-    return sorted((json.loads(row["summary"]) for row in written), key=lambda room: room["number"])
+    return in_tasks(lambda row: write_room(building, config, row), rows)
 
 
 def found(out: Path, key: str) -> RoomsSummary:
