@@ -13,7 +13,7 @@ from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import Method
-from sem3d.reporting.tables import format_table
+from sem3d.reporting.tables import format_table, metric_table
 from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.stored_run import settings_of
@@ -104,8 +104,7 @@ def main() -> None:
     from sem3d.training.ray.launch import train
 
     result = train(name, experiment)
-    rows = [{"metric": key, "value": value} for key, value in sorted(result.metrics.items())]
-    print(format_table(rows, ["metric", "value"], digits=4))
+    print(format_table(*metric_table(dict(sorted(result.metrics.items()))), digits=3))
     print(f"run        {result.run_folder}\ncheckpoint {result.checkpoint_best or result.checkpoint_last}")
 
 

@@ -1,11 +1,13 @@
 """Labelled single frames under a label budget: what 2D segmentation is fine-tuned and evaluated on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import UInt8
 
 from sem3d.config import DataFolder, FilePath, digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
@@ -53,17 +55,26 @@ class LoadLabelled:
     index: Index
     config: LabelledFrames
     augment: bool
+    scenes: Mapping[str, int]
+    """Number of each scene of the split."""
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return ``image`` uint8 (3, height, width) and ``label`` uint8 (height, width), 0 where ignored."""
-        size = (self.config.height, self.config.width)
-        image = resize_color(read_color(self.index.root, row), size)
-        label = train_ids(resize_label(read_label(self.index.root, row), size))
+        """Return ``image`` uint8 (3, height, width), ``label`` uint8 (height, width), 0 where ignored, ``scene``: its number."""
+        image = resize_color(read_color(self.index.root, row), (self.config.height, self.config.width))
+        label = self.label(row)
         if self.augment and rng.random() < self.config.mirror_probability:
             image, label = image[:, ::-1], label[:, ::-1]
         if self.augment and self.config.augment_color:
             image = augment_color(np.ascontiguousarray(image), ColorAugmentation(), rng)
-        return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), "label": np.ascontiguousarray(label)}
+        return {
+            "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+            "label": np.ascontiguousarray(label),
+            "scene": np.array(self.scenes[row["scene"]]),
+        }
+
+    def label(self, row: dict[str, Any]) -> UInt8[np.ndarray, "height width"]:
+        """Return the training labels of a frame alone, as they are without augmentation; raises :class:`BadSample`."""
+        return train_ids(resize_label(read_label(self.index.root, row), (self.config.height, self.config.width)))
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,9 @@ class CollateLabelled:
     width: int
 
     def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
-        """Return stacked ``image`` and ``label``."""
+        """Return stacked ``image``, ``label`` and ``scene``, which is -1 where nothing is known of the frame."""
         size = (self.height, self.width)
-        empty = {"image": np.zeros((3, *size), np.uint8), "label": np.zeros(size, np.uint8)}
+        empty = {"image": np.zeros((3, *size), np.uint8), "label": np.zeros(size, np.uint8), "scene": np.array(-1)}
         return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
 
 
@@ -89,6 +100,11 @@ def within_budget(frames: pa.Table, config: LabelledFrames) -> np.ndarray:
         return scene_budget(scenes, config.budget, config.budget_seed)
     names = [f"{scene}/{frame}" for scene, frame in zip(scenes, frames["frame"].to_pylist(), strict=True)]
     return label_budget(names, config.budget, config.budget_seed)
+
+
+def scene_numbers(frames: pa.Table) -> dict[str, int]:
+    """Return a number for each scene of a table of frames, by its name."""
+    return {scene: number for number, scene in enumerate(sorted(set(frames["scene"].to_pylist())))}
 
 
 def labelled_samples(config: LabelledFrames, storage: str) -> dict[str, Samples]:
@@ -108,7 +124,7 @@ def labelled_samples(config: LabelledFrames, storage: str) -> dict[str, Samples]
     return {
         split: Samples(
             frames,
-            LoadLabelled(index, config, augment=split == "train"),
+            LoadLabelled(index, config, split == "train", scene_numbers(frames)),
             CollateLabelled(config.height, config.width),
             digest([index.digest, split, frames["scene"].to_pylist(), frames["frame"].to_pylist()]),
             index.described,

@@ -14,6 +14,7 @@ Sources: Pri3D ``downstream/semseg/unet/common/iou.py``; ScanNet
 ``BenchmarkScripts/2d_evaluation/evalPixelLevelSemanticLabeling.py`` (same rule in ``3d_evaluation``).
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,8 @@ from sem3d.errors import UserError
 
 Protocol = Literal["pri3d", "scannet"]
 PRI3D_EPSILON = 1e-15
+COMMON_SCENES = 3
+"""Held-out scenes in which a class of ``miou_scannet_common`` stands at least."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,30 @@ def mean_iou(confusion: Num[Tensor, "class class"], protocol: Protocol) -> Segme
         pixel_accuracy=pixel_accuracy,
         mean_accuracy=_mean_of_known(recall),
     )
+
+
+def segmentation_metrics(confusion: Num[Tensor, "class class"], common: Sequence[int] = ()) -> dict[str, float]:
+    """Return mean IoU by both protocols, pixel and class accuracy, and the mean IoU over the ``common`` classes, if any."""
+    official, released = (mean_iou(confusion, protocol) for protocol in ("scannet", "pri3d"))
+    metrics = {
+        "miou_scannet": official.miou,
+        "miou_pri3d": released.miou,
+        "pixel_accuracy": official.pixel_accuracy,
+        "class_accuracy": official.mean_accuracy,
+    }
+    return metrics | ({"miou_scannet_common": _mean_of_known(official.iou[list(common)])} if common else {})
+
+
+def common_classes(frames: Iterable[tuple[int | str, Iterable[int]]]) -> list[int]:
+    """Return the classes but 0 that stand in at least ``COMMON_SCENES`` scenes; each frame is its scene and its classes.
+
+    A class that one scene holds weighs as much in the mean as wall, and its IoU says as much of that scene as of the method.
+    """
+    scenes: dict[int, set[int | str]] = {}
+    for scene, classes in frames:
+        for number in classes:
+            scenes.setdefault(int(number), set()).add(scene)
+    return sorted(number for number, found in scenes.items() if number and len(found) >= COMMON_SCENES)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -32,6 +32,30 @@ class Found:
     once and in the order of the source."""
 
 
+@dataclass(frozen=True)
+class Marks:
+    """Scores that say nothing of a method: what its own lie between on the same data; by key of :meth:`Method.summarise`."""
+
+    floor: dict[str, float] = field(default_factory=dict)
+    """Of the best answer that is the same for every input, learnt from the same labelled samples."""
+    bound: dict[str, float] = field(default_factory=dict)
+    """Of one that is right wherever the labelled samples can tell."""
+    never_shown: tuple[str, ...] = ()
+    """Held-out classes that no labelled sample shows."""
+    basis: str = ""
+    """Share of the samples that were looked at, where that is not all."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Figures of a network before and after its training, by name."""
+
+    before: dict[str, float]
+    after: dict[str, float]
+    basis: str = ""
+    """Share of the samples that were looked at, where that is not all."""
+
+
 @runtime_checkable
 class Passes(Protocol):
     """Visits to whole sources that a method may make between steps; every process makes the same calls."""
@@ -78,6 +102,10 @@ class Method(nn.Module):
     """Prediction from one file of the user's, as ``module:function``."""
     published: ClassVar[str] = ""
     """Published table of the method's paper, as ``module:function``."""
+    marks: ClassVar[str] = ""
+    """The :class:`Marks` of an experiment and its opened sources, as ``module:function``."""
+    effects: ClassVar[dict[str, str]] = {}
+    """Each :class:`Effect` of the training of a run, by name, as ``module:function`` of the trained run."""
 
     def __init__(self, experiment: Experiment, sources: Sources | None = None):
         """Build the network; ``sources`` are there for networks whose size follows from the data, such as latents."""

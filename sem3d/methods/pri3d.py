@@ -163,6 +163,10 @@ class Pri3D(Method):
         "probe": "sem3d.pipelines.probe:probe",
     }
     published = "sem3d.reporting.papers.pri3d:published_table"
+    effects: ClassVar = {
+        "match rate": "sem3d.pipelines.correspondence:matched",
+        "probe": "sem3d.pipelines.probe:probed",
+    }
 
     def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs], sources: Sources | None = None):
         super().__init__(experiment)

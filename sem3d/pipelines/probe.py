@@ -1,5 +1,7 @@
 """A linear probe on frozen features of the 2D network, before and after training."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
@@ -10,34 +12,70 @@ from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.stream import Samples, stream_once
 from sem3d.errors import UserError
+from sem3d.methods.method import Effect
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.runs.device import chosen_device, tensors
 
 PIXELS_A_FRAME = 200
+FRAMES_OF_A_GLANCE, PIXELS_OF_A_GLANCE = 100, 4000
+"""Frames of each split, and labelled training pixels, that say enough beside a sweep."""
 
 
 def probe(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     """Fit a linear probe to decoder features of labelled training pixels; score it on those of validation frames."""
+    found = probed(run, run.started_from(options.init), frames=None, pixels=20_000)
+    rows = [
+        {
+            "network": f"{arm} training",
+            "probe mIoU, %": 100 * metrics["probe_miou_scannet"],
+            "pixel accuracy, %": 100 * metrics["probe_pixel_accuracy"],
+            "converged": str(bool(metrics["probe_converged"])),
+        }
+        for arm, metrics in {"before": found.before, "after": found.after}.items()
+    ]
+    return Outcome([Table(rows, list(rows[0]))])
+
+
+def probed(
+    run: TrainedRun, start: str, frames: int | None = FRAMES_OF_A_GLANCE, pixels: int = PIXELS_OF_A_GLANCE
+) -> Effect:
+    """Return the scores of linear probes on the weights ``start`` and on the run's own.
+
+    At most ``frames`` of each split are looked at, evenly spread, and ``pixels`` fitted; ``None``: all frames.
+    """
     from sem3d.evaluation.probes import linear_probe
 
     experiment = run.experiment
-    frames = labelled_frames(experiment)
-    rows = []
-    for arm, source in {"before": run.started_from(options.init), "after": ""}.items():
+    opened = labelled_frames(experiment)
+    chosen = {split: evenly(samples, frames) for split, samples in opened.items()}
+    found = []
+    for source in (start, ""):
         network = run.build(source).get_submodule("unet")
-        train, test = (frozen_features(network, experiment, frames[split]) for split in ("train", "val"))
-        found = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=experiment.run.seed)
-        rows.append(
+        train, test = (frozen_features(network, experiment, chosen[split]) for split in ("train", "val"))
+        seed = experiment.run.seed
+        score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=pixels)
+        found.append(
             {
-                "network": f"{arm} training",
-                "probe mIoU, %": 100 * found.score.miou,
-                "pixel accuracy, %": 100 * found.score.pixel_accuracy,
-                "converged": str(found.converged),
+                "probe_miou_scannet": score.score.miou,
+                "probe_pixel_accuracy": score.score.pixel_accuracy,
+                "probe_converged": float(score.converged),
             }
         )
-    return Outcome([Table(rows, list(rows[0]))])
+    rows = {split: (chosen[split].table.num_rows, opened[split].table.num_rows) for split in ("train", "val")}
+    parts = [f"{used} of {total} {split} frames" for split, (used, total) in rows.items() if used < total]
+    return Effect(*found, basis=" and ".join(parts))
+
+
+def evenly(samples: Samples, most: int | None) -> Samples:
+    """Return the samples with at most so many of their rows, evenly spread over the table."""
+    total = samples.table.num_rows
+    if most is None or total <= most:
+        return samples
+    return replace(
+        samples, table=samples.table.take(np.linspace(0, total - 1, most).round().astype(int)), reference=None
+    )
 
 
 def labelled_frames(experiment: Experiment) -> dict[str, Samples]:

@@ -13,6 +13,7 @@ from sem3d.methods.method import HELD_OUT, Method, Sources
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.reporting.formatting import metric_of
+from sem3d.reporting.tables import metric_table
 from sem3d.runs.device import chosen_device, tensors
 from sem3d.runs.quarantine import Quarantine
 from sem3d.training.evaluation import Evaluation, evaluate
@@ -25,10 +26,10 @@ def scores(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     for title, content in found.artifacts.items():
         if isinstance(content, dict) and all(isinstance(value, float) for value in content.values()):
             shown = metric_of(title, "max", content.values())
-            rows = [{"class": key, shown.axis: shown.scaled(value)} for key, value in content.items()]
-            tables.append(Table(rows, ["class", shown.axis]))
-    metrics = [{"metric": key, "value": value} for key, value in found.metrics.items()]
-    return Outcome([*tables, Table(metrics, ["metric", "value"], digits=4)])
+            what = title.rpartition("_by_")[2]
+            rows = [{what: key, shown.axis: shown.scaled(value)} for key, value in content.items()]
+            tables.append(Table(rows, [what, shown.axis]))
+    return Outcome([*tables, Table(*metric_table(found.metrics), digits=3)])
 
 
 def evaluate_once(method: Method, experiment: Experiment, sources: Sources) -> Evaluation:

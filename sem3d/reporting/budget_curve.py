@@ -20,20 +20,32 @@ from sem3d.reporting.significance import Scores, compare_with_first
 SIZES = {"wide": (8.6, 4.6), "narrow": (4.0, 4.0)}
 INK = {False: ("#1f2328", "#ffffff"), True: ("#e6e6e6", "#15181c")}
 ON_DARK = {"#000000": "#e6e6e6", "#0072b2": "#4ea8e6"}
-ROOM_FOR_INTERVALS = 0.5
+ROOM_FOR_INTERVALS, ROOM_FOR_BOUND = 0.5, 1.0
 LINE_HEIGHT_INCHES = 0.2
 LONGEST_NAME = 18
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a cell that spreadsheets work out."""
+LimitsByBudget = Mapping[str, Mapping[float, float]]
+"""``floor`` and ``bound``, each by label budget; empty where they are not known."""
+NO_MARKS: LimitsByBudget = {"floor": {}, "bound": {}}
+LINES = {"floor": "--", "bound": ":"}
 
 
 def draw_budget_curve(
-    scores: Scores, arms: Sequence[str], metric: Metric, budgets: Budgets, *, dark: bool = False, size: str = "wide"
+    scores: Scores,
+    arms: Sequence[str],
+    metric: Metric,
+    budgets: Budgets,
+    limits: LimitsByBudget = NO_MARKS,
+    *,
+    dark: bool = False,
+    size: str = "wide",
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draw mean and 95 % interval (Student t over seeds) by label budget; single seeds are faint points.
 
-    Arms are named at the ends of their lines, in the colours of Okabe and Ito, which colour-blind readers tell apart. The
-    axis follows the seeds: an interval much wider than they spread (two seeds give such) runs out of the picture.
+    Arms are named at the ends of their lines, in the colours of Okabe and Ito, which colour-blind readers tell apart. ``limits``
+    are drawn as a dashed floor and a dotted bound. The axis begins at zero, so that noise does not fill the picture; an interval
+    or a bound far above all seeds runs out of it.
     """
     width, height = SIZES[size]
     figure, axes = empty_plot(width, height)
@@ -43,7 +55,7 @@ def draw_budget_curve(
     positions = budgets.positions()
     ends: list[tuple[str, str, float, float]] = []
     points: list[float] = []
-    limits: list[float] = []
+    intervals: list[float] = []
     for index, arm in enumerate(arms):
         by_budget = {value: by_seed for value, by_seed in sorted(scores.get(arm, {}).items()) if by_seed}
         if not by_budget:
@@ -58,20 +70,31 @@ def draw_budget_curve(
             if len(values) > 1:
                 axes.plot([place] * len(values), values, marker, color=colour, alpha=0.4, markersize=4.5, mew=0)
         results = [interval([metric.scaled(value) for value in by_seed.values()]) for by_seed in by_budget.values()]
-        limits += [end for result in results for end in (result.low, result.high) if math.isfinite(end)]
+        intervals += [end for result in results for end in (result.low, result.high) if math.isfinite(end)]
         means, halves = [result.mean for result in results], [np.nan_to_num(result.half) for result in results]
         axes.errorbar(marks, means, yerr=halves, color=colour, marker=marker, markersize=6, capsize=3.5, linewidth=1.8)
         ends.append((arm, colour, marks[-1], means[-1]))
     _scale(axes, budgets, positions)
+    drawn = {kind: {at: metric.scaled(value) for at, value in sorted(found.items())} for kind, found in limits.items()}
     if points:
-        axes.set_ylim(*_reach(points, limits, metric))
+        axes.set_ylim(*_reach(points, intervals, drawn, metric))
+    for kind, by_budget in drawn.items():
+        places, values = [positions[at] for at in by_budget], list(by_budget.values())
+        axes.plot(places, values, LINES[kind], color=ink, alpha=0.6, linewidth=1.3, marker="_", markersize=9)
+        if values and values[-1] <= axes.get_ylim()[1]:
+            ends.append((kind, ink, places[-1], values[-1]))
     _name_ends(axes, ends, ink, height)
     axes.set(xlabel=budgets.axis, ylabel=metric.axis)
     return rendered(figure)
 
 
-def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict[str, Any]]:
-    """Return one row an arm and budget: seeds, mean, interval, and the paired difference to the first arm; values unscaled."""
+def curve_rows(
+    scores: Scores, arms: Sequence[str], metric: Metric, limits: LimitsByBudget = NO_MARKS
+) -> list[dict[str, Any]]:
+    """Return one row an arm and budget: seeds, mean, interval, paired difference to the first arm, floor and bound.
+
+    Rates are in percent, as the names of their columns then say.
+    """
     compared = {(item.arm, item.budget): item for item in compare_with_first(scores, arms)}
     rows = []
     for arm in arms:
@@ -79,10 +102,13 @@ def curve_rows(scores: Scores, arms: Sequence[str], metric: Metric) -> list[dict
             if not by_seed:
                 continue
             result = interval(list(by_seed.values()))
-            row = {"arm": arm, "budget": budget, "metric": metric.name, "seeds": result.n, **_limits(result)}
             found = compared.get((arm, budget))
             gap = found.difference if found else None
-            row |= {f"difference_{name}": value for name, value in (_limits(gap) if gap else NO_LIMITS).items()}
+            numbers = _limits(result)
+            numbers |= {f"difference_{name}": value for name, value in (_limits(gap) if gap else NO_LIMITS).items()}
+            numbers |= {kind: by_budget.get(budget, math.nan) for kind, by_budget in limits.items()}
+            row = {"arm": arm, "budget": budget, "metric": metric.name, "seeds": result.n}
+            row |= {metric.with_unit(name): metric.scaled(value) for name, value in numbers.items()}
             row |= {"p": gap.p if gap else math.nan, "p_holm": found.p_corrected if found else math.nan}
             rows.append(row)
     return rows
@@ -151,16 +177,20 @@ def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:
     axes.set_xticks(list(positions.values()), [budgets.short(value).removesuffix(" %") for value in budgets.values])
 
 
-def _reach(points: Sequence[float], limits: Sequence[float], metric: Metric) -> tuple[float, float]:
-    """Return lower and upper end of the axis: all seeds, and as much of their intervals as does not flatten the lines."""
-    low, high = min(points), max(points)
-    spread = max(high - low, 0.02 * max(abs(low), abs(high)), 1e-9)
-    bottom = max(min([low, *limits]), low - ROOM_FOR_INTERVALS * spread)
-    top = min(max([high, *limits]), high + ROOM_FOR_INTERVALS * spread)
+def _reach(
+    points: Sequence[float], intervals: Sequence[float], limits: LimitsByBudget, metric: Metric
+) -> tuple[float, float]:
+    """Return lower and upper end of the axis: from zero to all seeds and floors, and as much of the rest as leaves these room."""
+    points = [*points, *limits["floor"].values()]
+    low, high = min(0.0, *points), max(0.0, *points)
+    span = max(high - low, 1e-9)
+    bottom = max(min([low, *intervals]), low - ROOM_FOR_INTERVALS * span) if low < 0 else 0.0
+    top = min(max([high, *intervals]), high + ROOM_FOR_INTERVALS * span)
+    bound = [value for value in limits["bound"].values() if value <= high + ROOM_FOR_BOUND * span]
+    top = max([top, *bound])
     if metric.percent:
-        bottom, top = max(bottom, min(low, 0.0)), min(top, max(high, 100.0))
-    margin = 0.05 * spread if top > bottom else spread
-    return bottom - margin, top + margin
+        top = min(top, max(high, 100.0))
+    return bottom - (0.05 * span if bottom < 0 else 0.0), top + 0.05 * span
 
 
 def _name_ends(axes: Axes, ends: list[tuple[str, str, float, float]], ink: str, height: float) -> None:

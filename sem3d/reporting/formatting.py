@@ -31,22 +31,37 @@ class Metric:
         """The title with its unit and, where less is more, with that."""
         return self.title + (" (%)" if self.percent else "") + (", lower is better" if self.mode == "min" else "")
 
+    @property
+    def named(self) -> str:
+        """The key as it is stored, with the unit that its numbers are shown in."""
+        return self.with_unit(self.name)
+
+    def with_unit(self, name: str) -> str:
+        """Return the name of a column of such numbers, as they are shown."""
+        return f"{name} (%)" if self.percent else name
+
     def scaled(self, value: float) -> float:
         """Return the number as it is shown."""
-        return 100 * value if self.percent else value
+        return round(100 * value, 10) if self.percent else value
 
     def text(self, value: float | None) -> str:
         """Return one value; a dash where there is none."""
         if value is None or not math.isfinite(value):
             return MISSING
-        return f"{100 * value:.1f}" if self.percent else f"{value:.3g}"
+        return f"{round(100 * value, 1) + 0.0:.1f}" if self.percent else f"{value + 0.0:.3g}"
 
     def signed(self, value: float) -> str:
-        """Return a difference, with its sign."""
+        """Return a difference, with its sign; without one where nothing is left of it after rounding."""
         if not math.isfinite(value):
             return MISSING
-        sign = "−" if value < 0 else "+"
-        return sign + self.text(abs(value))
+        text = self.text(abs(value))
+        return text if not float(text) else ("−" if value < 0 else "+") + text
+
+    def same(self, difference: float, at: float) -> bool:
+        """Return whether two values near ``at`` that differ by so much are the same as they are shown."""
+        if self.percent or not difference or not at:
+            return float(self.text(abs(difference))) == 0
+        return abs(difference) < 0.5 * 10 ** (math.floor(math.log10(abs(at))) - 2)
 
     def range(self, result: Interval) -> str:
         """Return ``1.2 .. 5.0``, or nothing where one seed says nothing about the spread."""

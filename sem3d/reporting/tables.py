@@ -3,12 +3,21 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from sem3d.reporting.formatting import MISSING
+from sem3d.reporting.formatting import MISSING, metric_of
 from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
 Table = tuple[list[dict[str, Cell]], list[str]]
 """Rows by column, and the order of the columns."""
+
+
+def metric_table(metrics: Mapping[str, float]) -> Table:
+    """Return one row a metric, rates in percent, as their names then say."""
+    shown = {key: metric_of(key, "max", [value]) for key, value in metrics.items()}
+    rows: list[dict[str, Cell]] = [
+        {"metric": shown[key].named, "value": shown[key].scaled(value)} for key, value in metrics.items()
+    ]
+    return rows, ["metric", "value"]
 
 
 def format_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, digits: int = 2) -> str:

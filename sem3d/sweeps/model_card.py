@@ -1,14 +1,16 @@
 """The champion of a sweep, and the card that goes with its weights."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sem3d.files import stored_json
-from sem3d.reporting.formatting import Budgets, Metric, counted
+from sem3d.reporting.formatting import counted
 from sem3d.reporting.intervals import Interval, interval
+from sem3d.reporting.page import SweepReview
 from sem3d.reporting.tables import markdown_table
 from sem3d.runs.checkpoint_files import problem, read_state
 from sem3d.runs.run_folder import CONFIG_NAME
@@ -54,9 +56,10 @@ def _checkpoint(trial: TrialRecord, storage: Path) -> Path:
     return inside(storage, trial.run_folder) / "checkpoints" / (Path(trial.checkpoint).name or "-")
 
 
-def champion_lines(champion: Champion, metric: Metric, budgets: Budgets) -> dict[str, str]:
+def champion_lines(champion: Champion, review: SweepReview) -> dict[str, str]:
     """Return the facts that a page states about the champion, by label."""
     trial, score = champion.trial, champion.score
+    metric, budgets = review.metric, review.budgets
     spread = (
         f"95 % interval {metric.range(score)}, {counted(score.n, 'seed')}" if score.n > 1 else "one seed, no interval"
     )
@@ -65,15 +68,25 @@ def champion_lines(champion: Champion, metric: Metric, budgets: Budgets) -> dict
         "mean over seeds": f"{metric.text(score.mean)} {metric.title} ({spread})",
         "this checkpoint": f"seed {trial.seed}, {metric.text(trial.metrics[metric.name])} {metric.title}, step "
         f"{read_state(champion.checkpoint)['step']}",
+        **_marks(review, float(trial.budget)),
     }
+
+
+def _marks(review: SweepReview, budget: float) -> dict[str, str]:
+    """Return what the score of a budget lies between, by label; nothing where that is not known."""
+    metric = review.metric
+    floor, bound = (review.limit(kind, budget) for kind in ("floor", "bound"))
+    words = [f"{metric.text(floor)} without a look at the input"] if math.isfinite(floor) else []
+    words += [f"at most {metric.text(bound)} by what its labels show"] if math.isfinite(bound) else []
+    words += ["below twice the floor nothing is ranked"] if budget in review.not_ranked else []
+    return {"marks": f"{metric.axis}: {'; '.join(words)}"} if words else {}
 
 
 def model_card(
     name: str,
     sweep: SweepRecord,
     champion: Champion,
-    metric: Metric,
-    budgets: Budgets,
+    review: SweepReview,
     tags: Mapping[str, str],
     storage: Path,
 ) -> tuple[str, str]:
@@ -85,12 +98,12 @@ def model_card(
     state = read_state(champion.checkpoint)
     data = _data(inside(storage, trial.run_folder) / CONFIG_NAME)
     facts = {
-        **champion_lines(champion, metric, budgets),
+        **champion_lines(champion, review),
         "how it was chosen": "best mean over seeds of all arms and budgets, then the best seed, by the held-out score itself: "
         "the interval says what to expect, this checkpoint's own score flatters it",
         "method": trial.method,
         "data": f"{data['root']} (digest {data['digest']})",
-        "label budget": budgets.text(trial.budget),
+        "label budget": review.budgets.text(trial.budget),
         "initial weights": tags.get("initial_weights", str(state["experiment"].get("init", "unknown"))),
         **({"pretraining": trial.lineage} if trial.lineage else {}),
         "git revision": tags.get("git_revision", "unknown"),

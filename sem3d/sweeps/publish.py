@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.files import write_json
+from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.intervals import interval
-from sem3d.reporting.page import SweepReview, cautions, headline
+from sem3d.reporting.page import SweepReview, cautions, headline, limits_by_budget, mark_lines
 from sem3d.reporting.tables import markdown_table
 from sem3d.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
 from sem3d.sweeps.records import SweepRecord, read_sweep, read_trials
@@ -15,6 +16,7 @@ from sem3d.sweeps.report import (
     CHAMPION_FILE,
     CURVE,
     CURVE_TABLE,
+    MARK_TABLE,
     PAGE,
     REPORT_FOLDER,
     TRIAL_TABLE,
@@ -79,7 +81,7 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[st
     run_id = champion.trial.mlflow_run_id or sweep.mlflow_run_id
     review = read_review(folder)
     tags = client.get_run(run_id).data.tags
-    card, summary = model_card(name, sweep, champion, review.metric, review.budgets, tags, storage)
+    card, summary = model_card(name, sweep, champion, review, tags, storage)
     before = champion_version(client, name)
     version = register(client, name, champion.checkpoint, run_id, card, summary)
     client.set_model_version_tag(name, version, SWEEP_TAG, sweep.name)
@@ -100,7 +102,7 @@ def _said(name: str, version: str, champion: Champion, review: SweepReview) -> d
     uri = f"models:/{name}@{CHAMPION}"
     return {
         "registered as": f"{name}, version {version}, alias {CHAMPION}",
-        **champion_lines(champion, review.metric, review.budgets),
+        **champion_lines(champion, review),
         "load": f"python -m jobs.evaluate {uri}",
     }
 
@@ -109,7 +111,7 @@ def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> 
     """Log report, a few metrics and tags on the sweep's run; files replace those of before."""
     run_id = sweep.mlflow_run_id
     run = client.get_run(run_id)
-    for name in (PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE):
+    for name in (PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE, MARK_TABLE):
         client.log_artifact(run_id, str(folder / REPORT_FOLDER / name))
     for key, value in parent_metrics(review).items():
         if run.data.metrics.get(key) != value:
@@ -129,7 +131,7 @@ def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> 
 
 
 def parent_metrics(review: SweepReview) -> dict[str, float]:
-    """Return ``best/<arm>``, the arm's best mean over seeds among its budgets, and how many trials ended in which way."""
+    """Return ``best/<arm>``, the arm's best mean over seeds among its budgets, floors and bounds, and how trials ended."""
     best: dict[str, float] = {}
     for arm in review.arms:
         means = [interval(list(by_seed.values())).mean for by_seed in review.scores.get(arm, {}).values() if by_seed]
@@ -139,7 +141,12 @@ def parent_metrics(review: SweepReview) -> dict[str, float]:
     ended = {f"trials/{kind}": 0.0 for kind in ("finished", "stopped", "failed")}
     for trial in review.trials:
         ended[f"trials/{trial.status}"] += 1
-    return dict(list(best.items())[:40]) | ended
+    limits = {
+        f"{kind}/{budget_text(budget)}": value
+        for kind, by_budget in limits_by_budget(review).items()
+        for budget, value in by_budget.items()
+    }
+    return dict(list(best.items())[:40]) | dict(list(limits.items())[:40]) | ended
 
 
 def note(review: SweepReview) -> str:
@@ -153,6 +160,6 @@ def note(review: SweepReview) -> str:
             if by_seed:
                 row[review.budgets.short(budget)] = review.metric.with_interval(interval(list(by_seed.values())))
         rows.append(row)
-    said = "\n".join(f"- {sentence}" for sentence in cautions(review))
+    said = "\n".join(f"- {sentence}" for sentence in [*mark_lines(review), *cautions(review)])
     title = f"{review.metric.axis} by label budget"
     return f"**{headline(review)}**\n\n{title}\n\n{markdown_table(rows, columns)}\n\n{said}\n\nFull report: `{PAGE}`."

@@ -2,7 +2,8 @@
 
 ``<storage>/sweeps/<name>/sweep.json`` says what was asked and what it took; ``trials/<key>.json`` is written, by one rename,
 when a trial ends. The key of a trial is made from what was asked of it, so a sweep that is killed and started again finds
-the trials that are done. ``pretrainings/<key>.json`` says the same of the pretrainings that trials start from.
+the trials that are done. ``pretrainings/<key>.json`` says the same of the pretrainings that trials start from. ``marks`` and
+``effects`` hold figures that stand beside the scores.
 """
 
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -82,6 +83,42 @@ class PretrainingRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MarksRecord:
+    """Marks of one label budget and seed: what every arm's scores lie between."""
+
+    key: str
+    """Budget and seed; also the name of its file."""
+    method: str
+    budget: float
+    seed: int
+    floor: dict[str, float] = field(default_factory=dict)
+    """See :class:`sem3d.methods.method.Marks`, as for the fields below."""
+    bound: dict[str, float] = field(default_factory=dict)
+    never_shown: list[str] = field(default_factory=list)
+    basis: str = ""
+    content: str = ""
+    """Digest of the samples that they were made from: those of one content are made once."""
+    error: str = ""
+    """One line, where they could not be made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRecord:
+    """Figures of a pretraining's network before and after."""
+
+    key: str
+    """The pretraining's key and the name of the figures; also the name of its file."""
+    pretraining: str
+    seed: int
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
+    basis: str = ""
+    """Share of the samples that were looked at, where that is not all."""
+    error: str = ""
+    """One line, where there are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepRecord:
     """A sweep: what was asked, where it is tracked, what it took."""
 
@@ -110,9 +147,14 @@ class SweepRecord:
     """How its last attempt ended, as MLflow calls it; empty while one is under way."""
 
 
-FOLDERS = {TrialRecord: "trials", PretrainingRecord: "pretrainings"}
-Record = TypeVar("Record", TrialRecord, PretrainingRecord)
-Stored = TypeVar("Stored", TrialRecord, PretrainingRecord, SweepRecord)
+FOLDERS = {
+    TrialRecord: "trials",
+    PretrainingRecord: "pretrainings",
+    MarksRecord: "marks",
+    EffectRecord: "effects",
+}
+Record = TypeVar("Record", TrialRecord, PretrainingRecord, MarksRecord, EffectRecord)
+Stored = TypeVar("Stored", TrialRecord, PretrainingRecord, MarksRecord, EffectRecord, SweepRecord)
 
 
 def sweep_folder(storage: Path, name: str) -> Path:
@@ -140,13 +182,13 @@ def find_sweep(folder: Path) -> SweepRecord | None:
     return _read(folder / SWEEP_NAME, SweepRecord)
 
 
-def write_record(folder: Path, record: TrialRecord | PretrainingRecord) -> None:
-    """Record that a trial or a pretraining of the sweep in ``folder`` has ended."""
+def write_record(folder: Path, record: TrialRecord | PretrainingRecord | MarksRecord | EffectRecord) -> None:
+    """Record that a trial or a pretraining of the sweep in ``folder`` has ended, or what was found beside them."""
     write_json(_path(folder, type(record), record.key), asdict(record))
 
 
 def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:
-    """Return the record of one trial or pretraining, if it has ended."""
+    """Return the record of that kind and key, if there is one."""
     return _read(_path(folder, kind, key), kind)
 
 
@@ -169,6 +211,16 @@ def read_searches(folder: Path) -> dict[str, list[TrialRecord]]:
 def read_pretrainings(folder: Path) -> list[PretrainingRecord]:
     """Return all pretrainings of the sweep in ``folder`` that have ended, by name."""
     return _read_all(folder, PretrainingRecord)
+
+
+def read_marks(folder: Path) -> list[MarksRecord]:
+    """Return the marks of the sweep in ``folder``, by budget and seed."""
+    return sorted(_read_all(folder, MarksRecord), key=lambda marks: (marks.budget, marks.seed))
+
+
+def read_effects(folder: Path) -> list[EffectRecord]:
+    """Return the effects of the pretrainings of the sweep in ``folder``, by name."""
+    return _read_all(folder, EffectRecord)
 
 
 def _path(folder: Path, kind: type, key: str) -> Path:

@@ -8,13 +8,15 @@ from PIL import Image
 from sem3d.errors import UserError
 from sem3d.files import stored_json
 from sem3d.reporting.budget_curve import csv_text, curve_rows, draw_budget_curve
-from sem3d.reporting.page import SweepReview, render_page
+from sem3d.reporting.page import SweepReview, limits_by_budget, render_page
+from sem3d.sweeps.limits import mark_rows, shown
 from sem3d.sweeps.records import read_trials
 from sem3d.sweeps.results import own_settings, read_review
 
 REPORT_FOLDER = "report"
 CHAMPION_FILE = "champion.json"
-PAGE, CURVE, CURVE_TABLE, TRIAL_TABLE = "report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"
+PAGE, CURVE, CURVE_TABLE = "report.html", "budget_curve.png", "budget_curve.csv"
+TRIAL_TABLE, MARK_TABLE = "trials.csv", "marks.csv"
 
 
 def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
@@ -25,13 +27,17 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
     review = read_review(folder, run_link=run_link, champion=stored_json(folder / CHAMPION_FILE))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets)
+        limits = limits_by_budget(review)
+        curve = draw_budget_curve(review.scores, review.arms, review.metric, review.budgets, limits)
         Image.fromarray(curve).save(out / CURVE, optimize=True)
-        (out / CURVE_TABLE).write_text(
-            csv_text(curve_rows(review.scores, review.arms, review.metric)), encoding="utf-8"
-        )
-        (out / TRIAL_TABLE).write_text(csv_text(trial_rows(folder)), encoding="utf-8")
-        (out / PAGE).write_text(render_page(review), encoding="utf-8")
+        texts = {
+            CURVE_TABLE: csv_text(curve_rows(review.scores, review.arms, review.metric, limits)),
+            TRIAL_TABLE: csv_text(trial_rows(folder)),
+            MARK_TABLE: csv_text(mark_rows(folder)),
+            PAGE: render_page(review),
+        }
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"the report cannot be written to {out}: {error}") from error
     return review
@@ -44,6 +50,6 @@ def trial_rows(folder: Path) -> list[dict[str, Any]]:
         row = {"trial": trial.key, "method": trial.method, "arm": trial.arm, "budget": trial.budget, "seed": trial.seed}
         row |= {"status": trial.status, "error": trial.error, "steps": trial.steps, "seconds": trial.seconds}
         row |= {"mlflow_run_id": trial.mlflow_run_id, "pretraining": trial.lineage}
-        row |= {f"metric.{name}": value for name, value in sorted(trial.metrics.items())}
+        row |= shown(trial.metrics, "metric.")
         rows.append(row | {f"setting.{leaf}": value for leaf, value in sorted(own_settings(trial).items())})
     return rows

@@ -13,9 +13,12 @@ from sem3d.reporting.formatting import Budgets, counted, metric_of, plural
 from sem3d.reporting.page import SweepReview, TrialLine
 from sem3d.runs.run_folder import CIRCUMSTANCES
 from sem3d.sweeps.findings import as_floats, last_pictures, read_evaluations
+from sem3d.sweeps.limits import effects_of, limits_of, notes_on_marks
 from sem3d.sweeps.records import (
     SweepRecord,
     TrialRecord,
+    read_effects,
+    read_marks,
     read_pretrainings,
     read_searches,
     read_sweep,
@@ -43,8 +46,10 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
     tables, confusions, without = read_evaluations(counting, storage)
     if without and (tables or confusions):
         notes.append(f"{counted(without, 'trial')} left no evaluation on disk and are not in the tables by class.")
-    failed = [item for item in read_pretrainings(folder) if item.status == "failed"]
+    pretrainings, marks, effects = read_pretrainings(folder), read_marks(folder), read_effects(folder)
+    failed = [item for item in pretrainings if item.status == "failed"]
     notes += [f"A pretraining failed ({item.arm}, seed {item.seed}): {item.error}" for item in failed]
+    notes += notes_on_marks(marks, effects)
     notes += _chain_notes(sweep, trials)
     values = [_score(trial, sweep) for trial in counting]
     spent = sweep.spent or {"trials": len(trials), "seconds": sum(trial.seconds for trial in trials)}
@@ -67,6 +72,8 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         spent=as_floats(spent),
         champion=champion or {},
         notes=tuple(notes),
+        limits=limits_of(marks, sweep.metric),
+        effects=effects_of(effects, pretrainings, trials),
     )
 
 

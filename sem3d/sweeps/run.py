@@ -18,6 +18,7 @@ from sem3d.sweeps.forecast import Forecast, Terms, forecast, in_words, money
 from sem3d.sweeps.opening import open_sweep
 from sem3d.sweeps.plan import Request, plan
 from sem3d.sweeps.records import SweepRecord, read_sweep, read_trials, sweep_folder, write_sweep
+from sem3d.sweeps.results import read_review
 from sem3d.sweeps.spent import clocked, spent_in_all
 from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
@@ -95,7 +96,7 @@ def _close(record: SweepRecord, terms: Terms, folder: Path, say: Callable[[str],
     spent["money"] = money(spent, terms)
     record = replace(record, spent=spent)
     write_sweep(folder, record)
-    for line in sweep_table(record, trials):
+    for line in sweep_table(read_review(folder)):
         say(line)
     for line in cost_of_a_trial(trials):
         say(line)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.reporting.formatting import budget_text
+from sem3d.reporting.formatting import budget_text, metric_of
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.forecast import Forecast, search_trials
+from sem3d.sweeps.marks import has_effects, mark_budgets
 from sem3d.sweeps.opening import refuse_other_data, refuse_other_trials
 from sem3d.sweeps.plan import Request, by_content, plan
 from sem3d.sweeps.progress import Watch
@@ -20,11 +21,14 @@ from sem3d.sweeps.records import (
     write_record,
 )
 from sem3d.sweeps.search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
-from sem3d.sweeps.spent import spent_on
+from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Plan, Pretraining, Training, failure_before
 from sem3d.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of, record_of_pretraining
 from sem3d.sweeps.tuner import run_all
 from sem3d.tracking.parent_run import PARENT_TAG
+
+MARKS = "marks"
+"""Name of the part of the sweep's time that goes into its marks."""
 
 
 class Stages:
@@ -47,6 +51,8 @@ class Stages:
         refuse_other_trials(whole, self.folder)
         refuse_other_data(whole, self.folder)
         self._pretrain(whole)
+        with clocked(self.folder, MARKS, cpus=1.0):
+            mark_budgets(whole, self.folder)
         if STOP.is_made(self.folder):
             return []
         self._try(whole)
@@ -81,8 +87,11 @@ class Stages:
             self._make(wave)
 
     def _make(self, wave: Sequence[Pretraining]) -> None:
-        """Run the pretrainings of a wave that are not finished; one whose own start has failed fails with its line."""
-        left = {one.key: one for one in wave if not self._pretrained(one.key)}
+        """Run the pretrainings of a wave that are not finished; one whose own start has failed fails with its line.
+
+        One that is finished but was not measured is found finished by its training, and measured.
+        """
+        left = {one.key: one for one in wave if not (self._pretrained(one.key) and has_effects(one, self.folder))}
         for key, one in list(left.items()):
             forget_record(self.folder, PretrainingRecord, key)
             why = failure_before(self.folder, one)
@@ -124,7 +133,11 @@ class Stages:
                 record = record_of(left[key], None, error, spent_on(self.folder, key))
                 write_record(self.folder, record)
             value = record.metrics.get(self.record.metric, float("nan")) if record else 0.0
-            return record and (f"failed: {record.error}" if record.error else f"{self.record.metric} {value:.4f}")
+            metric = metric_of(self.record.metric, self.record.mode, [value])
+            unit = " %" if metric.percent else ""
+            return record and (
+                f"failed: {record.error}" if record.error else f"{metric.title} {metric.text(value)}{unit}"
+            )
 
         work = TrialWork(self.folder, left, self.tags)
         self._side_by_side(work, left, len(whole.trials) - len(left), close)

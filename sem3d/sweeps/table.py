@@ -3,28 +3,32 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from sem3d.reporting.formatting import budget_text
+from sem3d.reporting.formatting import budget_text, seeds_text
 from sem3d.reporting.intervals import interval
+from sem3d.reporting.page import SweepReview, mark_lines, unranked
 from sem3d.reporting.tables import Cell, format_table
-from sem3d.sweeps.records import SweepRecord, TrialRecord
+from sem3d.sweeps.records import TrialRecord
 
 
-def sweep_table(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> list[str]:
-    """Return lines of the table, with a line before that says what it shows."""
+def sweep_table(review: SweepReview) -> list[str]:
+    """Return lines of the table, with a line before that says what it shows, and below it the marks of its numbers."""
+    metric = review.metric
     rows: list[dict[str, Cell]] = []
-    for budget in sorted(sweep.budgets):
+    for budget in review.budgets.values:
         row: dict[str, Cell] = {"budget": budget_text(budget)}
-        for arm in sweep.arms:
-            values = [
-                trial.metrics[sweep.metric]
-                for trial in trials
-                if (trial.arm, trial.budget, trial.status) == (arm, budget, "finished")
-                and sweep.metric in trial.metrics
-            ]
-            row[arm] = interval(values) if values else None
+        for arm in review.arms:
+            by_seed = review.scores.get(arm, {}).get(budget)
+            row[arm] = interval([metric.scaled(value) for value in by_seed.values()]) if by_seed else None
         rows.append(row)
-    heading = f"{sweep.metric}, mean and 95 % interval over {len(sweep.seeds)} seed(s)"
-    return ["", heading, "", *format_table(rows, ["budget", *sweep.arms], digits=4).splitlines(), ""]
+    digits = 1 if metric.percent else 4
+    lines = format_table(rows, ["budget", *review.arms], digits=digits).splitlines()
+    over = (
+        f"mean and 95 % interval over {seeds_text(review.seeds_by_cell)}"
+        if review.repeated
+        else "one seed, no interval"
+    )
+    beside = [*mark_lines(review), *filter(None, [unranked(review)])]
+    return ["", f"{metric.axis}, {over}", "", *lines, "", *beside, *([""] if beside else [])]
 
 
 def cost_of_a_trial(trials: Sequence[TrialRecord]) -> list[str]:

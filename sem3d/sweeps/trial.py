@@ -13,6 +13,7 @@ from sem3d.files import exclusive_lock
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
+from sem3d.sweeps.marks import measure_effects
 from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Pretraining, Training, Trial, keys_of, lineage, with_starts
@@ -46,7 +47,7 @@ def process_holds(experiments: Sequence[Experiment]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class PretrainingWork:
-    """Pretrains; two sweeps that need the same pretraining wait for each other."""
+    """Pretrains, and measures what came of it; two sweeps that need the same pretraining wait for each other."""
 
     folder: Path
     """Of the sweep."""
@@ -59,7 +60,9 @@ class PretrainingWork:
         def run(say: Callable[[str], None]) -> TrainingResult:
             with exclusive_lock(wanted.experiment.run.storage, f"pretraining-{key}"):
                 told, start = {"stage": "pretraining"} | tags_of_starts(wanted), with_starts(wanted, self.folder)
-                return train(wanted.method, start, tags=told, say=say, store_patience=STORE_PATIENCE)
+                result = train(wanted.method, start, tags=told, say=say, store_patience=STORE_PATIENCE)
+            measure_effects(wanted, result.checkpoint_last, self.folder, say)
+            return result
 
         result, error = attempt(self.folder, key, wanted.method, wanted.experiment, run)
         record = record_of_pretraining(wanted)

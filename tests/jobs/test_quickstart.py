@@ -34,7 +34,11 @@ def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluste
     sizes = [f"--rooms.{name}={value}" for name, value in SIZES.items()]
     arguments = [*quickstart_arguments(), *STEPS, "--storage", tmp_path, *sizes]
     text = printed(tune.main, monkeypatch, capsys, *arguments)
-    assert "mean and 95 % interval" in text
+    assert "mIoU scannet (%), one seed, no interval" in text
+    assert "No finding: one seed has no interval. pri3d against scratch" in text
+    assert "20 % of labels: floor " in text
+    assert "pretraining of pri3d: match rate 5px " in text
+    assert "pretraining of pri3d: probe mIoU scannet " in text
     assert "mlflow ui" in text
     sweep = next((tmp_path / "sweeps").iterdir())
     trials = read_trials(sweep)
@@ -48,5 +52,5 @@ def test_the_quickstart_ends_in_a_table_and_its_runs_can_be_evaluated(ray_cluste
     assert read_trials(sweep) == trials
     pretrained, segmentation = read_pretrainings(sweep)[0].run_folder, trials[0].run_folder
     assert "ratio" in printed(evaluate.main, monkeypatch, capsys, "correspondence", pretrained)
-    assert "miou_pri3d" in printed(evaluate.main, monkeypatch, capsys, "segmentation", segmentation)
+    assert "miou_pri3d (%)" in printed(evaluate.main, monkeypatch, capsys, "segmentation", segmentation)
     assert "probe mIoU" in printed(evaluate.main, monkeypatch, capsys, "probe", pretrained)

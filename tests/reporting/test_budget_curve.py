@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from sem3d.reporting.budget_curve import _reach, _spread, csv_text, curve_rows, draw_budget_curve
+from sem3d.reporting.budget_curve import NO_MARKS, _reach, _spread, csv_text, curve_rows, draw_budget_curve
 from sem3d.reporting.formatting import Budgets, duration_text, metric_of, p_text
 from sem3d.reporting.intervals import interval, paired_difference
 
@@ -73,10 +73,24 @@ def test_the_same_scores_give_the_same_picture():
     np.testing.assert_array_equal(*pictures)
 
 
-def test_an_interval_much_wider_than_the_seeds_does_not_flatten_the_curve():
-    bottom, top = _reach([20.0, 22.0], [-60.0, 100.0], metric_of("error", "min", [20.0]))
-    assert 18 < bottom < 20 < 22 < top < 24
-    assert _reach([1.0, 2.0], [-9.0, 9.0], MIOU)[0] > -0.1
+def test_the_axis_begins_at_zero_and_an_interval_or_a_bound_far_above_the_seeds_does_not_flatten_them():
+    error = metric_of("error", "min", [20.0])
+    bottom, top = _reach([20.0, 22.0], [-60.0, 100.0], NO_MARKS, error)
+    assert bottom == 0
+    assert 22 < top < 36
+    assert _reach([6.6, 6.7], [], NO_MARKS, MIOU) == (0.0, pytest.approx(6.7 * 1.05))
+    marks = {"floor": {0.2: 9.0}, "bound": {0.2: 60.0, 1.0: 12.0}}
+    bottom, top = _reach([5.0, 7.0], [], marks, MIOU)
+    assert (bottom, 12 < top < 15) == (0.0, True)
+    assert _reach([-2.0, 1.0], [], NO_MARKS, error)[0] < -2
+    assert _reach([99.0], [120.0], NO_MARKS, MIOU)[1] < 106
+
+
+def test_floor_and_bound_are_drawn():
+    scores = made_up(("a",), SHARES.values, 2)
+    marks = {"floor": dict.fromkeys(SHARES.values, 0.1), "bound": dict.fromkeys(SHARES.values, 0.4)}
+    plain, marked = (draw_budget_curve(scores, ("a",), MIOU, SHARES, given) for given in (NO_MARKS, marks))
+    assert (plain != marked).mean() > 0.005
 
 
 def test_names_at_the_ends_of_lines_do_not_overlap():
@@ -87,18 +101,21 @@ def test_names_at_the_ends_of_lines_do_not_overlap():
 
 def test_the_table_has_a_row_an_arm_and_budget_with_the_paired_difference():
     scores = {"scratch": {0.2: {0: 0.1, 1: 0.3}}, "pri3d": {0.2: {0: 0.25, 1: 0.4}, 1.0: {0: 0.5}}}
-    rows = curve_rows(scores, ("scratch", "pri3d"), MIOU)
+    marks = {"floor": {0.2: 0.05}, "bound": {}}
+    rows = curve_rows(scores, ("scratch", "pri3d"), MIOU, marks)
     read = list(csv.DictReader(io.StringIO(csv_text(rows))))
     assert [(row["arm"], row["budget"], row["seeds"]) for row in read] == [
         ("scratch", "0.2", "2"),
         ("pri3d", "0.2", "2"),
         ("pri3d", "1.0", "1"),
     ]
-    assert float(read[0]["high"]) == interval([0.1, 0.3]).high
+    assert float(read[0]["high (%)"]) == pytest.approx(100 * interval([0.1, 0.3]).high)
     gap = paired_difference(scores["scratch"][0.2], scores["pri3d"][0.2])
-    assert float(read[1]["difference_mean"]) == gap.mean
+    assert float(read[1]["difference_mean (%)"]) == pytest.approx(100 * gap.mean)
     assert float(read[1]["p"]) == gap.p
-    assert read[2]["low"] == read[2]["p"] == read[0]["difference_mean"] == ""
+    assert [row["floor (%)"] for row in read] == ["5.0", "5.0", ""]
+    assert read[2]["low (%)"] == read[2]["p"] == read[0]["difference_mean (%)"] == read[0]["bound (%)"] == ""
+    assert "mean" in curve_rows(scores, ("scratch",), metric_of("error", "min", [0.1]))[0]
 
 
 def test_csv_keeps_every_column_and_quotes_what_needs_it():
@@ -110,8 +127,12 @@ def test_words_for_metrics_budgets_and_times():
     assert MIOU.text(0.3125) == "31.2"
     assert MIOU.axis == "mIoU scannet (%)"
     assert MIOU.signed(-0.031) == "−3.1"
+    assert [MIOU.signed(value) for value in (-0.0004, 0.0, 0.0004, 0.0006)] == ["0.0", "0.0", "0.0", "+0.1"]
+    assert (MIOU.text(-0.0004), MIOU.named) == ("0.0", "miou_scannet (%)")
     error = metric_of("match_median_error_px", "min", [12.34])
     assert (error.text(12.34), error.axis) == ("12.3", "match median error px, lower is better")
+    assert error.named == "match_median_error_px"
+    assert [error.same(0.02, 12.34), error.same(0.06, 12.34), error.same(0.0, 0.0)] == [True, False, True]
     assert not metric_of("accuracy", "max", [71.0]).percent
     assert SHARES.text(0.05) == "5 % of labels"
     assert Budgets((2.0, 20.0), "frame").text(20.0) == "20 labelled frames"

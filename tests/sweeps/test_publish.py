@@ -58,7 +58,7 @@ def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_p
     folder = fake_sweep(tmp_path, budgets=(0.2, 1.0))
     client, run_id = with_mlflow(folder, empty_store)
     lines = publish(folder)
-    assert lines[0].startswith("pri3d beats scratch by 6.0 mIoU scannet at")
+    assert lines[0].startswith("pri3d against scratch, mIoU scannet in % (95 % interval, 3 seeds): better: +6.0 (")
     assert any(line == "champion   models:/sem3d-pri3d@champion (version 1)" for line in lines)
     first = client.get_run(run_id)
     files = tree(client, run_id)
@@ -173,7 +173,9 @@ def test_a_metric_that_should_fall_is_compared_the_other_way(tmp_path: Path, emp
     folder = fake_sweep(tmp_path, metric="error_px", mode="min", score=lambda *trial: 10 * (1 - usual_score(*trial)))
     client, run_id = with_mlflow(folder, empty_store)
     lines = publish(folder)
-    assert lines[0].startswith("pri3d beats scratch by 0.6 error px")
+    assert lines[0].startswith(
+        "pri3d against scratch, error px, lower is better (95 % interval, 3 seeds): better: −0.6"
+    )
     metrics = client.get_run(run_id).data.metrics
     assert metrics["best/pri3d"] < metrics["best/scratch"]
 

@@ -13,11 +13,20 @@ from mlflow.tracking import MlflowClient
 from sem3d.config import flatten
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock
+from sem3d.methods.tasks.frequent_classes import marks
 from sem3d.runs.run_folder import read_result, run_folder
 from sem3d.sweeps import trial
 from sem3d.sweeps.forecast import Terms, concurrency
 from sem3d.sweeps.plan import Request, by_content, plan
-from sem3d.sweeps.records import read_pretrainings, read_sweep, read_trials, write_record
+from sem3d.sweeps.records import (
+    read_effects,
+    read_marks,
+    read_pretrainings,
+    read_sweep,
+    read_trials,
+    write_record,
+)
+from sem3d.sweeps.results import read_review
 from sem3d.sweeps.run import run_sweep
 from sem3d.sweeps.trainings import Pretraining
 from sem3d.tracking.parent_run import SWEEP_TAG
@@ -45,7 +54,7 @@ def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tm
     assert len(table(folder)) == 8
     assert ("pri3d", 0.5, 1, pytest.approx(0.61)) in table(folder)
     row = next(line.split() for line in said if line.strip().startswith("0.5 ") and "±" in line)
-    assert row == ["0.5", "0.5050", "±", "0.0635", "0.6050", "±", "0.0635"]
+    assert row == ["0.5", "50.5", "±", "6.4", "60.5", "±", "6.4"]
     assert f"published {folder.name}" in said
     assert any(line.startswith("8/8  ") for line in said)
     before = table(folder)
@@ -71,6 +80,36 @@ def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
     runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
     assert [(run.info.run_id, run.info.status) for run in runs] == [(record.mlflow_run_id, "FINISHED")]
     assert runs[0].data.tags[SWEEP_TAG] == record.name
+
+
+def test_marks_are_made_once_a_budget_and_seed_and_one_that_cannot_be_made_is_a_note(
+    rooms, tmp_path, trainings, monkeypatch
+):
+    asked = []
+
+    def counting(experiment, sources):
+        asked.append((experiment.data.budget, experiment.data.budget_seed))
+        if experiment.data.budget_seed == 1:
+            raise RuntimeError("no light")
+        return marks(experiment, sources)
+
+    monkeypatch.setattr("sem3d.methods.tasks.frequent_classes.marks", counting)
+    request, said = toy_request(rooms, tmp_path), []
+    folder = run_sweep(request, NO_PROBE, said.append)
+    assert asked == [(0.5, 0), (1.0, 0), (0.5, 1)]
+    found = {(record.budget, record.seed): record for record in read_marks(folder)}
+    assert found[0.5, 1].error == "no light"
+    assert found[1.0, 1].floor == found[1.0, 0].floor
+    assert 0 < found[0.5, 0].floor["miou_scannet"] < found[0.5, 0].bound["miou_scannet"] <= 1
+    assert any(line.startswith("50 % of labels: floor ") for line in said)
+    notes = read_review(folder).notes
+    assert "No floor or bound: no light." in notes
+    assert {effect.error != "" for effect in read_effects(folder)} == {True}
+    asked.clear()
+    trainings.begun.clear()
+    run_sweep(request, NO_PROBE, said.append)
+    assert asked == [(0.5, 1)]
+    assert trainings.begun == []
 
 
 def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, trainings, monkeypatch):

@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from sem3d.sweeps.forecast import Terms
 from sem3d.sweeps.plan import by_content, plan
-from sem3d.sweeps.records import read_sweep, read_trials, sweep_folder
+from sem3d.sweeps.records import read_effects, read_sweep, read_trials, sweep_folder
 from sem3d.sweeps.run import run_sweep
 from sem3d.tracking.parent_run import PARENT_TAG
 from tests.sweeps.sweep_toys import searching_request, small_request
@@ -87,6 +87,9 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, t
     children = [run for run in runs if run.data.tags.get(PARENT_TAG) == record.mlflow_run_id]
     assert {run.data.tags["trial"] for run in children} == {trial.key for trial in whole.trials}
     assert record.spent["seconds"] > max(trial.seconds for trial in read_trials(folder))
+    effects = read_effects(folder)
+    assert [effect.error for effect in effects] == ["", ""]
+    assert {next(iter(effect.after)) for effect in effects} == {"match_rate_5px", "probe_miou_scannet"}
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -178,5 +178,5 @@ def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_p
     monkeypatch.setattr(sys, "argv", ["evaluate", "models:/sem3d-pri3d@champion", "--run.storage", str(tmp_path)])
     evaluate.main()
     printed = capsys.readouterr().out
-    assert f"{result.metrics['miou_scannet']:.4f}" in printed
+    assert f"{100 * result.metrics['miou_scannet']:.3f}" in printed
     assert "IoU by class (%)" in printed

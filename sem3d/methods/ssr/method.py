@@ -64,6 +64,7 @@ class SSR(Method):
     }
     prediction = "sem3d.pipelines.predicted_mesh:predict_mesh"
     published = "sem3d.reporting.papers.ssr:published_table"
+    marks = "sem3d.methods.ssr.constant_shape:marks"
 
     accuracy: Float[Tensor, ""]
     """Of the labelling network on the labelled images of the last batch that held any."""

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
@@ -31,10 +31,10 @@ from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.scans.labels import CLASS_NAMES, class_palette
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet
-from sem3d.evaluation.segmentation import confusion, mean_iou
+from sem3d.evaluation.segmentation import common_classes, confusion, mean_iou, segmentation_metrics
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import start_image_network
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Record, Sources
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -58,6 +58,8 @@ class SemanticSegmentation2DBatch:
 
     image: UInt8[Tensor, "batch 3 height width"]
     label: UInt8[Tensor, "batch height width"]
+    scene: Int[Tensor, " batch"] | None = None
+    """Number of the scene that each image is of, -1 where nothing is known of it."""
 
 
 def paper() -> Experiment:
@@ -112,6 +114,8 @@ class SemanticSegmentation2D(Method):
         "probe": "sem3d.pipelines.probe:probe",
     }
     published = "sem3d.reporting.papers.pri3d:published_table"
+    marks = "sem3d.methods.tasks.frequent_classes:marks"
+    effects: ClassVar = {"probe": "sem3d.pipelines.probe:probed"}
 
     def __init__(
         self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames], sources: Sources | None = None
@@ -140,7 +144,7 @@ class SemanticSegmentation2D(Method):
         return {"cross_entropy": global_mean(total, count)}
 
     def evaluate(self, batch: SemanticSegmentation2DBatch) -> Found:
-        """Return the confusion matrix, and cross entropy with its number of pixels."""
+        """Return the confusion matrix, and cross entropy with its number of pixels; of each image its scene and classes."""
         logits = self.logits(batch.image)
         total, count = segmentation_cross_entropy(logits, batch.label.long())
         return Found(
@@ -148,20 +152,16 @@ class SemanticSegmentation2D(Method):
                 "confusion": confusion(batch.label, logits.argmax(1), len(CLASS_NAMES)).double(),
                 "cross_entropy": total.double(),
                 "pixels": count.double(),
-            }
+            },
+            scenes_and_classes(batch),
         )
 
     def summarise(self, found: Found) -> dict[str, float]:
-        """Return the mean IoU by both protocols, pixel and class accuracy, cross entropy."""
+        """Return what :func:`segmentation_metrics` does, and the cross entropy."""
         sums = found.sums
-        official, released_score = (mean_iou(sums["confusion"], protocol) for protocol in ("scannet", "pri3d"))
-        return {
-            "miou_scannet": official.miou,
-            "miou_pri3d": released_score.miou,
-            "pixel_accuracy": official.pixel_accuracy,
-            "class_accuracy": official.mean_accuracy,
-            "loss_cross_entropy": float(sums["cross_entropy"] / sums["pixels"].clamp(min=1)),
-        }
+        common = common_classes((record["scene"], record["classes"]) for record in found.records)
+        loss = float(sums["cross_entropy"] / sums["pixels"].clamp(min=1))
+        return segmentation_metrics(sums["confusion"], common) | {"loss_cross_entropy": loss}
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
@@ -179,3 +179,13 @@ class SemanticSegmentation2D(Method):
         images = batch.image[:6].permute(0, 2, 3, 1)
         shown, labels, found = (list(tensor.cpu().numpy()) for tensor in (images, batch.label[:6], predictions))
         return {"predictions": prediction_sheet(shown, labels, found, class_palette(), CLASS_NAMES)}
+
+
+def scenes_and_classes(batch: SemanticSegmentation2DBatch) -> list[Record]:
+    """Return of each image whose scene is known the number of that and the classes that it shows."""
+    if batch.scene is None:
+        return []
+    labels, scenes = batch.label.cpu().numpy(), batch.scene.tolist()
+    return [
+        {"scene": scene, "classes": np.unique(label)} for scene, label in zip(scenes, labels, strict=True) if scene >= 0
+    ]

@@ -20,7 +20,7 @@ class Difference:
     range: str | None
     """None for one seed."""
     test: str
-    """p values; empty for one seed."""
+    """p values, none for one seed; and that nothing is ranked at the budget, where that is so."""
     significant: bool
 
 
@@ -71,8 +71,8 @@ def comparison_table(review: SweepReview) -> ComparisonTable:
 
 
 def direction(difference: float, metric: Metric) -> str:
-    """Return gain, loss or same."""
-    if difference == 0 or math.isnan(difference):
+    """Return gain, loss or same; same is also what rounding leaves nothing of."""
+    if math.isnan(difference) or float(metric.text(abs(difference))) == 0:
         return "same"
     return "gain" if metric.better(difference, 0.0) else "loss"
 
@@ -95,17 +95,18 @@ def _score(by_seed: Mapping[int, float], found: Comparison | None, review: Sweep
     return Score(
         value=review.metric.with_interval(result),
         seeds="" if result.n == len(review.seeds) else counted(result.n, "seed"),
-        difference=_difference(found, review.metric) if found else None,
+        difference=_difference(found, review) if found else None,
     )
 
 
-def _difference(found: Comparison, metric: Metric) -> Difference:
-    gap = found.difference
-    tested = gap.n > 1
+def _difference(found: Comparison, review: SweepReview) -> Difference:
+    gap, metric = found.difference, review.metric
+    tested, ranked = gap.n > 1, found.budget not in review.not_ranked
+    tests = [f"p {p_text(gap.p)}, Holm {p_text(found.p_corrected)}"] if tested else []
     return Difference(
         amount=metric.signed(gap.mean),
-        direction=direction(gap.mean, metric),
+        direction=direction(gap.mean, metric) if ranked else "same",
         range=metric.range(gap) if tested else None,
-        test=f"p {p_text(gap.p)}, Holm {p_text(found.p_corrected)}" if tested else "",
-        significant=tested and found.significant,
+        test=", ".join(tests + ([] if ranked else ["not ranked"])),
+        significant=tested and ranked and found.significant,
     )

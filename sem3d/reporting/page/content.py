@@ -1,15 +1,20 @@
 """Everything that a page about a sweep is made from, as plain values."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
 from sem3d.reporting.formatting import Budgets, Metric
 from sem3d.reporting.significance import Comparison, Scores, compare_with_first
+
+CLEAR_OF_FLOOR = 2.0
+"""Scores below so many times the floor are not ranked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,34 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Marks between which the scores at one budget and seed lie, in the sweep's metric."""
+
+    budget: float
+    seed: int
+    floor: float
+    """Score of a predictor that never sees the sample; nan where it is not known."""
+    bound: float
+    """Score of a learner that is right about all that the labels show; nan where it is not known."""
+    never_shown: tuple[str, ...] = ()
+    """Held-out classes that the budget does not show."""
+    basis: str = ""
+    """Share of the samples that they were made from, where that is not all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """Figures of one pretraining's network, before and after."""
+
+    arms: tuple[str, ...]
+    """Those that start from it."""
+    seed: int
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    basis: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SweepReview:
     """Everything a reviewer is shown."""
 
@@ -94,6 +127,8 @@ class SweepReview:
     """Facts about the registered checkpoint, by label."""
     notes: tuple[str, ...] = ()
     """Remarks that a reader needs: the choice of the numbers, and gaps in them."""
+    limits: tuple[Limits, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
     @property
     def comparisons(self) -> list[Comparison]:
@@ -109,3 +144,31 @@ class SweepReview:
     def repeated(self) -> bool:
         """True where any arm and budget has more than one seed."""
         return any(count > 1 for count in self.seeds_by_cell)
+
+    def mean(self, arm: str, budget: float) -> float:
+        """Return the mean of an arm's seeds at a budget; nan where it has none."""
+        values = [value for value in self.scores.get(arm, {}).get(budget, {}).values() if math.isfinite(value)]
+        return fmean(values) if values else math.nan
+
+    def best(self, budget: float) -> float:
+        """Return the best mean of all arms at a budget; nan where none has a score."""
+        means = [mean for arm in self.arms if math.isfinite(mean := self.mean(arm, budget))]
+        return (max(means) if self.metric.mode == "max" else min(means)) if means else math.nan
+
+    def limit(self, kind: Literal["floor", "bound"], budget: float) -> float:
+        """Return the mean floor or bound of a budget's seeds; nan where there is none."""
+        values = [getattr(item, kind) for item in self.limits if item.budget == budget]
+        known = [value for value in values if math.isfinite(value)]
+        return fmean(known) if known else math.nan
+
+    @property
+    def not_ranked(self) -> tuple[float, ...]:
+        """Budgets where no arm reaches twice the floor: there it is no question of which arm learnt more.
+
+        Where less is more there is no such rule.
+        """
+        if self.metric.mode != "max":
+            return ()
+        return tuple(
+            budget for budget in self.budgets.values if self.best(budget) < CLEAR_OF_FLOOR * self.limit("floor", budget)
+        )

@@ -1,86 +1,121 @@
-"""The finding of a sweep in one sentence, and how far it can be trusted."""
+"""The finding of a sweep in a sentence, and how far it can be trusted."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from itertools import groupby
 
 from sem3d.reporting.formatting import counted, p_text, seeds_text
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page.content import SweepReview
 from sem3d.reporting.significance import LEVEL, Comparison, smallest_sign_flip_p
 
+MOST_NAMED = 12
+"""Comparisons that the headline names one by one."""
+BETTER, WORSE = "better", "worse"
+NOT_SHOWN, SAME = "no significant difference", "no difference"
+ONE_SEED, NOT_RANKED = "one seed, no finding", "not ranked, below twice the floor"
+WITHOUT_NUMBER = (SAME, NOT_RANKED)
+
 
 def headline(review: SweepReview) -> str:
-    """Return the finding of the sweep: the largest significant difference to the first arm, else that there is none.
+    """Return the differences of all arms to the first one, smallest budget first, gains and losses alike.
 
-    A gain is named before a loss; among differences of one kind the largest is named.
+    Of more than ``MOST_NAMED`` those at each arm's smallest budget and the significant ones are named, the others counted.
     """
     comparisons = review.comparisons
     if not comparisons:
-        return _best_score(review)
-    significant = [item for item in comparisons if item.significant]
-    pool = significant or comparisons
-    gains = [item for item in pool if _gain(item, review) > 0]
-    found = max(gains or pool, key=lambda item: abs(item.difference.mean))
-    return _sentence(found, review)
+        return _scores_alone(review)
+    first, metric = review.arms[0], review.metric
+    unit = f"{metric.title} in %" if metric.percent else metric.axis
+    seeds = [item.difference.n for item in comparisons]
+    if max(seeds) == 1:
+        how = f"No finding: one seed has no interval. {{arms}} against {first}, {unit}: "
+    else:
+        how = f"{{arms}} against {first}, {unit} (95 % interval, {seeds_text([n for n in seeds if n > 1])}): "
+    arms = list(dict.fromkeys(item.arm for item in comparisons))
+    parts = [_of_arm([item for item in comparisons if item.arm == arm], review) for arm in arms]
+    if len(arms) == 1:
+        return f"{how.format(arms=arms[0])}{parts[0]}."
+    listed = ". ".join(f"{arm}: {part}" for arm, part in zip(arms, parts, strict=True))
+    return f"{how.format(arms=counted(len(arms), 'arm'))}{listed}."
 
 
-def _sentence(found: Comparison, review: SweepReview) -> str:
-    metric, gap = review.metric, found.difference
-    amount = f"{metric.text(abs(gap.mean))} {metric.title}"
-    first, place = review.arms[0], review.budgets.text(found.budget)
-    wins = _gain(found, review) > 0
+def verdict(found: Comparison, review: SweepReview) -> str:
+    """Return how an arm compares with the first one at a budget; nothing is better or worse that rounding hides."""
+    gap, at = found.difference, review.mean(review.arms[0], found.budget)
+    if found.budget in review.not_ranked:
+        return NOT_RANKED
+    if review.metric.same(gap.mean, at):
+        return SAME
     if gap.n == 1:
-        side = "better" if wins else "worse"
-        return f"{found.arm} is {amount} {side} than {first} at {place} on the one seed that ran: not a finding yet."
-    seeds = counted(gap.n, "seed")
-    if found.significant:
-        verb = "beats" if wins else "falls behind"
-        limits = metric.range(replace(gap, mean=abs(gap.mean)))
-        return f"{found.arm} {verb} {first} by {amount} at {place} (95 % interval {limits}, {seeds})."
-    only = "" if len(review.comparisons) == 1 else "the largest difference is "
-    return (
-        f"No arm differs significantly from {first}: {only}{metric.signed(gap.mean)} {metric.title} for {found.arm} "
-        f"at {place} (95 % interval {metric.range(gap)}, {seeds}, Holm p {p_text(found.p_corrected)})."
-    )
+        return ONE_SEED
+    if not found.significant:
+        return NOT_SHOWN
+    return BETTER if review.metric.better(gap.mean, 0.0) else WORSE
 
 
-def _gain(found: Comparison, review: SweepReview) -> float:
-    """Return the difference, positive where it is an improvement."""
-    return found.difference.mean if review.metric.mode == "max" else -found.difference.mean
+def _of_arm(found: Sequence[Comparison], review: SweepReview) -> str:
+    """Return the comparisons of one arm, neighbours of one verdict together."""
+    named, left_out = found, 0
+    if len(review.comparisons) > MOST_NAMED:
+        named = [item for item in found if item is found[0] or verdict(item, review) in (BETTER, WORSE)]
+        left_out = len(found) - len(named)
+    clauses = []
+    alone = max(item.difference.n for item in review.comparisons) == 1
+    for kind, items in groupby(named, lambda item: verdict(item, review)):
+        entries = ", ".join(_entry(item, kind, review, long=item is found[0]) for item in items)
+        joint = " " if kind in WITHOUT_NUMBER else ": "
+        clauses.append(entries if alone and kind == ONE_SEED else f"{kind}{joint}{entries}")
+    if left_out:
+        clauses.append(f"{left_out} more without a significant difference")
+    return "; ".join(clauses)
 
 
-def _best_score(review: SweepReview) -> str:
-    results = [
-        (interval(list(by_seed.values())), arm, budget)
-        for arm, by_budget in review.scores.items()
-        for budget, by_seed in by_budget.items()
-        if by_seed
-    ]
-    if not results:
+def _entry(found: Comparison, kind: str, review: SweepReview, *, long: bool) -> str:
+    budgets, metric, gap = review.budgets, review.metric, found.difference
+    place = f"at {budgets.text(found.budget) if long else budgets.short(found.budget)}"
+    if kind in WITHOUT_NUMBER:
+        return place
+    limits = f" ({metric.range(gap)})" if gap.n > 1 else ""
+    return f"{metric.signed(gap.mean)}{limits} {place}"
+
+
+def _scores_alone(review: SweepReview) -> str:
+    """Return the scores of all arms where no two can be compared."""
+    metric, said = review.metric, []
+    for arm in review.arms:
+        results = {
+            budget: interval(list(by_seed.values()))
+            for budget, by_seed in sorted(review.scores.get(arm, {}).items())
+            if by_seed
+        }
+        if results:
+            listed = ", ".join(
+                f"{metric.with_interval(result)} at {review.budgets.text(budget)}" for budget, result in results.items()
+            )
+            said.append(f"{arm} reaches {listed} ({seeds_text([result.n for result in results.values()])})")
+    if not said:
         return "No trial of this sweep has finished with a score."
-    sign = 1 if review.metric.mode == "max" else -1
-    result, arm, budget = max(results, key=lambda entry: sign * entry[0].mean)
-    metric = review.metric
-    return (
-        f"{arm} reaches {metric.with_interval(result)} {metric.title} at {review.budgets.text(budget)} "
-        f"({counted(result.n, 'seed')}); there is no other arm to compare it with."
-    )
+    why = "there is no other arm to compare it with" if len(said) == 1 else "no two arms share a budget and a seed"
+    unit = f"{metric.title} in %" if metric.percent else metric.axis
+    return f"{'; '.join(said)}, {unit}; {why}."
 
 
 def cautions(review: SweepReview) -> list[str]:
-    """Return sentences on how to read the numbers: the range of the intervals, and the power of so few seeds."""
+    """Return sentences on how to read the numbers: what cannot be ranked, the range of the intervals, the power of few seeds."""
     counts = review.seeds_by_cell
     comparisons = review.comparisons
     if not counts:
         return list(review.notes)
+    said = [line for line in [unranked(review)] if line]
     if max(counts) == 1:
-        said = [
+        said.append(
             "One seed an arm and budget: no interval and no test. Differences may be chance; run three seeds or more."
-        ]
+        )
         return [*said, *review.notes]
-    said = [
+    said.append(
         f"Mean and 95 % Student-t interval over {seeds_text(counts)}. They cover what a seed decides (new weights, order, "
         "labelled subset), not other held-out scenes."
-    ]
+    )
     tested = [item.difference.n for item in comparisons if item.difference.n > 1]
     if tested:
         said.append(
@@ -96,3 +131,15 @@ def cautions(review: SweepReview) -> list[str]:
             "significance as “not shown”, not as “no difference”."
         )
     return [*said, *review.notes]
+
+
+def unranked(review: SweepReview) -> str:
+    """Return one line on the budgets where no arm stands clear of the floor, "" where there is none."""
+    if not review.not_ranked:
+        return ""
+    metric, budgets = review.metric, review.budgets
+    places = ", ".join(
+        f"{budgets.text(at)} (best {metric.text(review.best(at))}, floor {metric.text(review.limit('floor', at))})"
+        for at in review.not_ranked
+    )
+    return f"Nothing can be ranked at {places}: no arm has twice the {metric.axis} of a predictor that never sees the input."

@@ -12,6 +12,7 @@ from sem3d.reporting.page.curve import curve
 from sem3d.reporting.page.environment import environment, file_text
 from sem3d.reporting.page.gallery import gallery
 from sem3d.reporting.page.headline import cautions, headline
+from sem3d.reporting.page.marks import mark_tables
 from sem3d.reporting.page.trials import costs, ends, failures, shared_settings, trial_rows
 
 
@@ -33,6 +34,7 @@ def render_page(review: SweepReview) -> str:
             curve=curve(review),
             comparison=comparison_table(review),
             cautions=cautions(review),
+            marks=mark_tables(review),
             classes=class_parts(review),
             confusions=confusion_pairs(review),
             gallery=gallery(review),

@@ -1,0 +1,83 @@
+"""Marks of 2D segmentation: the most frequent class at each pixel position, and the classes that a label budget shows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from sem3d.config import Experiment
+from sem3d.datasets.labelled_frames import LoadLabelled
+from sem3d.datasets.scans.labels import CLASS_NAMES
+from sem3d.datasets.stream import Samples
+from sem3d.errors import BadSample
+from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics
+from sem3d.methods.method import HELD_OUT, TRAIN, Marks, Sources
+
+MOST_FRAMES = 4000
+"""Labelled frames of a split that are looked at: the labels of all of ScanNet would take minutes."""
+Labels = UInt8[np.ndarray, "height width"]
+
+
+def marks(experiment: Experiment, sources: Sources) -> Marks:
+    """Return the scores of a predictor that never sees the image, and of one that is right about all classes it was shown.
+
+    The first answers with the class that the training frames under the budget have most often at each pixel position. The second
+    has no answer where a class was never shown. Frames that cannot be used count in neither.
+    """
+    data = experiment.data
+    counts = np.zeros((len(CLASS_NAMES), data.height, data.width), np.int64)
+    rows, columns = np.indices((data.height, data.width))
+    for _, label in frames_with_labels(sources[TRAIN]):
+        counts[label, rows, columns] += 1
+    counts[0] = 0
+    shown = counts.reshape(len(CLASS_NAMES), -1).sum(1) > 0
+    guess = torch.from_numpy(most_frequent(counts))
+    guessed, told = (torch.zeros(len(CLASS_NAMES), len(CLASS_NAMES), dtype=torch.int64) for _ in range(2))
+    frames = []
+    for scene, label in frames_with_labels(sources[HELD_OUT]):
+        truth = torch.from_numpy(label.astype(np.int64))
+        guessed += confusion(truth, guess, len(CLASS_NAMES))
+        told += confusion(truth, truth * torch.from_numpy(shown)[truth], len(CLASS_NAMES))
+        frames.append((scene, np.unique(label).tolist()))
+    common = common_classes(frames)
+    held_out = {number for _, classes in frames for number in classes if number}
+    return Marks(
+        floor=segmentation_metrics(guessed, common),
+        bound=segmentation_metrics(told, common),
+        never_shown=tuple(CLASS_NAMES[number] for number in sorted(held_out) if not shown[number]),
+        basis=basis(sources),
+    )
+
+
+def most_frequent(counts: Int64[np.ndarray, "class height width"]) -> Int64[np.ndarray, "height width"]:
+    """Return the most frequent class of each pixel position; the most frequent of all where a position has none."""
+    usual = counts.sum((1, 2)).argmax()
+    return np.where(counts.any(0), counts.argmax(0), usual)
+
+
+def chosen_rows(samples: Samples) -> np.ndarray:
+    """Return at most ``MOST_FRAMES`` row numbers, evenly spread over the table."""
+    total = samples.table.num_rows
+    return np.unique(np.linspace(0, max(total - 1, 0), min(total, MOST_FRAMES)).round().astype(int))
+
+
+def frames_with_labels(samples: Samples) -> Iterator[tuple[str, Labels]]:
+    """Yield scene and labels of the chosen frames that can be used."""
+    load = samples.load
+    assert isinstance(load, LoadLabelled)
+    table: list[dict[str, Any]] = samples.table.take(chosen_rows(samples)).to_pylist()
+    for row in table:
+        try:
+            yield row["scene"], load.label(row)
+        except BadSample:
+            continue
+
+
+def basis(sources: Sources) -> str:
+    """Return a remark on the splits of which not all frames are looked at, "" where all are."""
+    names = {TRAIN: "training", HELD_OUT: "held-out"}
+    totals = {names[split]: sources[split].table.num_rows for split in names}
+    parts = [f"{MOST_FRAMES} of {total} {name} frames" for name, total in totals.items() if total > MOST_FRAMES]
+    return " and ".join(parts)

@@ -1,0 +1,103 @@
+"""Figures beside the scores: recorded, read, and shown wherever scores are."""
+
+import csv
+import io
+from pathlib import Path
+
+from sem3d.sweeps.model_card import champion_lines, choose_champion
+from sem3d.sweeps.publish import note, parent_metrics, publish
+from sem3d.sweeps.records import EffectRecord, MarksRecord, PretrainingRecord, read_sweep, read_trials, write_record
+from sem3d.sweeps.report import write_report
+from sem3d.sweeps.results import read_review
+from sem3d.sweeps.table import sweep_table
+from tests.sweeps.fake_sweep import fake_sweep
+
+METHOD = "semantic_segmentation_2d"
+
+
+def marked(storage: Path) -> Path:
+    """A sweep whose first budget is below twice the floor."""
+    folder = fake_sweep(storage, budgets=(0.2, 1.0))
+    for budget, bound in ((0.2, 0.6), (1.0, 1.0)):
+        for seed in range(2):
+            write_record(
+                folder,
+                MarksRecord(
+                    key=f"{budget}-{seed}",
+                    method=METHOD,
+                    budget=budget,
+                    seed=seed,
+                    floor={"miou_scannet": 0.2 - 0.05 * budget, "miou_pri3d": 0.1},
+                    bound={"miou_scannet": bound},
+                    never_shown=["bed"] if budget < 1 else [],
+                    basis="4000 of 20000 training frames",
+                ),
+            )
+    write_record(folder, PretrainingRecord(key="pre-1", method="pri3d", arm="pri3d", seed=0))
+    figures = {"match_rate_5px": 0.183, "match_rate_5px_by_chance": 0.007}
+    after = figures | {"match_rate_5px": 0.505}
+    write_record(folder, EffectRecord(key="pre-1-matches", pretraining="pre-1", seed=0, before=figures, after=after))
+    write_record(folder, EffectRecord(key="pre-1-probe", pretraining="pre-1", seed=0, error="no labelled frame"))
+    write_record(folder, MarksRecord(key="0.2-seed-2", method=METHOD, budget=0.2, seed=2, error="the disk has gone"))
+    return folder
+
+
+def test_marks_stand_beside_the_scores_wherever_these_are_shown(tmp_path: Path):
+    folder = marked(tmp_path)
+    review = read_review(folder)
+    assert review.not_ranked == (0.2,)
+    assert {"No floor or bound: the disk has gone."} < set(review.notes)
+    assert "Not measured before and after a pretraining: no labelled frame." in review.notes
+    lines = sweep_table(review)
+    assert lines[1] == "mIoU scannet (%), mean and 95 % interval over 3 seeds"
+    assert [line.split() for line in lines if line.startswith("1 ")] == [["1", "30.5", "±", "0.9", "36.5", "±", "0.9"]]
+    assert "20 % of labels: floor 19.0 %, at most 60.0 %; never shown: bed" in lines
+    assert "100 % of labels: floor 15.0 %, at most 100.0 %" in lines
+    assert "pretraining of pri3d: match rate 5px 18.3 % → 50.5 % (by chance 0.7 %)" in lines
+    assert "marks are made from 4000 of 20000 training frames" in lines
+    (told,) = [line for line in lines if line.startswith("Nothing can be ranked at 20 % of labels (best")]
+    published = publish(folder)
+    assert "not ranked, below twice the floor at 20 % of labels; better: +6.0 (" in published[0]
+    assert told in note(review)
+    page = (folder / "report" / "report.html").read_text()
+    for words in ("Marks beside the scores", "never shown", "18.3 %", "4000 of 20000", "not ranked</span>"):
+        assert words in page, words
+    metrics = parent_metrics(review)
+    assert (metrics["floor/0.2"], metrics["bound/1"]) == (0.19, 1.0)
+
+
+def test_tables_for_spreadsheets_say_their_unit(tmp_path: Path):
+    folder = marked(tmp_path)
+    write_report(folder, tmp_path / "out")
+    curve, trials, marks = (
+        list(csv.DictReader(io.StringIO((tmp_path / "out" / name).read_text())))
+        for name in ("budget_curve.csv", "trials.csv", "marks.csv")
+    )
+    assert [(row["floor (%)"], row["bound (%)"]) for row in curve[:2]] == [("19.0", "60.0"), ("15.0", "100.0")]
+    scores = {trial.key: trial.metrics["miou_scannet"] for trial in read_trials(folder)}
+    assert {row["trial"]: float(row["metric.miou_scannet (%)"]) for row in trials} == {
+        key: round(100 * value, 10) for key, value in scores.items()
+    }
+    assert {row["metric.loss"] for row in trials} == {"1.5"}
+    assert [row["what"] for row in marks] == ["floor", "bound"] * 4 + ["before", "after"]
+    assert marks[-1]["match_rate_5px (%)"] == "50.5"
+
+
+def test_a_model_card_says_what_its_score_lies_between(tmp_path: Path):
+    folder = marked(tmp_path)
+    review = read_review(folder)
+    champion = choose_champion(read_sweep(folder), read_trials(folder), tmp_path)
+    assert champion is not None
+    assert champion_lines(champion, review)["marks"] == (
+        "mIoU scannet (%): 15.0 without a look at the input; at most 100.0 by what its labels show"
+    )
+
+
+def test_a_sweep_without_marks_is_shown_without_them(tmp_path: Path):
+    folder = fake_sweep(tmp_path, budgets=(1.0,), seeds=1)
+    review = write_report(folder, tmp_path / "out")
+    lines = sweep_table(review)
+    assert lines[1] == "mIoU scannet (%), one seed, no interval"
+    assert not any("floor" in line or "Nothing" in line for line in lines)
+    assert "Marks beside" not in (tmp_path / "out" / "report.html").read_text()
+    assert (tmp_path / "out" / "marks.csv").read_text().strip() == ""
