@@ -44,6 +44,8 @@ class Marks:
     """Held-out classes that no labelled sample shows."""
     basis: str = ""
     """Share of the samples that were looked at, where that is not all."""
+    clear: float = 2.0
+    """Times the floor that the best arm of a sweep must have for arms to be ranked at all."""
 
 
 @dataclass(frozen=True)

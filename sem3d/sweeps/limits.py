@@ -27,6 +27,7 @@ def limits_of(marks: Sequence[MarksRecord], metric: str) -> tuple[Limits, ...]:
             bound=float(found.bound.get(metric, math.nan)),
             never_shown=tuple(found.never_shown),
             basis=found.basis,
+            clear=found.clear,
         )
         for found in marks
         if not found.error and (found.floor or found.bound)

@@ -80,14 +80,15 @@ def effect_key(one: Pretraining, name: str) -> str:
 
 def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> None:
     """Record the effects of a pretraining that ended in ``checkpoint``; ``say`` takes a line on each."""
-    experiment = override(with_starts(one, folder), {"run.device": "auto"})
+    run = TrainedRun(checkpoint, one.method, override(with_starts(one, folder), {"run.device": "auto"}))
     for name, path in method_class(one.method).effects.items():
         key = effect_key(one, name)
         if read_record(folder, EffectRecord, key) or STOP.is_made(folder):
             continue
         record = EffectRecord(key=key, pretraining=one.key, seed=one.seed)
         try:
-            found = asdict(resolve(path)(TrainedRun(checkpoint, one.method, experiment)))
+            run.weights  # noqa: B018 -- damaged ones are found before anything is measured
+            found = asdict(resolve(path)(run))
             say(f"{name} before {found['before']}, after {found['after']}")
             record = replace(record, **found)
         except Exception as error:

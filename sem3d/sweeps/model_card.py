@@ -78,7 +78,7 @@ def _marks(review: SweepReview, budget: float) -> dict[str, str]:
     floor, bound = (review.limit(kind, budget) for kind in ("floor", "bound"))
     words = [f"{metric.text(floor)} without a look at the input"] if math.isfinite(floor) else []
     words += [f"at most {metric.text(bound)} by what its labels show"] if math.isfinite(bound) else []
-    words += ["below twice the floor nothing is ranked"] if budget in review.not_ranked else []
+    words += [f"below {review.clear_text} the floor nothing is ranked"] if budget in review.not_ranked else []
     return {"marks": f"{metric.axis}: {'; '.join(words)}"} if words else {}
 
 

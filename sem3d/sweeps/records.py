@@ -96,6 +96,7 @@ class MarksRecord:
     bound: dict[str, float] = field(default_factory=dict)
     never_shown: list[str] = field(default_factory=list)
     basis: str = ""
+    clear: float = 2.0
     content: str = ""
     """Digest of the samples that they were made from: those of one content are made once."""
     error: str = ""

@@ -122,12 +122,15 @@ def test_below_twice_the_floor_nothing_is_ranked():
     limits = [Limits(budget=0.05, seed=0, floor=0.2, bound=0.6), Limits(budget=0.2, seed=0, floor=0.15, bound=1.0)]
     review = review_of(table(0.02, 0.02), limits=limits)
     assert review.not_ranked == (0.05,)
-    assert f"{NOT_RANKED} at 5 % of labels; better: +2.1 (" in headline(review)
+    assert f"{NOT_RANKED}, below twice the floor at 5 % of labels; better: +2.1 (" in headline(review)
     assert unranked(review) == (
         "Nothing can be ranked at 5 % of labels (best 33.6, floor 20.0): no arm has twice the mIoU scannet (%) of a predictor "
         "that never sees the input."
     )
     assert cautions(review)[0] == unranked(review)
+    assert replace(review, limits=tuple(replace(item, clear=1.25) for item in limits)).not_ranked == ()
+    near = replace(review, limits=tuple(replace(item, floor=0.3, clear=1.25) for item in limits))
+    assert "not ranked, below 1.25 times the floor at 5 % of labels, at 20 %" in headline(near)
     assert not review_of(table(0.02), mode="min", limits=limits).not_ranked
     assert unranked(replace(review, limits=())) == ""
 

@@ -54,7 +54,7 @@ def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tm
     assert len(table(folder)) == 8
     assert ("pri3d", 0.5, 1, pytest.approx(0.61)) in table(folder)
     row = next(line.split() for line in said if line.strip().startswith("0.5 ") and "±" in line)
-    assert row == ["0.5", "50.5", "±", "6.4", "60.5", "±", "6.4"]
+    assert row == ["0.5", "0.5050", "±", "0.0635", "0.6050", "±", "0.0635"]
     assert f"published {folder.name}" in said
     assert any(line.startswith("8/8  ") for line in said)
     before = table(folder)

@@ -15,6 +15,9 @@ from sem3d.methods.method import HELD_OUT, TRAIN, Marks, Sources
 
 MOST_OBJECTS = 1000
 """Objects of a split that are looked at."""
+CLEAR = 1.25
+"""Times the floor from which arms are ranked. Objects of a class share much of their volume: on generated chairs the floor is
+0.23 to 0.29, and twice that is more than the paper has with all viewpoints."""
 SHARES = np.linspace(0.05, 0.95, 19)
 Voxels = Bool[np.ndarray, "object x y z"]
 
@@ -28,16 +31,22 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:  # noqa: ARG001 --
     held_out, views, others = shapes(sources[HELD_OUT])
     if not len(labelled) or not len(held_out):
         return Marks()
-    found = voxel_iou(best_constant(labelled)[None], held_out)
+    found = iou_of_constant(best_constant(labelled), held_out)
     left_out = [f"{MOST_OBJECTS} of {total} objects" for total in (some, others) if total > MOST_OBJECTS]
-    return Marks(floor={"voxel_iou": float(np.average(found, weights=views))}, basis=" and ".join(left_out))
+    floor = float(np.average(found, weights=views))
+    return Marks(floor={"voxel_iou": floor}, basis=" and ".join(left_out), clear=CLEAR)
 
 
 def best_constant(shapes: Voxels) -> Bool[np.ndarray, "x y z"]:
     """Return the voxels that at least a share of the shapes fill; the share with the best mean IoU with these shapes."""
     mean: Float[np.ndarray, "x y z"] = shapes.mean(0)
     cuts = [mean >= share for share in SHARES]
-    return max(cuts, key=lambda cut: float(voxel_iou(cut[None], shapes).mean()))
+    return max(cuts, key=lambda cut: float(iou_of_constant(cut, shapes).mean()))
+
+
+def iou_of_constant(constant: Bool[np.ndarray, "x y z"], shapes: Voxels) -> Float[np.ndarray, " object"]:
+    """Return the IoU of one shape with each of several."""
+    return voxel_iou(np.broadcast_to(constant, shapes.shape), shapes)
 
 
 def shapes(samples: Samples) -> tuple[Voxels, Float[np.ndarray, " object"], int]:

@@ -13,9 +13,6 @@ from jaxtyping import Float64
 from sem3d.reporting.formatting import Budgets, Metric
 from sem3d.reporting.significance import Comparison, Scores, compare_with_first
 
-CLEAR_OF_FLOOR = 2.0
-"""Scores below so many times the floor are not ranked."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrialLine:
@@ -89,6 +86,8 @@ class Limits:
     """Held-out classes that the budget does not show."""
     basis: str = ""
     """Share of the samples that they were made from, where that is not all."""
+    clear: float = 2.0
+    """Times the floor that the best arm must have for arms to be ranked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,12 +162,22 @@ class SweepReview:
 
     @property
     def not_ranked(self) -> tuple[float, ...]:
-        """Budgets where no arm reaches twice the floor: there it is no question of which arm learnt more.
+        """Budgets where no arm stands clear of the floor, twice as high unless the method says otherwise.
 
-        Where less is more there is no such rule.
+        There it is no question of which arm learnt more. Where less is more there is no such rule.
         """
         if self.metric.mode != "max":
             return ()
         return tuple(
-            budget for budget in self.budgets.values if self.best(budget) < CLEAR_OF_FLOOR * self.limit("floor", budget)
+            budget for budget in self.budgets.values if self.best(budget) < self.clear * self.limit("floor", budget)
         )
+
+    @property
+    def clear(self) -> float:
+        """Times the floor from which arms are ranked."""
+        return max((item.clear for item in self.limits), default=2.0)
+
+    @property
+    def clear_text(self) -> str:
+        """``twice``, or for example ``1.25 times``."""
+        return "twice" if self.clear == 2 else f"{self.clear:g} times"

@@ -12,7 +12,7 @@ MOST_NAMED = 12
 """Comparisons that the headline names one by one."""
 BETTER, WORSE = "better", "worse"
 NOT_SHOWN, SAME = "no significant difference", "no difference"
-ONE_SEED, NOT_RANKED = "one seed, no finding", "not ranked, below twice the floor"
+ONE_SEED, NOT_RANKED = "one seed, no finding", "not ranked"
 WITHOUT_NUMBER = (SAME, NOT_RANKED)
 
 
@@ -63,8 +63,9 @@ def _of_arm(found: Sequence[Comparison], review: SweepReview) -> str:
     alone = max(item.difference.n for item in review.comparisons) == 1
     for kind, items in groupby(named, lambda item: verdict(item, review)):
         entries = ", ".join(_entry(item, kind, review, long=item is found[0]) for item in items)
+        why = f", below {review.clear_text} the floor" if kind == NOT_RANKED else ""
         joint = " " if kind in WITHOUT_NUMBER else ": "
-        clauses.append(entries if alone and kind == ONE_SEED else f"{kind}{joint}{entries}")
+        clauses.append(entries if alone and kind == ONE_SEED else f"{kind}{why}{joint}{entries}")
     if left_out:
         clauses.append(f"{left_out} more without a significant difference")
     return "; ".join(clauses)
@@ -142,4 +143,7 @@ def unranked(review: SweepReview) -> str:
         f"{budgets.text(at)} (best {metric.text(review.best(at))}, floor {metric.text(review.limit('floor', at))})"
         for at in review.not_ranked
     )
-    return f"Nothing can be ranked at {places}: no arm has twice the {metric.axis} of a predictor that never sees the input."
+    return (
+        f"Nothing can be ranked at {places}: no arm has {review.clear_text} the {metric.axis} of a predictor that never sees "
+        "the input."
+    )

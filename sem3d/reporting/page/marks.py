@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sem3d.reporting.formatting import MISSING, Metric, metric_of
 from sem3d.reporting.intervals import interval
-from sem3d.reporting.page.content import CLEAR_OF_FLOOR, Effect, Limits, SweepReview
+from sem3d.reporting.page.content import Effect, Limits, SweepReview
 
 BY_CHANCE = "_by_chance"
 """End of the name of a figure that guessing gives."""
@@ -56,7 +56,7 @@ def mark_tables(review: SweepReview) -> MarkTables | None:
         return None
     return MarkTables(
         explanation=f"{review.metric.axis}. Floor: the best answer that is the same for every input, learnt from the same "
-        f"labels; below {CLEAR_OF_FLOOR:g} times that nothing is ranked. Bound: the most that a learner can reach that is "
+        f"labels; below {review.clear_text} that nothing is ranked. Bound: the most that a learner can reach that is "
         "right about all that its labels show.",
         rows=rows,
         effects=effects,

@@ -24,7 +24,7 @@ def test_the_floor_lies_between_nothing_and_the_shapes_themselves(renders, tmp_p
     held_out = sources["held_out"]
     rows = held_out.table.to_pylist()
     voxels = np.stack([held_out.load(row, np.random.default_rng(0))["voxels"] for row in rows])
-    whole = np.ones((1, *voxels.shape[1:]), bool)
+    whole = np.ones(voxels.shape, bool)
     assert float(voxel_iou(whole, voxels).mean()) < found.floor["voxel_iou"] < 1
     assert (found.bound, found.never_shown, found.basis) == ({}, (), "")
     one = marks(
