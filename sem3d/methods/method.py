@@ -107,7 +107,7 @@ class Method(nn.Module):
     marks: ClassVar[str] = ""
     """The :class:`Marks` of an experiment and its opened sources, as ``module:function``."""
     effects: ClassVar[dict[str, str]] = {}
-    """Each :class:`Effect` of the training of a run, by name, as ``module:function`` of the trained run."""
+    """Each :class:`Effect` of training, by name, as ``module:function`` of the trained run and the weights it started from."""
 
     def __init__(self, experiment: Experiment, sources: Sources | None = None):
         """Build the network; ``sources`` are there for networks whose size follows from the data, such as latents."""

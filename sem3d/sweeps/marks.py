@@ -88,7 +88,7 @@ def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Calla
         record = EffectRecord(key=key, pretraining=one.key, seed=one.seed)
         try:
             run.weights  # noqa: B018 -- damaged ones are found before anything is measured
-            found = asdict(resolve(path)(run))
+            found = asdict(resolve(path)(run, run.experiment.init))
             say(f"{name} before {found['before']}, after {found['after']}")
             record = replace(record, **found)
         except Exception as error:
