@@ -70,7 +70,9 @@ class ScheduleConfig:
     """Length of a run, and the fall of its learning rate."""
 
     steps: int = 60_000
-    """Optimiser steps of the whole run."""
+    """Optimiser steps of the whole run; 0: as many as epochs are."""
+    epochs: float = 0.0
+    """Visits to every training row, where steps is 0: the same number under each label budget."""
     warmup: int = 0
     """Steps of linear warm-up from 0."""
     decay: Literal["constant", "polynomial", "exponential", "cosine"] = "exponential"
@@ -82,7 +84,8 @@ class ScheduleConfig:
     gamma_every: int = 1000
     """Steps between two factors of exponential decay."""
     patience: int = 0
-    """Evaluations without a better score after which the run ends early; 0 never does. Needs run.evaluate_every."""
+    """Evaluations without a better score after which the run ends early; 0 never does. Needs run.evaluate_every or
+    run.evaluate_epochs."""
     batch_norm_momentum: Literal["constant", "released"] = "constant"
     """released: 0.5, halved every 20 steps, floor 0.001 (Pri3D common/solver.py)."""
 
@@ -122,7 +125,9 @@ class RunConfig:
     keep: int = 2
     """Checkpoints kept beside the best one."""
     evaluate_every: int = 0
-    """Steps between two evaluations; 0 evaluates at the end only."""
+    """Steps between two evaluations; 0: as evaluate_epochs says."""
+    evaluate_epochs: float = 0.0
+    """Visits to every training row between two evaluations, where evaluate_every is 0; 0 evaluates at the end only."""
     evaluation_batch_size: int = 0
     """Items a process evaluates at a time; 0: as many as it trains on at a time. Does not change the numbers."""
     max_failures: int = 3

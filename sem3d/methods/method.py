@@ -15,7 +15,7 @@ from sem3d.methods.optimizers import build_optimizer
 
 Sources = Mapping[str, Samples]
 """What a method learns from and is evaluated on, by name, opened."""
-TRAIN, HELD_OUT = "train", "held_out"
+TRAIN, HELD_OUT, TESTED = "train", "held_out", "tested"
 """The sources that the training loop streams by itself; what other sources are for, the method says."""
 Record = dict[str, Any]
 """One item of an evaluation: NumPy arrays of any shape, numbers and text by name."""
@@ -74,6 +74,11 @@ class Passes(Protocol):
         """Say a line to the user, and store metrics and JSON values by name in MLflow."""
 
 
+def scored(sources: Sources) -> Samples | None:
+    """Return what a trained run is scored on."""
+    return sources.get(TESTED) or sources.get(HELD_OUT)
+
+
 class Method(nn.Module):
     """A network with its losses, its sources and its optimisers.
 
@@ -119,7 +124,8 @@ class Method(nn.Module):
         """Open the data: ``train`` to learn from under the label budget, ``held_out`` to evaluate on, others by their names.
 
         Called once a run, by the driver; every process is given what it returns. A ``held_out`` table without rows, or none,
-        means that there is nothing to evaluate.
+        means that there is nothing to evaluate. Where there is ``tested``, ``held_out`` only chooses the best checkpoint, and
+        that one is scored on ``tested`` when the run ends.
         """
         raise NotImplementedError
 
@@ -172,6 +178,14 @@ class Method(nn.Module):
 
         Its findings must be the same on all and be part of ``state_dict()``.
         """
+
+    def tally(self, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return counts over this process's share of a training batch, always of the same names; the run adds them up."""
+        return {}
+
+    def weigh(self, counts: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """Return metrics of all that was counted so far, and a warning where that says that something is wrong, or nothing."""
+        return {}, ""
 
     def training_samples(self, step: int, sources: Sources) -> Samples:
         """Return the rows to learn from at this step.

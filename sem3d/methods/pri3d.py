@@ -10,13 +10,16 @@ thresholds (2 cm against 5 cm and 20 cm along z), the 3D input (occupancy agains
 paper never mentions (worth about 1 mIoU), the schedule (0.99 every 1000 steps against polynomial) and the decaying
 BatchNorm momentum. In both the loss is the released, symmetric one (``method.loss_form paper`` gives equation 1 as
 printed) and pairs overlap by the released definition (``data.prepare.overlap.definition paper`` for the other). Unlike
-the released code: negatives and BatchNorm do not depend on the number of workers, a pair without matches in one loss keeps
-its part in the other, pixels without depth are never matched, each scan's own intrinsics are used, and colour is resized
-bilinearly instead of by the nearest pixel.
+the released code: negatives and BatchNorm do not depend on the number of workers, BatchNorm sees both views of all pairs at
+once (there: one view of one GPU's pairs), a pair without matches in one loss keeps its part in the other, pixels without
+depth are never matched, each scan's own intrinsics are used, colour is resized bilinearly instead of by the nearest pixel,
+depth is interpolated by the project's pixel rule instead of with aligned corners, the polynomial decay divides by the number
+of steps instead of by one more, and BatchNorm's momentum comes a step earlier.
 ``laptop`` is a small network for two CPU cores.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -35,6 +38,7 @@ from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
 from sem3d.methods.initial_parts import start_image_network
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -244,6 +248,14 @@ class Pri3D(Method):
         pixels = self.pixel_projection(cell_features(features, present(batch.geo_cell).flatten(0, 1)))
         return self.contrast(pixels, voxels[rows], present(batch.geo_valid).flatten())
 
+    def tally(self, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Count pairs, and those of them without a match."""
+        return count_unmatched(columns)
+
+    def weigh(self, counts: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """Return the shares of pairs without a match; a warning where one is over the limit for samples that cannot be used."""
+        return weigh_unmatched(counts, self.experiment.run.quarantine_limit)
+
     def evaluate(self, batch: Pri3DBatch) -> Found:
         """Return losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
         features = self.features(batch.image)
@@ -267,8 +279,8 @@ class Pri3D(Method):
         """Return mean losses, the share of pairs with any match, and of matches found within 5 px beside that of guessing."""
         sums = found.sums
         for kind, meaning in UNMATCHED.items():
-            if sums["pairs"] > 0 and kind in sums and not sums[kind]:
-                logger.warning("none of the %d held-out pairs has %s", int(sums["pairs"]), meaning)
+            if sums["pairs"] > 0 and f"{kind}_matched" in sums and not sums[f"{kind}_matched"]:
+                logger.warning("none of the %d held-out pairs has a %s", int(sums["pairs"]), meaning)
         means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
         metrics = {name: float(value / sums["pairs"].clamp(min=1)) for name, value in means.items()}
         if "match_total" in sums:
@@ -292,12 +304,6 @@ class Pri3D(Method):
         return pictures
 
 
-UNMATCHED = {
-    "geo_matched": "a pixel that meets a voxel: the geometric loss learns nothing. Do the scenes' meshes and poses belong "
-    "together, and is data.geo_threshold wide enough?",
-    "view_matched": "a pixel that both frames see: the view loss learns nothing. Do depth and poses belong together, and is "
-    "data.view_threshold wide enough?",
-}
 MATCH_FIELDS = ("correct", "total", "chance", "errors")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sem3d.config import Experiment
 from sem3d.datasets.stream import stream_once
 from sem3d.errors import UserError
-from sem3d.methods.method import HELD_OUT, Method, Sources
+from sem3d.methods.method import Method, Sources, scored
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.reporting.formatting import metric_of
@@ -33,7 +33,7 @@ def scores(run: TrainedRun, options: EvaluationOptions) -> Outcome:
 
 
 def evaluate_once(method: Method, experiment: Experiment, sources: Sources) -> Evaluation:
-    """Score ``method`` on its held-out samples, on the device that ``run.device`` chooses; the method is moved there.
+    """Score ``method`` on what is kept for that, on the device that ``run.device`` chooses; the method is moved there.
 
     Raises :class:`UserError` where there is none, or past the quarantine limit.
     """
@@ -43,7 +43,7 @@ def evaluate_once(method: Method, experiment: Experiment, sources: Sources) -> E
     def to_batch(columns: dict[str, np.ndarray]) -> Any:
         return method.Batch(**tensors(columns, device))
 
-    samples = sources.get(HELD_OUT)
+    samples = scored(sources)
     if samples is None or not samples.table.num_rows:
         raise UserError("nothing is held out to evaluate on: raise --data.prepare.val_fraction or add data")
     at_once = experiment.run.evaluation_batch_size or experiment.run.batch_size

@@ -19,7 +19,7 @@ from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.evaluation.reconstruction import sample_surface, surface_scores
 from sem3d.geometry.object_views import mirrored
-from sem3d.methods.method import HELD_OUT
+from sem3d.methods.method import scored
 from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
@@ -54,7 +54,9 @@ def surfaces(run: TrainedRun, options: SurfaceOptions) -> Outcome:
         raise UserError("name the folder of the meshes that the renders were made from with --meshes")
     method = run.build()
     assert isinstance(method, SSR)
-    found = compare_surfaces(method, run.experiment, run.sources[HELD_OUT], Path(options.meshes))
+    views = scored(run.sources)
+    assert views is not None
+    found = compare_surfaces(method, run.experiment, views, Path(options.meshes))
     metrics = [{"metric": key, "value": value} for key, value in found.metrics.items()]
     return Outcome([Table(metrics, ["metric", "value"], digits=4)], pictures={"surfaces": found.picture})
 

@@ -45,6 +45,14 @@ ADDED_LATER = {
     "schedule.patience": 0,
     "init_without": (),
     "data.prepare.depth_scale": 0.0,
+    "schedule.epochs": 0.0,
+    "run.evaluate_epochs": 0.0,
+    "method.embedding_layer": True,
+    "method.viewpoint_batch": 0,
+    "method.labels_kept": "forever",
+    "method.gate_on": "last_batch",
+    "method.references": "by_rule",
+    "data.chosen_on": "evaluation_split",
 }
 """Leaves that older versions did not have, with the value that means what these did: left out of the identity where they have it,
 so that an older run is found again by the same command."""

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from sem3d.config import Experiment, kinds, of_kind, override
+from sem3d.config import Experiment, flatten, kinds, of_kind, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class, registered_name
 from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
+from sem3d.runs.run_folder import ADDED_LATER
 
 OF_ITS_COMMAND = frozenset({"resume", "run.name", "run.storage", "run.tracking_uri", "run.experiment"})
 """Leaves that say where the command of a run wrote: the command that reads it says that anew."""
@@ -26,7 +27,8 @@ def stored_experiment(source: Path) -> tuple[str, Experiment]:
     if name is None or not isinstance(leaves, dict):
         raise UserError(f"{source} was made by {written}, which is not in the register of methods")
     template = method_class(name).presets["paper"]()
-    return name, override(template, settings_of(template, leaves, folder))
+    added = {leaf: value for leaf, value in ADDED_LATER.items() if leaf in flatten(template)}
+    return name, override(template, added | settings_of(template, leaves, folder))
 
 
 def settings_of(template: Experiment, leaves: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ TIMELESS = frozenset(
         "init",
         "run.seed",
         "run.evaluate_every",
+        "run.evaluate_epochs",
         "run.max_nonfinite",
         "optim.lr",
         "optim.momentum",
@@ -51,7 +52,7 @@ class Pace:
     evaluation: float
 
     def seconds(self, experiment: Experiment) -> float:
-        """Return the seconds of a whole training."""
+        """Return the seconds of a whole training, whose lengths are in steps."""
         steps, every = experiment.schedule.steps, experiment.run.evaluate_every
         evaluations = 1 + ((steps - 1) // every if every else 0)
         return self.start + steps * self.step + evaluations * self.evaluation
@@ -92,7 +93,7 @@ def kind_of(method: str, experiment: Experiment) -> str:
 def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace:
     """Return the pace of a short run where a trial would run: one without workers in a process that holds what a trial's does."""
     changes: dict[str, Any] = {"schedule.steps": steps, "schedule.warmup": 0, "init": "scratch", "run.name": name}
-    changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0}
+    changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0, "run.evaluate_epochs": 0.0}
     changes["run.tracking_uri"] = LockedStore(Path(experiment.run.storage).resolve(), experiment.run.tracking_uri).uri
     short = override(experiment, changes | {"run.experiment": MLFLOW_EXPERIMENT})
     if short.run.workers:

@@ -10,6 +10,7 @@ from sem3d.methods.method import TRAIN
 from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.tables import format_table
 from sem3d.runs.progress import duration
+from sem3d.runs.sources import in_steps
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals
 from sem3d.sweeps.plan import Request, plan, trial_of
 from sem3d.sweeps.trainings import Plan, Pretraining, Training, Trial
@@ -45,7 +46,7 @@ class Forecast:
     def seconds(self, training: Training) -> float:
         """Return those of one training; 0 if its kind was not probed."""
         pace = self.paces.get(kind_of(training.method, probed(training)))
-        return pace.seconds(training.experiment) if pace else 0.0
+        return pace.seconds(timed(training)) if pace else 0.0
 
 
 def concurrency(trainings: list[Training], most: int) -> int:
@@ -73,6 +74,11 @@ def search_trials(request: Request) -> list[Trial]:
 def probed(training: Training) -> Experiment:
     """Return the experiment of a training as it can run before there is a checkpoint to start from."""
     return override(training.experiment, dict.fromkeys(training.starts, "scratch"))
+
+
+def timed(training: Training) -> Experiment:
+    """Return the experiment of a training with its lengths in steps."""
+    return in_steps(method_class(training.method), training.experiment)
 
 
 def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Forecast:
@@ -157,7 +163,7 @@ def _row(
         "runs": len(members),
         "CPUs": f"{held.cpus:g}",
         "GPUs": f"{held.gpus:g}",
-        "steps": first.experiment.schedule.steps,
+        "steps": timed(first).schedule.steps,
         "each, s": found.seconds(first) or None,
     }
 

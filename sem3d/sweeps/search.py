@@ -9,8 +9,10 @@ from typing import Any
 from sem3d.config import digest
 from sem3d.errors import UserError
 from sem3d.files import record_paths, stored_json, write_json
+from sem3d.methods import method_class
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
+from sem3d.runs.sources import in_steps
 from sem3d.sweeps.plan import Request, by_content, trial_of, with_leaves
 from sem3d.sweeps.progress import Watch
 from sem3d.sweeps.records import SEARCH_FOLDER, TrialRecord, forget_record, read_trials, write_record
@@ -60,7 +62,7 @@ class ArmSearch:
 
     def every(self, trial: Trial) -> int:
         """Return the steps between two comparisons."""
-        return max(1, trial.experiment.schedule.steps // COMPARISONS)
+        return max(1, steps_of(trial) // COMPARISONS)
 
     def name_of(self, point: dict[str, Any]) -> str:
         """Return the key of the trial of a point."""
@@ -75,6 +77,11 @@ class ArmSearch:
         record = run_trial(trial, self.folder, self.records, self.tags | {"stage": "search"}, callbacks)
         if record and record.status == "failed":
             raise UserError(record.error)
+
+
+def steps_of(trial: Trial) -> int:
+    """Return the length of a trial."""
+    return in_steps(method_class(trial.method), trial.experiment).schedule.steps
 
 
 def found_settings(asked: ArmSearch) -> dict[str, Any] | None:
@@ -126,7 +133,7 @@ def search_arm(asked: ArmSearch, concurrent: int, seconds: float, uri: str, say:
         metric=space.metric,
         mode=space.mode,
         every=asked.every(plain),
-        steps=plain.experiment.schedule.steps,
+        steps=steps_of(plain),
         seed=int(digest([asked.arm, len(records)])[:7], 16),
         known=[
             (points[record.key], record.metrics[space.metric])

@@ -15,11 +15,11 @@ from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
 from sem3d.files import writes_in
-from sem3d.methods.method import HELD_OUT, TRAIN, Method, Sources
+from sem3d.methods.method import TRAIN, Method, Sources
 from sem3d.runs.device import tensors
 from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
-from sem3d.runs.sources import open_sources
+from sem3d.runs.sources import in_steps, open_sources
 from sem3d.training import distributed
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.milestones import Milestones
@@ -52,20 +52,23 @@ class TrainingLoop:
 
     def __init__(self, method_class: type[Method], experiment: Experiment, sources: Sources, context: TrainingContext):
         self.sources = sources
+        asked, experiment = experiment, in_steps(method_class, experiment, sources)
         self.experiment, self.context, self.tracking = experiment, context, context.tracking
         self.stages = Stages(context.launched)
         self.stages.ends("start")
         self.streamed: Samples | None = None
         self.batches: Iterator[StreamedBatch] = iter(())
         self._tell_of_the_data()
-        self.state = TrainingState(method_class, experiment, sources, context)
+        self.state = TrainingState(method_class, experiment, sources, context, asked)
         self.counters = self.state.counters
         self.model = data_parallel(self.state.method, self.state.optimizers)
         self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
-        self.milestones = Milestones(self.state, sources.get(HELD_OUT), self.quarantine, context)
+        self.milestones = Milestones(self.state, sources, self.quarantine, context)
         self.passes = PassesOfARun(context, self.quarantine, context.items_at_once(experiment))
         self.progress = Progress(self.state.step, experiment.schedule.steps)
         self.unusable = 0
+        self.tally: dict[str, float] = {}
+        self.warned = ""
         self.last_losses: dict[str, dict[str, float]] = {}
         self.stop_requests = StopRequests(context.run_folder)
         self.checkpoint_requests = CheckpointRequests(context.run_folder, context.reclaimed)
@@ -143,6 +146,8 @@ class TrainingLoop:
         for micro_batch in micro_batches:
             self.quarantine.add("training", step, micro_batch.failures)
             self.unusable += len(micro_batch.failures)
+            for name, count in method.tally(micro_batch.columns).items():
+                self.tally[name] = self.tally.get(name, 0.0) + count
         seed_everything(seed, step, distributed.rank() + 1)
         columns = [micro_batch.columns for micro_batch in micro_batches]
         outcome = training_step(
@@ -176,6 +181,13 @@ class TrainingLoop:
         counters.quarantined += int(distributed.all_sum(torch.tensor(float(self.unusable))))
         self.unusable = 0
         self.quarantine.check("training", counters.quarantined, counters.seen)
+        names = sorted(self.tally)
+        if names:
+            found = distributed.all_sum(torch.tensor([self.tally[name] for name in names])).tolist()
+            counters.tally |= {
+                name: counters.tally.get(name, 0.0) + count for name, count in zip(names, found, strict=True)
+            }
+            self.tally = {}
 
     def _log(self, outcome: StepOutcome) -> None:
         self._gather_quarantine()
@@ -194,13 +206,28 @@ class TrainingLoop:
             values |= {f"optimizer_loss/{name}": sum(losses.values()) for name, losses in self.last_losses.items()}
         values |= {"samples_per_second": speed["samples_per_second"], "data_stall": speed["stall"]}
         values |= {"skipped_steps": counters.skipped, "quarantined": counters.quarantined}
+        values |= self._weighed()
         self.tracking.metrics({f"train/{name}": value for name, value in values.items()}, state.step)
         if self.context.leads:
             self.tracking.metrics(system_metrics(self.context.device), state.step)
 
+    def _weighed(self) -> dict[str, float]:
+        """Return the method's metrics of what it counts; a warning is said once."""
+        metrics, warning = self.state.method.weigh(self.counters.tally)
+        if warning and not self.warned:
+            self.context.say(warning)
+        self.warned = self.warned or warning
+        return metrics
+
     def _finish(self) -> dict[str, Any]:
         counters = self.counters
         result: dict[str, Any] = {}
+        if self.context.leads:
+            self.milestones.export(lambda folder: self.state.method.final_exports(self.sources, folder), "final")
+        tested = self.milestones.test(self._to_batch)
+        if tested:
+            counters.metrics = {"loss": counters.metrics["loss"]} | tested
+            self.stages.ends("test")
         if self.context.leads:
             last = self.state.store.path(self.state.step)
             best = self.state.store.best() or last
@@ -211,7 +238,6 @@ class TrainingLoop:
                 "checkpoint_best": str(best),
                 "checkpoint_last": str(last),
             }
-            self.milestones.export(lambda folder: self.state.method.final_exports(self.sources, folder), "final")
             self.tracking.value("quarantine", quarantine_report(self.context.run_folder))
             for name, checkpoint in {"best": best, "last": last}.items():
                 self.tracking.file(checkpoint / "weights.safetensors", f"weights/{name}")

@@ -9,8 +9,8 @@ class Stages:
 
     ``start``: from the call of ``train`` to the first line on process 0. ``build``: data table, network, optimisers, weights.
     ``first_batch``: waiting for it. ``training``: optimiser steps, what a method does between them, and waiting for later
-    batches. ``evaluation``: evaluations, pictures, checkpoints. ``finish``: the last writes to MLflow. ``close``: ending the
-    workers and the MLflow run.
+    batches. ``evaluation``: evaluations, pictures, checkpoints. ``test``: of the best checkpoint, where other data chose it.
+    ``finish``: the last writes to MLflow. ``close``: ending the workers and the MLflow run.
     """
 
     def __init__(self, launched: float, clock: Callable[[], float] = time.time):

@@ -31,13 +31,23 @@ class Counters:
     metrics: dict[str, float] = field(default_factory=dict)
     without_gain: int = 0
     """Evaluations since the best one."""
+    tally: dict[str, float] = field(default_factory=dict)
+    """What the method counts in training batches."""
 
 
 class TrainingState:
     """The method, its optimisers, the number of done steps and the counters."""
 
-    def __init__(self, method_class: type[Method], experiment: Experiment, sources: Sources, context: TrainingContext):
-        self.experiment = experiment
+    def __init__(
+        self,
+        method_class: type[Method],
+        experiment: Experiment,
+        sources: Sources,
+        context: TrainingContext,
+        asked: Experiment,
+    ):
+        """``asked`` is the experiment with its lengths as they were given, in steps or in epochs: checkpoints hold that."""
+        self.experiment, self.asked = experiment, asked
         self.context = context
         self.store = CheckpointStore(context.run_folder / CHECKPOINTS, experiment.run.keep, context.say)
         seed_everything(experiment.run.seed)
@@ -92,6 +102,15 @@ class TrainingState:
             write_checkpoint(path, self.method.state_dict(), optimizer_states, self._description())
         return path
 
+    def return_to_best(self) -> Path:
+        """Give the method the weights of the best checkpoint, of the last where none is best; return which that is."""
+        best = None
+        if self.context.leads:
+            best = (self.store.best() or self.store.path(self.step)).name
+        checkpoint = self.store.folder / distributed.broadcast_json(best)
+        self.method.load_state_dict(read_model_state(checkpoint))
+        return checkpoint
+
     def mark_best(self) -> None:
         """Point the store at the checkpoint of this step as the best one."""
         assert self.counters.best is not None
@@ -102,6 +121,6 @@ class TrainingState:
             "step": self.step,
             "method": method_name(type(self.method)),
             "counters": dataclasses.asdict(self.counters),
-            "experiment": json.loads(json.dumps(flatten(self.experiment), default=str)),
+            "experiment": json.loads(json.dumps(flatten(self.asked), default=str)),
             "randomness": {"seed": self.experiment.run.seed, "drawn_from": "(seed, step, process) at every step"},
         }

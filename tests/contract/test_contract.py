@@ -15,8 +15,8 @@ from sem3d.methods.optimizers import build_optimizer
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.load import build_method
 from sem3d.runs.requests import STOP
-from sem3d.runs.run_folder import identity
-from sem3d.runs.sources import content_digest
+from sem3d.runs.run_folder import deciding, identity
+from sem3d.runs.sources import content_digest, in_steps
 from sem3d.tracking.null_tracker import NullTracker
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
@@ -34,7 +34,10 @@ from tests.contract.toys import (
     WithLatents,
     WithPasses,
     WithRecords,
+    WithTally,
     WithTeacher,
+    WithTest,
+    numbers,
     numbers_experiment,
 )
 from tests.contract.two_processes import fit_half
@@ -337,6 +340,95 @@ def test_a_run_ends_early_when_no_evaluation_gets_better_and_resumes_to_the_same
     assert {**again, "seconds": 0} == {**result, "seconds": 0}
     learning = run(Numbers, override(experiment, {"method.flat": False}), tmp_path / "learning")
     assert learning["steps"] > 6
+
+
+def test_the_best_checkpoint_is_the_one_that_is_tested(tmp_path):
+    recorder = Recorder()
+    changes = {"optim__lr": 1.2, "optim__momentum": 0.0, "schedule__steps": 6, "run__evaluate_every": 1, "run__keep": 9}
+    result = run(WithTest, numbers_experiment(tmp_path, **changes), tmp_path / "run", tracking=recorder)
+    chosen = dict(recorder.points["validation/error"])
+    best = min(chosen, key=lambda step: chosen[step])
+    assert best < 6, "the last step is the best: the test could not fail"
+    assert Path(result["checkpoint_best"]).name == f"step-{best:08d}"
+    error = error_of(tmp_path / "run", best, numbers(13, 0, seed=3))
+    assert result["metrics"]["error"] == pytest.approx(error)
+    assert result["metrics"]["validation_error"] == chosen[best]
+    assert recorder.points["test/error"] == [(best, result["metrics"]["error"])]
+    assert evaluation(tmp_path / "run") == {"step": best, "metrics": {"error": pytest.approx(error)}, "artifacts": {}}
+    again = run(WithTest, numbers_experiment(tmp_path, **changes), tmp_path / "run")
+    assert {**again, "seconds": 0} == {**result, "seconds": 0}
+
+
+def error_of(folder: Path, step: int, samples) -> float:
+    found = weights(folder, step)
+    positions = torch.tensor(samples.table["position"].to_pylist(), dtype=torch.float64)
+    values = torch.tensor(samples.table["value"].to_pylist(), dtype=torch.float64)
+    return float((positions @ found["body.weight"][0] + found["body.bias"] - values).square().mean())
+
+
+def test_without_an_evaluation_to_choose_by_the_last_checkpoint_is_tested(tmp_path, monkeypatch):
+    plain = WithTest.sources
+    empty = numbers(0, 0, seed=1)
+    monkeypatch.setattr(WithTest, "sources", classmethod(lambda cls, made: plain(made) | {"held_out": empty}))
+    result = run(WithTest, numbers_experiment(tmp_path), tmp_path / "run")
+    assert result["metrics"]["error"] == pytest.approx(error_of(tmp_path / "run", 4, numbers(13, 0, seed=3)))
+    assert "validation_error" not in result["metrics"]
+
+
+def test_what_a_method_counts_is_the_same_after_an_interruption_and_warned_of_once(tmp_path):
+    def two_steps(*arguments, **options):
+        yield from stream_in_process(*arguments, **{**options, "last_step": 2})
+        raise ConnectionError
+
+    experiment, recorder, resumed = numbers_experiment(tmp_path), Recorder(), Recorder()
+    run(WithTally, experiment, tmp_path / "whole", tracking=recorder)
+    with pytest.raises(ConnectionError):
+        run(WithTally, experiment, tmp_path / "halves", stream_batches=two_steps)
+    run(WithTally, experiment, tmp_path / "halves", tracking=resumed)
+    shares = recorder.points["train/negative"]
+    assert [step for step, _ in shares] == [1, 2, 3, 4]
+    assert resumed.points["train/negative"] == shares[2:]
+    values = Numbers.sources(experiment)["train"].table["value"].to_pylist()
+    assert dict(shares)[3] == sum(value < 0 for value in values) / len(values)
+    said = (tmp_path / "whole" / "progress.log").read_text()
+    assert said.count("values are negative") == 1
+
+
+def identity_of(checkpoint: Path) -> dict:
+    return deciding(read_state(checkpoint)["experiment"])
+
+
+def test_lengths_in_visits_become_steps_and_keep_the_identity(tmp_path):
+    experiment = numbers_experiment(tmp_path, schedule__steps=0, schedule__epochs=1.5, run__evaluate_epochs=0.5)
+    result = run(Numbers, experiment, tmp_path / "run")
+    assert result["steps"] == 5  # 1.5 visits of 24 rows in batches of 8, rounded up
+    assert identity_of(Path(result["checkpoint_last"])) == identity(experiment)
+    few = in_steps(Numbers, override(experiment, {"data.rows": 9}))
+    assert (few.schedule.steps, few.run.evaluate_every) == (2, 1)
+    given = override(experiment, {"schedule.steps": 3, "run.evaluate_every": 7})
+    assert in_steps(Numbers, given) is given
+    for leaf in ("schedule.epochs", "run.evaluate_epochs"):
+        assert leaf in identity(experiment)
+        assert leaf not in identity(override(experiment, {leaf: 0.0}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"schedule__steps": 0}, r"schedule\.steps is 0"),
+        ({"schedule__steps": -1, "schedule__epochs": 2.0}, r"schedule\.steps is -1"),
+        ({"schedule__epochs": -1.0}, r"schedule\.epochs is -1"),
+        ({"run__evaluate_epochs": float("inf")}, r"run\.evaluate_epochs is inf"),
+    ],
+)
+def test_a_run_without_a_length_is_refused(changes, words, tmp_path):
+    with pytest.raises(UserError, match=words):
+        check_batches(numbers_experiment(tmp_path, **changes))
+    check_batches(
+        numbers_experiment(
+            tmp_path, schedule__steps=0, schedule__epochs=2.0, schedule__patience=1, run__evaluate_epochs=1.0
+        )
+    )
 
 
 def test_patience_without_evaluations_is_refused(tmp_path):

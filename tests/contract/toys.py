@@ -1,5 +1,6 @@
 """Toy methods, one for each clause of the contract; all learn a linear map of a few numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
 from sem3d.methods.frozen import FrozenPart
 from sem3d.methods.initial_parts import load_parts, read_safetensors
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Passes, Sources
+from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Passes, Sources
 from sem3d.methods.optimizers import build_optimizer
 
 OBJECTS = 5
@@ -233,6 +234,25 @@ class WithPasses(Numbers):
         return sources[TRAIN] if step < 2 else sources["others"]
 
 
+class WithTest(Numbers):
+    """One data set chooses the best checkpoint, another scores it."""
+
+    @classmethod
+    def sources(cls, experiment: Experiment) -> dict[str, Samples]:
+        return super().sources(experiment) | {TESTED: numbers(13, 0, seed=3)}
+
+
+class WithTally(Numbers):
+    """Counts of the training batches, and a warning of them."""
+
+    def tally(self, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+        return {"rows": float(len(columns["usable"])), "negative": float((columns["value"] < 0).sum())}
+
+    def weigh(self, counts: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        share = counts["negative"] / counts["rows"]
+        return {"negative": share}, f"{counts['negative']:g} of {counts['rows']:g} values are negative" if share else ""
+
+
 class WithCurriculum(Numbers):
     """Small batches first, then larger ones."""
 
@@ -244,7 +264,7 @@ class WithCurriculum(Numbers):
         )
 
 
-TOYS = (Numbers, WithRecords, WithLatents, Alternating, WithExports, WithPasses)
+TOYS = (Numbers, WithRecords, WithLatents, Alternating, WithExports, WithPasses, WithTest, WithTally)
 """Those that need nothing but numbers."""
 
 

@@ -10,7 +10,10 @@ from sem3d.config import override
 from sem3d.errors import UserError
 from sem3d.sweeps import estimate
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals, whole_time
+from sem3d.sweeps.forecast import timed
 from sem3d.sweeps.progress import Watch
+from sem3d.sweeps.search import steps_of
+from sem3d.sweeps.trainings import Trial
 from sem3d.training.ray.launch import TrainingResult
 from sem3d.training.ray.preflight import Resources
 from tests.methods.tiny import tiny_experiment
@@ -36,6 +39,14 @@ def test_a_training_takes_its_start_its_steps_and_its_evaluations():
     for every, evaluations in ((50, 2), (33, 4), (100, 1), (1, 100)):
         often = override(experiment, {"run.evaluate_every": every})
         assert pace.seconds(often) == 10 + 50 + 3 * evaluations
+
+
+def test_a_length_in_visits_is_foreseen_in_steps(rooms, tmp_path):
+    visits = {"schedule__steps": 0, "schedule__epochs": 10.0, "run__evaluate_epochs": 5.0, "data__budget": 0.5}
+    experiment = tiny_experiment(SEGMENTATION, rooms, tmp_path, **visits)
+    trial = Trial(key="", arm="", budget=0.5, seed=0, method=SEGMENTATION, experiment=experiment, settings={})
+    assert steps_of(trial) == timed(trial).schedule.steps == 20
+    assert Pace(start=10.0, step=0.5, evaluation=3.0).seconds(timed(trial)) == 10 + 10 + 2 * 3
 
 
 def test_places_are_taken_as_they_become_free():

@@ -16,7 +16,7 @@ from sem3d.methods.method import Method, Sources
 from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, write_result
-from sem3d.runs.sources import content_digest, open_sources
+from sem3d.runs.sources import content_digest, in_steps, open_sources
 from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
 from sem3d.training.ray.attempts import run_workers
 from sem3d.training.ray.cluster import connect
@@ -138,7 +138,8 @@ def _train_stage(
             return _result(folder, finished)
         with stop_on_signals(folder, say) as patience:
             described = {"method": name, **_tags(experiment), **listeners.tags}
-            uri, run_id = _open_patiently(experiment, folder, described, listeners.store_patience, say)
+            in_full = in_steps(chosen, experiment, sources)
+            uri, run_id = _open_patiently(in_full, folder, described, listeners.store_patience, say)
             status = "FAILED"
             try:
                 settings = {

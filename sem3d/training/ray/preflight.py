@@ -1,6 +1,7 @@
 """Checks before anything starts: can this experiment run on this cluster at all."""
 
 from dataclasses import dataclass
+from math import inf
 
 from sem3d.config import Experiment
 from sem3d.errors import UserError
@@ -31,7 +32,6 @@ def check_batches(experiment: Experiment) -> None:
     at_least_one = {
         "run.batch_size": run.batch_size,
         "optim.accumulate": accumulate,
-        "schedule.steps": experiment.schedule.steps,
         "run.log_every": run.log_every,
         "run.checkpoint_every": run.checkpoint_every,
         "run.keep": run.keep,
@@ -40,13 +40,25 @@ def check_batches(experiment: Experiment) -> None:
     for name, value in at_least_one.items():
         if value < 1:
             raise UserError(f"{name} is {value}, it must be at least 1")
-    if experiment.schedule.patience and not run.evaluate_every:
-        raise UserError(f"schedule.patience {experiment.schedule.patience} counts evaluations: set run.evaluate_every")
+    _check_length(experiment)
     if run.batch_size % (accumulate * max(run.workers, 1)):
         raise UserError(
             f"run.batch_size {run.batch_size} cannot be shared by {run.workers} workers x {accumulate} micro-batches: "
             f"choose a multiple of {accumulate * max(run.workers, 1)}"
         )
+
+
+def _check_length(experiment: Experiment) -> None:
+    """Raise :class:`UserError` unless the schedule has an end and the evaluations that it counts."""
+    schedule, run = experiment.schedule, experiment.run
+    at_least_zero = {"schedule.epochs": schedule.epochs, "run.evaluate_epochs": run.evaluate_epochs}
+    for name, value in at_least_zero.items():
+        if not 0 <= value < inf:
+            raise UserError(f"{name} is {value:g}, it must be a number from 0")
+    if schedule.steps < 0 or not (schedule.steps or schedule.epochs):
+        raise UserError(f"schedule.steps is {schedule.steps}, it must be at least 1, or 0 where schedule.epochs is set")
+    if schedule.patience and not (run.evaluate_every or run.evaluate_epochs):
+        raise UserError(f"schedule.patience {schedule.patience} counts evaluations: set run.evaluate_every")
 
 
 def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
