@@ -12,19 +12,25 @@ from sem3d.errors import UserError
 from sem3d.networks.encoders import Encoder
 from sem3d.networks.initial_weights import load_encoder
 
+EMBEDDING = {"unet.last.weight", "unet.last.bias"}
+"""The layer whose outputs pretraining compares."""
+
 
 def start_image_network(method: nn.Module, source: str, without: tuple[str, ...] = ()) -> str:
     """Load the 2D network ``method.unet``; return a line on what is loaded, left out and new.
 
     ``scratch``, ``imagenet`` and published weights files are about its encoder; the weights file of a sem3d checkpoint
-    gives every part that both have, ``unet`` at least, but for those in ``without``. Raises :class:`UserError` where a source
-    is missing or does not fit.
+    gives every part that both have, ``unet`` at least, but for those in ``without``, and for the 1x1 layer that a classifier
+    has taken the place of in ``method``. Raises :class:`UserError` where a source is missing or does not fit.
     """
     path = Path(source)
     if path.suffix == ".safetensors" and path.is_file():
         stored = read_safetensors(path)
         if "unet" in parts(stored):
-            return load_parts(method, stored, source, without)
+            replaced = set() if method.state_dict().keys() >= EMBEDDING else EMBEDDING & stored.keys()
+            kept = {name: value for name, value in stored.items() if name not in replaced}
+            line = load_parts(method, kept, source, without)
+            return f"{line}; unet.last gives way to a classifier" if replaced else line
     refuse_without(source, without)
     encoder = method.get_submodule("unet.encoder")
     assert isinstance(encoder, Encoder)

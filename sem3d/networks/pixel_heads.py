@@ -9,7 +9,7 @@ class PixelHead(nn.Module):
     """A 1x1 convolution, then bilinear interpolation where the answer is wanted at another size.
 
     Interpolation keeps the project's pixel rule (``u -> (u + 0.5) * s - 0.5``); the released Pri3D and SLidR align corners
-    instead, which shifts the answer by half a pixel of the result at most at twice the size.
+    instead, which shifts the answer by half a pixel of the result at most at twice the size: scores of segmentation and depth.
     """
 
     def __init__(self, in_dim: int, dim: int):

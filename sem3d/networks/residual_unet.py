@@ -38,21 +38,23 @@ class ResidualUNet(nn.Module):
     convolution without bias fits the skip.
     """
 
-    def __init__(self, config: ResidualUNetConfig):
+    def __init__(self, config: ResidualUNetConfig, embedding: bool = True):
+        """``embedding``: end with the 1x1 layer whose outputs pretraining compares; not where a classifier takes its place."""
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder)
         released = self.encoder.channels[3] // 2
         width = config.width or (LIGHT_WIDTH if config.encoder == "efficientnet_lite0" else released)
-        self.dim = config.dim or OUTPUT_DIM[config.encoder]
-        widths = tuple(max(width // 2**halvings, self.dim) for halvings in range(4))
+        dim = config.dim or OUTPUT_DIM[config.encoder]
+        widths = tuple(max(width // 2**halvings, dim) for halvings in range(4))
+        self.dim = dim if embedding else widths[3]
         inputs = (self.encoder.channels[3], *widths[:3])
         self.up = nn.ModuleList(UpProjection(*channels) for channels in zip(inputs, widths, strict=True))
         skips = zip(self.encoder.channels[2::-1], widths[:3], strict=True)
         self.skip = nn.ModuleList(
             nn.Identity() if given == wanted else nn.Conv2d(given, wanted, 1, bias=False) for given, wanted in skips
         )
-        self.last = nn.Conv2d(widths[3], self.dim, 1)
+        self.last = nn.Conv2d(widths[3], dim, 1) if embedding else nn.Identity()
         with_global_batch_norm(self)
 
     def forward(
@@ -62,7 +64,7 @@ class ResidualUNet(nn.Module):
 
         Channels come last in memory, in which form convolutions of few channels run faster on a CPU.
         """
-        image = image.to(self.last.weight.dtype, memory_format=torch.channels_last)
+        image = image.to(next(self.parameters()).dtype, memory_format=torch.channels_last)
         stride4, stride8, stride16, features = self.encoder(image)
         for up, skip, encoded in zip(self.up[:3], self.skip, (stride16, stride8, stride4), strict=True):
             features = up(features, encoded.shape[-2:]) + skip(encoded)

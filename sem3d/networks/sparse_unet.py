@@ -1,8 +1,9 @@
 """The sparse 3D residual U-Net of Pri3D and PointContrast: MinkUNet34C (Choy et al., arXiv 1904.08755).
 
 Modules have MinkUNet's names. A weight named ``kernel`` has its layout too, save that kernels of one voxel keep a first
-axis of 1; its ``bn0.bn.weight`` is ``bn0.weight`` here. There is no last 1 x 1 layer: the output is the decoder's
-features, 96-d as in Pri3D ``model/backbone/resunet3d.py``.
+axis of 1; its ``bn0.bn.weight`` is ``bn0.weight`` here. The output is the decoder's features, 96-d: Pri3D's
+``model/backbone/resunet3d.py`` puts a last 1 x 1 layer from 96 to 96 on them, below the linear layer that projects them;
+two linear layers in a row are one in what they can compute.
 """
 
 from dataclasses import dataclass

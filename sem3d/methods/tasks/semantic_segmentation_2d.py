@@ -5,15 +5,17 @@ on labelled frames under a label budget. ``--init`` takes a Pri3D run, ImageNet 
 a comparison differs in the weights it starts from and in nothing else.
 
 Presets: ``paper`` has batch 64, ``released`` has batch 8 with momentum dampening and decaying BatchNorm momentum, and
-evaluates every 5 epochs to keep the best; both run 80 epochs of ScanNet's 20,000 frames at 240 x 320, no augmentation,
-polynomial decay. Unlike the released code:
+evaluates every 5 epochs to keep the best; both run 80 epochs of the labelled frames (20,000 in ScanNet, fewer under a label
+budget, and so fewer steps), at 240 x 320, no augmentation, polynomial decay. The classifier takes the place of the 1x1 layer
+whose outputs pretraining compares. ``laptop`` keeps steps, not epochs, over label budgets. Unlike the released code:
 
 - the cross entropy is averaged over the labelled pixels of the global batch, whatever the number of workers;
 - every preset keeps its best by ``miou_scannet``, where the script keeps it by its own mIoU (``miou_pri3d`` here), and the
   score at the last step is reported beside the best one;
 - colour is resized bilinearly instead of by the nearest pixel;
-- ``schedule.steps`` stays the same under a label budget, so that 20 % of the frames are seen five times as often as in 80
-  epochs of all;
+- scores are interpolated to full size by the project's pixel rule, where the script aligns corners;
+- the polynomial decay divides by the number of steps, where the script divides by one more, and BatchNorm's momentum is that
+  of the step, where the script's comes a step later;
 - frames come from the index that pretraining uses, which leaves out those without a usable pose or depth, labels or not:
   the run's line ``index: ...`` says how many there are of each reason.
 """
@@ -39,9 +41,7 @@ from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 
-TRAINING_FRAMES = 20_000
-"""Labelled training frames of ScanNet, every 100th (paper section 5.1)."""
-EPOCHS = 80
+EPOCHS = 80.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,8 @@ class SemanticSegmentation2DConfig:
 
     unet: ResidualUNetConfig = field(default_factory=ResidualUNetConfig)
     """The 2D network; the same as in pretraining where --init names a pretrained run."""
+    embedding_layer: bool = False
+    """Keep the 1x1 layer whose outputs pretraining compares below the classifier, which else takes its place (as released)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def paper() -> Experiment:
         method=SemanticSegmentation2DConfig(),
         data=LabelledFrames(),
         optim=OptimConfig(lr=0.01),
-        schedule=ScheduleConfig(steps=TRAINING_FRAMES * EPOCHS // 64, decay="polynomial"),
+        schedule=ScheduleConfig(steps=0, epochs=EPOCHS, decay="polynomial"),
         init="imagenet",
     )
 
@@ -79,10 +81,8 @@ def released() -> Experiment:
         method=SemanticSegmentation2DConfig(),
         data=LabelledFrames(),
         optim=OptimConfig(lr=0.01, dampening=0.1),
-        schedule=ScheduleConfig(
-            steps=TRAINING_FRAMES * EPOCHS // 8, decay="polynomial", batch_norm_momentum="released"
-        ),
-        run=RunConfig(batch_size=8, evaluate_every=5 * TRAINING_FRAMES // 8),
+        schedule=ScheduleConfig(steps=0, epochs=EPOCHS, decay="polynomial", batch_norm_momentum="released"),
+        run=RunConfig(batch_size=8, evaluate_epochs=5.0),
         init="imagenet",
     )
 
@@ -121,7 +121,7 @@ class SemanticSegmentation2D(Method):
         self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames], sources: Sources | None = None
     ):
         super().__init__(experiment)
-        self.unet = ResidualUNet(experiment.method.unet)
+        self.unet = ResidualUNet(experiment.method.unet, experiment.method.embedding_layer)
         self.classifier = PixelHead(self.unet.dim, len(CLASS_NAMES))
 
     @classmethod
