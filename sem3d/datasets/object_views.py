@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +17,13 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Int, Integer, UInt8
 
 from sem3d.config import DataFolder, digest
+from sem3d.datasets.object_view_loading import VIEWS_OF_A_PAIR, CollateViews, LoadPair, LoadView
 from sem3d.datasets.objects.nmr import (
     IMAGE_SHAPE,
-    VOXEL_SHAPE,
     Protocol,
     RendersIndex,
     labelled_objects,
     load_renders_index,
-    load_view,
-    load_views,
     read_renders_json,
     views_digest,
     views_of,
@@ -34,10 +32,6 @@ from sem3d.datasets.objects.nmr import (
 from sem3d.datasets.objects.nmr_index import index_renders
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
-
-VIEWS_OF_A_PAIR = 2
-NO_VIEWPOINT = 0
-"""What stands where a row could not be used; such rows count in no loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +53,10 @@ class ObjectRenders:
     budget_seed: int = 0
     """Decides which objects are labelled, apart from run.seed."""
     evaluation_split: Literal["val", "test"] = "test"
-    """What is evaluated on. Where a run is evaluated more than once its best checkpoint is chosen by that: then take val."""
+    """What is scored."""
+    chosen_on: Literal["val", "evaluation_split"] = "val"
+    """What the best checkpoint is chosen by. val: it is evaluated during the run, every run.evaluate_every steps, and the best
+    checkpoint is scored on evaluation_split at the end (paper section 4.2). evaluation_split: itself, as often."""
     evaluation_views: int = IMAGE_SHAPE[0]
     """Views of each held-out object that are evaluated, evenly around it; the paper takes all 24."""
 
@@ -84,24 +81,31 @@ def open_renders(root: str, storage: str) -> RendersIndex:
     return found
 
 
-def object_sources(config: ObjectRenders, storage: str, cycle_views: int = 0) -> dict[str, Samples]:
-    """Open ``train``: pairs of views of the labelled objects; ``held_out``: views of the held-out objects, with voxels.
+def object_sources(
+    config: ObjectRenders, storage: str, cycle_views: int = 0, labelled_beside: int = 0
+) -> dict[str, Samples]:
+    """Open ``train``: pairs of views of the labelled objects, each with ``labelled_beside`` labelled views drawn apart from it.
 
-    ``references``: every labelled view; ``unlabelled``: every view of the other training objects, with its ``number``; ``cycle``:
-    ``cycle_views`` views of each held-out object, with voxels. Raises :class:`UserError` for a budget or a class that cannot
-    be had.
+    ``held_out``: views of the objects that choose the best checkpoint, with voxels; ``tested``: those that it is scored on, where
+    these are others. ``references``: every labelled view; ``unlabelled``: every view of the other training objects, with its
+    ``number``; ``cycle``: ``cycle_views`` views of each object that is scored on, with voxels. Raises :class:`UserError` for a
+    budget or a class that cannot be had.
     """
     if not 1 <= config.evaluation_views <= IMAGE_SHAPE[0]:
         raise UserError(f"data.evaluation_views must be 1 to {IMAGE_SHAPE[0]}, not {config.evaluation_views}")
     index = open_renders(config.root, storage)
     split = training_split(index, config)
-    return {
-        "train": labelled_pairs(split),
-        "held_out": held_out_views(index, config, config.evaluation_views),
+    chosen_on = "val" if config.chosen_on == "val" else config.evaluation_split
+    opened = {
+        "train": labelled_pairs(split, labelled_beside),
+        "held_out": held_out_views(index, config, chosen_on, config.evaluation_views),
         "references": view_samples(index, split.labelled),
         "unlabelled": view_samples(index, split.unlabelled),
-        "cycle": held_out_views(index, config, cycle_views),
+        "cycle": held_out_views(index, config, config.evaluation_split, cycle_views),
     }
+    if chosen_on != config.evaluation_split:
+        opened["tested"] = held_out_views(index, config, config.evaluation_split, config.evaluation_views)
+    return opened
 
 
 def training_split(index: RendersIndex, config: ObjectRenders) -> ObjectSplit:
@@ -118,77 +122,14 @@ def training_split(index: RendersIndex, config: ObjectRenders) -> ObjectSplit:
     return ObjectSplit(index, with_objects(views, chosen), with_objects(views, chosen, keep=False))
 
 
-@dataclass(frozen=True)
-class LoadPair:
-    """Two different views of an object, drawn anew at each visit, and where they are seen from."""
-
-    folder: Path
-
-    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return ``image`` uint8 (2, 4, 64, 64), ``viewpoint`` (2,), ``object``, ``labelled``, ``usable``."""
-        drawn = rng.permutation(len(row["views"]))[:VIEWS_OF_A_PAIR]
-        views = [row["views"][place] for place in drawn]
-        return {
-            "image": load_views(self.folder, row["class"], row["split"], row["object"], views),
-            "viewpoint": np.array([row["viewpoints"][place] for place in drawn]),
-            "object": np.array(row["object"], dtype=np.int64),
-            "labelled": np.array(row["labelled"], dtype=np.uint8),
-            "usable": np.array(1, dtype=np.uint8),
-        }
-
-
-@dataclass(frozen=True)
-class LoadView:
-    """One view of an object, with its number in the table, and its voxels if they are wanted."""
-
-    folder: Path
-    voxels: bool
-
-    def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:  # noqa: ARG002
-        """Load as :class:`LoadPair` with one view; ``number``; ``voxels`` bool (32, 32, 32)."""
-        if self.voxels:
-            loaded = load_view(self.folder, row)
-            image, extra = loaded.image[None], {"voxels": loaded.voxels}
-        else:
-            image = load_views(self.folder, row["class"], row["split"], row["object"], [row["view"]])
-            extra = {"number": np.array(row["number"], dtype=np.int64)}
-        return extra | {
-            "image": image,
-            "viewpoint": np.array([row["view"]]),
-            "object": np.array(row["object"], dtype=np.int64),
-            "labelled": np.array(1, dtype=np.uint8),
-            "usable": np.array(1, dtype=np.uint8),
-        }
-
-
-@dataclass(frozen=True)
-class CollateViews:
-    """A stack of loaded rows; one that could not be used becomes black and is marked as not usable."""
-
-    views: int
-    extra: Literal["", "number", "voxels"] = ""
-
-    def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
-        """Return the columns of a batch."""
-        empty = {
-            "image": np.zeros((self.views, *IMAGE_SHAPE[1:]), np.uint8),
-            "viewpoint": np.full(self.views, NO_VIEWPOINT, np.int64),
-            "object": np.array(-1, dtype=np.int64),
-            "labelled": np.array(0, dtype=np.uint8),
-            "usable": np.array(0, dtype=np.uint8),
-        }
-        if self.extra == "number":
-            empty["number"] = np.array(-1, dtype=np.int64)
-        if self.extra == "voxels":
-            empty["voxels"] = np.zeros(VOXEL_SHAPE, np.bool_)
-        return {name: np.stack([(item or empty)[name] for item in loaded]) for name in empty}
-
-
-def labelled_pairs(split: ObjectSplit) -> Samples:
-    """Return pairs of views of the labelled training objects."""
+def labelled_pairs(split: ObjectSplit, beside: int) -> Samples:
+    """Return pairs of views of the labelled training objects, each with ``beside`` labelled views of any of them."""
     table = object_rows(split.labelled, split.labelled["view"].to_numpy(), labelled=True)
     return Samples(
-        table, LoadPair(split.index.folder), CollateViews(VIEWS_OF_A_PAIR), views_digest(split.index, split.labelled)
+        table,
+        LoadPair(split.index.folder, split.labelled, beside),
+        CollateViews(VIEWS_OF_A_PAIR, beside=beside),
+        views_digest(split.index, split.labelled),
     )
 
 
@@ -198,9 +139,9 @@ def view_samples(index: RendersIndex, views: pa.Table) -> Samples:
     return Samples(table, LoadView(index.folder, voxels=False), CollateViews(1, "number"), views_digest(index, views))
 
 
-def held_out_views(index: RendersIndex, config: ObjectRenders, count: int) -> Samples:
-    """Return ``count`` views of each held-out object with its voxels, objects in turn so that the first rows show several."""
-    views = views_of(index, config.category, config.evaluation_split, config.protocol)
+def held_out_views(index: RendersIndex, config: ObjectRenders, split: Literal["val", "test"], count: int) -> Samples:
+    """Return ``count`` views of each object of a split with its voxels, objects in turn so that the first rows show several."""
+    views = views_of(index, config.category, split, config.protocol)
     kept = set((np.arange(count) * IMAGE_SHAPE[0] // max(count, 1)).tolist())
     views = views.filter(pa.array([view in kept for view in views["view"].to_pylist()], pa.bool_()))
     views = views.sort_by([("view", "ascending"), ("object", "ascending")])

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 
@@ -17,6 +17,13 @@ def global_rows(rows: Shaped[Tensor, "item *shape"]) -> Shaped[Tensor, "global_i
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return rows
     return _GlobalRows.apply(rows)
+
+
+def evenly(kept: int, of: int, rows: int) -> Bool[Tensor, " item"]:
+    """Return which of this worker's ``rows`` stay where ``kept`` of every ``of`` global rows do, as evenly as can be."""
+    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    places = torch.arange(rank * rows, (rank + 1) * rows)
+    return (places + 1) * kept // of > places * kept // of
 
 
 class _GlobalRows(torch.autograd.Function):

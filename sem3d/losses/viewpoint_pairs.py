@@ -40,16 +40,18 @@ def viewpoint_pair_loss(
 
 
 def viewpoint_pair_counts(
-    logits: Float[Tensor, "image image"],
+    logits: Float[Tensor, "row image"],
     viewpoints: Int[Tensor, " image"],
     objects: Int[Tensor, " image"],
     choice: PairChoice = "distinct_positives",
+    first: int = 0,
 ) -> Int[Tensor, "2 2"]:
     """Count positives and negatives (rows): those told right by the sign of their logit, and all.
 
-    Counts of several workers add up. The gate of a pseudo-labelling pass is :func:`balanced_accuracy` of them.
+    ``logits`` may be some rows of the matrix of all pairs, from the row ``first`` on; counts of parts of it add up. The gate of a
+    pseudo-labelling pass is :func:`balanced_accuracy` of them.
     """
-    positive, negative = _pairs(viewpoints, objects, choice)
+    positive, negative = _pairs(viewpoints, objects, choice, slice(first, first + len(logits)))
     right = torch.stack([((logits > 0) & positive).sum(), ((logits < 0) & negative).sum()])
     return torch.stack([right, torch.stack([positive.sum(), negative.sum()])], dim=1)
 
@@ -61,14 +63,17 @@ def balanced_accuracy(counts: Int[Tensor, "2 2"]) -> float:
 
 
 def _pairs(
-    viewpoints: Int[Tensor, " image"], objects: Int[Tensor, " image"], choice: PairChoice
-) -> tuple[Bool[Tensor, "image image"], Bool[Tensor, "image image"]]:
-    """Return positives and negatives, each pair once (row < column)."""
+    viewpoints: Int[Tensor, " image"],
+    objects: Int[Tensor, " image"],
+    choice: PairChoice,
+    rows: slice = slice(None),
+) -> tuple[Bool[Tensor, "row image"], Bool[Tensor, "row image"]]:
+    """Return positives and negatives among some ``rows`` of all pairs, each pair once (row < column)."""
     if choice not in ("all", "distinct_positives", "distinct"):
         raise ValueError(f"no choice {choice!r} of pairs; there are all, distinct_positives, distinct")
-    same = viewpoints[:, None] == viewpoints
-    distinct = objects[:, None] != objects
-    once = torch.ones_like(same).triu(1)
+    same = viewpoints[rows, None] == viewpoints
+    distinct = objects[rows, None] != objects
+    once = torch.ones_like(same).triu(1 + (rows.start or 0))
     positive, negative = once & same, once & ~same
     if choice != "all":
         positive = positive & distinct

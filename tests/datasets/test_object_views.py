@@ -97,7 +97,7 @@ def test_held_out_views_are_spread_around_every_object_and_bring_its_voxels(root
 
 
 def test_released_takes_test_objects_from_the_val_file(root, storage):
-    released = object_sources(ObjectRenders(root=root, protocol="released"), storage)["held_out"].table
+    released = object_sources(ObjectRenders(root=root, protocol="released"), storage)["tested"].table
     assert set(released["split"].to_pylist()) == {"val"}
     assert set(released["object"].to_pylist()) == {1, 2}
 

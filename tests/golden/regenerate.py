@@ -2,24 +2,36 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from sem3d.methods import METHODS, method_class
-from tests.methods.synthetic_batches import BATCHES
+from tests.methods.synthetic_batches import BATCHES, beside
 from tests.methods.tiny import tiny_experiment
 
 GOLDEN = Path(__file__).with_name("losses.json")
 STEPS = 3
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, Tensor]]] = {name: (name, {}, {}) for name in METHODS} | {
+    "semantic_segmentation_2d above the embedding": (
+        "semantic_segmentation_2d",
+        {"method__embedding_layer": True},
+        {},
+    ),
+    "ssr with labelled images beside the pairs": ("ssr", {"method__viewpoint_batch": 6}, beside()),
+}
+"""Method, changed leaves and further columns of each curve."""
 
 
-def first_losses(name: str) -> list[dict[str, float]]:
+def first_losses(case: str) -> list[dict[str, float]]:
     """Losses of the first steps on one batch; in float64 and by SGD, so that they are the same on every processor."""
-    experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3)
+    name, changes, columns = CASES[case]
+    experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3, **changes)
     torch.manual_seed(0)
     method = method_class(name)(experiment).double()
     optimizers = method.optimizers()
-    batch, curve = method.Batch(**BATCHES[name]()), []
+    batch, curve = method.Batch(**BATCHES[name](), **columns), []
     for step in range(STEPS):
         losses = method(batch, step)
         method.zero_grad()
@@ -31,4 +43,4 @@ def first_losses(name: str) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps({name: first_losses(name) for name in METHODS}, indent=1) + "\n")
+    GOLDEN.write_text(json.dumps({case: first_losses(case) for case in CASES}, indent=1) + "\n")

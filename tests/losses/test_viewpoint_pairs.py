@@ -102,3 +102,14 @@ def test_extreme_logits_and_half_precision_are_finite():
 def test_balanced_accuracy_is_the_mean_of_both_shares_and_nan_without_one():
     assert balanced_accuracy(torch.tensor([[1, 2], [9, 9]])) == 0.75
     assert not balanced_accuracy(torch.tensor([[0, 0], [9, 9]])) > 0.99
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_counts_of_some_rows_add_up_to_those_of_all(choice):
+    logits, viewpoints, objects = batch(8, 2)
+    whole = viewpoint_pair_counts(logits, viewpoints, objects, choice)
+    parts = [
+        viewpoint_pair_counts(logits[first : first + 3], viewpoints, objects, choice, first) for first in (0, 3, 6)
+    ]
+    assert torch.equal(sum(parts), whole)
+    assert whole[:, 1].all()

@@ -47,4 +47,14 @@ def ssr() -> dict[str, Tensor]:
     }
 
 
+def beside() -> dict[str, Tensor]:
+    """Columns of two labelled images beside each of the four objects of :func:`ssr`."""
+    random = torch.Generator().manual_seed(2)
+    return {
+        "beside_image": torch.randint(0, 256, (4, 2, 4, 64, 64), generator=random, dtype=torch.uint8),
+        "beside_viewpoint": torch.tensor([[3, 8], [3, 20], [0, 8], [8, 3]]),
+        "beside_object": torch.tensor([[1, 0], [0, 1], [3, 3], [1, 0]]),
+    }
+
+
 BATCHES = {"pri3d": pri3d, "semantic_segmentation_2d": semantic_segmentation_2d, "ssr": ssr}

@@ -34,6 +34,7 @@ TINY = {
         "method.cycle": 2,
         "method.gate": 0.0,
         "method.viewpoint_lr": 0.02,
+        "method.viewpoint_batch": 6,
         "optim.lr": 0.02,
         "data.labelled": 4,
         "data.evaluation_views": 2,

@@ -59,6 +59,16 @@ NAMES = {
     "ssr": "ssr-7c17aba0cd63",
 }
 """Names of whole sweeps, digests of the keys of all their trials, as they were before arms became chains (cca66dc)."""
+BEFORE = {
+    "pri3d": {"method.embedding_layer": True},
+    "semantic_segmentation_2d": {"method.embedding_layer": True},
+    "ssr": {
+        "method.viewpoint_batch": 0,
+        "data.chosen_on": "evaluation_split",
+        "run.evaluate_every": 0,
+    },
+}
+"""What the presets were then, where they have changed since."""
 PRETRAININGS = (
     "pri3d-d89f16935c91",
     "pri3d-523abd40ba7b",
@@ -70,17 +80,17 @@ PRETRAININGS = (
 """Names of the pretrainings of space pri3d on data whose digest is 0123456789ab."""
 
 
-def whole_space(name):
+def whole_space(name, **settings):
     """Return the plan of a whole space with three seeds."""
     space = read_space(name)
-    arms = tuple(arm.name for arm in space.arms)
-    return plan(Request(space=space, arms=arms, budgets=space.budgets, seeds=(0, 1, 2), storage=Path("/runs")))
+    asked = {"arms": tuple(arm.name for arm in space.arms), "budgets": space.budgets, "seeds": (0, 1, 2)}
+    return plan(Request(space=space, settings=settings, storage=Path("/runs"), **asked))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sweeps_keep_the_names_by_which_they_resume(name, monkeypatch):
     monkeypatch.setattr(planning, "data_digest", lambda *_: "0123456789ab")
-    whole = whole_space(name)
+    whole = whole_space(name, **BEFORE[name])
     assert whole.name == NAMES[name]
     named = {one.key for one in by_content(whole).pretrainings}
     assert named == (set(PRETRAININGS) if name == "pri3d" else set())

@@ -27,9 +27,17 @@ class SSRConfig:
     """Which labels are accepted, and what images are compared with; see sem3d.methods.ssr.viewpoint_labels."""
     cycle: int = 400
     """Steps between two passes over the unlabelled images (the paper's z)."""
+    references: Literal["by_rule", "object_per_image", "all_objects"] = "object_per_image"
+    """Labelled images that one without a label is compared with. by_rule: those of the rule's table, the same for all.
+    object_per_image: a random object drawn for each (the paper's pseudocode). all_objects: all, by the mean logit a viewpoint."""
+    labels_kept: Literal["forever", "last_pass"] = "forever"
+    """forever: a pass overwrites a label but never withdraws one (paper and released). last_pass: only what that accepted."""
     gate: float = 1.0
-    """Least accuracy on labelled images, mean over positive and negative pairs, for a pass, in the last batch that held both.
-    1 is the paper's pseudocode; released: 0.99."""
+    """Least accuracy on labelled images, mean over positive and negative pairs, for a pass. 1 is the paper's pseudocode;
+    released: 0.99."""
+    gate_on: Literal["labelled", "last_batch"] = "labelled"
+    """labelled: all labelled images, just before the pass (the paper's pseudocode). last_batch: the last batch that held pairs
+    of both kinds (released)."""
     cycle_views: int = 4
     """Views of each held-out object, evenly around it, whose voxel IoU is taken every cycle (Figure 4 of the paper); 0: not
     taken. The paper's preset takes 1: its test files have up to 1,700 objects, made solid at 500 cycles."""
@@ -41,6 +49,10 @@ class SSRConfig:
     """Pairs of images that the viewpoint loss counts."""
     pair_draws: int = 32
     """Positives, and negatives, drawn a step."""
+    viewpoint_batch: int = 32
+    """Labelled images that the network that labels learns from in a step, drawn apart from the pairs. The paper: 32, released:
+    64, of which half or all are the images of the pairs too. 0: the pairs' labelled images, half as many once there are
+    pseudo-labels."""
     viewpoint_lr: float = 1e-4
     """Peak learning rate of the network that labels."""
     sigma: float = 1e-4
@@ -66,3 +78,5 @@ class SSRConfig:
             raise UserError(f"method.cycle {self.cycle} must be at least 1; --method.labels_from none never labels")
         if not 0 <= self.cycle_views <= VIEWS:
             raise UserError(f"method.cycle_views {self.cycle_views} must be 0 to {VIEWS}")
+        if self.viewpoint_batch < 0:
+            raise UserError(f"method.viewpoint_batch {self.viewpoint_batch} must be a number of images, or 0")

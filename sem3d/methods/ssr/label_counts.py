@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 from jaxtyping import Int
 from torch import Tensor
 
+from sem3d.geometry.object_views import VIEWS
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
 
 
@@ -20,6 +21,8 @@ class LabelCounts:
     """Of the checked."""
     confidence: float = 0.0
     """Sum over the accepted."""
+    near: int = 0
+    """Of the checked, those that are right or one view beside."""
 
     def __add__(self, other: "LabelCounts") -> "LabelCounts":
         return LabelCounts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
@@ -35,6 +38,11 @@ class LabelCounts:
         return _share(self.right, self.checked)
 
     @property
+    def accuracy_within_one_view(self) -> float:
+        """Share of the checked labels that are right or name a neighbouring viewpoint; NaN where none could be checked."""
+        return _share(self.near, self.checked)
+
+    @property
     def mean_confidence(self) -> float:
         """Of the accepted labels; NaN without any."""
         return _share(self.confidence, self.accepted)
@@ -44,9 +52,11 @@ def count_labels(labels: ViewpointLabels, truth: Int[Tensor, " image"] | None = 
     """Return the counts of one pass or a part of it; ``truth`` is -1 where it is not known, None where it is known nowhere."""
     accepted = labels.accepted
     checked = accepted & (truth >= 0) if truth is not None else accepted & False
-    right = checked & (labels.viewpoint == truth) if truth is not None else checked
-    given, known, correct = (int(part.sum()) for part in (accepted, checked, right))
-    return LabelCounts(len(accepted), given, known, correct, float(labels.confidence[accepted].double().sum()))
+    apart = (labels.viewpoint - (0 if truth is None else truth)) % VIEWS
+    right, near = checked & (apart == 0), checked & ((apart <= 1) | (apart == VIEWS - 1))
+    given, known, correct, close = (int(part.sum()) for part in (accepted, checked, right, near))
+    confidence = float(labels.confidence[accepted].double().sum())
+    return LabelCounts(len(accepted), given, known, correct, confidence, close)
 
 
 def _share(part: int | float, whole: int) -> float:

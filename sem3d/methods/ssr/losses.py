@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from sem3d.geometry.image_rotation import rotate_images
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
-from sem3d.losses.global_rows import global_rows
+from sem3d.losses.global_rows import evenly, global_rows
 from sem3d.losses.mesh_smoothness import flattening_loss, laplacian_loss
 from sem3d.losses.segmentation import global_mean
 from sem3d.losses.silhouette_iou import silhouette_iou_loss
@@ -71,9 +71,9 @@ class LabelledImages:
 
     images: Float[Tensor, "image 4 64 64"]
     places: Int[Tensor, " image"]
-    """Rows of this worker's batch that the images come from."""
+    """Of those among the rows of this worker that may hold a labelled image."""
     rows: int
-    """Of this worker's batch."""
+    """Their number."""
     labelled: Bool[Tensor, " global_batch"]
     viewpoints: Int[Tensor, " labelled"]
     objects: Int[Tensor, " labelled"]
@@ -85,6 +85,24 @@ def labelled_images(images: Float[Tensor, "batch view 4 64 64"], batch: SSRBatch
     labelled = global_rows(mine.to(torch.uint8)).bool()
     viewpoints, objects = (global_rows(values)[labelled] for values in (batch.viewpoint[:, 0], batch.object))
     return LabelledImages(images[mine, 0], mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
+
+
+def images_beside(
+    images: Float[Tensor, "batch beside 4 64 64"], batch: SSRBatch, wanted: int, batch_size: int
+) -> LabelledImages:
+    """Return the labelled views that were drawn beside the pairs, ``wanted`` for every ``batch_size`` rows of the global batch.
+
+    ``images`` are the batch's.
+    """
+    assert batch.beside_viewpoint is not None
+    assert batch.beside_object is not None
+    rows, beside = images.shape[:2]
+    usable = batch.usable.bool()[:, None].expand(-1, beside).flatten()
+    mine = usable & evenly(wanted, batch_size * beside, rows * beside).to(usable.device)
+    labelled = global_rows(mine.to(torch.uint8)).bool()
+    columns = (batch.beside_viewpoint, batch.beside_object)
+    viewpoints, objects = (global_rows(values.flatten())[labelled] for values in columns)
+    return LabelledImages(images.flatten(0, 1)[mine], mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
 
 
 def viewpoint_losses(

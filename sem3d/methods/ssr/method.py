@@ -9,14 +9,17 @@ of join the training: half of every batch is labelled then, half pseudo-labelled
 ``labels_from none`` is the baseline SoftRas, on the labelled objects alone or with ``data.labelled 0`` on all;
 ``classifier`` labels by a classifier of viewpoints in the place of the Siamese network.
 
-Presets: ``paper`` draws the labelled objects at random, tests on the test file, labels with the rotation test at 0.8 and
-compares with one random object, as the pseudocode does (``rule paper`` is the prose); ``released`` takes the first objects,
-the val file, object 0 as reference and no rotation test, pairs of the same object too, and half the reconstruction
-loss (its loss list is divided by its length). Unlike the released code: the rotation test pairs what belongs together, the
-rotated batch is a second loss in the same step instead of a second step, and pairs are those of the global batch whatever
-the number of workers. ``laptop`` is small networks and a coarser sphere for two CPU cores.
+Presets: ``paper`` draws the labelled objects at random, tests on the test file, labels with the rotation test (the prose) at
+0.8 (the pseudocode), compares each image with a random object of its own and opens the gate by all labelled images, as the
+pseudocode does (``rule paper`` is the prose); ``released`` takes the first objects, the val file, object 0 as reference and no
+rotation test, the gate by one batch, pairs of the same object too, and half the reconstruction loss (its loss list is divided
+by its length). Both test the checkpoint that is best on the val file. Unlike the released code: the rotation test pairs what
+belongs together, the labelled images of a step are drawn apart from the pairs, the rotated ones are a second loss in the same
+step instead of a second step, the labelling network's learning rate follows the schedule, and pairs are those of the global
+batch whatever the number of workers. ``laptop`` is small networks and a coarser sphere for two CPU cores.
 """
 
+from math import ceil
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,8 +40,15 @@ from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.ssr.batch import SSRBatch
 from sem3d.methods.ssr.config import SSRConfig
 from sem3d.methods.ssr.cycle import finish_cycle
-from sem3d.methods.ssr.labelling_pass import label_all, labelling_network
-from sem3d.methods.ssr.losses import Connectivity, labelled_images, reconstruction_losses, viewpoint_losses
+from sem3d.methods.ssr.labelling_pass import accuracy_on_all, label_all, labelling_network
+from sem3d.methods.ssr.losses import (
+    Connectivity,
+    LabelledImages,
+    images_beside,
+    labelled_images,
+    reconstruction_losses,
+    viewpoint_losses,
+)
 from sem3d.methods.ssr.pictures import PICTURED, picture_meshes
 from sem3d.methods.ssr.presets import laptop, paper, released
 from sem3d.methods.ssr.pseudo_labels import PseudoLabels
@@ -57,7 +67,7 @@ class SSR(Method):
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("voxel_iou", "max")
     label_budget = "data.labelled"
-    identified_by = ("train", "held_out")  # their digests are of all the files of the renders
+    identified_by = ("train", "held_out", "tested")  # their digests are of all the files of the renders
     evaluations: ClassVar = {
         "scores": "sem3d.pipelines.scores:scores",
         "surfaces": "sem3d.pipelines.surfaces:surfaces",
@@ -87,10 +97,18 @@ class SSR(Method):
     def sources(cls, experiment: Experiment[SSRConfig, ObjectRenders]) -> dict[str, Samples]:
         """Open pairs of views of the labelled objects and views of held-out ones; for labelling, the images to label.
 
+        ``tested``: views of the objects that the best checkpoint is scored on, where it is chosen by others.
         ``unlabelled``: every view of every other training object; ``references``: every labelled view; ``cycle``: the held-out
         views of which the voxel IoU is taken in every cycle.
         """
-        return object_sources(experiment.data, experiment.run.storage, experiment.method.cycle_views)
+        method, run = experiment.method, experiment.run
+        if method.viewpoint_batch % experiment.optim.accumulate:
+            raise UserError(
+                f"method.viewpoint_batch {method.viewpoint_batch} cannot be shared by {experiment.optim.accumulate} "
+                f"micro-batches: choose a multiple of {experiment.optim.accumulate}"
+            )
+        beside = 0 if method.labels_from == "none" else ceil(method.viewpoint_batch / run.batch_size)
+        return object_sources(experiment.data, run.storage, method.cycle_views, beside)
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Load the networks of a run of SSR (a weights file), or nothing (scratch)."""
@@ -130,12 +148,19 @@ class SSR(Method):
             losses = reconstruction_losses(vertices, images, batch.viewpoint, usable, mesh, config, step)
         if self.viewpoints is not None:
             seed = self.experiment.run.seed * 1_000_003 + step
-            labelled = labelled_images(images, batch)
+            labelled = self.images_to_tell(images, batch)
             found, accuracy = viewpoint_losses(self.viewpoints, labelled, config, seed)
             losses |= found
             if accuracy == accuracy:
                 self.accuracy.fill_(accuracy)
         return losses
+
+    def images_to_tell(self, images: Float[Tensor, "batch view 4 64 64"], batch: SSRBatch) -> LabelledImages:
+        """Return the labelled images that the network that labels learns from: those beside the pairs, else the pairs' own."""
+        if batch.beside_image is None:
+            return labelled_images(images, batch)
+        wanted, batch_size = self.experiment.method.viewpoint_batch, self.experiment.run.batch_size
+        return images_beside(self.as_input(batch.beside_image), batch, wanted, batch_size)
 
     def between_steps(self, step: int, sources: Sources, passes: Passes) -> None:
         """Label all unlabelled images every ``cycle`` steps, if the labelling network is right about the labelled ones.
@@ -145,21 +170,26 @@ class SSR(Method):
         config, unlabelled = self.experiment.method, sources["unlabelled"]
         if self.viewpoints is None or step == 0 or step % config.cycle or not unlabelled.table.num_rows:
             return
-        accuracy = float(passes.total(self.accuracy) / passes.total(torch.ones(())))
         self.eval()
         with torch.no_grad():
+            accuracy = self.accuracy_now(sources, passes)
             found = self.label(sources, passes) if accuracy >= config.gate else None
             shapes = self.shapes_now(sources["cycle"], passes)
         self.train()
-        passes.tell(*finish_cycle(self.pseudo_labels, found, unlabelled, step, accuracy, config.gate, shapes))
+        passes.tell(*finish_cycle(self.pseudo_labels, found, unlabelled, step, accuracy, shapes, config))
+
+    def accuracy_now(self, sources: Sources, passes: Passes) -> float:
+        """Return how often the labelling network is right about labelled images; 0 where there was nothing to tell."""
+        if self.experiment.method.gate_on == "last_batch":
+            return float(passes.total(self.accuracy) / passes.total(torch.ones(())))
+        assert self.viewpoints is not None
+        return accuracy_on_all(self.viewpoints, sources["references"], self.experiment.method, self.as_input, passes)
 
     def label(self, sources: Sources, passes: Passes) -> ViewpointLabels:
         """Visit the unlabelled images once, all workers together; return labels that are the same on each."""
-        config, device = self.experiment.method, self.accuracy.device
+        config = self.experiment.method
         assert self.viewpoints is not None
-        return label_all(
-            self.viewpoints, sources["unlabelled"], sources["references"], config, self.as_input, device, passes
-        )
+        return label_all(self.viewpoints, sources["unlabelled"], sources["references"], config, self.as_input, passes)
 
     def shapes_now(self, views: Samples, passes: Passes) -> dict[str, float]:
         """Return the mean voxel IoU of ``cycle_views`` views of each held-out object; the same on each process."""
@@ -191,9 +221,8 @@ class SSR(Method):
 
     def summarise(self, found: Found) -> dict[str, float]:
         """Return the mean voxel IoU over objects and views; what the last labelling pass found."""
-        labels = self.pseudo_labels.history[-1] if self.pseudo_labels.history else {}
-        metrics = {f"label_{name}": value for name, value in labels.items() if name in ("coverage", "accuracy")}
-        return {"voxel_iou": mean_iou(found.sums), **metrics}
+        labels = {f"label_{name}": value for name, value in self.pseudo_labels.latest().items()}
+        return {"voxel_iou": mean_iou(found.sums), **labels}
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU by the view that the mesh is made from."""

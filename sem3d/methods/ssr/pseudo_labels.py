@@ -1,7 +1,7 @@
 """The pseudo-labels that a run has made so far, as part of its checkpoints, and what is said of each pass."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Int
@@ -9,6 +9,10 @@ from torch import Tensor, nn
 
 from sem3d.methods.ssr.label_counts import LabelCounts, count_labels
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels, kept_labels, no_labels
+
+Kept = Literal["forever", "last_pass"]
+SHARES = ("coverage", "accuracy", "accuracy_within_one_view")
+"""What is said of labels in the metrics of an evaluation."""
 
 
 class PseudoLabels(nn.Module):
@@ -24,9 +28,13 @@ class PseudoLabels(nn.Module):
 
     def forget(self) -> None:
         """Start anew, without images."""
+        self.forget_labels()
+        self.history: list[dict[str, float]] = []
+
+    def forget_labels(self) -> None:
+        """Withdraw all labels; what was said of their passes stays."""
         self.labels = no_labels(0)
         self.given_by = torch.zeros(0, dtype=torch.int64)
-        self.history: list[dict[str, float]] = []
 
     @property
     def passes(self) -> int:
@@ -34,12 +42,20 @@ class PseudoLabels(nn.Module):
         return sum("new_coverage" in entry for entry in self.history)
 
     def add(
-        self, found: ViewpointLabels, truth: Int[Tensor, " image"], step: int, others: dict[str, float]
+        self,
+        found: ViewpointLabels,
+        truth: Int[Tensor, " image"],
+        step: int,
+        others: dict[str, float],
+        kept: Kept = "forever",
     ) -> dict[str, float]:
         """Take over what a pass accepted and return its numbers: shares in [0, 1], by name; unknown ones are left out.
 
-        ``others`` are numbers of the same step that its history keeps with them.
+        Numbers of that pass alone begin with ``new_``. Labels of earlier passes that it did not give again stay where labels are
+        ``kept`` forever. ``others`` are numbers of the same step that its history keeps with them.
         """
+        if kept == "last_pass":
+            self.forget_labels()
         self.make_room(len(truth))
         self.labels = kept_labels(self.labels, found)
         self.given_by = torch.where(found.accepted, self.passes + 1, self.given_by)
@@ -61,6 +77,13 @@ class PseudoLabels(nn.Module):
         numbers = {**of_counts("", count_labels(self.labels, truth)), **others}
         self.history.append({"step": float(step), **numbers})
         return numbers
+
+    def latest(self) -> dict[str, float]:
+        """Return the shares of the labels as they are now, and of those of the last pass alone, as far as they are known."""
+        last = self.history[-1] if self.history else {}
+        of_a_pass = next((entry for entry in reversed(self.history) if "new_coverage" in entry), {})
+        now = {name: last[name] for name in SHARES if name in last}
+        return now | {f"new_{name}": of_a_pass[f"new_{name}"] for name in SHARES if f"new_{name}" in of_a_pass}
 
     def table(self, truth: Int[Tensor, " image"], objects: Sequence[str]) -> dict[str, list[Any]]:
         """Return one entry for each image that the last pass labelled: object, true view, label, confidence, whether it is
@@ -100,6 +123,7 @@ class PseudoLabels(nn.Module):
 
 
 def of_counts(prefix: str, counts: LabelCounts) -> dict[str, float]:
-    """Return coverage, accuracy and mean confidence by name, without those that are not known."""
-    numbers = {"coverage": counts.coverage, "accuracy": counts.accuracy, "confidence": counts.mean_confidence}
+    """Return coverage, accuracies and mean confidence by name, without those that are not known."""
+    shares = (counts.coverage, counts.accuracy, counts.accuracy_within_one_view)
+    numbers = {**dict(zip(SHARES, shares, strict=True)), "confidence": counts.mean_confidence}
     return {f"{prefix}{name}": value for name, value in numbers.items() if value == value}

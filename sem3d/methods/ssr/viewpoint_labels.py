@@ -7,10 +7,11 @@ rule                score over rotation test                          references
 =================== ========== ====================================== =================================
 paper               0.5        both best the same, both scores over   a random image of each viewpoint
 released            0.8        none                                   the first object
-rotation_consistent 0.8        both best the same, both scores over   a random object (the pseudocode)
+rotation_consistent 0.8        both best the same, both scores over   a random object
 =================== ========== ====================================== =================================
 
-In the rotation test, image and references are compared once more after all are turned in their plane by one angle. The
+The references are those of ``method.references by_rule``; another choice leaves a rule its score and its test. In the rotation
+test, image and references are compared once more after all are turned in their plane by one angle. The
 released ``losses.py`` has such a test, off, that pairs the two lists of accepted images out of step.
 """
 
@@ -46,7 +47,7 @@ LABEL_RULES = {
 
 
 class References(NamedTuple):
-    """Labelled images as the network sees them, one a viewpoint."""
+    """Labelled images as the network sees them, one a viewpoint or several."""
 
     viewpoints: Int[Tensor, " reference"]
     features: Float[Tensor, "reference dim"]
@@ -82,14 +83,21 @@ def choose_references(
     viewpoints, objects = viewpoints.cpu(), objects.cpu()
     candidates = torch.arange(len(viewpoints))
     if choice != "random_image":
-        seen = torch.stack([objects, viewpoints]).unique(dim=1)[0]
-        numbers, views = seen.unique_consecutive(return_counts=True)
-        fullest = numbers[views == views.max()]
+        fullest = seen_from_most(viewpoints, objects)
         rank = 0 if choice == "first_object" else int(keys[0] * len(fullest))
         candidates = candidates[objects == fullest[rank]]
     order = candidates[keys[candidates].argsort()]
     chosen = [order[viewpoints[order] == viewpoint][0] for viewpoint in viewpoints[candidates].unique()]
     return torch.stack(chosen)
+
+
+def seen_from_most(viewpoints: Int[Tensor, " image"], objects: Int[Tensor, " image"]) -> Int[Tensor, " object"]:
+    """Return the objects that are seen from the most viewpoints, in order; raises :class:`UserError` without any image."""
+    if not len(viewpoints):
+        raise UserError("pseudo-labels need labelled images to compare with, and there are none: label an object")
+    seen = torch.stack([objects, viewpoints]).unique(dim=1)[0]
+    numbers, views = seen.unique_consecutive(return_counts=True)
+    return numbers[views == views.max()]
 
 
 @torch.no_grad()
@@ -108,13 +116,21 @@ def see_references(
 def label_images(
     network: SiameseViewpoint, images: Float[Tensor, "image 4 64 64"], references: References, rule: LabelRule
 ) -> ViewpointLabels:
-    """Return labels of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode."""
-    plain = torch.sigmoid(network.similarity(network(images), references.features))
-    turned = None
+    """Return labels of RGBA images in [0, 1]; each depends on its own image only. The network should be in evaluation mode.
+
+    Several references of one viewpoint count by their mean logit.
+    """
+    viewpoints, place = references.viewpoints.unique(return_inverse=True)
+
+    def scores(features: Tensor, others: Tensor) -> Tensor:
+        logits = network.similarity(features, others)
+        sums = logits.new_zeros(len(logits), len(viewpoints)).index_add(1, place, logits)
+        return torch.sigmoid(sums / place.bincount())
+
+    plain, turned = scores(network(images), references.features), None
     if rule.rotation_test and references.turned is not None:
-        features = network(rotate_images(images, references.degrees))
-        turned = torch.sigmoid(network.similarity(features, references.turned))
-    return pick_labels(plain, turned, references.viewpoints, rule)
+        turned = scores(network(rotate_images(images, references.degrees)), references.turned)
+    return pick_labels(plain, turned, viewpoints, rule)
 
 
 @torch.no_grad()

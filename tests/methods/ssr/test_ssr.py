@@ -182,6 +182,36 @@ def test_a_refused_pass_keeps_the_labels_and_counts_as_none():
     assert [entry["step"] for entry in again.history] == [1.0, 2.0, 3.0]
 
 
+def test_labels_of_the_last_pass_only_are_withdrawn_by_the_next():
+    truth = torch.tensor([3, 4, 5])
+
+    def found(accepted):
+        return ViewpointLabels(torch.tensor([3, 5, 0]), torch.full((3,), 0.9), torch.tensor(accepted))
+
+    kept, fresh = PseudoLabels(), PseudoLabels()
+    for labels, how in ((kept, "forever"), (fresh, "last_pass")):
+        labels.add(found([True, True, False]), truth, 1, {}, how)
+        labels.add(found([False, False, True]), truth, 2, {}, how)
+    assert kept.labels.accepted.tolist() == [True, True, True]
+    assert fresh.labels.accepted.tolist() == [False, False, True]
+    assert fresh.given_by.tolist() == [0, 0, 2]
+    assert kept.latest() == pytest.approx(
+        {
+            "coverage": 1.0,
+            "accuracy": 1 / 3,
+            "accuracy_within_one_view": 2 / 3,
+            "new_coverage": 1 / 3,
+            "new_accuracy": 0.0,
+            "new_accuracy_within_one_view": 0.0,
+        }
+    )
+    again = PseudoLabels()
+    again.set_extra_state(fresh.get_extra_state())
+    assert again.labels.accepted.tolist() == [False, False, True]
+    again.keep(truth, 3, {})
+    assert again.latest() == fresh.latest()
+
+
 def accepting(experiment, **changes):
     """Whatever the networks say is accepted, so that labels come in a run of four steps."""
     return override(experiment, {"method.rule": "released", "method.cycle": 1, **changes})
@@ -217,12 +247,13 @@ def test_a_run_labels_learns_from_the_labels_and_says_so(renders, tmp_path):
     (labels,) = extra.values()
     assert len(labels["image"]) == SSR.sources(experiment)["unlabelled"].table.num_rows == 120
     assert [entry["step"] for entry in labels["history"]] == [1.0, 2.0]
-    assert "label_coverage 1" in said
+    assert re.search(r"evaluation at step 3 .*  label_coverage 1 .*  label_new_accuracy_within_one_view [\d.]+", said)
+    assert "test of " in said
 
 
 def test_the_shapes_of_a_pass_are_those_that_an_evaluation_finds_at_its_step(renders, tmp_path):
     experiment = accepting(tiny_experiment("ssr", renders, tmp_path), **{"schedule.steps": 3, "run.evaluate_every": 1})
-    views = {"method.cycle_views": experiment.data.evaluation_views}
+    views = {"method.cycle_views": experiment.data.evaluation_views, "data.chosen_on": "evaluation_split"}
     said = run_here(Eager, override(experiment, views), tmp_path / "run")
     (labels,) = state_of(tmp_path / "run")[1].values()
     evaluated = [float(value) for value in re.findall(r"evaluation at step \d+ .*?voxel_iou ([\d.]+)", said)]

@@ -161,6 +161,27 @@ def test_counts_of_parts_add_up_to_those_of_the_whole():
     assert sum(parts, LabelCounts()) == whole
 
 
+def test_a_neighbouring_view_is_near_also_around_the_end():
+    labels = ViewpointLabels(torch.tensor([0, 23, 5, 7, 9]), torch.ones(5), torch.tensor([True] * 4 + [False]))
+    counts = count_labels(labels, torch.tensor([23, 0, 5, 9, 9]))
+    assert (counts.right, counts.near) == (1, 3)
+    assert (counts.accuracy, counts.accuracy_within_one_view) == (0.25, 0.75)
+
+
+def test_several_references_of_a_viewpoint_count_by_their_mean_logit():
+    torch.manual_seed(0)
+    network = SiameseViewpoint(SiameseViewpointConfig(width=2, dim=8)).double().eval()
+    images, references = torch.rand(5, 4, 64, 64).double(), torch.rand(4, 4, 64, 64).double()
+    seen = see_references(network, references, torch.tensor([7, 4, 9, 4]), degrees=None)
+    with torch.no_grad():
+        logits = network.similarity(network(images), network(references))
+    mean = torch.stack([logits[:, [1, 3]].mean(1), logits[:, 0], logits[:, 2]], dim=1)
+    expected = pick_labels(torch.sigmoid(mean), None, VIEWPOINTS, RELEASED)
+    found = label_images(network, images, seen, RELEASED)
+    torch.testing.assert_close(found.confidence, expected.confidence)
+    assert torch.equal(found.viewpoint, expected.viewpoint)
+
+
 def test_what_cannot_be_checked_has_no_accuracy():
     unknown = count_labels(pick_labels(PLAIN, TURNED, VIEWPOINTS, PAPER))
     assert (unknown.checked, unknown.accepted) == (0, 3)
