@@ -121,6 +121,8 @@ def main() -> None:
     storage = storage_place(config.storage, "storage")
     stand_in = world(data_class(space).generated)
     generated = getattr(config, data_class(space).generated)
+    for leaves in trained_leaves(space, trials, pretrainings):
+        generated = stand_in.fine_enough(generated, leaves)
     root = place(config.root) if config.root else stand_in.folder(storage, generated)
     if config.root and not root.is_dir():
         raise UserError(f"no folder {root}: --data.root must name the folder of the data")
@@ -175,6 +177,13 @@ def where_to_look(tracking_uri: str) -> str:
 def data_class(space: Space) -> type:
     """Return what the trials of a space learn from."""
     return method_class(space.arms[0].trained.method).Data
+
+
+def trained_leaves(space: Space, trials: dict[str, Any], pretrainings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the leaves of each training of a space, with what is asked of trials and of pretrainings."""
+    asked = [(arm.trained, trials) for arm in space.arms]
+    asked += [(part, pretrainings) for arm in space.arms for part in arm.pretrainings]
+    return [flatten(part.experiment()) | changes for part, changes in asked]
 
 
 def asked_kind(arguments: list[str]) -> type[Tune]:

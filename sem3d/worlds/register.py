@@ -1,6 +1,6 @@
 """The register of generated worlds: data that stand in where a user has none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ class World:
     """Makes the data in that place unless they are there, and returns a line on them; Ray must be connected."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Leaves that training on it sets, where a method has them."""
+    fine_enough: Callable[[Any, Mapping[str, Any]], Any] = lambda config, _: config
+    """Takes a configuration and the leaves of a training on its data, and returns one that is fine enough for that."""
 
 
 WORLDS = {"rooms": "sem3d.worlds.rooms.world:ROOMS", "shapes": "sem3d.worlds.shapes.world:SHAPES"}

@@ -76,6 +76,13 @@ def test_a_setting_of_pretrainings_needs_one_that_has_its_leaf():
         tune.settings_of(space, ("pretrain.data.matchs=7",))
 
 
+def test_the_leaves_of_all_trainings_are_known_before_a_world_is_made():
+    space = read_space("pri3d")
+    leaves = tune.trained_leaves(space, {"optim.lr": 0.5}, {"data.voxel_size": 0.02})
+    assert [found.get("data.voxel_size") for found in leaves] == [None] * 4 + [0.02] * 2
+    assert [found["optim.lr"] for found in leaves] == [0.5] * 4 + [2e-3] * 2
+
+
 def test_a_dry_run_says_what_would_be_run(ray_cluster, tmp_path, monkeypatch, capsys):
     rooms = [f"--rooms.{name}={value}" for name, value in ROOMS.items()]
     arguments = ["pri3d", "--dry-run", "--probe-steps", 0, "--storage", tmp_path, "--arms", "scratch", "pri3d"]

@@ -1,7 +1,10 @@
 """Rooms as the world of methods that learn from scans."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from sem3d.config import digest
 from sem3d.worlds.register import World
@@ -25,4 +28,16 @@ def make_rooms(folder: Path, config: RoomsConfig) -> str:
     return f"{'found' if rooms.reused else 'rendered'} {rooms.rooms} rooms, {rooms.frames} frames: {folder}"
 
 
-ROOMS = World(small=small_rooms, folder=rooms_folder, make=make_rooms, settings={"data.prepare.stride": 1})
+def fine_enough(config: RoomsConfig, leaves: Mapping[str, Any]) -> RoomsConfig:
+    """Return the rooms with a surface that fills the voxels that are learnt from: at least four points a voxel's square."""
+    voxel = leaves.get("data.voxel_size", inf)
+    return replace(config, point_spacing=min(config.point_spacing, voxel / 2))
+
+
+ROOMS = World(
+    small=small_rooms,
+    folder=rooms_folder,
+    make=make_rooms,
+    settings={"data.prepare.stride": 1},
+    fine_enough=fine_enough,
+)

@@ -17,6 +17,7 @@ from sem3d.worlds.rooms.room import build_room
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.scan_mesh import sample_surface
 from sem3d.worlds.rooms.supply import ParametricSupply
+from sem3d.worlds.rooms.world import ROOMS
 from sem3d.worlds.rooms.write import write_rooms
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -118,6 +119,21 @@ def test_points_are_spread_evenly_over_the_surface():
     cells = np.histogram2d(inner[:, 0], inner[:, 1], bins=[np.arange(0.5, 2.01, 0.25)] * 2)[0]
     assert cells.min() > 10
     assert cells.mean() == pytest.approx((0.25 / 0.05) ** 2, rel=0.1)
+
+
+def test_rooms_that_are_fine_enough_fill_the_voxels_that_are_learnt_from():
+    room = TracedRoom(build_room("bathroom", (0, 0, 1), ParametricSupply(0, "train", 1)))
+    coarse = RoomsConfig()
+    fine = ROOMS.fine_enough(coarse, {"data.voxel_size": 0.04})
+    assert fine.point_spacing == 0.02
+    assert ROOMS.fine_enough(coarse, {"data.voxel_size": 0.1}) == ROOMS.fine_enough(coarse, {}) == coarse
+
+    def filled(spacing: float) -> int:
+        return len(np.unique(np.floor(sample_surface(room, spacing, (0,)).position / 0.04), axis=0))
+
+    there = filled(0.01)
+    assert filled(fine.point_spacing) > 0.93 * there
+    assert filled(2 * fine.point_spacing) < 0.75 * there
 
 
 @pytest.mark.parametrize(
