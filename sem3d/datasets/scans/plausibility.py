@@ -40,6 +40,8 @@ LEAST_AGREEMENT = 0.5
 share of the measured points which must lie near the mesh."""
 SPARSE = 3.0
 """Distances between neighbouring points of a mesh within which its surface may lie between them."""
+CELLS = 32
+"""Columns of the grid of an image in which a mesh is there or not."""
 MESH_ADVICE = "is it turned, moved or in another unit than the poses?"
 
 Frame = tuple[FrameRecord, Float32[np.ndarray, "_ _"]]
@@ -156,7 +158,7 @@ def mesh_fault(
         )
     met = measured_on_mesh(frames, surface)
     if met < LEAST_AGREEMENT:
-        return f"mesh does not meet the depth: {met:.0%} of what the frames measured lies on it; {MESH_ADVICE}"
+        return f"mesh does not meet the depth: {met:.0%} of what the frames measured there lies on it; {MESH_ADVICE}"
     return None
 
 
@@ -166,16 +168,25 @@ def tolerated(measured: Float[np.ndarray, " point"]) -> Float[np.ndarray, " poin
 
 
 def measured_on_mesh(frames: Sequence[Frame], surface: Float[np.ndarray, "point 3"]) -> float:
-    """Return the share of points that frames measured which lie near one of the points all over a mesh."""
+    """Return the share of points that frames measured which lie near one of the points all over a mesh.
+
+    Where a frame looks past the mesh, which may be a part of the scene only, nothing is asked of it.
+    """
     tree = cKDTree(surface)
     gaps, _ = tree.query(surface[:: max(1, len(surface) // PIXELS)], k=2)
     spacing = float(np.median(gaps[:, 1]))
     near = total = 0
     for record, depth in frames:
-        points, _ = unproject_valid(sampled_depth(depth), record.intrinsics_depth)
+        points, pixels = unproject_valid(sampled_depth(depth), record.intrinsics_depth)
+        world_from_camera = orthonormalise(record.world_from_camera)
+        positions, _ = project(transform(invert_rigid(world_from_camera), surface), record.intrinsics_depth)
+        seen = nearest_pixel(positions[inside_image(positions, depth.shape)])
+        step = max(1, depth.shape[1] // CELLS)
+        covered = np.zeros((depth.shape[0] // step + 1, depth.shape[1] // step + 1), bool)
+        covered[seen[:, 1] // step, seen[:, 0] // step] = True
+        points = points[covered[pixels[:, 1] // step, pixels[:, 0] // step]]
         reach = np.maximum(tolerated(points[:, 2]), SPARSE * spacing)
-        world = transform(orthonormalise(record.world_from_camera), points)
-        distances, _ = tree.query(world, distance_upper_bound=float(reach.max(initial=0.0)))
+        distances, _ = tree.query(transform(world_from_camera, points), distance_upper_bound=reach.max(initial=0.0))
         near += int((distances <= reach).sum())
         total += len(points)
     return near / max(1, total)
