@@ -6,6 +6,7 @@ without looking at signals, is ended by a thread that hears of them all the same
 (:func:`sem3d.training.ray.interruption.stop_on_signals`).
 """
 
+import atexit
 import os
 import signal
 import socket
@@ -36,7 +37,8 @@ class Ending:
     """Whether the work is done or given up, and libraries end what they have begun."""
     heard: int = 0
     """Signals so far."""
-    deadline: float = field(default=float("inf"))
+    deadline: float = float("inf")
+    process: int = field(default_factory=os.getpid)
 
     def handle(self, number: int, _: Any) -> None:
         """Unwind the work at the first signal; end at once at the second, and where there is nothing to unwind."""
@@ -60,6 +62,11 @@ class Ending:
             if time.monotonic() >= self.deadline:
                 leave("" if self.over else "stopped: what it waited for does not end", self.code)
 
+    def leave_at_last(self) -> None:
+        """End the process once libraries have ended what they began: threads of Ray Data may hang what Python does after that."""
+        if self.over and os.getpid() == self.process:
+            leave("", self.code)
+
 
 _watched: list[Ending] = []
 
@@ -68,6 +75,7 @@ def watch() -> None:
     """Take signals, in the main thread, from now on."""
     ending = Ending()
     _watched.append(ending)
+    atexit.register(ending.leave_at_last)  # the first to be registered, the last to be called
     open_standard_streams()
     ear, mouth = socket.socketpair()
     mouth.setblocking(False)

@@ -89,6 +89,24 @@ def test_libraries_that_do_not_end_are_not_waited_for():
     assert ended(started(RUNS.format(body=failing)))[:2] == (2, "error: /full/file: No space left on device\n")
 
 
+def test_what_python_tears_down_at_its_end_is_not_waited_for():
+    program = """
+import atexit, sys
+from jobs.exits import run
+class Waits:
+    def __del__(self):
+        print("torn down", flush=True)
+sys.kept = Waits()
+def main():
+    atexit.register(print, "what libraries end", flush=True)
+    print("ready", flush=True)
+run(main)
+"""
+    process = started(program)
+    printed, error = process.communicate(timeout=30)
+    assert (process.returncode, printed, error) == (0, "what libraries end\n", "")
+
+
 def test_what_has_ended_is_not_disturbed_by_a_signal():
     body = "threading.Thread(target=time.sleep, args=(2,)).start(); raise ValueError('a bug')"
     process = started(RUNS.format(body=body))
