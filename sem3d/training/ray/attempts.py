@@ -39,6 +39,8 @@ def run_workers(settings: dict[str, Any], callbacks: Sequence[Any], say: Callabl
                 raise UserError(line) from failure
             raise
         except ray.exceptions.ActorDiedError as death:
+            if STOP.is_made(Path(settings["run_folder"])):  # the driver ends, and Ray with it
+                raise Stopped from death
             if 0 <= run.max_failures < attempt:
                 raise UserError(f"Ray Train's controller died {attempt} times: {GIVEN_UP}") from death
             say(f"Ray Train's controller died: workers start again, {attempt} of {run.max_failures} times")
