@@ -205,6 +205,12 @@ def of_kind(value: Any, kind: Any) -> Any:
     if origin is tuple and isinstance(value, list | tuple):
         each = inner[:1] * len(value) if inner[1:] == (...,) else inner
         return tuple(of_kind(one, like) for one, like in zip(value, each, strict=True))
+    if origin is list and isinstance(value, list):
+        return [of_kind(one, inner[0]) for one in value]
+    if origin is dict and isinstance(value, dict):
+        return {name: of_kind(one, inner[1]) for name, one in value.items()}
+    if kind is Any:
+        return value
     if origin in (Union, UnionType):
         kind = next((one for one in inner if type(value) is one), inner[0])
     if kind is float and type(value) in (int, float):

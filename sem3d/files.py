@@ -221,7 +221,10 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file; raises :class:`UserError` where it is absent, unreadable or no JSON."""
     text = read_text(path)
     try:
-        return json.loads(text)
+        content = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(content, ensure_ascii=False).encode()  # halves of characters, which nothing can write again
+        return content
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON: {error}") from error
 

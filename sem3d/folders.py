@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -57,6 +57,15 @@ def nearest_there(path: Path) -> Path:
     while not is_there(path) and path != path.parent:
         path = path.parent
     return path
+
+
+def file_identity(path: Path) -> Hashable:
+    """Return what all names of one file share, whether they are links of one kind or the other."""
+    try:
+        state = path.stat()
+    except OSError:
+        return str(path.absolute())
+    return state.st_dev, state.st_ino
 
 
 def entries(folder: Path) -> list[Path]:

@@ -1,11 +1,15 @@
 """The one reader of pictures: formats by content, regular files only, sizes bounded before a pixel is decoded.
 
-A picture may have :data:`MOST_PIXELS` and no more than its bytes can hold: deflate packs 1032 bytes into one, and a block of
-8 x 8 pixels takes a bit of a JPEG at least. A PNG's checksums are compared, which decoding alone does not do.
+A picture may have :data:`MOST_PIXELS`, one of depth, of which many are held at once, :data:`MOST_DEPTH_PIXELS`, and no more than
+its bytes can hold: deflate packs 1032 bytes into one, and a block of 8 x 8 pixels takes a bit of a JPEG at least. A PNG's
+checksums are compared, which decoding alone does not do.
 """
 
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +28,7 @@ IMAGE_ERRORS = (
 SCAN_FORMATS = ("PNG", "JPEG")
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP")
 """Formats of users' own pictures and of textures."""
-MOST_PIXELS = 64 << 20
+MOST_PIXELS, MOST_DEPTH_PIXELS = 64 << 20, 8 << 20
 MOST_BYTES = 256 << 20
 DEFLATE = 1032
 BITS = {"I;16": 16, "LA": 16, "RGB": 24, "RGBA": 32}
@@ -43,7 +47,7 @@ def picture_header(path: Path, upright: bool = False) -> tuple[int, int, str]:
     Raises :class:`BadSample` where there is no such picture, or one too large.
     """
     try:
-        with open_regular(path) as file, Image.open(file, formats=SCAN_FORMATS) as image:
+        with without_warnings(), open_regular(path) as file, Image.open(file, formats=SCAN_FORMATS) as image:
             check_pixels(image, path.stat().st_size, str(path))
             turned = upright and "exif" in image.info and image.getexif().get(ORIENTATION) in LYING
             size = (image.width, image.height) if turned else (image.height, image.width)
@@ -66,8 +70,8 @@ def read_color_picture(source: Path | bytes, where: str, upright: bool = True) -
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA") or channel_bits(image, content) > 8:
         raise BadSample(where, f"wrong kind of image: {kind(image, content)}, not RGB of 8 bits: save it so")
     if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        if np.asarray(image)[..., 3].min() < 255:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        if alpha_range(image)[0] < 255:
             raise BadSample(where, "wrong kind of image: colour with transparent pixels: save it as RGB")
     return np.asarray((turned_upright(image, where) if upright else image).convert("RGB"))
 
@@ -98,12 +102,13 @@ def read_picture(
     """Return a decoded picture and the bytes of its file; raises :class:`BadSample` that names ``where``."""
     try:
         content = source if isinstance(source, bytes) else read_regular(source, MOST_BYTES)
-        with Image.open(BytesIO(content), formats=formats) as opened:
-            check_pixels(opened, len(content), where)
-            if opened.format == "PNG":
-                opened.verify()
-        image = Image.open(BytesIO(content), formats=formats)
-        image.load()
+        with without_warnings():
+            with Image.open(BytesIO(content), formats=formats) as opened:
+                check_pixels(opened, len(content), where)
+                if opened.format == "PNG":
+                    opened.verify()
+            image = Image.open(BytesIO(content), formats=formats)
+            image.load()
     except BadSample:
         raise
     except FileNotFoundError as error:
@@ -111,6 +116,14 @@ def read_picture(
     except IMAGE_ERRORS as error:
         raise BadSample(where, unreadable(error)) from error
     return image, content
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep what PIL warns of off the terminal: it is refused with a reason, or means nothing, such as a broken EXIF block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def check_pixels(image: Image.Image, weight: int, where: str) -> None:
@@ -126,9 +139,16 @@ def check_pixels(image: Image.Image, weight: int, where: str) -> None:
 def turned_upright(image: Image.Image, where: str) -> Image.Image:
     """Return the picture as its EXIF says it is to be looked at."""
     try:
-        return ImageOps.exif_transpose(image)
+        with without_warnings():
+            return ImageOps.exif_transpose(image) if image.getexif().get(ORIENTATION, 1) != 1 else image
     except IMAGE_ERRORS as error:
-        raise BadSample(where, f"undecodable EXIF of an image: {one_line(error)}") from error
+        raise BadSample(where, f"undecodable EXIF of an image: {words_of(error)}") from error
+
+
+def alpha_range(image: Image.Image) -> tuple[int, int]:
+    """Return least and largest opacity of a picture that has any."""
+    alpha = np.asarray(image.getchannel("A"))
+    return int(alpha.min()), int(alpha.max())
 
 
 def channel_bits(image: Image.Image, content: bytes) -> int:
@@ -142,13 +162,13 @@ def kind(image: Image.Image, content: bytes) -> str:
     return f"{image.mode} of {channel_bits(image, content)} bits" if image.format == "PNG" else image.mode
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's text, or its name, on one line and without the address of a buffer."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def words_of(error: BaseException) -> str:
+    """Return an error's text, or its name, without the address of a buffer."""
+    text = str(error) or type(error).__name__
     return "no picture of a known format" if "cannot identify image file" in text else text
 
 
 def unreadable(error: BaseException) -> str:
     """Return the reason that an error of PIL's gives."""
     huge = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
-    return f"{'huge' if huge else 'undecodable'} image: {one_line(error)}"
+    return f"{'huge' if huge else 'undecodable'} image: {words_of(error)}"

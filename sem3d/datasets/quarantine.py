@@ -56,11 +56,17 @@ class QuarantineReport:
 
     @classmethod
     def read(cls, path: Path) -> "QuarantineReport":
-        """Return the report that :meth:`write` left at ``path``."""
+        """Return the report that :meth:`write` left at ``path``; raises :class:`UserError` where it is none."""
         content = read_json(path)
-        return cls(
-            [Quarantined(**item) for item in content["items"]], [Quarantined(**note) for note in content["notes"]]
-        )
+        try:
+            return cls(*([Quarantined(**item) for item in content[kind]] for kind in ("items", "notes")))
+        except (TypeError, LookupError) as error:
+            raise UserError(f"{path} is no quarantine report: {error}") from error
+
+
+def first_reasons(report: QuarantineReport) -> str:
+    """Return what is wrong with the first three items."""
+    return "; ".join(f"{item.source}: {item.reason}" for item in report.items[:3])
 
 
 def counted(items: Sequence[Quarantined]) -> dict[str, int]:
@@ -96,8 +102,7 @@ def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) 
     if len(report) <= limit * total:
         return
     report.write(path)
-    first = "; ".join(f"{item.source}: {item.reason}" for item in report.items[:3])
     raise UserError(
-        f"{len(report)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first}. "
+        f"{len(report)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first_reasons(report)}. "
         f"All are named in {path}; fix the data, or raise quarantine_limit"
     )

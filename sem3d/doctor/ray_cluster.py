@@ -82,13 +82,13 @@ def job_server(address: str) -> Finding:
         request.add_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            theirs = json.load(answer).get("ray_version", "")
+            theirs = dict(json.load(answer)).get("ray_version", "")
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             fix = f"copy the cluster's token to {default_token_file()} and export {MODE}=token"
             return Finding(part, "FAIL", f"{address} refuses access ({error.code}): it requires its token", fix)
         return Finding(part, "FAIL", f"{address} answers {error.code}", "name the address of the dashboard, port 8265")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         fix = "ray dashboard cluster.yaml    # or, for a head on this machine: ray start --head"
         return Finding(part, "FAIL", f"{address} does not answer: {_reason(error)}", fix)
     if theirs != own_ray():

@@ -122,7 +122,7 @@ def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
     """Return the kind of the file system that ``path`` lies on, ``unknown`` where the system does not say."""
     if not mounts.is_file():
         return "unknown"
-    lines = [line.split() for line in mounts.read_text().splitlines()]
+    lines = [words for line in mounts.read_text(errors="replace").splitlines() if len(words := line.split()) > 2]
     found = [
         (len(words[1]), number, words[2])
         for number, words in enumerate(lines)

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 RIGID_TOLERANCE = 1e-2  # real 7-Scenes rotations are orthonormal to 1e-4 only
+LEAST_FOCAL, LARGEST_FOCAL = 0.1, 100.0
+"""Focal length as a share of width or height: a view of 157 degrees, and one of half a degree."""
 
 
 def resize_intrinsics(
@@ -29,6 +31,9 @@ def intrinsics_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]
         return "intrinsics are not of the form [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]"
     if intrinsics[0, 0] <= 0.0 or intrinsics[1, 1] <= 0.0:
         return "focal length is not positive"
+    for focal, side in ((intrinsics[0, 0], width), (intrinsics[1, 1], height)):
+        if not LEAST_FOCAL <= focal / side <= LARGEST_FOCAL:
+            return f"focal length {focal:.4g} is implausible for an image of {width}x{height}"
     if abs(intrinsics[0, 1]) > 1e-6 * intrinsics[0, 0]:
         return "intrinsics have skew"
     if not (-0.5 <= intrinsics[0, 2] < width - 0.5 and -0.5 <= intrinsics[1, 2] < height - 0.5):

@@ -27,8 +27,11 @@ def submitted_revision() -> str:
     named = os.environ.get(REVISION_VARIABLE, "")
     if named or not in_ray_job():
         return named
-    uri = json.loads(os.environ[JOB_VARIABLE]).get("runtime_env", {}).get("working_dir", "")
-    return PurePosixPath(uri).stem.lstrip("_")
+    try:
+        uri = json.loads(os.environ[JOB_VARIABLE])["runtime_env"]["working_dir"]
+    except (ValueError, TypeError, LookupError):
+        return ""
+    return PurePosixPath(uri).stem.lstrip("_") if isinstance(uri, str) else ""
 
 
 def seconds_to_stop() -> float:

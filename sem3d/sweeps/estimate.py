@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
-from sem3d.config import Experiment, digest, flatten, override
+from sem3d.config import Experiment, digest, flatten, of_kind, override
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock, stored_json, write_json
 from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
@@ -71,13 +71,22 @@ def pace_of(method: str, experiment: Experiment, steps: int, say: Callable[[str]
     kind = kind_of(method, experiment)
     path = Path(experiment.run.storage) / "probes" / f"{kind}.json"
     with exclusive_lock(experiment.run.storage, f"pace-{kind}"):
-        known = stored_json(path, *(item.name for item in fields(Pace)))
+        known = read_pace(path)
         if known is not None:
-            return Pace(**known)
+            return known
         say(f"probing {method}: {steps} steps")
         pace = _measure(method, experiment, steps, f"probe-{kind}")
         write_json(path, asdict(pace))
         return pace
+
+
+def read_pace(path: Path) -> Pace | None:
+    """Return a pace that was measured before; ``None`` where there is none, or no such numbers."""
+    stored = stored_json(path, *(item.name for item in fields(Pace)))
+    try:
+        return Pace(**{item.name: of_kind(stored[item.name], float) for item in fields(Pace)}) if stored else None
+    except TypeError:
+        return None
 
 
 def kind_of(method: str, experiment: Experiment) -> str:

@@ -127,4 +127,5 @@ def model_card(
 def _data(config: Path) -> dict[str, str]:
     """Return root and digest of the data of a run."""
     found = stored_json(config, "experiment", "data") or {"experiment": {}, "data": "unknown"}
-    return {"root": str(found["experiment"].get("data.root", "unknown")), "digest": str(found["data"])}
+    leaves = found["experiment"] if isinstance(found["experiment"], dict) else {}
+    return {"root": str(leaves.get("data.root", "unknown")), "digest": str(found["data"])}

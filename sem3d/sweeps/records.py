@@ -6,12 +6,16 @@ the trials that are done. ``pretrainings/<key>.json`` says the same of the pretr
 ``effects`` hold figures that stand beside the scores.
 """
 
+import logging
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_type_hints
 
-from sem3d.errors import UserError
+from sem3d.config import of_kind
+from sem3d.errors import UserError, one_line
 from sem3d.files import record_paths, stored_json, write_json
+
+logger = logging.getLogger(__name__)
 
 SWEEP_NAME = "sweep.json"
 SEARCH_FOLDER = "search"
@@ -240,4 +244,9 @@ def _read(path: Path, kind: type[Stored]) -> Stored | None:
         return None
     if set(content) - {item.name for item in fields(kind)}:
         raise UserError(f"{path} is not of this version: remove it, and the sweep runs that part again")
-    return kind(**content)
+    hints = get_type_hints(kind)
+    try:
+        return kind(**{name: of_kind(value, hints[name]) for name, value in content.items()})
+    except (TypeError, ValueError) as error:
+        logger.warning("%s is damaged: %s; it counts as absent", path, one_line(str(error)))
+        return None

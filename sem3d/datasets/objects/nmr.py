@@ -17,6 +17,7 @@ from jaxtyping import Bool, UInt8
 
 from sem3d.config import digest
 from sem3d.datasets.checked_files import read_item, read_rows
+from sem3d.datasets.objects.npz_stream import DAMAGE
 from sem3d.errors import BadSample, UserError
 from sem3d.files import read_json
 from sem3d.folders import is_there
@@ -91,6 +92,8 @@ def load_renders_index(folder: str | Path) -> RendersIndex:
         )
     if content["format"] != FORMAT_VERSION:
         raise UserError(f"{folder} has render format {content['format']}, not {FORMAT_VERSION}: prepare it again")
+    if not (isinstance(content["inputs"], str) and counts_by_class(content["objects"])):
+        raise UserError(f"{folder / 'renders.json'} is damaged: prepare it again")
     table = read_rows(folder / "rows.parquet", RENDER_SCHEMA, content.get("files", {}).get("rows.parquet", ""))
     names = [name for column in ("class", "split") for name in pc.unique(table[column]).to_pylist()]
     views, numbers = (pc.min_max(table[column]).as_py() for column in ("view", "object"))
@@ -109,6 +112,13 @@ def read_renders_json(folder: Path) -> dict[str, Any] | None:
     if not all(isinstance(part, dict) for part in (content["objects"], content.get("files", {}))):
         raise UserError(f"{path} is damaged: prepare it again")
     return content
+
+
+def counts_by_class(objects: Any) -> bool:
+    """Return whether a value of ``renders.json`` is what it should be: numbers of objects by class and split."""
+    return isinstance(objects, dict) and all(
+        isinstance(splits, dict) and all(type(count) is int for count in splits.values()) for splits in objects.values()
+    )
 
 
 def class_id(index: RendersIndex, name: str) -> str:
@@ -180,7 +190,7 @@ def load_view(folder: Path, row: dict[str, Any]) -> ObjectView:
     try:
         image = read_item(part / f"images_{shard:05d}.npy", (place, row["view"]))
         voxels = read_item(part / f"voxels_{shard:05d}.npy", (place,))
-    except (OSError, ValueError, IndexError) as error:
+    except DAMAGE as error:
         raise BadSample(f"{part.name}: object {row['object']}", f"cannot be read: {error}") from error
     return ObjectView(image, image[3], voxels)
 
@@ -193,5 +203,5 @@ def load_views(
     path = folder / f"{name}_{split}" / f"images_{shard:05d}.npy"
     try:
         return np.stack([read_item(path, (place, view)) for view in views])
-    except (OSError, ValueError, IndexError) as error:
+    except DAMAGE as error:
         raise BadSample(f"{path}: object {number}", f"cannot be read: {error}") from error

@@ -15,7 +15,7 @@ a worker touches what it needs.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +35,19 @@ from sem3d.datasets.objects.nmr import (
     read_renders_json,
 )
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
-from sem3d.datasets.objects.plausible_renders import mask_faults, odd_colors
+from sem3d.datasets.objects.plausible_renders import FAINTEST, mask_faults, odd_colors
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
-from sem3d.folders import is_there, named, root_entries
+from sem3d.folders import file_identity, is_there, named, root_entries
 from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
 from sem3d.texts import lines_of, read_text
 
 LEVELS = {"images": 2, "voxels": 1}
 """Axes of a shard that count what is read at a time: a view of an object, the voxels of an object."""
+OPAQUE = 200
+"""Alpha that some pixel of every file reaches; less is a mask of another range, such as 0 to 100."""
 IMAGES_NAME = re.compile(r"(?P<name>.+)_(?P<split>train|val|test)_images\.npz")
 
 
@@ -122,13 +124,13 @@ def convert(
         target = building and building / f"{name}_{split}"
         names = object_names(root, name, split, counts[name, split])
         found = convert_images(images, target, name, split, names, report)
-        empty = convert_voxels(voxels, target)
+        unusable = convert_voxels(voxels, target)
         report.items += [
-            Quarantined(f"{voxels.name}: object {number} ({names[number]})", name, "no voxel of it is solid", lost)
-            for number in empty
+            Quarantined(f"{voxels.name}: object {number} ({names[number]})", name, reason, lost)
+            for number, reason in unusable.items()
             if (lost := sum(row["object"] == number for row in found))
         ]
-        rows += [row for row in found if row["object"] not in empty]
+        rows += [row for row in found if row["object"] not in unusable]
     return rows, report
 
 
@@ -136,7 +138,8 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
     """Find images and voxels of each (class, split), in the order of their names."""
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
-    found = {}
+    found: dict[tuple[str, str], tuple[Path, Path]] = {}
+    places: dict[Hashable, Path] = {}
     for images in named(root_entries(root), "*_images.npz"):
         match = IMAGES_NAME.fullmatch(images.name)
         if match is None:
@@ -144,6 +147,9 @@ def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
         voxels = images.with_name(images.name.removesuffix("_images.npz") + "_voxels.npz")
         if not voxels.is_file():
             raise UserError(f"{images} has no {voxels.name} beside it")
+        for path in (images, voxels):
+            if (first := places.setdefault(file_identity(path), path)) is not path:
+                raise UserError(f"{path} is another name of {first}: remove one of them")
         found[match["name"], match["split"]] = (images, voxels)
     if not found:
         raise UserError(
@@ -198,8 +204,10 @@ def convert_images(
     rows: list[dict[str, object]] = []
     shard: list[np.ndarray] = []
     remarks: Counter[str] = Counter()
+    highest = 0
     for number, views in enumerate(npz_items(path)):
         remarks += odd_colors(views)
+        highest = max(highest, int(views[:, 3].max()))
         for view, fault in enumerate(mask_faults(views)):
             if fault:
                 source = f"{path.name}: object {number} ({names[number]}), view {view}"
@@ -212,24 +220,28 @@ def convert_images(
             write_shard(target, "images", number // OBJECTS_PER_SHARD, shard)
             shard = []
     report.notes += [Quarantined(path.name, name, f"{remark}: {count} views") for remark, count in remarks.items()]
+    if FAINTEST <= highest < OPAQUE:
+        raise UserError(
+            f"{path}: alpha is at most {highest} of 255 in all its images; multiply it by {255 / highest:.3g}"
+        )
     return rows
 
 
-def convert_voxels(path: Path, target: Path | None) -> set[int]:
-    """Write shards of voxels, or only read through them if ``target`` is None; returns the objects that have none."""
+def convert_voxels(path: Path, target: Path | None) -> dict[int, str]:
+    """Write shards of voxels, or only read through them if ``target`` is None; returns why objects have no shape."""
     shard: list[np.ndarray] = []
-    empty = set()
+    unusable: dict[int, str] = {}
     number = -1
     for number, solid in enumerate(npz_items(path)):
         shard.append(solid)
-        if not solid.any():
-            empty.add(number)
+        if solid.all() or not solid.any():
+            unusable[number] = f"no voxel of it is {'empty' if solid.all() else 'solid'}"
         if len(shard) == OBJECTS_PER_SHARD:
             write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
             shard = []
     if shard:
         write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
-    return empty
+    return unusable
 
 
 def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:

@@ -1,5 +1,6 @@
 """One large array in an .npz, read or written in blocks: a compressed member can be walked through but not memory-mapped."""
 
+import lzma
 import math
 import struct
 import tokenize
@@ -9,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import numpy as np
 
 from sem3d.errors import UserError
-from sem3d.files import whole_file
+from sem3d.files import open_regular, whole_file
 
 KEY = "arr_0"
 LONGEST_HEADER = 10_000
@@ -22,7 +23,7 @@ DEFLATE = 1032
 """Bytes that one byte of a compressed member can become."""
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, MemoryError, SyntaxError),
-    *(tokenize.TokenError, ValueError, LookupError, TypeError, ArithmeticError, struct.error),
+    *(tokenize.TokenError, ValueError, LookupError, TypeError, ArithmeticError, struct.error, lzma.LZMAError),
 )
 """What reading a damaged archive raises."""
 
@@ -37,7 +38,14 @@ def one_line_errors(path: Path) -> Iterator[None]:
     except (PermissionError, IsADirectoryError) as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except DAMAGE as error:
-        raise UserError(f"{path} is truncated or damaged ({' '.join(str(error).split())}): fetch it again") from error
+        raise UserError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+
+
+@contextmanager
+def opened_member(path: Path) -> Iterator[IO[bytes]]:
+    """Open the array ``arr_0`` of an archive for reading."""
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive, archive.open(f"{KEY}.npy") as member:
+        yield member
 
 
 def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -45,7 +53,7 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
 
     Raises :class:`UserError` for a file that is no .npz, lacks ``arr_0``, or holds pickled objects.
     """
-    with one_line_errors(path), zipfile.ZipFile(path) as archive:
+    with one_line_errors(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if f"{KEY}.npy" not in names:
             raise UserError(f"{path} has no array '{KEY}' but {', '.join(names[:5]) or 'nothing'}")
@@ -78,7 +86,7 @@ def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np
 
 def npz_items(path: Path) -> Iterator[np.ndarray]:
     """Yield the entries of ``arr_0`` along its first axis, one at a time; errors as :func:`npz_header`."""
-    with one_line_errors(path), zipfile.ZipFile(path) as archive, archive.open(f"{KEY}.npy") as member:
+    with one_line_errors(path), opened_member(path) as member:
         shape, dtype = read_header(cast(BufferedIOBase, member), path)
         length = math.prod(shape[1:]) * dtype.itemsize
         for number in range(shape[0]):

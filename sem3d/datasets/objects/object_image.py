@@ -8,13 +8,15 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE
-from sem3d.datasets.pictures import read_user_picture
+from sem3d.datasets.pictures import alpha_range, read_user_picture
 from sem3d.errors import BadSample, UserError
 
 SIZE = IMAGE_SHAPE[-1]
 FILLED = 0.72
 """Share of the image that the longer side of an object takes in the renders, about."""
 OPAQUE = 128
+LARGEST_SIDE = 4096
+"""Pixels; a larger picture is reduced first, so that its memory stays that of its own pixels."""
 MESH_FORMATS = (".obj", ".ply", ".glb")
 
 
@@ -23,26 +25,34 @@ def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
 
     Raises :class:`UserError` for a file that is no picture, has no alpha channel, or shows nothing.
     """
+    picture = cut_out(path)
+    if picture.size != (SIZE, SIZE):
+        picture = centred(picture)
+    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+
+
+def cut_out(path: Path) -> Image.Image:
+    """Return a user's picture of an object over black, at most :data:`LARGEST_SIDE` wide and high; errors as above."""
     try:
         opened = read_user_picture(path, str(path))
     except BadSample as error:
         raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
     transparent = "A" in opened.getbands() or "transparency" in opened.info
-    picture = opened.convert("RGBA")
-    alpha = np.asarray(picture)[..., 3]
-    if not transparent or alpha.min() == 255:
+    picture = opened if opened.mode == "RGBA" else opened.convert("RGBA")
+    least, most = alpha_range(picture)
+    if not transparent or least == 255:
         what = "its mask covers the whole picture" if transparent else "it has no alpha channel"
         raise UserError(f"{path}: {what}; cut the object out and save it as RGBA, for example a PNG")
-    if not (alpha >= OPAQUE).any():
-        raise UserError(f"{path} shows nothing: its mask is empty")
-    premultiplied = picture.convert("RGBa")
-    if picture.size != (SIZE, SIZE):
-        premultiplied = centred(premultiplied, alpha)
-    return np.ascontiguousarray(np.asarray(premultiplied).transpose(2, 0, 1))
+    if most < OPAQUE:
+        faint = f"alpha is at most {most} of 255, multiply it by {255 / most:.3g}" if most else "its mask is empty"
+        raise UserError(f"{path} shows nothing: {faint}")
+    times = -(-max(picture.size) // LARGEST_SIDE)
+    return picture.convert("RGBa").reduce(times) if times > 1 else picture.convert("RGBa")
 
 
-def centred(picture: Image.Image, alpha: UInt8[np.ndarray, "height width"]) -> Image.Image:
+def centred(picture: Image.Image) -> Image.Image:
     """Return the object in the middle of a square picture, as large as in the renders."""
+    alpha = np.asarray(picture.getchannel("a"))
     rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     side = max(box[2] - box[0], box[3] - box[1]) / FILLED

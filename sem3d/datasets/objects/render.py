@@ -28,7 +28,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from sem3d.config import digest
 from sem3d.datasets.objects.mesh_files import ColoredMesh, MeshFile, find_meshes, read_mesh
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
-from sem3d.datasets.objects.npz_stream import write_npz
+from sem3d.datasets.objects.npz_stream import DAMAGE, write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.datasets.stream import in_tasks
@@ -146,7 +146,7 @@ def render_row(root: Path, parts: Path, row: dict[str, Any], draw: Draw) -> dict
         parts / f"{row['number']:06d}{ending}" for ending in ("_images.npy", "_voxels.npy", ".note")
     )
     if note_path.is_file():
-        return {"fault": "", "note": note_path.read_text(encoding="utf-8")}
+        return {"fault": "", "note": read_text(note_path)}
     try:
         with faults_of(mesh.path):
             colored = read_mesh(root, mesh)
@@ -204,7 +204,12 @@ def join_parts(
 def stored(parts: Path, numbers: list[int], kind: str) -> Iterator[np.ndarray]:
     """Yield the arrays of the objects ``numbers``, one at a time."""
     for number in numbers:
-        yield np.load(parts / f"{number:06d}_{kind}.npy", allow_pickle=False)
+        path = parts / f"{number:06d}_{kind}.npy"
+        try:
+            array = np.load(path, allow_pickle=False)
+        except DAMAGE as error:
+            raise UserError(f"{path} is damaged ({error}): remove {parts.parent} and prepare again") from error
+        yield array
 
 
 def split_names(names: list[str], config: RendersConfig) -> dict[str, str]:
@@ -223,7 +228,7 @@ def found(out: Path, key: str) -> RendersSummary:
     stamp = out / STAMP
     if not stamp.is_file():
         raise UserError(f"{out} exists and holds no renders: choose another folder or remove it")
-    if stamp.read_text().strip() != key:
+    if read_text(stamp).strip() != key:
         raise UserError(f"{out} holds renders of other meshes or settings: choose another folder")
     counts: dict[str, dict[str, int]] = {}
     for path in named(root_entries(out), "*_objects.txt"):

@@ -8,15 +8,16 @@ unpacked to disk. What cannot be used is named in :attr:`Catalogue.quarantine`.
 import hashlib
 import re
 import zipfile
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from sem3d.datasets.objects.npz_stream import DAMAGE
 from sem3d.errors import BadSample, UserError
-from sem3d.files import read_json
+from sem3d.files import open_regular, read_json
 from sem3d.folders import named, root_entries
 from sem3d.texts import decode_text, lines_of, read_regular
 
@@ -151,7 +152,7 @@ def indexed_models(index: Path) -> list[tuple[str, dict[str, Any]]]:
 def archived_models(archive: Path) -> list[tuple[str, dict[str, Any]]]:
     """Yield (archive, fields) of each entry of a .sh3f, with the names that index.json uses."""
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with open_regular(archive) as file, zipfile.ZipFile(file) as opened:
             members = opened.infolist()
             if len(members) > MOST_MEMBERS:
                 raise UserError(f"{archive} holds {len(members)} files: not a furniture catalogue")
@@ -160,7 +161,7 @@ def archived_models(archive: Path) -> list[tuple[str, dict[str, Any]]]:
                     raise UserError(f"{archive} refused: member '{member.filename}' leads out of the archive")
             properties = bounded_read(opened, PROPERTIES, str(archive))
             text = decode_text(properties, f"{archive}: {PROPERTIES}", fallback="latin-1")
-    except (zipfile.BadZipFile, BadSample, OSError) as error:
+    except (*DAMAGE, BadSample) as error:
         raise UserError(f"{archive} is no Sweet Home 3D catalogue: {error}") from error
     groups: dict[str, dict[str, str]] = {}
     for line in lines_of(re.sub(r"\\\n[ \t]*", "", text)):
@@ -209,13 +210,21 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
         rotation = tuple(float(number) for number in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split())
     except (KeyError, TypeError, ValueError) as error:
         raise BadSample(where, f"its size or modelRotation is no number: {error}") from error
-    size, matrix = (width, depth, height), np.array(rotation)
-    if len(rotation) != 9 or not np.allclose(matrix.reshape(3, 3) @ matrix.reshape(3, 3).T, np.eye(3), atol=1e-2):
+    size = (width, depth, height)
+    if not is_rotation(rotation):
         raise BadSample(where, "its modelRotation is no rotation")
     if not all(low <= side <= high for side, (low, high) in zip(size, SIZES[kind], strict=True)):
         raise BadSample(where, "its size {:.2f} x {:.2f} x {:.2f} m is not that of a {}".format(*size, kind))
     credit = f"{name} by {fields.get('creator') or 'unknown'}, {fields.get('license') or 'licence unknown'}"
     return Entry(identity, kind, name, source, str(fields["model"]), size, rotation, credit)
+
+
+def is_rotation(numbers: Sequence[float]) -> bool:
+    """Return whether nine numbers, row-major, turn without stretching."""
+    if len(numbers) != 9 or not all(abs(number) < 2 for number in numbers):
+        return False
+    matrix = np.array(numbers).reshape(3, 3)
+    return np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-2)
 
 
 def inside(path: str) -> bool:
@@ -229,7 +238,7 @@ def bounded_read(archive: zipfile.ZipFile, member: str, where: str) -> bytes:
     try:
         with archive.open(member) as opened:
             content = opened.read(LARGEST_FILE + 1)
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise BadSample(where, f"cannot read '{member}': {error}") from error
     if len(content) > LARGEST_FILE:
         raise BadSample(where, f"'{member}' is larger than {LARGEST_FILE} bytes")
@@ -242,9 +251,9 @@ def read_member(source: str, path: str) -> bytes:
         raise BadSample(source, f"'{path}' leads out of the catalogue")
     if source.endswith(".sh3f"):
         try:
-            with zipfile.ZipFile(source) as archive:
+            with open_regular(source) as file, zipfile.ZipFile(file) as archive:
                 return bounded_read(archive, path, source)
-        except (zipfile.BadZipFile, OSError) as error:
+        except DAMAGE as error:
             raise BadSample(source, f"cannot read '{path}': {error}") from error
     root = Path(source).resolve()
     file = (root / path).resolve()

@@ -5,6 +5,7 @@ image of ScanNet's category ids has the locator ``<image>#<label table>``. Every
 """
 
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,18 +15,30 @@ from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
 from sem3d.datasets.pictures import read_color_picture, read_value_picture
-from sem3d.datasets.scans.labels import label_fault, nyu40_of_categories, read_label_table
+from sem3d.datasets.scans.labels import LABEL_TABLE, label_fault, nyu40_of_categories, read_label_table
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
 
 ASPECT_TOLERANCE = 0.02
 OPEN_SCANS = 8
+LOCATOR = re.compile(rf"(?P<file>.+)#(?P<inside>[0-9]{{1,18}}|{re.escape(LABEL_TABLE)})", re.DOTALL)
+
+
+def divided(locator: str) -> tuple[str, str]:
+    """Return the file that a locator names and what it names besides: the frame of a scan, the label table of an image, or "".
+
+    Folders and files may have a # in their own names.
+    """
+    match = LOCATOR.fullmatch(locator)
+    if match and (match["inside"] == LABEL_TABLE or match["file"].lower().endswith(".sens")):
+        return match["file"], match["inside"]
+    return locator, ""
 
 
 def locate(root: str | Path, locator: str) -> Path:
     """Return path of the file that ``locator`` names; raises :class:`BadSample` if it would lead out of ``root``."""
-    relative = PurePosixPath(locator.partition("#")[0])
-    if not locator or "\0" in locator or "\\" in locator or relative.is_absolute() or ".." in relative.parts:
+    relative = PurePosixPath(divided(locator)[0])
+    if not locator or "\0" in locator or relative.is_absolute() or ".." in re.split(r"[/\\]", str(relative)):
         raise BadSample(locator, "path escapes the data root")
     return Path(root) / relative
 
@@ -33,8 +46,8 @@ def locate(root: str | Path, locator: str) -> Path:
 def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width 3"]:
     """Return RGB image of a frame at the size of its row."""
     path, locator = locate(root, row["color"]), row["color"]
-    if ".sens#" in locator:
-        color = open_scan(path).color(scan_frame(locator, path))
+    if number := divided(locator)[1]:
+        color = open_scan(path).color(scan_frame(locator, number, path))
     else:
         color = read_color_picture(path, locator)
     return check_size(color, locator, (row["color_height"], row["color_width"]))
@@ -43,8 +56,8 @@ def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
 def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, "height width"]:
     """Return depth along the optical axis in metres at the size of its row, 0 where there is none (raw 0 and 65535)."""
     path, locator = locate(root, row["depth"]), row["depth"]
-    if ".sens#" in locator:
-        raw = open_scan(path).depth(scan_frame(locator, path))
+    if number := divided(locator)[1]:
+        raw = open_scan(path).depth(scan_frame(locator, number, path))
     else:
         raw = read_value_picture(path, locator, "I;16")
     check_size(raw, locator, (row["depth_height"], row["depth_width"]))
@@ -57,8 +70,7 @@ def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "h
     Raises :class:`BadSample` on ids outside the table.
     """
     path, locator = locate(root, row["label"]), row["label"]
-    table = locator.partition("#")[2]
-    if table:
+    if table := divided(locator)[1]:
         label = nyu40_of_categories(read_value_picture(path, locator, "I;16"), label_table(str(locate(root, table))))
     else:
         label = read_value_picture(path, locator, "L")
@@ -125,9 +137,8 @@ def check_aspect(image: Shaped[np.ndarray, "height width"], locator: str, row: M
         raise BadSample(locator, f"shape differs from the colour image: {image.shape[1]}x{image.shape[0]}")
 
 
-def scan_frame(locator: str, path: Path) -> int:
-    """Return frame number of a ``.sens`` locator, checked against the file."""
-    number = locator.partition("#")[2]
+def scan_frame(locator: str, number: str, path: Path) -> int:
+    """Return the number of a frame that a ``.sens`` locator names, checked against the file."""
     if not number.isdecimal() or int(number) >= len(open_scan(path)):
         raise BadSample(locator, f"no such frame: the file holds {len(open_scan(path))}")
     return int(number)

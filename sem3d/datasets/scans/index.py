@@ -17,6 +17,8 @@ from sem3d.folders import is_there
 from sem3d.geometry.overlap import OverlapConfig
 
 REASONS_SHOWN = 5
+KINDS = {"root": str, "digest": str, "config": dict, "quarantine": dict}
+"""Kinds of values in ``index.json``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +146,8 @@ def load_index(folder: str | Path) -> Index:
         )
     if content.get("format") != FORMAT_VERSION:
         raise UserError(f"{folder} has index format {content.get('format')}, not {FORMAT_VERSION}: prepare it again")
+    if not all(isinstance(content.get(key), kind) for key, kind in KINDS.items()):
+        raise UserError(f"{folder / 'index.json'} is damaged: prepare the index again")
     root = Path(content["root"])
     if not root.is_dir():
         raise UserError(f"the data of index {folder} are no longer at {root}: prepare them again where they are now")
@@ -156,7 +160,7 @@ def load_index(folder: str | Path) -> Index:
     if any(end["min"] < 0 or end["max"] >= frames.num_rows for end in ends):
         raise UserError(f"{folder / 'pairs.parquet'} names frames that are not there: prepare the index again")
     names = scenes["surface"].to_pylist()
-    if any("/" in name or "\\" in name or name.startswith("..") for name in names):
+    if any(Path(name).name != name or name == ".." for name in names):
         raise UserError(f"{folder} names a surface outside its folder: prepare it again")
     return Index(folder, root, frames, pairs, scenes, content["config"], content["digest"], content)
 

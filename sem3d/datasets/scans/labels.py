@@ -111,6 +111,8 @@ def numbers_of(row: dict[Any, Any], where: str) -> tuple[int, int]:
         raise UserError(f"{where}: the row is cut short; take ScanNet's {LABEL_TABLE} as it is")
     if any(row.get(None, ())):
         raise UserError(f"{where}: the row has more cells than columns; take ScanNet's {LABEL_TABLE} as it is")
+    if any("\t" in cell for cell in row.values() if isinstance(cell, str)):
+        raise UserError(f"{where}: a quotation mark joins rows; take ScanNet's {LABEL_TABLE} as it is")
     return int(row["id"]), int(row["nyu40id"] or 0)
 
 

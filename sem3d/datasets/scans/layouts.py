@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.pictures import picture_header
+from sem3d.datasets.pictures import MOST_DEPTH_PIXELS, picture_header
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, root_entries
@@ -25,6 +25,8 @@ LAYOUTS = {
 }
 SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>, root/<room>/seq-01
 LARGEST_FRAME = 2**63 - 1
+LONGEST_SCENE = 240
+"""Bytes; the file of its surface is named for it."""
 COLOR_ENDINGS = (".jpg", ".jpeg", ".png")
 """Lower case; the first one that is there is taken."""
 LARGEST_MATRIX = 1 << 16  # bytes
@@ -58,6 +60,11 @@ class FrameRecord:
     def __post_init__(self) -> None:
         if self.frame > LARGEST_FRAME:
             raise BadSample(self.color, f"frame number {self.frame} has more than 64 bits: number the frames from 0")
+        if len(self.scene.encode("utf-8", "surrogateescape")) > LONGEST_SCENE:
+            raise BadSample(self.color, f"name of its scene longer than {LONGEST_SCENE} bytes: rename its folder")
+        for name in (self.scene, self.color, self.depth, self.label, self.instance, self.mesh):
+            if not is_utf8(name):
+                raise BadSample(name, "its name is no UTF-8: rename it")
 
     def row(self) -> dict[str, Any]:
         """Return the frame as a row of ``frames.parquet``."""
@@ -96,6 +103,15 @@ class Layout(Protocol):
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Return frames in order of scene and number, from headers and small text files only."""
         ...
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether the bytes of a name on disk are text, as tables need it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def load_layout(name: str) -> Layout:
@@ -199,4 +215,7 @@ def color_and_depth_size(color: Path, depth: Path) -> tuple[tuple[int, int], tup
     depth_height, depth_width, mode = picture_header(depth)
     if mode != "I;16":
         raise BadSample(str(depth), f"wrong kind of image: depth is {mode}, not 16 bit")
+    if depth_height * depth_width > MOST_DEPTH_PIXELS:
+        size = f"{depth_width}x{depth_height}"
+        raise BadSample(str(depth), f"huge depth image: {size}, at most {MOST_DEPTH_PIXELS} pixels can be used")
     return (color_height, color_width), (depth_height, depth_width)

@@ -30,6 +30,8 @@ QUANTILES = (0.9, 0.75)
 """Quantiles of the disagreement of two frames that are looked at."""
 LEAST_RESIDUAL = 0.02
 """Share of the depth by which frames may always disagree."""
+LARGEST_MEDIAN = 0.04
+"""Median of the disagreement beyond which frames are not of one surface; of real scans it is 0.001 to 0.009."""
 CLEAR_GAIN = 0.4
 """Share of the disagreement that another unit of depth must come down to before it is believed."""
 LEAST_COMPARED = 500
@@ -72,13 +74,15 @@ def usable_frame(root: Path, record: FrameRecord) -> Frame | None:
     if pose_fault(record.world_from_camera) or intrinsics_fault(record.intrinsics_depth, record.depth_size):
         return None
     try:
-        return record, read_depth(root, record.row())
+        depth = read_depth(root, record.row())
     except BadSample:
         return None
+    return None if median_fault(depth) else (record, depth)
 
 
 def unit_fault(groups: Sequence[Sequence[Frame]]) -> str | None:
-    """Return why the depth of a scene cannot be in metres: frames agree far better where it is multiplied by a factor.
+    """Return why the depth of a scene cannot be in metres: frames agree far better where it is multiplied by a factor; or why
+    no unit makes them agree.
 
     Poses are in metres, so where the camera moves between two frames only one unit of depth puts both on one surface. Most
     points say little, such as those of a wall that the camera moves along, so the larger disagreements are compared.
@@ -97,7 +101,17 @@ def unit_fault(groups: Sequence[Sequence[Frame]]) -> str | None:
                 f"depth does not fit the poses: frames disagree by {metres[told]:.1%} of the depth, and by "
                 f"{residual[told]:.1%} where it is multiplied by {factor:g}; set data.prepare.depth_scale to {scale:g}"
             )
-    return None
+    return contradiction(float(disagreement(pairs, 1.0, (0.5,))[0]))
+
+
+def contradiction(median: float) -> str | None:
+    """Return why frames whose depth disagrees by ``median`` are not of one scan; None where they may be."""
+    if median <= LARGEST_MEDIAN:
+        return None
+    return (
+        f"frames contradict one another: half of their points lie {median:.1%} of the depth or more from where others see them; "
+        "are poses camera-to-world (x right, y down, z forward), and poses, depth and intrinsics of one scan?"
+    )
 
 
 def matched_pair(anchor: Frame, other: Frame) -> Pair | None:
@@ -110,7 +124,9 @@ def matched_pair(anchor: Frame, other: Frame) -> Pair | None:
     return (points, other_from_anchor, other) if len(points) else None
 
 
-def disagreement(pairs: Sequence[Pair], factor: float) -> Float[np.ndarray, " quantile"]:
+def disagreement(
+    pairs: Sequence[Pair], factor: float, quantiles: Sequence[float] = QUANTILES
+) -> Float[np.ndarray, " quantile"]:
     """Return quantiles of the difference of two frames' depth at one point, as a share of it, depth times ``factor``."""
     differences = [np.zeros(0)]
     for points, other_from_anchor, other in pairs:
@@ -118,7 +134,7 @@ def disagreement(pairs: Sequence[Pair], factor: float) -> Float[np.ndarray, " qu
         differences.append(np.abs(z - factor * measured) / (factor * measured))
     together = np.concatenate(differences)
     compared = len(together) >= LEAST_COMPARED
-    return np.quantile(together, QUANTILES) if compared else np.full(len(QUANTILES), 0.0 if factor == 1.0 else np.inf)
+    return np.quantile(together, quantiles) if compared else np.full(len(quantiles), 0.0 if factor == 1.0 else np.inf)
 
 
 def depth_beside(

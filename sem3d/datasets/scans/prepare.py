@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from sem3d.config import digest
 from sem3d.datasets.checked_files import write_rows
-from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
+from sem3d.datasets.scans.copies import without_copies, without_namesakes
 from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
 from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout, survey
 from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene
@@ -82,36 +83,16 @@ def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameReco
     places = survey(root)
     faults = places.unreadable + [item for item in items if isinstance(item, Quarantined)]
     records, copies = without_copies(root, [item for item in items if isinstance(item, FrameRecord)])
+    records, namesakes = without_namesakes(records)
     if config.depth_scale:
         records = [dataclasses.replace(record, depth_scale=config.depth_scale) for record in records]
-    report = QuarantineReport(faults, places.aliases + copies)
+    report = QuarantineReport(faults + namesakes, places.aliases + copies)
     records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
     report.items += unlisted
     report.notes += [
         Quarantined(scene[0].color, scene[0].scene, scene[0].note) for scene in by_scene(records) if scene[0].note
     ]
     return records, report
-
-
-def without_copies(root: Path, records: list[FrameRecord]) -> tuple[list[FrameRecord], list[Quarantined]]:
-    """Return the records of each scan once, and a note on each scene whose first image is, by links, that of another scene."""
-    own = root.resolve()
-    scenes = by_scene(records)
-    places = [((own / scene[0].color.partition("#")[0]).resolve(), scene[0].frame) for scene in scenes]
-    first: dict[tuple[Path, int], str] = {}
-    for linked in (False, True):
-        for scene, place in zip(scenes, places, strict=True):
-            if linked or place[0] == own / scene[0].color.partition("#")[0]:
-                first.setdefault(place, scene[0].scene)
-    kept: list[FrameRecord] = []
-    notes: list[Quarantined] = []
-    for scene, place in zip(scenes, places, strict=True):
-        if first[place] == scene[0].scene:
-            kept += scene
-        else:
-            reason = f"another name of a scan: {first[place]}; taken once"
-            notes.append(Quarantined(scene[0].color, scene[0].scene, reason))
-    return kept, notes
 
 
 def write_index(
@@ -149,7 +130,8 @@ def write_index(
         scenes.append({"scene": name, "split": splits, "frames": len(scene.records), "surface": surface})
     check_limit(report, len(frames) + len(report), config.quarantine_limit, refused)
     if not frames:
-        raise UserError(f"no usable frame in {root}: {len(report)} items in quarantine")
+        report.write(refused)
+        raise UserError(f"no usable frame in {root}: {first_reasons(report)}. All are named in {refused}; fix the data")
     tables = {
         "frames": pa.Table.from_pylist(frames, FRAME_SCHEMA),
         "pairs": pa.concat_tables(pairs),

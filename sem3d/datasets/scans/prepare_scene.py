@@ -81,13 +81,13 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
                 depth, color = read_valid_frame(root, record, config, check or fusion is not None)
                 if check:
                     read_annotations(root, record)
+                record = dataclasses.replace(record, world_from_camera=orthonormalise(record.world_from_camera))
+                if fusion and color is not None:
+                    add_surface(fusion, record, depth, color, config.surface_stride)
         except BadSample as error:
             quarantined.append(Quarantined.of(error, record.scene))
             continue
-        record = dataclasses.replace(record, world_from_camera=orthonormalise(record.world_from_camera))
         kept.append(record)
-        if fusion and color is not None:
-            fusion.add(*frame_surface(record, depth, color, config.surface_stride))
         cloud = world_points(record, depth)[:: config.overlap.pixel_stride]
         clouds.append(mean_per_voxel(cloud, cell) if cell else cloud.astype(np.float32))
     thinned_already = dataclasses.replace(config.overlap, pixel_stride=1, voxel_size=0.0)
@@ -192,15 +192,19 @@ def world_points(record: FrameRecord, depth: Float32[np.ndarray, "height width"]
     return transform(record.world_from_camera, points)
 
 
-def frame_surface(
+def add_surface(
+    fusion: SurfaceFusion,
     record: FrameRecord,
     depth: Float32[np.ndarray, "height width"],
     color: UInt8[np.ndarray, "color_height color_width 3"],
     stride: int,
-) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
-    """Return world points of a frame's thinned depth pixels and their colours."""
+) -> None:
+    """Add world points of a frame's thinned depth pixels and their colours; raises :class:`BadSample` where they are too far."""
     depth = thinned(depth, stride)
     colors, pixels = colors_at_depth_pixels(color, depth, record.intrinsics_color, record.intrinsics_depth)
     seen = np.zeros_like(depth)
     seen[pixels[:, 0], pixels[:, 1]] = depth[pixels[:, 0], pixels[:, 1]]
-    return world_points(record, seen), colors
+    try:
+        fusion.add(world_points(record, seen), colors)
+    except ValueError as error:
+        raise BadSample(record.depth, f"implausible depth: {error}") from error

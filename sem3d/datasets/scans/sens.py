@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8, UInt16
 from PIL import Image
 
-from sem3d.datasets.pictures import MOST_PIXELS, one_line, read_color_picture
-from sem3d.errors import BadSample, UserError
+from sem3d.datasets.pictures import MOST_DEPTH_PIXELS, MOST_PIXELS, read_color_picture, words_of
+from sem3d.errors import BadSample
 from sem3d.files import open_regular
 
 VERSION = 4
@@ -66,16 +66,17 @@ class SensFile:
     """A ``.sens`` file opened for random access.
 
     ``len()`` counts the frames that lie whole in the file; ``fault`` is empty, or says with its offset why there are none or
-    fewer than announced. Raises :class:`UserError` for a missing file and :class:`BadSample` where the header itself cannot
-    be used.
+    fewer than announced. Raises :class:`BadSample` where the file cannot be opened or its header cannot be used.
     """
 
     def __init__(self, path: str | Path):
         self.path = str(path)
         try:
             file = open_regular(path)
+        except FileNotFoundError as error:
+            raise BadSample(str(path), "missing file") from error
         except OSError as error:
-            raise UserError(f"cannot open {path}: {error.strerror or one_line(error)}") from error
+            raise BadSample(str(path), f"cannot be read: {error.strerror or words_of(error)}") from error
         self._descriptor = file.fileno()
         self.close = weakref.finalize(self, file.close)
         self._bytes = os.fstat(self._descriptor).st_size
@@ -98,7 +99,7 @@ class SensFile:
         lost.
         """
         header = self._read(int(self._index[frame, 0]), FRAME_HEADER.size)
-        return np.frombuffer(header, "<f4", 16).reshape(4, 4).astype(np.float64)
+        return doubles(header, 16).reshape(4, 4)
 
     def color(self, frame: int) -> UInt8[np.ndarray, "height width 3"]:
         """Return RGB image; raises :class:`BadSample` if it does not decode to the size of the header."""
@@ -153,7 +154,7 @@ class SensFile:
         sensor = self._read(12, name_bytes).decode("utf-8", "replace")
         start = 12 + name_bytes
         fixed = self._read(start, FIXED_PART.size + 8)
-        matrices = np.frombuffer(fixed, "<f4", 64).reshape(4, 4, 4).astype(np.float64)
+        matrices = doubles(fixed, 64).reshape(4, 4, 4)
         color_code, depth_code, *sizes, depth_scale = FIXED_PART.unpack(fixed[: FIXED_PART.size])[64:]
         if color_code not in COLOR_COMPRESSION or depth_code not in DEPTH_COMPRESSION:
             at = start + 256
@@ -162,7 +163,7 @@ class SensFile:
             )
         if not all(0 < side <= LARGEST_SIDE for side in sizes):
             raise BadSample(self.path, f"corrupt header: image sizes {sizes} at byte {start + 264}")
-        if max(sizes[0] * sizes[1], sizes[2] * sizes[3]) > MOST_PIXELS:
+        if sizes[0] * sizes[1] > MOST_PIXELS or sizes[2] * sizes[3] > MOST_DEPTH_PIXELS:
             raise BadSample(self.path, f"corrupt header: image sizes {sizes} at byte {start + 264}, too large to use")
         if not (np.isfinite(depth_scale) and depth_scale >= 1):
             raise BadSample(self.path, f"corrupt header: {depth_scale} depth units a metre at byte {start + 280}")
@@ -287,6 +288,12 @@ class SensWriter:
         self._file.write(color_payload)
         self._file.write(depth_payload)
         self.frames += 1
+
+
+def doubles(content: bytes, count: int) -> Float[np.ndarray, " number"]:
+    """Return the numbers at the start of ``content``; any bits are some number, also those of a NaN that the processor minds."""
+    with np.errstate(invalid="ignore"):
+        return np.frombuffer(content, "<f4", count).astype(np.float64)
 
 
 def encode_image(image: Shaped[np.ndarray, "..."], kind: str, **options: int) -> bytes:

@@ -135,6 +135,6 @@ def official_split(folder: Path) -> str:
     """Return "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
     for split, name in (("train", "TrainSplit.txt"), ("val", "TestSplit.txt")):
         path = folder.parent / name
-        if is_there(path) and folder.name in {f"seq-{int(n):02d}" for n in re.findall(r"\d+", read_text(path))}:
+        if is_there(path) and folder.name in {f"seq-{n.lstrip('0'):0>2}" for n in re.findall(r"\d+", read_text(path))}:
             return split
     return ""

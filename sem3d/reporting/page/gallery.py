@@ -9,14 +9,16 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.datasets.pictures import IMAGE_ERRORS, PICTURE_FORMATS
+from sem3d.datasets.pictures import read_user_picture
+from sem3d.errors import BadSample
 from sem3d.reporting.formatting import counted
 from sem3d.reporting.page.content import Picture, SweepReview
 
 MOST_PICTURES = 30
 MOST_BYTES = 5_000_000
 WIDTH = 760
-MOST_PIXELS = 40_000_000
+TALLEST = 16383
+"""Pixels that WebP can be high."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +94,13 @@ def chosen(pictures: tuple[Picture, ...], budgets: tuple[float, ...]) -> tuple[l
 def small(picture: Picture) -> Card | None:
     """Return the picture at no more than ``WIDTH`` pixels; None if it cannot be read."""
     try:
-        with Image.open(picture.path, formats=PICTURE_FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                return None
-            image = opened.convert("RGB")
-    except IMAGE_ERRORS:
+        image = read_user_picture(picture.path, picture.name).convert("RGB")
+    except BadSample:
         return None
     if image.width > WIDTH:
         image = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))), Image.Resampling.LANCZOS)
+    if image.height > TALLEST:
+        return None
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=80, method=4)
     uri = _uri(buffer.getvalue(), "webp")

@@ -126,4 +126,7 @@ def found(out: Path, key: str) -> RoomsSummary:
             f"{out} holds rooms of another configuration ({stored['digest']}, not {key}): choose another folder"
         )
     named = {name: stored[name] for name in RoomsSummary.__dataclass_fields__ if name in stored}
-    return RoomsSummary(**named | {"out": str(out), "reused": True})
+    try:
+        return RoomsSummary(**named | {"out": str(out), "reused": True})
+    except TypeError as error:
+        raise UserError(f"{out / SUMMARY} is damaged ({error}): remove {out} and make it again") from error

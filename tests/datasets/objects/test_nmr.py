@@ -1,4 +1,5 @@
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -255,7 +256,9 @@ def test_black_renders_and_renders_before_a_bright_wall_are_noted(tmp_path):
     images[0, :3, :3] = 1
     images[1, :5, :3] = 200
     np.savez_compressed(tmp_path / "02958343_train_images.npz", images)
-    np.savez_compressed(tmp_path / "02958343_train_voxels.npz", np.ones((2, 32, 32, 32), bool))
+    voxels = np.ones((2, 32, 32, 32), bool)
+    voxels[:, 0] = False
+    np.savez_compressed(tmp_path / "02958343_train_voxels.npz", voxels)
     report = index_renders(tmp_path, tmp_path / "runs", check=True)
     assert not report.items
     assert report.note_counts() == {
@@ -263,6 +266,40 @@ def test_black_renders_and_renders_before_a_bright_wall_are_noted(tmp_path):
         "background that is not black, multiply RGB by the mask": 1,
     }
     assert [note.reason.rpartition(": ")[2] for note in report.notes] == ["3 views", "5 views"]
+
+
+@pytest.mark.parametrize("highest", [100, 127])
+def test_masks_that_never_reach_the_top_are_refused_by_file(tmp_path, highest):
+    images, _ = write_split(tmp_path, "train", 2)
+    images[:, :, 3] = np.minimum(images[:, :, 3], highest)
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_images.npz", images)
+    with pytest.raises(UserError, match=rf"_train_images\.npz: alpha is at most {highest} of 255 in all its images"):
+        index_renders(tmp_path, tmp_path / "runs", check=True)
+
+
+def test_voxels_that_are_all_solid_are_in_quarantine(tmp_path):
+    _, voxels = write_split(tmp_path, "train", 3)
+    voxels[1] = True
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_voxels.npz", voxels)
+    assert index_renders(tmp_path, tmp_path / "runs", check=True).counts() == {"no voxel of it is empty": 24}
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_one_file_under_the_names_of_two_splits_is_refused(tmp_path, link):
+    write_split(tmp_path, "train", 1)
+    write_split(tmp_path, "test", 1)
+    (tmp_path / f"{CHAIR}_test_images.npz").unlink()
+    link(tmp_path / f"{CHAIR}_train_images.npz", tmp_path / f"{CHAIR}_test_images.npz")
+    with pytest.raises(UserError, match=r"_images\.npz is another name of .*_images\.npz: remove one of them"):
+        index_renders(tmp_path, tmp_path / "runs", check=True)
+
+
+def test_a_pipe_in_the_place_of_an_archive_is_refused_at_once(tmp_path):
+    write_split(tmp_path, "train", 1)
+    (tmp_path / f"{CHAIR}_train_images.npz").unlink()
+    os.mkfifo(tmp_path / f"{CHAIR}_train_images.npz")
+    with pytest.raises(UserError, match="no regular file"):
+        index_renders(tmp_path, tmp_path / "runs", check=True)
 
 
 def test_an_object_without_a_voxel_is_in_quarantine_with_all_its_views(tmp_path):

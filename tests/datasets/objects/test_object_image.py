@@ -38,6 +38,7 @@ def test_a_picture_that_cannot_be_used_is_refused_on_one_line(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "plain.png")
     Image.new("RGBA", (64, 64), (9, 9, 9, 0)).save(tmp_path / "empty.png")
     Image.new("RGBA", (64, 64), (9, 9, 9, 255)).save(tmp_path / "full.png")
+    picture(tmp_path / "faint.png", color=(200, 100, 50, 1))
     (tmp_path / "text.png").write_text("no picture")
     damaged = bytearray(picture(tmp_path / "damaged.png").read_bytes())
     damaged[33:41] = b"\xff\xff\xff\xffIHDR"
@@ -45,6 +46,7 @@ def test_a_picture_that_cannot_be_used_is_refused_on_one_line(tmp_path):
     for name, said in (
         ("plain.png", "no alpha channel"),
         ("empty.png", "mask is empty"),
+        ("faint.png", "alpha is at most 1 of 255, multiply it by 255"),
         ("full.png", "covers the whole picture"),
         ("damaged.png", "cannot be read"),
         ("text.png", "cannot be read"),

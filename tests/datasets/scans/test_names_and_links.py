@@ -58,6 +58,7 @@ def test_a_label_table_may_be_saved_by_any_editor(tmp_path: Path):
         "1\t1\tx\n": "line 2: the row has more cells than columns",
         "1\t1\n7\t2\n7\t3\n": "id 7 stands in it more than once",
         "7\t2\n7\t2\n": "id 7 stands in it more than once",
+        '1\t2\n3\t"4\n5\t6\n': "line 4: a quotation mark joins rows",
     }.items():
         path.write_text(f"id\tnyu40id\n{rows}")
         with pytest.raises(UserError, match=rf"table\.tsv.*{said}"):
@@ -159,6 +160,64 @@ def test_a_scan_that_is_linked_file_by_file_is_taken_once(tmp_path: Path):
     records, report = scanned(tmp_path, "scannet_sens")
     assert {record.scene for record in records} == {"scene0000_00"}
     assert "another name of a scan: scene0000_00" in report.notes[0].reason
+
+
+def test_a_scan_that_is_hard_linked_file_by_file_is_taken_once(tmp_path: Path):
+    write_seven_scenes(tmp_path / "room", 3)
+    (tmp_path / "room again").mkdir()
+    for path in (tmp_path / "room").iterdir():
+        os.link(path, tmp_path / "room again" / path.name)
+    records, report = scanned(tmp_path)
+    assert {record.scene for record in records} == {"room"}
+    assert [note.reason for note in report.notes] == ["another name of a scan: room; taken once"]
+
+
+def test_two_scans_of_one_name_are_not_taken_for_one(tmp_path: Path):
+    write_seven_scenes(tmp_path / "a" / "b", 3)
+    write_seven_scenes(tmp_path / "a-b", 2)
+    records, report = scanned(tmp_path)
+    assert [record.color for record in records] == [f"a/b/frame-00000{n}.color.jpg" for n in range(3)]
+    assert (report.items[0].source, report.items[0].lost) == ("a-b", 2)
+    assert report.items[0].reason == "another scan has this name: a-b is that of a/b; rename one of them"
+    for room in "xy":
+        write_sens_scene(tmp_path / "sens", room, wall_frames(2)).rename(tmp_path / f"sens/scans/{room}/scan.sens")
+    records, report = scanned(tmp_path / "sens", "scannet_sens")
+    assert {record.color.partition("#")[0] for record in records} == {"scans/x/scan.sens"}
+    assert report.counts() == {"another scan has this name": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["kitchen #2", "a?b", "100%", "it's", "x.sens#1", "back\\slash", "new\nline", "日本", "~", "*"]
+)
+def test_folders_may_have_any_letters_in_their_names(tmp_path: Path, name: str):
+    write_seven_scenes(tmp_path / "data" / name, 3)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(), check=True)
+    assert set(index.frames["scene"].to_pylist()) == {name}
+    assert index.content["quarantine"] == {}
+
+
+def test_names_that_tables_cannot_hold_are_refused_by_name(tmp_path: Path):
+    for name in (os.fsencode(tmp_path) + b"/caf\xe9", os.fsencode(tmp_path / ("n" * 150)) + b"/" + b"m" * 150):
+        write_seven_scenes(tmp_path / "room", 2)
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        os.rename(tmp_path / "room", name)
+    write_seven_scenes(tmp_path / "room", 2)
+    records, report = scanned(tmp_path)
+    assert {record.scene for record in records} == {"room"}
+    assert report.counts() == {"its name is no UTF": 2, "name of its scene longer than bytes": 2}
+    assert all(item.source.isprintable() for item in report.items)
+
+
+def test_sens_in_capitals_is_read_and_what_is_no_file_is_one_item(tmp_path: Path):
+    path = write_sens_scene(tmp_path, "scene0000_00", wall_frames(3))
+    path.rename(path.with_suffix(".SENS"))
+    for number, make in enumerate((Path.mkdir, os.mkfifo, Path.touch, lambda place: place.symlink_to("/dev/zero")), 1):
+        place = tmp_path / f"scans/scene000{number}_00/scene000{number}_00.sens"
+        place.parent.mkdir()
+        make(place)
+    index = prepare(tmp_path, tmp_path.with_name("index"), PrepareConfig(stride=1, quarantine_limit=0.9), check=True)
+    assert index.frames.num_rows == 3
+    assert index.content["quarantine"] == {"cannot be read": 3, "ends at byte , wanted from byte": 1}
 
 
 def test_a_subset_of_scans_may_be_chosen_by_links(tmp_path: Path):

@@ -84,6 +84,58 @@ def test_depth_in_another_unit_than_the_poses_is_refused_and_a_setting_mends_it(
     assert len(metric.content["quarantine"]) == 0
 
 
+def mirrored_depth(folder: Path) -> None:
+    for path in (folder / "depth").iterdir():
+        write_image(path, np.asarray(Image.open(path))[:, ::-1].copy())
+
+
+def other_poses(change):
+    def apply(folder: Path) -> None:
+        for number in range(12):
+            write_text_matrix(folder / "pose" / f"{25 * number}.txt", change(room_pose(number)))
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        other_poses(np.linalg.inv),
+        other_poses(lambda pose: pose @ np.diag([1.0, -1, -1, 1])),
+        other_poses(lambda pose: np.eye(4)),
+        mirrored_depth,
+    ],
+    ids=["camera from world", "y up and z backward", "none at all", "mirrored depth"],
+)
+def test_frames_that_cannot_be_of_one_scan_are_refused(tmp_path: Path, spoil):
+    spoil(write_room(tmp_path / "data"))
+    with pytest.raises(UserError, match=r"12 of 12 items .*frames contradict one another: half of their points"):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+
+
+@pytest.mark.parametrize("focal", [1e-3, 5.0, 1e9])
+def test_a_focal_length_that_no_camera_has_is_refused(tmp_path: Path, focal: float):
+    folder = write_room(tmp_path / "data")
+    camera = INTRINSICS_DEPTH * [[focal / INTRINSICS_DEPTH[0, 0], 1, 1], [1, 1, 1], [1, 1, 1]]
+    write_text_matrix(folder / "intrinsic" / "intrinsic_depth.txt", camera)
+    with pytest.raises(
+        UserError, match=rf"bad depth intrinsics: focal length {focal:.4g} is implausible".replace("+", r"\+")
+    ):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+
+
+def test_a_pixel_of_depth_too_far_for_voxels_costs_its_frame(tmp_path: Path):
+    folder = write_export(tmp_path / "data", "scene0000_00", 4)
+    depth = np.full(DEPTH_SIZE, 2, np.uint16)
+    depth[30, 40] = 65000
+    write_image(folder / "depth" / "25.png", depth)
+    for number in (0, 50, 75):
+        write_image(folder / "depth" / f"{number}.png", np.full(DEPTH_SIZE, 2, np.uint16))
+    index = prepare(tmp_path / "data", tmp_path / "index", dataclasses.replace(ALL_FRAMES, depth_scale=1.0))
+    assert index.frames["frame"].to_pylist() == [0, 50, 75]
+    assert index.content["quarantine"] == {"implausible depth": 1}
+
+
 def test_depth_of_no_room_is_in_quarantine_by_frame(tmp_path: Path):
     folder = write_export(tmp_path / "data", "scene0000_00", 4)
     Image.fromarray(np.full(DEPTH_SIZE, 50_000, np.uint16)).save(folder / "depth" / "25.png")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sem3d.datasets.scans.sens import SensFile, SensWriter
-from sem3d.errors import BadSample, UserError
+from sem3d.errors import BadSample
 from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
@@ -137,6 +137,7 @@ def test_corrupt_headers_are_refused_with_their_offset(tmp_path: Path):
         "name": (4, struct.pack("<Q", 1 << 40), "byte 4 announces a sensor name"),
         "compression": (27 + 256, struct.pack("<i", 9), "unsupported compression .* at byte 283"),
         "size": (27 + 264, struct.pack("<I", 0), "image sizes .* at byte 291"),
+        "pixels": (27 + 264, struct.pack("<4I", *[16384] * 4), "image sizes .* at byte 291, too large to use"),
         "scale": (27 + 280, struct.pack("<f", 0.0), "depth units a metre at byte 307"),
         "count": (27 + 284, struct.pack("<Q", 1 << 60), "frames announced at byte 311"),
     }
@@ -144,7 +145,7 @@ def test_corrupt_headers_are_refused_with_their_offset(tmp_path: Path):
         content = good[:offset] + value + good[offset + len(value) :]
         with pytest.raises(BadSample, match=message):
             SensFile(written(tmp_path / f"{name}.sens", content))
-    with pytest.raises(UserError, match="cannot open"):
+    with pytest.raises(BadSample, match="missing file"):
         SensFile(tmp_path / "none.sens")
 
 
@@ -211,7 +212,7 @@ def test_depth_whose_checksum_is_cut_off_is_refused(tmp_path: Path):
 
 def test_a_pipe_and_frames_without_end_are_refused_at_once(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.sens")
-    with pytest.raises(UserError, match="no regular file"):
+    with pytest.raises(BadSample, match="no regular file"):
         SensFile(tmp_path / "pipe.sens")
     path = written(tmp_path / "a.sens", sens_bytes([], announced=4_000_000))
     with open(path, "ab") as file:
