@@ -22,7 +22,7 @@ from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.datasets.objects.obj_model import ObjModel, read_model
 from sem3d.datasets.objects.obj_text import MOST_FACES
-from sem3d.datasets.objects.sweet_home import indexed_models, inside
+from sem3d.datasets.objects.sweet_home import indexed_models, inside, is_rotation
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, is_hidden, root_entries
@@ -152,13 +152,13 @@ def catalogue_mesh(fields: dict[str, Any]) -> MeshFile:
     if not inside(model) or not inside(category) or not identity:
         raise BadSample(model or "entry without a model", "its model leads out of the folder, or it has no id")
     try:
-        turned = np.array([float(x) for x in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split()])
+        turned = [float(x) for x in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split()]
         size = tuple(float(fields[f"{side}_cm"]) for side in ("width", "height", "depth"))
-        rotation = SHAPENET_FROM_SWEET_HOME @ turned.reshape(3, 3)
     except (KeyError, TypeError, ValueError) as error:
         raise BadSample(model, f"its size or modelRotation is no number: {error}") from error
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-2) or not all(0 < side < 1e6 for side in size):
+    if not is_rotation(turned) or not all(0 < side < 1e6 for side in size):
         raise BadSample(model, "its modelRotation is no rotation or its size is not positive")
+    rotation = SHAPENET_FROM_SWEET_HOME @ np.array(turned).reshape(3, 3)
     return MeshFile(SYNSETS.get(category, category), identity, model, tuple(rotation.ravel().tolist()), size)
 
 

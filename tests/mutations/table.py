@@ -1,0 +1,19 @@
+"""Every parser of outside bytes, by family."""
+
+from tests.mutations import objects, records, scans
+from tests.mutations.trials import Parser
+
+FAMILIES: dict[str, tuple[Parser, ...]] = {
+    "pictures": (*scans.PICTURES, *objects.OWN_PICTURES),
+    "scans": scans.SCANS,
+    "preparations": scans.PREPARATIONS,
+    "indexes": scans.INDEXES,
+    "renders": objects.RENDERS,
+    "meshes": objects.MESHES,
+    "worlds": objects.WORLDS,
+    "runs": records.RUNS,
+    "sweeps": records.SWEEPS,
+    "weights": records.WEIGHTS,
+    "answers": records.ANSWERS,
+}
+PARSERS = tuple(parser for family in FAMILIES.values() for parser in family)
