@@ -25,7 +25,7 @@ class FolderRequest:
     def is_made(self, folder: Path) -> bool:
         """Return whether the run of this folder is asked, and has not met it yet."""
         try:
-            return bool((folder / self.name).read_text())
+            return bool((folder / self.name).read_bytes())
         except OSError:  # absent, or a file server is away: the next look tells
             return False
 
