@@ -32,7 +32,7 @@ def test_an_evaluation_without_one_geometric_match_says_so(rooms, tmp_path, capl
 @pytest.mark.parametrize(("limit", "warned"), [(0.1, True), (0.5, False)])
 def test_pairs_without_a_match_are_counted_and_warned_of_past_the_limit(rooms, tmp_path, limit, warned):
     experiment = tiny_experiment(
-        "pri3d", rooms, tmp_path, data__geo_threshold=1e-9, run__quarantine_limit=limit, method__losses="geo"
+        "pri3d", rooms, tmp_path, data__geo_threshold=1e-5, run__quarantine_limit=limit, method__losses="geo"
     )
     method = Pri3D(experiment)
     samples = method.sources(experiment)["train"]
