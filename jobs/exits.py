@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from jobs import ending
 from jobs.output import lasting_output
+from sem3d.addresses import without_secrets
 from sem3d.errors import UserError
 from sem3d.runs.progress import records_said
 from sem3d.training.ray.interruption import Stopped
@@ -28,10 +29,10 @@ def _code_of(main: Callable[[], None]) -> int:
         with records_said(partial(print, flush=True)):
             main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_secrets(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {in_one_line(error)}", file=sys.stderr)
+        print(f"error: {without_secrets(in_one_line(error))}", file=sys.stderr)
         return 2
     except (Stopped, KeyboardInterrupt) as stopped:
         print(str(stopped) or "stopped", file=sys.stderr)

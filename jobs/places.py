@@ -8,10 +8,12 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
+from sem3d.addresses import StoreUri
 from sem3d.config import NAMED_WEIGHTS, Place, flatten, override, places
 from sem3d.errors import UserError
 from sem3d.folders import await_answer
 from sem3d.runs.ray_job import in_ray_job
+from sem3d.tracking.trouble import LOGIN
 
 STORAGE_VARIABLE = "SEM3D_STORAGE"
 Config = TypeVar("Config")
@@ -38,10 +40,12 @@ def storage_place(path: str | Path, setting: str = "run.storage") -> Path:
     return place(path)
 
 
-def store_place(uri: str) -> str:
+def store_place(uri: str) -> StoreUri:
     """Return an MLflow URI whose SQLite file, if it is one, is named by its absolute path."""
-    prefix = "sqlite:///"
-    return prefix + str(place(uri.removeprefix(prefix))) if uri.startswith(prefix) else uri
+    prefix, store = "sqlite:///", StoreUri(uri)
+    if store.whole != store and in_ray_job():
+        print(f"Ray keeps the command of a job, and so the password for {store}: set {LOGIN} on the nodes", flush=True)
+    return StoreUri(prefix + str(place(uri.removeprefix(prefix)))) if uri.startswith(prefix) else store
 
 
 def absolute(config: Config) -> Config:

@@ -18,6 +18,7 @@ from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.stored_run import settings_of
 
+DEFAULT_PRESET = "paper"
 USAGE = """usage: python -m jobs.train METHOD [--preset NAME] [settings]
 
 Trains a method on Ray, evaluates it and records the run in MLflow. The same command resumes an interrupted run.
@@ -58,9 +59,17 @@ def take_preset(arguments: list[str]) -> tuple[str, list[str]]:
             return argument.partition("=")[2], rest[:number] + rest[number + 1 :]
         if argument == "--preset":
             if number + 1 == len(arguments):
-                raise UserError("--preset needs a name")
+                raise UserError("--preset needs a name, such as paper or laptop")
             return arguments[number + 1], rest[:number] + rest[number + 2 :]
-    return "paper", rest
+    return DEFAULT_PRESET, rest
+
+
+def preset_line(name: str, arguments: list[str], steps: int) -> str:
+    """Return the line that says which preset is trained, and which others there are where none was asked for."""
+    preset, rest = take_preset(arguments)
+    others = ", ".join(other for other in method_class(name).presets if other != preset)
+    chosen = f", since no --preset was given; others: {others}" if len(rest) == len(arguments) else ""
+    return f"preset     {preset} ({steps} steps){chosen}"
 
 
 def parse(name: str, arguments: list[str]) -> Experiment:
@@ -101,6 +110,7 @@ def main() -> None:
         return
     name, arguments = sys.argv[1], sys.argv[2:]
     experiment = parse(name, arguments)
+    print(preset_line(name, arguments, experiment.schedule.steps), flush=True)
     from sem3d.training.ray.launch import train
 
     result = train(name, experiment)

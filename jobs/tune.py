@@ -4,10 +4,8 @@ A space of ``tune_spaces`` says what is compared. Every arm at one budget and se
 command resumes a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
 """
 
-import shutil
 import sys
 from dataclasses import dataclass, field, make_dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -163,15 +161,10 @@ def main() -> None:
 
 
 def where_to_look(tracking_uri: str) -> str:
-    """Return the address of an MLflow server, or the command that shows a store; with its path where a shell would not find
-    it.
-    """
-    from sem3d.tracking.store import is_server
+    """Return the address of an MLflow server, or the command that shows a store in a shell without the environment too."""
+    from sem3d.tracking.store import is_server, mlflow_program
 
-    if is_server(tracking_uri):
-        return tracking_uri
-    program = "mlflow" if shutil.which("mlflow") else str(Path(sys.executable).with_name("mlflow"))
-    return f"{program} ui --backend-store-uri {tracking_uri}"
+    return tracking_uri if is_server(tracking_uri) else f"{mlflow_program()} ui --backend-store-uri {tracking_uri}"
 
 
 def data_class(space: Space) -> type:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from sem3d.addresses import StoreUri, bare
 from sem3d.errors import UserError
 
 
@@ -140,6 +141,11 @@ class RunConfig:
     """MLflow server or store; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
     experiment: str = "sem3d"
     """MLflow experiment."""
+
+    def __post_init__(self) -> None:
+        """Keep user and password of ``tracking_uri`` out of everything that is written down of a run."""
+        if StoreUri(self.tracking_uri).whole != bare(self.tracking_uri):  # tyro takes others for a type of their own
+            object.__setattr__(self, "tracking_uri", StoreUri(self.tracking_uri))
 
 
 NAMED_WEIGHTS = ("scratch", "imagenet")

@@ -14,7 +14,7 @@ from sem3d.methods import METHODS, method_class
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("sem3d", "jobs", "tune_spaces") for path in (ROOT / room).rglob("*.py"))
 LEVELS = (
-    ("errors", "registers"),
+    ("addresses", "errors", "registers"),
     ("config", "texts", "folders"),
     ("files", "ray_internals"),
     ("geometry",),

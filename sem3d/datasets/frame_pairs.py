@@ -30,7 +30,7 @@ VIEWS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class FramePairs(VoxelMatching):
-    """A choice of scans, and the making of pairs from frames; the defaults are the paper's (methods.md 1.5, 1.8, 14)."""
+    """A choice of scans, and the making of pairs from frames; the defaults are the paper's."""
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "pair"

@@ -31,7 +31,7 @@ class LabelledFrames:
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     """How the index is made where there is none yet."""
     height: int = 240
-    """Image and label height, pixels; scores are taken at this size (methods.md 1.9)."""
+    """Image and label height, pixels; scores are taken at this size."""
     width: int = 320
     """Image and label width, pixels."""
     budget: float = 1.0

@@ -1,19 +1,18 @@
 """The storage folder and the MLflow store: writable, reliable, and visible to other nodes."""
 
-import json
 import os
 import shutil
 import sqlite3
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from sem3d.doctor.finding import ANSWER_SECONDS, Finding
 from sem3d.errors import UserError
 from sem3d.files import locked_file, whole_folder, write_text
 from sem3d.folders import nearest_there
-from sem3d.tracking.store import is_server
+from sem3d.tracking.answers import ask_server, authorization
+from sem3d.tracking.store import is_server, with_login
+from sem3d.tracking.trouble import LOGIN, sqlite_path, wrong_address
 
 NETWORK_FILE_SYSTEMS = {
     "nfs",
@@ -62,17 +61,16 @@ def tracking(uri: str, storage_folder: str) -> list[Finding]:
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
     if not uri and "://" in storage_folder:
         return []
-    uri = uri or f"sqlite:///{Path(storage_folder).expanduser().resolve() / 'mlflow.db'}"
-    if uri.startswith("sqlite:///"):
-        return [sqlite_store(Path(uri.removeprefix("sqlite:///")).resolve())]
-    if is_server(uri):
-        return [server(uri)]
-    if "://" not in uri or uri.startswith("file:"):
-        fix = "export MLFLOW_TRACKING_URI=sqlite:////absolute/path/mlflow.db"
-        return [Finding("MLflow", "FAIL", f"{uri}: MLflow no longer takes a plain folder as its store", fix)]
-    return [
-        Finding("MLflow", "warn", f"{uri.split('@')[-1]}: this kind of store is not checked", "start a run and see")
-    ]
+    store = with_login(uri or f"sqlite:///{Path(storage_folder).expanduser().resolve() / 'mlflow.db'}")
+    reason, fix = wrong_address(store)
+    if reason:
+        return [Finding("MLflow", "FAIL", f"{store}: {reason}", fix)]
+    path = sqlite_path(store)
+    if path is not None:
+        return [sqlite_store(path.resolve())]
+    if is_server(store):
+        return [server(store)]
+    return [Finding("MLflow", "warn", f"{store}: this kind of store is not checked", "start a run and see")]
 
 
 def sqlite_store(path: Path) -> Finding:
@@ -97,25 +95,26 @@ def sqlite_store(path: Path) -> Finding:
 
 
 def server(uri: str) -> Finding:
-    """Check that a tracking server answers a question about experiments, as a run would ask it."""
-    address = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search"
-    request = urllib.request.Request(
-        address, json.dumps({"max_results": 1}).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            json.load(answer)
-    except urllib.error.HTTPError as error:
-        fixes = {
-            401: "export MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
-            403: f"start the server with --allowed-hosts {uri.split('//')[1].split('/')[0]}",
-        }
-        fix = fixes.get(error.code, "look at the server's log, and that it is MLflow")
-        return Finding("MLflow", "warn" if error.code == 401 else "FAIL", f"{uri} answers {error.code}", fix)
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", error)) or type(error).__name__
-        return Finding("MLflow", "FAIL", f"{uri} does not answer: {reason}", SERVER)
-    return Finding("MLflow", "ok", f"{uri} answers")
+    """Check that a tracking server answers a question about experiments, as a run would ask it, with the same login."""
+    answer, asked_with_login = ask_server(uri, ANSWER_SECONDS), bool(authorization(uri))
+    if answer.status == 200 and not answer.words:
+        return Finding("MLflow", "ok", f"{uri} answers")
+    if answer.status == 200:
+        return Finding("MLflow", "FAIL", f"{uri} answers, but not as MLflow does", f"name a server's root, or {LOGIN}")
+    if answer.status == 401 and not asked_with_login:
+        return Finding("MLflow", "warn", f"{uri} answers 401: it asks for a login", f"export it: {LOGIN}")
+    if answer.status == 401:
+        return Finding(
+            "MLflow", "FAIL", f"{uri} answers 401: it refuses user, password or token", f"export it: {LOGIN}"
+        )
+    if answer.status == 403:
+        hosts = f"start the server with --allowed-hosts {uri.split('//')[1].split('/')[0]}"
+        fix = hosts if "host" in answer.words.lower() else f"export the login of who may use it: {LOGIN}"
+        return Finding("MLflow", "FAIL", f"{uri} answers 403", fix)
+    if answer.status:
+        fix = "look at the server's log, and that it is MLflow"
+        return Finding("MLflow", "FAIL", f"{uri} answers {answer.status}", fix)
+    return Finding("MLflow", "FAIL", f"{uri} does not answer: {answer.words}", SERVER)
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:

@@ -23,6 +23,7 @@ class OverlapConfig:
     """
 
     definition: Literal["paper", "released"] = "released"
+    """released: the larger share of a frame's points, thinned out, with a neighbour in the other. paper: of all points."""
     voxel_size: float | None = None
     """Edge of the down-sampling grid, metres; 0 keeps all points; None is the definition's own: 0.05 released, 0 paper."""
     radius: float | None = None

@@ -25,7 +25,8 @@ from sem3d.sweeps.report import (
 from sem3d.sweeps.results import counting_trials, read_review
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.registry import CHAMPION, champion_version, register
-from sem3d.tracking.store import LockedStore, first_line, is_server, store_client, store_errors
+from sem3d.tracking.store import LockedStore, is_server, store_client, store_errors
+from sem3d.tracking.trouble import first_line
 
 LONGEST_NOTE = 7900
 

@@ -11,6 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from sem3d.addresses import StoreUri
 from sem3d.config import of_kind
 from sem3d.errors import UserError, one_line
 from sem3d.files import record_paths, stored_json, write_json
@@ -18,6 +19,7 @@ from sem3d.files import record_paths, stored_json, write_json
 logger = logging.getLogger(__name__)
 
 SWEEP_NAME = "sweep.json"
+STORE_LEAF = "run.tracking_uri"
 SEARCH_FOLDER = "search"
 """Holds a folder of trials for each arm whose hyperparameters were searched."""
 
@@ -150,6 +152,12 @@ class SweepRecord:
     """Dotted leaves of the trials that search hyperparameters."""
     status: Literal["", "FINISHED", "FAILED", "KILLED"] = ""
     """How its last attempt ended, as MLflow calls it; empty while one is under way."""
+
+    def __post_init__(self) -> None:
+        """Keep the store's user and password out of the file."""
+        object.__setattr__(self, "tracking_uri", StoreUri(self.tracking_uri))
+        if STORE_LEAF in self.settings:
+            object.__setattr__(self, "settings", self.settings | {STORE_LEAF: StoreUri(self.settings[STORE_LEAF])})
 
 
 FOLDERS = {

@@ -18,7 +18,7 @@ from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Pretraining, Training, Trial, keys_of, lineage, with_starts
 from sem3d.sweeps.tuner import ON_THE_HEAD
-from sem3d.tracking.store import first_line
+from sem3d.tracking.trouble import first_line
 from sem3d.training.ray.interruption import Stopped, stop_passed_on
 from sem3d.training.ray.launch import TrainingResult, train
 from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu

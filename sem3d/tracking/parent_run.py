@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sem3d.errors import UserError
 from sem3d.tracking.run import RUN_TAG
-from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
+from sem3d.tracking.store import LockedStore, find_run, revision, store_client, store_errors, tag_value
+from sem3d.tracking.trouble import check_store, first_line, trouble
 
 SWEEP_TAG = "sem3d.sweep"
 PARENT_TAG = "mlflow.parentRunId"
@@ -16,28 +16,27 @@ def open_parent(
 ) -> tuple[str, str]:
     """Return the store's URI and the id of the MLflow run of the sweep ``name``, new or found again by its tag.
 
-    Raises :class:`UserError` where the store cannot be reached.
+    Raises :class:`StoreTrouble` where the store cannot be used.
     """
     store = LockedStore(storage, tracking_uri)
     try:
         with store.locked():
             client = store_client(store.uri)
             experiment_id = store.experiment_id(client, experiment)
-            found = client.search_runs([experiment_id], f"tags.`{SWEEP_TAG}` = '{name}'", max_results=1)
-            run = found[0] if found else client.create_run(experiment_id, run_name=name, tags={SWEEP_TAG: name})
+            run = find_run(client, experiment_id, SWEEP_TAG, name)
+            run = run or client.create_run(experiment_id, run_name=name, tags={SWEEP_TAG: tag_value(name)})
             client.update_run(run.info.run_id, status="RUNNING")
             for key, value in {**revision(), **parameters}.items():
                 client.set_tag(run.info.run_id, key, value)
     except store_errors() as error:
-        raise UserError(
-            f"MLflow store {store.uri} cannot be used ({first_line(error)}): start the server, or set run.tracking_uri"
-        ) from error
+        raise trouble(store.uri, error) from error
     return store.uri, run.info.run_id
 
 
 def close_parent(uri: str, run_id: str, status: str) -> None:
     """Set the status of the sweep's run, FINISHED, FAILED or KILLED, if it has another; an absent server is no failure."""
     try:
+        check_store(uri)
         client = store_client(uri)
         if client.get_run(run_id).info.status != status:
             client.set_terminated(run_id, status)
@@ -60,13 +59,14 @@ def close_children(uri: str, run_id: str) -> None:
 def close_stopped(uri: str, experiment: str, run_name: str) -> str:
     """Close the MLflow run of a trial that was stopped from outside, and return its id, "" if there is none."""
     try:
+        check_store(uri)
         client = store_client(uri)
         found = client.get_experiment_by_name(experiment)
-        runs = found and client.search_runs([found.experiment_id], f"tags.`{RUN_TAG}` = '{run_name}'", max_results=1)
-        if not runs:
+        run = found and find_run(client, found.experiment_id, RUN_TAG, run_name)
+        if not run:
             return ""
-        client.set_terminated(runs[0].info.run_id, "KILLED")
-        return runs[0].info.run_id
+        client.set_terminated(run.info.run_id, "KILLED")
+        return run.info.run_id
     except store_errors() as error:
         print(f"MLflow run of {run_name} could not be closed: {first_line(error)}", flush=True)
         return ""

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
+from sem3d.tracking.store import LockedStore, revision, store_client, store_errors
+from sem3d.tracking.trouble import trouble
 
 EXPERIMENT = "sem3d-predictions"
 
@@ -23,7 +24,7 @@ def record_prediction(
     try:
         with store.locked():
             client = store_client(store.uri)
-            experiment = store.experiment_id(client, EXPERIMENT)
+            experiment = store.experiment_id(client, EXPERIMENT, choice="")
         run_id = client.create_run(experiment, run_name=given.stem, tags=revision()).info.run_id
         for name, value in made_by.items():
             client.log_param(run_id, name, value)
@@ -35,5 +36,5 @@ def record_prediction(
         if run_id:
             with suppress(*store_errors()):
                 client.set_terminated(run_id, "FAILED")
-        return f"not in MLflow: store {store.uri} cannot be used ({first_line(error)})"
+        return f"not in MLflow: {trouble(store.uri, error)}"
     return f"MLflow     {store.uri}, experiment {EXPERIMENT}, run {given.stem}"

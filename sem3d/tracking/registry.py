@@ -16,7 +16,8 @@ from typing import Any
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock, read_json, replaced_folder, write_json
 from sem3d.runs.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
-from sem3d.tracking.store import LockedStore, first_line, store_client, store_errors
+from sem3d.tracking.store import LockedStore, store_client, store_errors
+from sem3d.tracking.trouble import check_store, sqlite_path, trouble
 
 CHAMPION = "champion"
 CARD = "model_card.md"
@@ -80,12 +81,13 @@ def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
     if parts is None:
         raise UserError(f"'{uri}' names no model: write models:/NAME@{CHAMPION} or models:/NAME/VERSION")
     store = LockedStore(storage.resolve(), tracking_uri)
-    database = store.uri.removeprefix("sqlite:///")
-    if database != store.uri and not Path(database).is_file():
+    database = sqlite_path(store.uri)
+    if database is not None and not database.is_file():
         raise UserError(
             f"no MLflow store at {database} to look up {uri}: name the folder of runs (run.storage), or set MLFLOW_TRACKING_URI"
         )
     try:
+        check_store(store.uri)
         client = store_client(store.uri)
         if parts["alias"]:
             version = client.get_model_version_by_alias(parts["name"], parts["alias"])
@@ -93,7 +95,7 @@ def resolve(uri: str, storage: Path, tracking_uri: str = "") -> Path:
             version = client.get_model_version(parts["name"], parts["version"])
         return _fetched(client, version, store.storage / "models", uri)
     except store_errors() as error:
-        raise UserError(f"{uri} cannot be fetched from MLflow store {store.uri}: {first_line(error)}") from error
+        raise UserError(f"{uri} cannot be fetched: {trouble(store.uri, error)}") from error
 
 
 def _exists(client: Any, name: str) -> bool:

@@ -5,6 +5,7 @@ The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`Mlf
 """
 
 import itertools
+import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,11 +16,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sem3d.config import Experiment, flatten
-from sem3d.errors import UserError
 from sem3d.runs.progress import log_line
 from sem3d.runs.run_folder import CONFIG_NAME
 from sem3d.tracking.spool import Spool, is_waiting
-from sem3d.tracking.store import LockedStore, first_line, revision, store_client, store_errors
+from sem3d.tracking.store import LockedStore, find_run, revision, store_client, store_errors, tag_value
+from sem3d.tracking.trouble import first_line, is_away, trouble
 
 RUN_TAG = "sem3d.run"
 SPOOL_NAME = "tracking-waits"
@@ -31,15 +32,12 @@ SECONDS_BETWEEN_WRITES = 5.0
 SECONDS_BETWEEN_TRIES = 60.0
 
 
-class StoreAway(UserError):
-    """The MLflow store does not answer, or refuses."""
-
-
 def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> tuple[str, str]:
     """Return the store's URI and the id of the MLflow run of this run folder, new or found again; ``tags`` are added to it.
 
     The store is ``run.tracking_uri``, else ``MLFLOW_TRACKING_URI``, else a SQLite file in the storage folder, which is
-    made here once, under a lock. Raises :class:`StoreAway` where the store cannot be reached.
+    made here once, under a lock. Raises :class:`StoreTrouble` where the store cannot be used, and of these :class:`StoreAway`
+    where it does not answer.
     """
     store = LockedStore(run_folder.parent, experiment.run.tracking_uri)
     name = run_folder.name
@@ -47,9 +45,8 @@ def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> 
         with store.locked():
             client = store_client(store.uri)
             experiment_id = store.experiment_id(client, experiment.run.experiment)
-            quoted = name.replace("'", "")
-            found = client.search_runs([experiment_id], f"tags.`{RUN_TAG}` = '{quoted}'", max_results=1)
-            run = found[0] if found else client.create_run(experiment_id, run_name=name, tags={RUN_TAG: quoted})
+            run = find_run(client, experiment_id, RUN_TAG, name)
+            run = run or client.create_run(experiment_id, run_name=name, tags={RUN_TAG: tag_value(name)})
             run_id = run.info.run_id
             _forget_old_ends(Spool(run_folder / SPOOL_NAME))
             client.update_run(run_id, status="RUNNING")
@@ -59,9 +56,7 @@ def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> 
             if (run_folder / CONFIG_NAME).is_file():
                 client.log_artifact(run_id, str(run_folder / CONFIG_NAME))
     except store_errors() as error:
-        raise StoreAway(
-            f"MLflow store {store.uri} cannot be used ({first_line(error)}): start the server, or set run.tracking_uri"
-        ) from error
+        raise trouble(store.uri, error) from error
     return store.uri, run_id
 
 
@@ -84,6 +79,8 @@ def _forget_old_ends(spool: Spool) -> None:
 def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
     """Write all that still waits and set the status: FINISHED, FAILED or KILLED; an absent server is no failure."""
     tracking = MlflowTracker(uri, run_id, run_folder)
+    if is_away(uri):
+        tracking.next_try = math.inf
     tracking.status(status)
     tracking.flush()
     if not tracking.spool.is_empty():
@@ -96,8 +93,11 @@ def close_run(uri: str, run_id: str, run_folder: Path, status: str) -> None:
 
 def write_what_waits(tracking_uri: str, run_id: str, run_folder: Path) -> None:
     """Write to the store everything that it did not take during the run; one that is still unavailable is no failure."""
-    if is_waiting(run_folder / SPOOL_NAME):
-        MlflowTracker(LockedStore(run_folder.parent, tracking_uri).uri, run_id, run_folder).flush()
+    if not is_waiting(run_folder / SPOOL_NAME):
+        return
+    uri = LockedStore(run_folder.parent, tracking_uri).uri
+    if not is_away(uri):
+        MlflowTracker(uri, run_id, run_folder).flush()
 
 
 class MlflowTracker:
@@ -108,7 +108,7 @@ class MlflowTracker:
     """
 
     def __init__(self, uri: str, run_id: str, run_folder: Path):
-        self.run_id = run_id
+        self.uri, self.run_id = uri, run_id
         self.run_folder = run_folder
         self.spool = Spool(run_folder / SPOOL_NAME)
         self.written_until: dict[str, int] = {}
@@ -181,7 +181,9 @@ class MlflowTracker:
                 log_line(self.run_folder, f"MLflow refuses a record, which is left out: {first_line(error)}")
                 return True
             self.next_try = time.monotonic() + SECONDS_BETWEEN_TRIES
-            log_line(self.run_folder, f"MLflow is unavailable, training continues: {first_line(error)}")
+            log_line(
+                self.run_folder, f"training continues, what MLflow does not take waits: {trouble(self.uri, error)}"
+            )
             return False
         return True
 

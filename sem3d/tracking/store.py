@@ -2,15 +2,25 @@
 
 import logging
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sem3d.addresses import StoreUri
+from sem3d.errors import UserError
 from sem3d.files import locked_file
 from sem3d.runs.ray_job import submitted_revision
+from sem3d.tracking.trouble import SQLITE, StoreTrouble, check_store
+
+UNSEARCHABLE = re.compile(r"[%'\"`\\\x00-\x1f]")
+MOST_NAMESAKES = 50
+LOGINS: dict[str, StoreUri] = {}
+"""Addresses with user and password that this process was given, by what is written down of them."""
 
 
 class LockedStore:
@@ -18,26 +28,81 @@ class LockedStore:
 
     def __init__(self, storage: Path, tracking_uri: str = ""):
         self.storage = storage
-        self.uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{storage / 'mlflow.db'}"
+        self.uri = with_login(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(storage))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other drivers on the same storage out meanwhile."""
+        """Keep other drivers on the same storage out meanwhile.
+
+        Raises :class:`StoreTrouble` before that where the store cannot be used, within seconds.
+        """
+        check_store(self.uri)
         with locked_file(self.storage / ".mlflow.lock"):
             yield
 
-    def experiment_id(self, client: Any, name: str) -> str:
-        """Return the id of the MLflow experiment ``name``; a local store gets its artifacts folder in the storage."""
+    def experiment_id(self, client: Any, name: str, choice: str = ", or choose another run.experiment") -> str:
+        """Return the id of the MLflow experiment ``name``; a local store gets its artifacts folder in the storage.
+
+        Raises :class:`StoreTrouble` where it was deleted; ``choice`` ends the advice.
+        """
         found = client.get_experiment_by_name(name)
-        if found is not None:
-            return found.experiment_id
-        local = self.uri.startswith("sqlite:")
-        return client.create_experiment(name, (self.storage / "artifacts").as_uri() if local else None)
+        if found is None:
+            local = self.uri.startswith("sqlite:")
+            return client.create_experiment(name, (self.storage / "artifacts").as_uri() if local else None)
+        if found.lifecycle_stage != "active":
+            number, program = found.experiment_id, mlflow_program()
+            purge = f"{program} gc --backend-store-uri {'STORE' if is_server(self.uri) else self.uri}"
+            raise StoreTrouble(
+                f"MLflow experiment '{name}' was deleted in {self.uri}: restore it (MLFLOW_TRACKING_URI={self.uri} {program} "
+                f"experiments restore --experiment-id {number}), remove it for good ({purge} --experiment-ids {number}"
+                f"{', on the server' if is_server(self.uri) else ''}){choice}"
+            )
+        return found.experiment_id
+
+
+def find_run(client: Any, experiment_id: str, tag: str, name: str) -> Any:
+    """Return the run whose ``tag`` has the value of ``name``, ``None`` where there is none; some databases ignore the case."""
+    value = tag_value(name)
+    found = client.search_runs([experiment_id], f"tags.`{tag}` = '{value}'", max_results=MOST_NAMESAKES)
+    return next((run for run in found if run.data.tags.get(tag) == value), None)
+
+
+def tag_value(name: str) -> str:
+    """Return a name as the value of a tag that MLflow can search: letters that would end it there are written %27."""
+    return UNSEARCHABLE.sub(lambda letter: f"%{ord(letter[0]):02X}", name)
+
+
+def sqlite_uri(storage: Path) -> str:
+    """Return the address of the store in a storage folder; raises :class:`UserError` for a path that no address can hold."""
+    if "?" in str(storage):
+        raise UserError(
+            f"run.storage {storage} has a ? in its path, which the address of a SQLite store cannot hold: name another folder, "
+            "or a store with run.tracking_uri"
+        )
+    return f"{SQLITE}{storage / 'mlflow.db'}"
+
+
+def with_login(uri: str) -> StoreUri:
+    """Return an address with its user and password: its own, else those of ``MLFLOW_TRACKING_URI`` if that is the same address,
+    else those that this process was given for it earlier.
+    """
+    asked, around = StoreUri(uri), StoreUri(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    if asked.whole != asked:
+        return LOGINS.setdefault(asked, asked)
+    return around if asked == around else LOGINS.get(asked, asked)
 
 
 def is_server(uri: str) -> bool:
     """Return whether the store is a server, whose address a browser opens."""
-    return uri.startswith(("http://", "https://"))
+    return uri.lower().startswith(("http://", "https://"))
+
+
+def mlflow_program() -> str:
+    """Return MLflow's program as a shell finds it that has not activated the environment."""
+    path = Path(sys.executable).with_name("mlflow")
+    if not path.is_file():
+        return "mlflow"
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def revision() -> dict[str, str]:
@@ -55,7 +120,10 @@ def revision() -> dict[str, str]:
 
 
 def store_client(uri: str) -> Any:
-    """Return an MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes."""
+    """Return an MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes.
+
+    A server's user and password are handed to MLflow in the environment of this process, since MLflow prints addresses.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -64,18 +132,25 @@ def store_client(uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri)
+    address = with_login(uri)
+    if not is_server(address):
+        return MlflowClient(tracking_uri=address.whole)
+    for name, value in zip(("USERNAME", "PASSWORD"), address.login, strict=True):
+        if value:
+            os.environ[f"MLFLOW_TRACKING_{name}"] = value
+    return MlflowClient(tracking_uri=str(address))
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """Return the errors that MLflow raises when its store does not answer or refuses."""
+    """Return the errors that a store raises that does not answer or refuses: MLflow's own, and those of its check."""
     import mlflow.exceptions
     import requests
     import sqlalchemy.exc
 
-    return mlflow.exceptions.MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError
-
-
-def first_line(error: Exception) -> str:
-    """Return the message of an error, cut to one line."""
-    return (str(error) or type(error).__name__).splitlines()[0][:300]
+    return (
+        mlflow.exceptions.MlflowException,
+        requests.RequestException,
+        sqlalchemy.exc.SQLAlchemyError,
+        OSError,
+        StoreTrouble,
+    )

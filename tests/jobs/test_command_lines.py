@@ -1,16 +1,23 @@
 """What a user sees of a mistake: one line on stderr and exit code 2; and of a question: help."""
 
+import ast
+import dataclasses
+import inspect
 import logging
+import re
+import textwrap
 
 import pytest
 import torch
 
-from jobs import evaluate, prepare, train
-from sem3d.config import override
+from jobs import doctor, evaluate, prepare, train, tune
+from sem3d.config import Experiment, override
 from sem3d.errors import UserError
+from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.runs.checkpoint import weights_source
 from sem3d.runs.device import chosen_device
+from tests.jobs.local_head import ROOT
 from tests.jobs.outcome import outcome
 from tests.methods.tiny import tiny_experiment
 
@@ -101,6 +108,50 @@ def test_help_names_methods_presets_and_every_setting(monkeypatch, capsys):
     assert code == 0
     assert "--data.view-threshold" in text
     assert "--run.workers" in text
+
+
+def settings_of(config) -> dict[type, str]:
+    """The classes whose fields are settings of an experiment, with their source."""
+    found = {kind: inspect.getsource(kind) for kind in type(config).__mro__ if dataclasses.is_dataclass(kind)}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        found |= settings_of(value) if dataclasses.is_dataclass(value) else {}
+    return found
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_help_of_every_setting_says_what_it_is_and_cites_nothing_that_is_not_here(name):
+    for kind, source in settings_of(method_class(name).presets["paper"]()).items():
+        lines = ast.parse(textwrap.dedent(source)).body[0].body
+        for field, said in zip(lines, [*lines[1:], None], strict=True):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and "ClassVar" not in ast.unparse(field.annotation)
+                and kind is not Experiment
+            ):
+                assert isinstance(said, ast.Expr), f"{kind.__name__}.{ast.unparse(field.target)} has no help"
+        for cited in re.findall(r"[\w/]+\.md\b", source):
+            assert (ROOT / cited).is_file(), f"{kind.__name__} cites {cited}"
+        assert "sem3d." not in "".join(ast.unparse(line) for line in lines if isinstance(line, ast.Expr)), kind
+
+
+def test_the_preset_is_named_at_the_start_and_most_of_all_where_nobody_chose_it():
+    said = train.preset_line("pri3d", ["--data.root", "SCANS"], 60000)
+    assert said == "preset     paper (60000 steps), since no --preset was given; others: released, laptop"
+    assert train.preset_line("pri3d", ["--preset", "laptop"], 100) == "preset     laptop (100 steps)"
+
+
+@pytest.mark.parametrize("wrong", ["--run.tracking-urii", "--tracking_uri="])
+def test_a_mistyped_setting_does_not_print_a_password(wrong, monkeypatch, capsys):
+    address = "http://user:hunter2@127.0.0.1:5000"
+    words = [f"{wrong}{address}"] if wrong.endswith("=") else [wrong, address]
+    for main, start in ((train.main, ["pri3d"]), (doctor.main, []), (evaluate.main, ["runs"]), (tune.main, ["pri3d"])):
+        code, out, error = outcome(main, monkeypatch, capsys, *start, *words)
+        assert code == 2
+        assert "hunter2" not in out + error
+    code, out, error = outcome(tune.main, monkeypatch, capsys, "pri3d", "--set", f"run.tracking_urii={address}")
+    assert code == 2
+    assert "hunter2" not in out + error
 
 
 def test_the_batch_of_an_evaluation_is_the_one_that_is_asked_for_whatever_the_run_had(monkeypatch, tmp_path):

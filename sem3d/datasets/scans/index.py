@@ -26,7 +26,7 @@ class PrepareConfig:
     """Settings of an index's preparation; part of its identity."""
 
     layout: str = "auto"
-    """Name in sem3d.datasets.scans.layouts.LAYOUTS, or auto."""
+    """How scans lie on disk: seven_scenes, scannet_sens, scannet_export, scannet_frames_25k; auto looks which it is."""
     stride: int = 0
     """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
     splits: FilePath = ""

@@ -24,7 +24,7 @@ class SSRConfig:
     labels_from: Literal["siamese", "classifier", "none"] = "siamese"
     """Who labels the unlabelled images. none: only labelled objects are learnt from (SoftRas)."""
     rule: Literal["paper", "released", "rotation_consistent"] = "rotation_consistent"
-    """Which labels are accepted, and what images are compared with; see sem3d.methods.ssr.viewpoint_labels."""
+    """Which labels are accepted, and what images are compared with."""
     cycle: int = 400
     """Steps between two passes over the unlabelled images (the paper's z)."""
     references: Literal["by_rule", "object_per_image", "all_objects"] = "object_per_image"

@@ -17,7 +17,8 @@ from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, write_result
 from sem3d.runs.sources import content_digest, in_steps, open_sources
-from sem3d.tracking.run import StoreAway, close_run, open_run, write_what_waits
+from sem3d.tracking.run import close_run, open_run, write_what_waits
+from sem3d.tracking.trouble import StoreAway
 from sem3d.training.ray.attempts import run_workers
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals, stop_passed_on
