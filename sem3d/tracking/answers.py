@@ -21,6 +21,9 @@ from sem3d.folders import is_there
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Databases that MLflow can be connected with directly, and where they listen unless told otherwise."""
+LOGIN_VARIABLES = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+before: dict[str, str | None] = {}
+"""Values of these from before this process used an address with a login."""
 LONGEST_ANSWER = 1 << 20
 FIRST_WORDS = 200
 
@@ -80,14 +83,29 @@ def sqlite_trouble(path: Path) -> str:
 
 
 def authorization(uri: str) -> dict[str, str]:
-    """Return the header that MLflow would send to the server: the address's own user, else the environment's, else its token."""
-    user, password = StoreUri(uri).login
-    if not password:
-        user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD"))
+    """Return the header that MLflow sends to a server: the address's own user, else the environment's, else its token."""
+    put_login(uri)
+    user, password, token = (
+        os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
+    )
     if user and password:
         return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def put_login(uri: str) -> None:
+    """Put user and password of an address where MLflow looks for them, and take away those of another address.
+
+    MLflow prints addresses and writes them into errors, so it is given them without.
+    """
+    for name, value in zip(LOGIN_VARIABLES, StoreUri(uri).login, strict=True):
+        if value:
+            before.setdefault(name, os.environ.get(name))
+            os.environ[name] = value
+        elif name in before:
+            found = before.pop(name)
+            os.environ.pop(name, None)
+            os.environ |= {name: found} if found is not None else {}
 
 
 def _asked(uri: str, seconds: float) -> Answer:

@@ -15,6 +15,7 @@ from sem3d.addresses import StoreUri
 from sem3d.errors import UserError
 from sem3d.files import locked_file
 from sem3d.runs.ray_job import submitted_revision
+from sem3d.tracking.answers import put_login
 from sem3d.tracking.trouble import SQLITE, StoreTrouble, check_store
 
 UNSEARCHABLE = re.compile(r"[%'\"`\\\x00-\x1f]")
@@ -120,10 +121,7 @@ def revision() -> dict[str, str]:
 
 
 def store_client(uri: str) -> Any:
-    """Return an MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes.
-
-    A server's user and password are handed to MLflow in the environment of this process, since MLflow prints addresses.
-    """
+    """Return an MlflowClient of ``uri`` that gives up on a silent server within seconds instead of minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -135,9 +133,7 @@ def store_client(uri: str) -> Any:
     address = with_login(uri)
     if not is_server(address):
         return MlflowClient(tracking_uri=address.whole)
-    for name, value in zip(("USERNAME", "PASSWORD"), address.login, strict=True):
-        if value:
-            os.environ[f"MLFLOW_TRACKING_{name}"] = value
+    put_login(address)
     return MlflowClient(tracking_uri=str(address))
 
 

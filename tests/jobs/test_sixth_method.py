@@ -13,7 +13,7 @@ import pytest
 from tests.jobs.local_head import ROOT
 
 LINE = '    "sixth": "sem3d.methods.sixth:Sixth",\n'
-COMMANDS = textwrap.dedent(
+START = textwrap.dedent(
     """
     import sys
     from jobs import evaluate, predict, report, train, tune
@@ -23,6 +23,10 @@ COMMANDS = textwrap.dedent(
         sys.argv = [main.__module__, *arguments]
         main()
 
+    """
+)
+COMMANDS = START + textwrap.dedent(
+    """
     data, store = ["--data.root", "numbers"], ["--storage", "runs"]
     run = ["sixth", "--preset", "laptop", *data, "--run.storage", "runs", "--run.name", "first"]
     command(train.main, *run)
@@ -36,9 +40,9 @@ COMMANDS = textwrap.dedent(
 )
 
 
-@pytest.mark.slow
-def test_a_sixth_method_is_a_file_and_a_line(tmp_path: Path):
-    tree = tmp_path / "tree"
+def project(folder: Path) -> Path:
+    """The project with a sixth method, and its data; returns where."""
+    tree = folder / "tree"
     for room in ("sem3d", "jobs", "tune_spaces"):
         shutil.copytree(ROOT / room, tree / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "tests" / "contract" / "sixth.py", tree / "sem3d" / "methods" / "sixth.py")
@@ -54,11 +58,25 @@ def test_a_sixth_method_is_a_file_and_a_line(tmp_path: Path):
     (tree / "numbers").mkdir()
     (tree / "numbers" / "numbers.json").write_text(json.dumps([{"x": x / 8, "y": x / 4} for x in range(16)]))
     (tree / "two.txt").write_text("2.0")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
-    environment |= {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "RAY_AUTH_MODE": "disabled"}
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS], cwd=tree, env=environment, capture_output=True, text=True, timeout=240
-    )
+    return tree
+
+
+def environment(tree: Path) -> dict[str, str]:
+    """The environment of its jobs."""
+    around = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
+    return around | {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "RAY_AUTH_MODE": "disabled"}
+
+
+def played(tree: Path, around: dict[str, str], commands: str) -> subprocess.CompletedProcess:
+    """Runs jobs one after the other."""
+    command = [sys.executable, "-c", commands]
+    return subprocess.run(command, cwd=tree, env=around, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.slow
+def test_a_sixth_method_is_a_file_and_a_line(tmp_path: Path):
+    tree = project(tmp_path)
+    done = played(tree, environment(tree), COMMANDS)
     said = done.stdout
     assert done.returncode == 0, said[-2000:] + done.stderr[-3000:]
     assert "evaluation at step 4" in said
