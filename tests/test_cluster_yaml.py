@@ -107,8 +107,30 @@ def test_nodes_are_in_a_group_of_the_users_own_because_rays_lets_everybody_in_by
         assert node["node_config"]["SecurityGroupIds"] == [config["metadata"]["security_group"]]
 
 
-def test_the_set_up_script_parses():
-    subprocess.run(["bash", "-n", str(ROOT / "jobs" / "setup.sh")], check=True)
+def test_mlflow_asks_for_a_password_and_its_database_is_not_on_the_shared_disk(config):
+    (start,) = (command for command in config["head_setup_commands"] if "sem3d-mlflow" in command)
+    _, script, here, shared = shlex.split(start.partition("Restart=always")[2])
+    assert script == "$HOME/sem3d/jobs/mlflow_server.sh"
+    assert (here, shared) == ("$HOME/mlflow", "/mnt/sem3d/mlflow")
+    served = (ROOT / "jobs" / "mlflow_server.sh").read_text()
+    assert "--app-name basic-auth" in served
+    assert '--backend-store-uri "sqlite:///$here/mlflow.db"' in served
+    rule = "$(sha256sum <~/.ray/auth_token | cut -c1-40)"
+    assert any(f"'MLFLOW_TRACKING_PASSWORD={rule}'" in command for command in config["setup_commands"])
+    assert rule.replace("~", '"$HOME').replace("token |", 'token" |') in served
+
+
+def test_the_shared_disk_is_mounted_through_tls(config):
+    (tunnel,) = (command for command in config["initialization_commands"] if "stunnel/efs.conf >" in command)
+    (mount,) = (command for command in config["initialization_commands"] if "mount -t nfs4" in command)
+    assert "'verifyChain = yes'" in tunnel
+    assert "'accept = 127.0.0.1:20049'" in tunnel
+    assert "port=20049 127.0.0.1:/ /mnt/sem3d" in mount
+
+
+@pytest.mark.parametrize("name", ["setup.sh", "mlflow_server.sh"])
+def test_the_scripts_parse(name):
+    subprocess.run(["bash", "-n", str(ROOT / "jobs" / name)], check=True)
 
 
 def test_a_wheel_is_taken_from_the_cache_only_as_its_owner_has_put_it_there(tmp_path):

@@ -51,5 +51,7 @@ def official_budget(list_file: str | Path, scenes: Sequence[str]) -> Bool[np.nda
     listed = set(read_text(path).split())
     mask = np.array([scene in listed for scene in scenes], dtype=bool)
     if not mask.any():
-        raise UserError(f"{path} names {len(listed)} scenes, none of the {len(set(scenes))} of this data set")
+        raise UserError(
+            f"{path} names {len(listed)} scenes, none of the {len(set(scenes))} of this data set: name another list"
+        )
     return mask

@@ -64,7 +64,7 @@ def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, withou
     if not shared:
         raise UserError(
             f"{source} shares no part with this method: it has {', '.join(sorted(parts(stored)))}, this method "
-            f"{', '.join(sorted(parts(own)))}"
+            f"{', '.join(sorted(parts(own)))}; choose another init"
         )
     for name in sorted({name for name in (*own, *stored) if part_of(name) in shared}):
         fault = difference(name, own, stored)

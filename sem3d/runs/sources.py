@@ -12,7 +12,7 @@ def open_sources(method: type[Method], experiment: Experiment) -> Sources:
     """Open what a run learns from and is evaluated on. Raises :class:`UserError` where there is nothing to learn from."""
     opened = method.sources(experiment)
     if TRAIN not in opened or not opened[TRAIN].table.num_rows:
-        raise UserError("there is no training sample: look at the index, its split and the label budget")
+        raise UserError("there is no training sample: raise the label budget, or add training data to the index")
     return opened
 
 

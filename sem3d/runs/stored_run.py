@@ -25,7 +25,9 @@ def stored_experiment(source: Path) -> tuple[str, Experiment]:
     written, leaves = state.get("method"), state.get("experiment")
     name = registered_name(written) if isinstance(written, str) else None
     if name is None or not isinstance(leaves, dict):
-        raise UserError(f"{source} was made by {written}, which is not in the register of methods")
+        raise UserError(
+            f"{source} was made by {written}, which is not in the register of methods: use the version of sem3d that made it"
+        )
     template = method_class(name).presets["paper"]()
     added = {leaf: value for leaf, value in ADDED_LATER.items() if leaf in flatten(template)}
     return name, override(template, added | settings_of(template, leaves, folder))

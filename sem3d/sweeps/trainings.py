@@ -141,5 +141,5 @@ def with_starts(training: Training, folder: Path) -> Experiment:
     for one in training.starts.values():
         if not one.checkpoint():
             why = failure_before(folder, training)
-            raise UserError(why or f"the {one.label} ({one.key}) has no result")
+            raise UserError(why or f"the {one.label} ({one.key}) has no result: run the sweep again")
     return override(training.experiment, {leaf: one.checkpoint() for leaf, one in training.starts.items()})

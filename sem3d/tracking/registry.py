@@ -43,7 +43,7 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
     """
     wrong = problem(checkpoint)
     if wrong:
-        raise UserError(f"checkpoint {checkpoint} is damaged: {wrong}; nothing was registered")
+        raise UserError(f"checkpoint {checkpoint} is damaged: {wrong}; nothing was registered: train it again")
     if not _exists(client, name):
         client.create_registered_model(name, tags={"sem3d": "safetensors and JSON; load with sem3d"})
     with TemporaryDirectory() as temporary:
@@ -127,7 +127,9 @@ def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
     """Return the files of a version in the cache, fetched unless they are there already and whole."""
     content, artifacts = version.tags.get(CONTENT_TAG, ""), version.tags.get(FOLDER_TAG, "")
     if not re.fullmatch("[0-9a-f]{64}", content) or not artifacts:
-        raise UserError(f"{uri} was not registered by sem3d: it has no checksums, and nothing else is loaded")
+        raise UserError(
+            f"{uri} was not registered by sem3d: without its checksums nothing is loaded: name another version"
+        )
     folder = cache / content[:24]
     with exclusive_lock(cache, f"fetch-{folder.name}"):
         if folder.is_dir() and _is_whole(folder, content):
@@ -141,7 +143,9 @@ def _fetched(client: Any, version: Any, cache: Path, uri: str) -> Path:
                 )
                 shutil.rmtree(loading)
             if not _is_whole(fresh, content):
-                raise UserError(f"{uri} is damaged in the artifact store: its files are not those that were registered")
+                raise UserError(
+                    f"{uri} is damaged in the artifact store: its files are not those that were registered; register it again"
+                )
     return folder
 
 

@@ -1,5 +1,7 @@
 """The command of a sweep: its settings are typed and checked, mistakes are one line, a dry run says what it would do."""
 
+import sys
+
 import pytest
 
 from jobs import tune
@@ -101,13 +103,19 @@ def test_a_dry_run_says_what_would_be_run(ray_cluster, tmp_path, monkeypatch, ca
     assert not list((tmp_path / "sweeps").glob("pri3d-*"))
 
 
-def test_a_server_is_named_by_its_address_and_a_store_by_the_command_that_shows_it(monkeypatch):
+def test_a_server_is_named_by_its_address_and_a_store_by_the_command_that_shows_it(monkeypatch, tmp_path):
+    """The command is one for a shell in which the environment is not active."""
     assert tune.where_to_look("http://mlflow:5000") == "http://mlflow:5000"
-    monkeypatch.setattr(tune.shutil, "which", lambda program: f"/usr/bin/{program}")
-    assert tune.where_to_look("sqlite:///runs/mlflow.db") == "mlflow ui --backend-store-uri sqlite:///runs/mlflow.db"
-    monkeypatch.setattr(tune.shutil, "which", lambda program: None)
-    monkeypatch.setattr(tune.sys, "executable", "/opt/env/bin/python")
-    assert tune.where_to_look("sqlite:///a.db") == "/opt/env/bin/mlflow ui --backend-store-uri sqlite:///a.db"
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "mlflow").touch()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.chdir(tmp_path)
+    assert tune.where_to_look("sqlite:///a.db") == ".venv/bin/mlflow ui --backend-store-uri sqlite:///a.db"
+    monkeypatch.chdir("/")
+    assert (
+        tune.where_to_look("sqlite:///a.db")
+        == f"{tmp_path.relative_to('/')}/.venv/bin/mlflow ui --backend-store-uri sqlite:///a.db"
+    )
 
 
 def test_help_names_the_spaces(monkeypatch, capsys):

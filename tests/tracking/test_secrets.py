@@ -23,8 +23,9 @@ def test_a_password_reaches_the_store_from_every_process_and_is_in_no_file_page_
         server.start()
         with guarded(server.port, "user", PASSWORD) as guard:
             address = f"http://user:{PASSWORD}@127.0.0.1:{guard.port}"
+            given = '__import__("os").environ["MLFLOW_TRACKING_URI"]'  # Ray keeps the command of a process
             commands = sixth.COMMANDS.replace(
-                '"first"]', f'"first", "--run.workers", "1", "--run.tracking-uri", "{address}"]'
+                '"first"]', f'"first", "--run.workers", "1", "--run.tracking-uri", {given}]'
             )
             around = sixth.environment(tree) | {"MLFLOW_TRACKING_URI": address, "RAY_TMPDIR": str(logs)}
             done = sixth.played(tree, around, commands)

@@ -71,7 +71,7 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
     """
     root = Path(root)
     if not root.is_dir():
-        raise UserError(f"no data folder {root}")
+        raise UserError(f"no data folder {root}: name the folder of the meshes")
     index = root / "index.json"
     items = catalogue_meshes(index) if index.is_file() else folder_meshes(root)
     meshes = [item for item in items if isinstance(item, MeshFile)]

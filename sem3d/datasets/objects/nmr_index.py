@@ -137,16 +137,18 @@ def convert(
 def find_renders(root: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
     """Find images and voxels of each (class, split), in the order of their names."""
     if not root.is_dir():
-        raise UserError(f"no data folder {root}")
+        raise UserError(f"no data folder {root}: name the folder of NMR's files")
     found: dict[tuple[str, str], tuple[Path, Path]] = {}
     places: dict[Hashable, Path] = {}
     for images in named(root_entries(root), "*_images.npz"):
         match = IMAGES_NAME.fullmatch(images.name)
         if match is None:
-            raise UserError(f"{images} is not named <synset>_<train, val or test>_images.npz")
+            raise UserError(
+                f"{images} is not named <synset>_<train, val or test>_images.npz: rename it or move it away"
+            )
         voxels = images.with_name(images.name.removesuffix("_images.npz") + "_voxels.npz")
         if not voxels.is_file():
-            raise UserError(f"{images} has no {voxels.name} beside it")
+            raise UserError(f"{images} has no {voxels.name} beside it: unpack both")
         for path in (images, voxels):
             if (first := places.setdefault(file_identity(path), path)) is not path:
                 raise UserError(f"{path} is another name of {first}: remove one of them")
@@ -170,9 +172,9 @@ def checked_count(images: Path, voxels: Path) -> int:
             raise UserError(f"{path} is {kind} {found}, not {wanted}{alpha}")
         count[path] = found[0]
     if count[images] != count[voxels]:
-        raise UserError(f"{images} has {count[images]} objects but {voxels.name} has {count[voxels]}")
+        raise UserError(f"{images} has {count[images]} objects but {voxels.name} has {count[voxels]}: fetch both again")
     if not count[images]:
-        raise UserError(f"{images} has no objects")
+        raise UserError(f"{images} has no objects: fetch it again, or move it away")
     return count[images]
 
 
@@ -188,7 +190,9 @@ def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
         return [unlisted_name(number) for number in range(count)]
     names = lines_of(read_text(path))
     if len(names) != count:
-        raise UserError(f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}")
+        raise UserError(
+            f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}: fetch both again"
+        )
     return names
 
 

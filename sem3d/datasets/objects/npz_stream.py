@@ -56,7 +56,7 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     with one_line_errors(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if f"{KEY}.npy" not in names:
-            raise UserError(f"{path} has no array '{KEY}' but {', '.join(names[:5]) or 'nothing'}")
+            raise UserError(f"{path} has no array '{KEY}' but {', '.join(names[:5]) or 'nothing'}: save it so")
         with archive.open(f"{KEY}.npy") as member:
             shape, dtype = read_header(cast(BufferedIOBase, member), path)
             stored = archive.getinfo(f"{KEY}.npy")
@@ -74,9 +74,9 @@ def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(member, max_header_size=LONGEST_HEADER)
     except ValueError as error:
-        raise UserError(f"{path} holds no plain array: {error}") from error
+        raise UserError(f"{path} holds no plain array ({error}): fetch it again") from error
     if any(side < 0 for side in shape):
-        raise UserError(f"{path} holds no plain array: its shape is {shape}")
+        raise UserError(f"{path} holds no plain array: its shape is {shape}; fetch it again")
     if dtype.hasobject:
         raise UserError(f"{path} holds pickled objects, which are never loaded: save it as a plain array")
     if fortran:

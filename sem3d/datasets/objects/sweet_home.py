@@ -141,7 +141,7 @@ def indexed_models(index: Path) -> list[tuple[str, dict[str, Any]]]:
     except UserError as error:
         raise UserError(f"{index} is no furniture index: {error}") from error
     if not isinstance(listed, list) or not all(isinstance(fields, dict) for fields in listed):
-        raise UserError(f"{index} is no furniture index: a list of objects was expected")
+        raise UserError(f"{index} is no furniture index: a list of objects was expected; fetch it again")
     found = []
     for fields in listed:
         model = "/".join(str(fields.get(part, "")) for part in ("category", "id", "obj"))

@@ -89,12 +89,16 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
     try:
         missing = {"id", "nyu40id"} - set(reader.fieldnames or ())
         if missing:
-            raise UserError(f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing")
+            raise UserError(
+                f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing: fetch it again"
+            )
         ids = [numbers_of(row, f"{path}, line {reader.line_num}") for row in reader]
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is no ScanNet label table: {error}") from error
     if not ids or not all(0 <= category < 65536 and 0 <= nyu40 <= LARGEST_NYU40 for category, nyu40 in ids):
-        raise UserError(f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows")
+        raise UserError(
+            f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows: fetch it again"
+        )
     repeated = [category for category, count in Counter(category for category, _ in ids).items() if count > 1]
     if repeated:
         raise UserError(f"{path} is no ScanNet label table: id {repeated[0]} stands in it more than once")

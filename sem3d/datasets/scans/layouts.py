@@ -129,8 +129,10 @@ def detect_layout(root: Path) -> str:
         return found[0]
     looked_for = "; ".join(f"{name}: {layout.looked_for}" for name, layout in layouts.items())
     if found:
-        raise UserError(f"{root} matches {' and '.join(found)}: choose one with --layout. Looked for {looked_for}")
-    raise UserError(f"{root} has no known layout. Looked for {looked_for}")
+        raise UserError(
+            f"{root} matches {' and '.join(found)}: choose one with --layout (data.prepare.layout). Looked for {looked_for}"
+        )
+    raise UserError(f"{root} has no known layout: jobs/data.md describes them. Looked for {looked_for}")
 
 
 def every(numbers: Iterable[int], stride: int) -> Iterator[int]:

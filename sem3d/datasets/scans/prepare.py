@@ -50,7 +50,7 @@ def prepare(
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     if not root.is_dir():
-        raise UserError(f"no data folder {root}")
+        raise UserError(f"no data folder {root}: name the folder of the scans")
     if out.is_relative_to(root):
         raise UserError(f"the index {out} would lie inside the data {root}: choose another --out")
     inputs = inputs or inputs_digest(root, config)
@@ -204,7 +204,7 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
     """Return twelve hexadecimal digits of place, names, sizes and times of the data files and split lists, and the settings."""
     root = root.resolve()
     if not root.is_dir():
-        raise UserError(f"no data folder {root}")
+        raise UserError(f"no data folder {root}: name the folder of the scans")
     places = [root, Path(config.splits).resolve()] if config.splits else [root]
     files = [entry for place in places for entry in file_states(place)]
     return digest([FORMAT_VERSION, str(root), files, config.content()])

@@ -26,9 +26,9 @@ def read_split_lists(root: Path, splits: str) -> dict[str, str]:
         path = next((folder / name for name in list_names(split) if is_there(folder / name)), None)
         for scene in read_text(path).split() if path else ():
             if split_of.setdefault(scene, split) != split:
-                raise UserError(f"{path}: scene {scene} is also in the list of {split_of[scene]}")
+                raise UserError(f"{path}: scene {scene} is also in the list of {split_of[scene]}: leave it in one")
     if splits and not split_of:
-        raise UserError(f"no lists of scenes in {folder}: looked for scannetv2_train.txt, train.txt and so on")
+        raise UserError(f"no lists of scenes in {folder}: name one with scannetv2_train.txt, train.txt and so on")
     return split_of
 
 
