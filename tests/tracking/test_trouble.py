@@ -15,6 +15,7 @@ import pytest
 
 from sem3d.errors import UserError
 from sem3d.tracking import trouble
+from sem3d.tracking.answers import put_login
 from sem3d.tracking.parent_run import open_parent
 from sem3d.tracking.run import close_run, open_run
 from sem3d.tracking.store import LockedStore, store_client
@@ -30,6 +31,8 @@ def few_tries(monkeypatch, tmp_path):
     for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    yield
+    put_login("")
 
 
 def refusal(folder: Path, uri: str = "") -> StoreTrouble:
