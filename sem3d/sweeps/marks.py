@@ -18,7 +18,7 @@ from sem3d.runs.requests import STOP
 from sem3d.runs.sources import content_digest, open_sources
 from sem3d.sweeps.records import EffectRecord, MarksRecord, read_marks, read_record, write_record
 from sem3d.sweeps.trainings import Plan, Pretraining, Trial, with_starts
-from sem3d.tracking.store import first_line
+from sem3d.tracking.trouble import first_line
 
 
 def mark_budgets(whole: Plan, folder: Path) -> None:
