@@ -109,9 +109,14 @@ def typed(part: Part, leaf: str, value: str) -> Any:
 
 
 def main() -> None:
+    """Run what the command line asks for."""
+    tune(sys.argv[1:])
+
+
+def tune(arguments: list[str]) -> None:
     """Parse, forecast, run, print the table."""
     description = f"{__doc__}\nspaces: {', '.join(space_names())}"
-    config = command_line.parse(asked_kind(sys.argv[1:]), prog=PROG, description=description)
+    config = command_line.parse(asked_kind(arguments), args=arguments, prog=PROG, description=description)
     space = read_space(config.space, config.preset)
     names = config.arms or tuple(arm.name for arm in space.arms)
     space = replace(space, arms=tuple(space.arm(name) for name in names))

@@ -22,3 +22,31 @@ ARMS = {
 SEARCH = {"optim.lr": tune.loguniform(1e-4, 1e-2), "optim.weight_decay": tune.loguniform(1e-6, 1e-2)}
 METRIC = "miou_scannet"
 MODE = "max"
+
+ROOMS = {"rooms_train": 240, "rooms_val": 40, "frames_per_room": 7}
+LONGER = {"schedule.steps": 0, "schedule.epochs": 16, "run.batch_size": 16}
+PRETRAINED = {"schedule.steps": 350, "run.batch_size": 16}
+SIZES = {
+    "laptop": {
+        "arms": ("imagenet", "imagenet+pri3d"),
+        "budgets": (0.05, 0.2),
+        "seeds": 3,
+        "world": ROOMS,
+        "settings": LONGER,
+        "pretraining": PRETRAINED,
+    },
+    "gpu": {
+        "arms": ("imagenet", "imagenet+pri3d", "scratch"),
+        "budgets": (0.05, 0.2, 1),
+        "seeds": 6,
+        "world": ROOMS,
+        "settings": LONGER,
+        "pretraining": PRETRAINED,
+    },
+    "paper": {
+        "arms": ("imagenet", "imagenet+pri3d", "scratch"),
+        "budgets": (0.2, 1),
+        "seeds": 3,
+        "preset": "paper",
+    },
+}

@@ -27,3 +27,27 @@ SEARCH = {
 SEARCH_SETTINGS = {"data.evaluation_split": "val"}
 METRIC = "voxel_iou"
 MODE = "max"
+
+SIZES = {
+    "laptop": {
+        "arms": ("softras", "ssr"),
+        "budgets": (2, 5, 20),
+        "seeds": 3,
+        "world": {"objects": 500},
+        "settings": {"data.category": "chair"},
+    },
+    "gpu": {
+        "arms": ("softras", "ssr"),
+        "budgets": (2, 5, 20, inf),
+        "seeds": 6,
+        "world": {"objects": 1000},
+        "settings": {"data.category": "chair"},
+    },
+    "paper": {
+        "arms": ("softras", "ssr"),
+        "budgets": (2, 5, 20, inf),
+        "seeds": 3,
+        "settings": {"data.category": "03001627"},
+        "preset": "paper",
+    },
+}

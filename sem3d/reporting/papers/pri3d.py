@@ -42,6 +42,12 @@ SCANNET_MIOU: Mapping[tuple[str, float], Mapping[str, float]] = {
 COLUMNS = ["initialisation", "labels", "encoder", "by", "data", "mIoU"]
 
 
+def paper_scores(review: SweepReview) -> Mapping[tuple[str, float], float]:
+    """Return the paper's mIoU in percent by arm and share of labels: with the sweep's encoder where it has it, else ResNet50."""
+    encoder = str(review.shared_settings.get(ENCODER, ""))
+    return {place: found.get(encoder, found["resnet50"]) for place, found in SCANNET_MIOU.items()}
+
+
 def published_table(reviews: Sequence[SweepReview]) -> Table:
     """Return the paper's figures with ours below each: mean and interval over seeds, in percent.
 

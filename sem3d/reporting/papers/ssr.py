@@ -45,6 +45,14 @@ Found = Mapping[tuple[str, float], Mapping[str, Sequence[float]]]
 """Our scores over seeds, by arm and budget, then by class."""
 
 
+def paper_scores(review: SweepReview) -> Mapping[tuple[str, float], float]:
+    """Return the paper's voxel IoU in percent by arm and number of labelled objects: of the sweep's class, else of all 13."""
+    category = str(review.shared_settings.get("data.category", ""))
+    name = {synset: name for name, synset in SYNSETS.items()}.get(category, category)
+    chosen = [SSR_CLASSES.index(name)] if name in SSR_CLASSES else range(len(SSR_CLASSES))
+    return {place: 100 * fmean(values[number] for number in chosen) for place, values in SSR_VOXEL_IOU.items()}
+
+
 def published_table(reviews: Sequence[SweepReview]) -> Table:
     """Return the paper's table with the scores of sweeps, one a class, beside it."""
     return ssr_table(ssr_scores(reviews), data_of(reviews))

@@ -1,0 +1,1 @@
+"""Evidence for each paper's claim: the command, and the records of what it found."""

@@ -1,0 +1,277 @@
+"""Evidence for a paper's claim: a sweep of a named size, and what it found as one record that outlives the sweep.
+
+A space of ``tune_spaces`` names its sizes in ``SIZES``: ``laptop``, ``gpu``, ``paper``. Each says which arms, budgets and seeds
+are compared, on which generated world (none: the paper's data, which the user has), and with which settings.
+"""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sem3d.errors import UserError
+from sem3d.files import read_json, write_json
+from sem3d.methods import method_class
+from sem3d.registers import resolve
+from sem3d.reporting.intervals import interval
+from sem3d.reporting.page import SweepReview, mark_lines
+from sem3d.reporting.tables import Cell, Table
+from sem3d.sweeps.results import read_review
+from sem3d.sweeps.space import PACKAGE, Space, written_spaces
+
+ON_THE_PAPERS_DATA = "paper"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """One size of a comparison."""
+
+    arms: tuple[str, ...]
+    budgets: tuple[float, ...]
+    seeds: int
+    world: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the generated world's configuration that differ from the small one; empty where data must be named."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Leaves of every trial."""
+    pretraining: Mapping[str, Any] = field(default_factory=dict)
+    """Leaves of every pretraining that has them."""
+    preset: str = ""
+    takes: str = ""
+    """Time that it takes on which hardware, for people; empty where nobody has measured it."""
+
+
+def sizes_of(space: str) -> dict[str, Size]:
+    """Return the sizes of a space; raise :class:`UserError` where it has none."""
+    found = getattr(import_module(f"{PACKAGE}.{space}"), "SIZES", {}) if space in written_spaces() else {}
+    if not found:
+        able = [name for name in written_spaces() if hasattr(import_module(f"{PACKAGE}.{name}"), "SIZES")]
+        raise UserError(
+            f"space {space} has no sizes: choose one of {', '.join(able)}, or run python -m jobs.tune {space}"
+        )
+    return {
+        name: Size(**content | {"budgets": tuple(float(budget) for budget in content["budgets"])})
+        for name, content in found.items()
+    }
+
+
+def tune_arguments(space: str, name: str, size: Size, root: str, storage: str, generated: str) -> list[str]:
+    """Return the arguments of ``jobs.tune`` that run a size: the same sweep each time, so that it resumes.
+
+    Raises :class:`UserError` where the size is for the paper's data and none are named.
+    """
+    if not root and not size.world:
+        raise UserError(f"size {name} of {space} is for the paper's data: name their folder in --data.root")
+    words = [space, "--storage", storage, "--name", f"evidence-{space}-{name}", "--probe-steps", "0"]
+    words += [
+        "--arms",
+        *size.arms,
+        "--budgets",
+        *(f"{budget:g}" for budget in size.budgets),
+        "--seeds",
+        str(size.seeds),
+    ]
+    words += ["--preset", size.preset] if size.preset else []
+    words += ["--data.root", root] if root else []
+    if not root:
+        for field_name, value in size.world.items():
+            words += [f"--{generated}.{field_name.replace('_', '-')}", str(value)]
+    pairs = [f"{leaf}={value}" for leaf, value in size.settings.items()]
+    pairs += [f"pretrain.{leaf}={value}" for leaf, value in size.pretraining.items()]
+    return [*words, "--set", *pairs] if pairs else words
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceRow:
+    """Scores of one arm at one budget, in the unit that the metric is shown in."""
+
+    budget: str
+    arm: str
+    paper: float | None
+    """The paper's number, on the paper's data."""
+    mean: float
+    half: float | None
+    """Half of the 95 % interval; None for one seed."""
+    seeds: int
+    difference: float | None = None
+    """Arm minus first arm."""
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    """Holm's, over all comparisons of the sweep."""
+    floor: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Findings of a comparison of a named size, and how they were made."""
+
+    space: str
+    size: str
+    command: str
+    day: str
+    revision: str
+    hardware: str
+    data: str
+    metric: str
+    seconds: float
+    cpu_hours: float
+    gpu_hours: float
+    rows: list[EvidenceRow]
+    marks: list[str]
+    """Lines on floors, bounds, and networks before and after pretraining."""
+
+
+def evidence_of(folder: Path, space: Space, size: str, command: str) -> Evidence:
+    """Return what the sweep in ``folder`` found so far; raise :class:`UserError` where no trial has a score."""
+    review = read_review(folder)
+    if not any(by_seed for by_budget in review.scores.values() for by_seed in by_budget.values()):
+        raise UserError(f"{folder} has no scored trial: run {command} again")
+    spent = review.spent
+    return Evidence(
+        space=space.name,
+        size=size,
+        command=command,
+        day=date.today().isoformat(),
+        revision=revision(),
+        hardware=hardware(spent.get("gpu_hours", 0.0) > 0),
+        data=Path(str(review.shared_settings.get("data.root", ""))).name,
+        metric=review.metric.axis,
+        seconds=round(spent.get("seconds", 0.0), 1),
+        cpu_hours=round(spent.get("cpu_hours", 0.0), 3),
+        gpu_hours=round(spent.get("gpu_hours", 0.0), 3),
+        rows=_rows(review, _papers_scores(space, review)),
+        marks=mark_lines(review),
+    )
+
+
+def _papers_scores(space: Space, review: SweepReview) -> Mapping[tuple[str, float], float]:
+    """Return the paper's numbers by arm and budget, in the unit that ours are shown in."""
+    methods = [arm.trained.method for arm in space.arms] + [
+        part.method for arm in space.arms for part in arm.pretrainings
+    ]
+    published = next((found for name in methods if (found := method_class(name).published)), "")
+    return resolve(f"{published.partition(':')[0]}:paper_scores")(review) if published else {}
+
+
+def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list[EvidenceRow]:
+    scaled = review.metric.scaled
+    against = {(found.arm, found.budget): found for found in review.comparisons}
+    rows = []
+    for budget in review.budgets.values:
+        floors = [item.floor for item in review.limits if item.budget == budget]
+        for arm in review.arms:
+            by_seed = review.scores.get(arm, {}).get(budget)
+            if not by_seed:
+                continue
+            found, gap = interval([scaled(value) for value in by_seed.values()]), against.get((arm, budget))
+            rows.append(
+                EvidenceRow(
+                    budget=review.budgets.short(budget),
+                    arm=arm,
+                    paper=paper.get((arm, budget)),
+                    mean=_number(found.mean) or 0.0,
+                    half=_number(found.half),
+                    seeds=found.n,
+                    difference=_number(scaled(gap.difference.mean)) if gap else None,
+                    low=_number(scaled(gap.difference.low)) if gap else None,
+                    high=_number(scaled(gap.difference.high)) if gap else None,
+                    p=_number(gap.p_corrected) if gap else None,
+                    floor=_number(scaled(float(np.mean(floors)))) if floors else None,
+                )
+            )
+    return rows
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON may hold it; None for nan."""
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def write_evidence(path: Path, evidence: Evidence) -> None:
+    """Write evidence as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, asdict(evidence))
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Return what :func:`write_evidence` wrote; raise :class:`UserError` for anything else."""
+    stored = read_json(path)
+    try:
+        return Evidence(**stored | {"rows": [EvidenceRow(**row) for row in stored["rows"]]})
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error
+
+
+def evidence_table(evidence: Evidence) -> Table:
+    """Return the table *paper / ours, paper's protocol / ours, here*, with differences to the first arm."""
+    protocol, here = "ours, paper's protocol", "ours, here"
+    ours = protocol if evidence.size == ON_THE_PAPERS_DATA else here
+    rows: list[dict[str, Cell]] = []
+    for row in evidence.rows:
+        half = "" if row.half is None else f" ± {_text(row.half)}"
+        cells: dict[str, Cell] = {"labels": row.budget, "arm": row.arm, "paper": _text(row.paper)}
+        cells |= {protocol: "–", here: "–"} | {ours: _text(row.mean) + half}
+        gap = "" if row.difference is None else f"{row.difference:+.{_digits(row.mean)}f}"
+        gap += "" if row.low is None or row.high is None else f" ({_text(row.low)} .. {_text(row.high)})"
+        rows.append(cells | {"difference": gap or "–", "p": _text(row.p, 3), "floor": _text(row.floor)})
+    return rows, ["labels", "arm", "paper", protocol, here, "difference", "p", "floor"]
+
+
+def _digits(value: float) -> int:
+    return 1 if abs(value) >= 1 else 3
+
+
+def _text(value: float | None, digits: int | None = None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.{_digits(value) if digits is None else digits}f}"
+
+
+def about(evidence: Evidence) -> list[str]:
+    """Return lines on how evidence was made: metric, seeds, data, hardware, time, revision, command, and its marks."""
+    seeds = sorted({row.seeds for row in evidence.rows})
+    counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    took = f"{evidence.seconds / 60:.0f} min, {evidence.cpu_hours:.2f} CPU-hours, {evidence.gpu_hours:.2f} GPU-hours"
+    return [
+        f"{evidence.metric}, mean and 95 % interval over {counted} seeds, on {evidence.data}; {evidence.hardware}; {took}; "
+        f"revision {evidence.revision}, {evidence.day}.",
+        *evidence.marks,
+        evidence.command,
+    ]
+
+
+def revision() -> str:
+    """Return the commit of this checkout, with a + where files differ from it; unknown outside one."""
+    try:
+        said = [
+            subprocess.run(
+                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            ).stdout
+            for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain"))
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said[0].strip() + ("+" if said[1].strip() else "")
+
+
+def hardware(gpu: bool) -> str:
+    """Return the name of the GPU that trainings used, else of the processor, with the number of its cores."""
+    if gpu:
+        import torch
+
+        if torch.cuda.is_available():
+            return torch.cuda.get_device_name(0)
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
+
+
+def merged(lines: Sequence[str]) -> str:
+    """Return lines as one paragraph of Markdown, the last one as a command."""
+    return "\n".join([" ".join(lines[:-1]), "", "```bash", lines[-1], "```"])

@@ -1,0 +1,100 @@
+"""Evidence: sizes become sweeps that resume, their findings become one record and one table."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.evidence.__main__ import KEPT, block
+from sem3d.errors import UserError
+from sem3d.sweeps.evidence import (
+    Size,
+    evidence_of,
+    evidence_table,
+    read_evidence,
+    sizes_of,
+    tune_arguments,
+    write_evidence,
+)
+from sem3d.sweeps.space import read_space, written_spaces
+from tests.sweeps.fake_sweep import fake_sweep
+
+ROOT = Path(__file__).parents[2]
+WITH_SIZES = ("pri3d", "ssr")
+
+
+def found(tmp_path: Path, size: str = "laptop", **changes):
+    folder = fake_sweep(tmp_path, arms=("imagenet", "imagenet+pri3d"), **changes)
+    return evidence_of(folder, read_space("pri3d"), size, f"python -m jobs.evidence pri3d --size {size}")
+
+
+@pytest.mark.parametrize("space", WITH_SIZES)
+def test_every_size_asks_for_arms_budgets_and_settings_that_its_space_has(space):
+    from jobs.tune import settings_of
+
+    assert {"laptop", "gpu", "paper"} <= sizes_of(space).keys()
+    for name, size in sizes_of(space).items():
+        known = read_space(space, size.preset)
+        assert [known.arm(arm).name for arm in size.arms] == list(size.arms)
+        words = tune_arguments(space, name, size, "" if size.world else "/data", "/runs", "world")
+        if "--set" in words:
+            settings_of(known, tuple(words[words.index("--set") + 1 :]))
+        assert bool(size.world) != (name == "paper")
+
+
+def test_a_size_of_the_papers_data_wants_their_folder():
+    with pytest.raises(UserError, match=r"--data\.root"):
+        tune_arguments("pri3d", "paper", Size(arms=("a",), budgets=(1.0,), seeds=1), "", "runs", "rooms")
+
+
+def test_a_space_without_sizes_is_refused_with_those_that_have_some():
+    assert set(WITH_SIZES) < set(written_spaces())
+    with pytest.raises(UserError, match="choose one of pri3d, ssr"):
+        sizes_of("semantic_segmentation_2d")
+
+
+def test_a_record_says_what_the_scores_say(tmp_path):
+    def score(arm: str, budget: float, seed: int) -> float:
+        return 0.10 + 0.01 * seed + (0.05 + 0.001 * seed if "pri3d" in arm else 0.0)
+
+    evidence = found(tmp_path, budgets=(0.2, 1.0), score=score)
+    (_, gain, _, _) = evidence.rows
+    assert (gain.budget, gain.arm, gain.seeds, gain.paper) == ("20 %", "imagenet+pri3d", 3, 51.5)
+    assert gain.mean == pytest.approx(16.1)
+    assert gain.difference == pytest.approx(5.1)
+    half = 4.302652730 * 0.1 / math.sqrt(3)
+    assert gain.low == pytest.approx(5.1 - half, abs=1e-3)
+    assert gain.high == pytest.approx(5.1 + half, abs=1e-3)
+    assert evidence.rows[0].difference is None
+    path = tmp_path / "evidence" / "one.json"
+    write_evidence(path, evidence)
+    assert read_evidence(path) == evidence
+
+
+def test_ours_stands_under_the_papers_protocol_only_where_the_papers_data_were_learnt_from(tmp_path):
+    here, paper = (evidence_table(found(tmp_path / size, size))[0][-1] for size in ("laptop", "paper"))
+    assert here["paper"] == paper["paper"] == "61.7"
+    assert here["ours, paper's protocol"] == "–" == paper["ours, here"]
+    assert here["ours, here"] == paper["ours, paper's protocol"] != "–"
+
+
+def test_one_seed_has_no_interval(tmp_path):
+    rows, _ = evidence_table(found(tmp_path, seeds=1))
+    assert not any("±" in row["ours, here"] or "(" in row["difference"] for row in rows)
+
+
+def test_a_damaged_record_is_one_line(tmp_path):
+    path = tmp_path / "one.json"
+    write_evidence(path, replace(found(tmp_path), rows=[]))
+    path.write_text(path.read_text().replace('"space"', '"spice"'))
+    with pytest.raises(UserError, match=r"one\.json is no evidence"):
+        read_evidence(path)
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.json")), ids=lambda path: path.stem)
+def test_the_tables_of_the_results_are_those_of_the_records(path):
+    text = (ROOT / "jobs" / "results.md").read_text()
+    begin, end = f"<!-- evidence {path.stem} -->\n", f"<!-- end of {path.stem} -->"
+    assert begin in text, f"jobs/results.md does not show {path.name}"
+    assert text.split(begin)[1].split(end)[0].strip() == block(read_evidence(path))
