@@ -1,5 +1,6 @@
 """Damage to bytes as disks, networks, editors and attackers do it; the same bytes again for the same generator."""
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -189,7 +190,7 @@ def with_other_json(content: bytes, rng: np.random.Generator) -> bytes:
         for node in nodes:
             inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
             nodes += [child for child in inside if isinstance(child, dict | list)]
-        node, value = one_of(nodes, rng), one_of(list(VALUES), rng)
+        node, value = one_of(nodes, rng), copy.deepcopy(one_of(list(VALUES), rng))
         if not isinstance(node, dict | list) or not node or rng.random() < 0.02:
             return json.dumps(value).encode()
         key = one_of(list(node) if isinstance(node, dict) else list(range(len(node))), rng)

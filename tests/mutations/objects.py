@@ -202,7 +202,7 @@ def note_of_a_part(folder: Path) -> Path:
 
 
 def render_again(folder: Path) -> None:
-    mesh = {"category": "chair", "identity": "x", "path": "chair/x.obj"}
+    mesh = {"category": "chair", "identity": "x", "path": "chair/x.obj", "rotation": [], "size": []}
     render_row(folder, folder, {"number": 0, "mesh": json.dumps(mesh)}, lambda *_: np.zeros((24, 4, 64, 64), np.uint8))
 
 

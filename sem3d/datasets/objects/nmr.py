@@ -94,7 +94,7 @@ def load_renders_index(folder: str | Path) -> RendersIndex:
         raise UserError(f"{folder} has render format {content['format']}, not {FORMAT_VERSION}: prepare it again")
     if not (isinstance(content["inputs"], str) and counts_by_class(content["objects"])):
         raise UserError(f"{folder / 'renders.json'} is damaged: prepare it again")
-    table = read_rows(folder / "rows.parquet", RENDER_SCHEMA, content.get("files", {}).get("rows.parquet", ""))
+    table = read_rows(folder / "rows.parquet", RENDER_SCHEMA, str(content.get("files", {}).get("rows.parquet", "")))
     names = [name for column in ("class", "split") for name in pc.unique(table[column]).to_pylist()]
     views, numbers = (pc.min_max(table[column]).as_py() for column in ("view", "object"))
     outside = [name for name in names if Path(name).name != name or name.startswith(".") or "\0" in name]

@@ -154,7 +154,7 @@ def load_index(folder: str | Path) -> Index:
     schemas = {"frames.parquet": FRAME_SCHEMA, "pairs.parquet": PAIR_SCHEMA, "scenes.parquet": SCENE_SCHEMA}
     written = content.get("files", {})
     frames, pairs, scenes = (
-        read_rows(folder / name, schema, written.get(name, "")) for name, schema in schemas.items()
+        read_rows(folder / name, schema, str(written.get(name, ""))) for name, schema in schemas.items()
     )
     ends = [pc.min_max(pairs[role]).as_py() for role in ("anchor", "positive")] if pairs.num_rows else []
     if any(end["min"] < 0 or end["max"] >= frames.num_rows for end in ends):

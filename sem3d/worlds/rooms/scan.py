@@ -9,6 +9,7 @@ from PIL import Image
 
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.scans.sens import SensWriter
+from sem3d.errors import UserError
 from sem3d.files import read_json, whole_folder, write_json
 from sem3d.worlds.rooms.cameras import camera_path
 from sem3d.worlds.rooms.config import RoomsConfig, intrinsics
@@ -25,7 +26,10 @@ def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict
     scene = f"scene{number:04d}_00"
     folder = building / "scans" / scene
     if folder.is_dir():
-        return read_json(folder / "room.json")
+        entry = read_json(folder / "room.json")
+        if not isinstance(entry, dict):
+            raise UserError(f"{folder / 'room.json'} is damaged: remove {folder} and make the rooms again")
+        return entry
     if config.furniture == "parametric":
         supply = ParametricSupply(config.seed, split, number)
     else:
