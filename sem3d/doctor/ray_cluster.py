@@ -88,7 +88,7 @@ def job_server(address: str) -> Finding:
             fix = f"copy the cluster's token to {default_token_file()} and export {MODE}=token"
             return Finding(part, "FAIL", f"{address} refuses access ({error.code}): it requires its token", fix)
         return Finding(part, "FAIL", f"{address} answers {error.code}", "name the address of the dashboard, port 8265")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         fix = "ray dashboard cluster.yaml    # or, for a head on this machine: ray start --head"
         return Finding(part, "FAIL", f"{address} does not answer: {_reason(error)}", fix)
     if theirs != own_ray():

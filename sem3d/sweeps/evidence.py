@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
+from sem3d.config import of_kind
 from sem3d.errors import UserError
 from sem3d.files import read_json, write_json
 from sem3d.methods import method_class
@@ -205,9 +206,17 @@ def read_evidence(path: Path) -> Evidence:
     """Return what :func:`write_evidence` wrote; raise :class:`UserError` for anything else."""
     stored = read_json(path)
     try:
-        return Evidence(**stored | {"rows": [EvidenceRow(**row) for row in stored["rows"]]})
-    except (TypeError, KeyError) as error:
+        rows = [EvidenceRow(**typed(row, EvidenceRow)) for row in stored.pop("rows")]
+        fields: dict[str, Any] = typed(stored, Evidence) | {"rows": rows}
+        return Evidence(**fields)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error
+
+
+def typed(content: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Return JSON values as the fields of ``kind``; raises :class:`TypeError` or :class:`KeyError` for others."""
+    hints = get_type_hints(kind)
+    return {name: of_kind(value, hints[name]) for name, value in content.items()}
 
 
 def evidence_table(evidence: Evidence) -> Table:

@@ -125,7 +125,7 @@ def _asked(uri: str, seconds: float) -> Answer:
         return Answer(words=str(reason) or type(reason).__name__, silent=not isinstance(reason, ssl.SSLError))
     try:
         json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Answer(200, content[:FIRST_WORDS].decode(errors="replace"))
     return Answer(200)
 

@@ -33,6 +33,7 @@ from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import open_run_folder, read_result, write_result
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.sweeps.estimate import Pace, read_pace
+from sem3d.sweeps.evidence import evidence_table, read_evidence
 from sem3d.sweeps.model_card import _data
 from sem3d.sweeps.records import PretrainingRecord, read_searches, write_record
 from sem3d.sweeps.report import CHAMPION_FILE, trial_rows, write_report
@@ -201,6 +202,13 @@ def known_pace(folder: Path) -> Path:
     return folder / "pace.json"
 
 
+def evidence(folder: Path) -> Path:
+    words = dict.fromkeys(("space", "size", "command", "day", "revision", "hardware", "data", "metric"), "word")
+    row = {"budget": "20 %", "arm": "pri3d", "paper": 61.7, "mean": 7.5, "half": None, "seeds": 1, "p": 0.03}
+    content = words | {"seconds": 1.5, "cpu_hours": 0.1, "gpu_hours": 0.0, "rows": [row], "marks": ["floor 5.0"]}
+    return text("evidence.json", json.dumps(content))(folder)
+
+
 def begun_point(folder: Path) -> Path:
     place = folder / "search" / "scratch" / "points"
     place.mkdir(parents=True, exist_ok=True)
@@ -306,6 +314,7 @@ SWEEPS = (
     Parser("pretraining", sweep("sweeps/demo/pretrainings/before.json"), reviewed),
     Parser("point of a search", sweep("sweeps/demo/search/scratch/trials/scratch-0.2-9.json"), reviewed),
     Parser("pace of a training", known_pace, lambda f: read_pace(f / "pace.json")),
+    Parser("evidence", evidence, lambda f: evidence_table(read_evidence(f / "evidence.json"))),
     Parser("begun point", begun_point, begun_points),
     Parser("settings behind a model's card", run_settings, lambda f: _data(run_settings_of(f))),
     Parser("spent", sweep("sweeps/demo/spent/whole.json"), reviewed),

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -48,8 +49,12 @@ EXCEPTIONS = {
     "sem3d/datasets/stream.py:run_pipeline": "what a task of this run has sent",
     "sem3d/training/distributed.py:gather_json": "what a worker of this run has sent",
     "sem3d/training/records.py:decode_records": "what a worker of this run has sent",
-    "sem3d/worlds/rooms/write.py:build_rooms": "what a task of this call has sent",
-    "sem3d/doctor/packages.py:probe": "what a process of the doctor's own has printed",
+    "sem3d/doctor/packages.py:_probe": "what a process of the doctor's own has printed",
+    "sem3d/doctor/authentication.py:_write_token": "writes",
+    "sem3d/datasets/stream.py:Told.__call__": "what a task of this run has sent",
+    "sem3d/datasets/stream.py:in_tasks": "what a task of this run has sent",
+    "jobs/ending.py:open_standard_streams": "the null device in the place of a closed stream",
+    "jobs/output.py:LastingStream._give_up": "the null device in the place of a closed stream",
     "sem3d/doctor/storage.py:_try_out": "a file that it has just written",
     "sem3d/reporting/page/environment.py:file_text": "a file of this package",
     "jobs/benchmarks/overlap.py:kitchen_clouds": "a benchmark of data beside the project",
@@ -113,11 +118,13 @@ def entered(read: Callable[[], object]) -> set[str]:
             met.add((frame.f_code.co_filename, frame.f_code.co_qualname))
 
     before = sys.getprofile()
+    threading.setprofile(note)
     sys.setprofile(note)
     try:
         read()
     finally:
         sys.setprofile(before)
+        threading.setprofile(None)
     return {f"{Path(file).relative_to(ROOT)}:{name}" for file, name in met if file.startswith(f"{ROOT}/sem3d/")}
 
 
