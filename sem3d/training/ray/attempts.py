@@ -41,10 +41,10 @@ def run_workers(settings: dict[str, Any], callbacks: Sequence[Any], say: Callabl
         except ray.exceptions.ActorDiedError as death:
             if STOP.is_made(Path(settings["run_folder"])):  # the driver ends, and Ray with it
                 raise Stopped from death
+            _end_its_workers(death)
             if 0 <= run.max_failures < attempt:
                 raise UserError(f"Ray Train's controller died {attempt} times: {GIVEN_UP}") from death
             say(f"Ray Train's controller died: workers start again, {attempt} of {run.max_failures} times")
-            _end_its_workers(death)
     assert outcome is not None
     if "user_error" in outcome:
         raise UserError(outcome["user_error"])
