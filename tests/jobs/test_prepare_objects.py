@@ -20,7 +20,9 @@ def renders(tmp_path):
     images[..., 16:48, 16:48] = 255
     images[1, 3, 3] = 0
     np.savez_compressed(root / "02958343_train_images.npz", images)
-    np.savez_compressed(root / "02958343_train_voxels.npz", np.ones((2, 32, 32, 32), bool))
+    voxels = np.zeros((2, 32, 32, 32), bool)
+    voxels[:, 8:24, 8:24, 8:24] = True
+    np.savez_compressed(root / "02958343_train_voxels.npz", voxels)
     return root
 
 

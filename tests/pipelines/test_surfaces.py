@@ -9,6 +9,7 @@ import torch
 from sem3d.config import override
 from sem3d.datasets.objects.mesh_files import find_meshes
 from sem3d.errors import UserError
+from sem3d.methods.method import scored
 from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.surfaces import compare_surfaces, true_mesh
 from sem3d.worlds.shapes.write import ShapesConfig, write_shapes
@@ -35,7 +36,7 @@ def oracle(meshes: Path, tmp_path: Path, turn: tuple[float, float, float]) -> SS
 
 
 def compared(method: SSR, experiment, meshes: Path):
-    return compare_surfaces(method, experiment, SSR.sources(experiment)["held_out"], meshes)
+    return compare_surfaces(method, experiment, scored(SSR.sources(experiment)), meshes)
 
 
 @pytest.mark.parametrize(("turn", "right"), [((1.0, 1.0, 1.0), True), ((1.0, 1.0, -1.0), False)])

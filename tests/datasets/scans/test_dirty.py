@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, reason_kind
 from sem3d.datasets.scans import prepare_scene
@@ -184,6 +185,7 @@ def test_whatever_one_scene_or_frame_raises_is_its_own_and_the_others_are_prepar
             raise MemoryError
         return overlap(*arguments)
 
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # tasks of a lane's Ray would know nothing of the patches
     monkeypatch.setattr(prepare_scene, "read_depth", odd_frame)
     monkeypatch.setattr(prepare_scene, "overlapping_pairs", odd_scene)
     index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(quarantine_limit=0.9))

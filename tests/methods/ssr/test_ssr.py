@@ -238,6 +238,7 @@ def run_here(method, experiment, folder: Path):
     return said.read_text()
 
 
+@pytest.mark.slow
 def test_a_run_labels_learns_from_the_labels_and_says_so(renders, tmp_path):
     experiment = accepting(tiny_experiment("ssr", renders, tmp_path), **{"schedule.steps": 3})
     said = run_here(Eager, experiment, tmp_path / "run")
