@@ -8,6 +8,7 @@ import asyncio
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ import ray
 import ray.train
 from ray.train.torch import TorchTrainer
 
+from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.worker import worker_loop
 
 WORKERS = 2
@@ -95,10 +97,20 @@ class TrainGroup:
             ray.get(self.mailbox.put.remote(None))
             self.thread.join(30)
 
-    def trainer(self, loop: Any, *, train_loop_config: dict[str, Any], **_: Any) -> SimpleNamespace:
+    def trainer(self, loop: Any, *, train_loop_config: dict[str, Any], **_: Any) -> ElasticTrainer:
         """Stands in the place of Ray's trainer: its ``fit`` has the run done by this group."""
         assert loop is worker_loop
-        return SimpleNamespace(fit=lambda: SimpleNamespace(return_value=self(train_loop_config)))
+        return HandedOn(lambda: self(train_loop_config))
+
+
+class HandedOn(ElasticTrainer):
+    """A trainer whose run is done elsewhere."""
+
+    def __init__(self, run: Callable[[], dict[str, Any]]):
+        self.run = run
+
+    def fit(self) -> Any:
+        return SimpleNamespace(return_value=self.run())
 
 
 def serve(config: dict[str, Any]) -> None:
