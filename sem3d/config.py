@@ -226,6 +226,12 @@ def of_kind(value: Any, kind: Any) -> Any:
     raise TypeError(f"{value!r} is no {getattr(kind, '__name__', kind)}")
 
 
+def of_fields(content: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Return JSON values as the fields of the dataclass ``kind``; raises :class:`TypeError` or :class:`KeyError` for others."""
+    hints = get_type_hints(kind)
+    return {name: of_kind(value, hints[name]) for name, value in content.items()}
+
+
 def override(config: Any, changes: dict[str, Any]) -> Any:
     """Return ``config`` with the leaves named in ``changes`` replaced; raises :class:`UserError` on an unknown leaf."""
     for name, value in changes.items():

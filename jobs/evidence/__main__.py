@@ -73,7 +73,6 @@ def main() -> None:
         command = shlex.join([*PROG.split(), asked.space, "--size", asked.size, *root])
         generated = tune.data_class(space).generated
         words = tune_arguments(asked.space, asked.size, size, asked.root, str(storage), generated)
-        print(f"{asked.space}, size {asked.size}: {size.takes or 'nobody has timed it yet'}", flush=True)
         print(f"runs python -m jobs.tune {shlex.join(words)}", flush=True)
         tune.tune(words)
         folder = sweep_folder(storage, f"evidence-{asked.space}-{asked.size}")

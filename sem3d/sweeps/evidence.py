@@ -4,6 +4,7 @@ A space of ``tune_spaces`` names its sizes in ``SIZES``: ``laptop``, ``gpu``, ``
 are compared, on which generated world (none: the paper's data, which the user has), and with which settings.
 """
 
+import math
 import os
 import platform
 import subprocess
@@ -12,11 +13,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-import numpy as np
-
-from sem3d.config import of_kind
+from sem3d.config import of_fields
 from sem3d.errors import UserError
 from sem3d.files import read_json, write_json
 from sem3d.methods import method_class
@@ -45,8 +44,6 @@ class Size:
     pretraining: Mapping[str, Any] = field(default_factory=dict)
     """Leaves of every pretraining that has them."""
     preset: str = ""
-    takes: str = ""
-    """Time that it takes on which hardware, for people; empty where nobody has measured it."""
 
 
 def sizes_of(space: str) -> dict[str, Size]:
@@ -167,7 +164,7 @@ def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list
     against = {(found.arm, found.budget): found for found in review.comparisons}
     rows = []
     for budget in review.budgets.values:
-        floors = [item.floor for item in review.limits if item.budget == budget]
+        floor = review.limit("floor", budget)
         for arm in review.arms:
             by_seed = review.scores.get(arm, {}).get(budget)
             if not by_seed:
@@ -185,7 +182,7 @@ def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list
                     low=_number(scaled(gap.difference.low)) if gap else None,
                     high=_number(scaled(gap.difference.high)) if gap else None,
                     p=_number(gap.p_corrected) if gap else None,
-                    floor=_number(scaled(float(np.mean(floors)))) if floors else None,
+                    floor=_number(scaled(floor)),
                 )
             )
     return rows
@@ -193,7 +190,7 @@ def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list
 
 def _number(value: float) -> float | None:
     """Return a number as JSON may hold it; None for nan."""
-    return round(float(value), 4) if np.isfinite(value) else None
+    return round(float(value), 4) if math.isfinite(value) else None
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
@@ -206,17 +203,11 @@ def read_evidence(path: Path) -> Evidence:
     """Return what :func:`write_evidence` wrote; raise :class:`UserError` for anything else."""
     stored = read_json(path)
     try:
-        rows = [EvidenceRow(**typed(row, EvidenceRow)) for row in stored.pop("rows")]
-        fields: dict[str, Any] = typed(stored, Evidence) | {"rows": rows}
+        rows = [EvidenceRow(**of_fields(row, EvidenceRow)) for row in stored.pop("rows")]
+        fields: dict[str, Any] = of_fields(stored, Evidence) | {"rows": rows}
         return Evidence(**fields)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error
-
-
-def typed(content: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Return JSON values as the fields of ``kind``; raises :class:`TypeError` or :class:`KeyError` for others."""
-    hints = get_type_hints(kind)
-    return {name: of_kind(value, hints[name]) for name, value in content.items()}
 
 
 def evidence_table(evidence: Evidence) -> Table:

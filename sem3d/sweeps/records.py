@@ -9,10 +9,10 @@ the trials that are done. ``pretrainings/<key>.json`` says the same of the pretr
 import logging
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar
 
 from sem3d.addresses import StoreUri
-from sem3d.config import of_kind
+from sem3d.config import of_fields
 from sem3d.errors import UserError, one_line
 from sem3d.files import record_paths, stored_json, write_json
 
@@ -252,9 +252,8 @@ def _read(path: Path, kind: type[Stored]) -> Stored | None:
         return None
     if set(content) - {item.name for item in fields(kind)}:
         raise UserError(f"{path} is not of this version: remove it, and the sweep runs that part again")
-    hints = get_type_hints(kind)
     try:
-        return kind(**{name: of_kind(value, hints[name]) for name, value in content.items()})
+        return kind(**of_fields(content, kind))
     except (TypeError, ValueError) as error:
         logger.warning("%s is damaged: %s; it counts as absent", path, one_line(str(error)))
         return None

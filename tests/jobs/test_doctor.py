@@ -1,15 +1,12 @@
 """The doctor names what is wrong and what fixes it, never crashes and never waits for what hangs."""
 
-import http.server
 import json
 import os
 import socket
 import sqlite3
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from sem3d.doctor.data import data
 from sem3d.doctor.finding import BUSY, Finding, look
 from sem3d.doctor.ray_cluster import cluster, is_remote
 from sem3d.doctor.ray_folder import BELOW, flaw, folder_of_ray, ray_folder
+from tests.web_server import web_server
 
 
 @pytest.fixture(autouse=True)
@@ -33,29 +31,6 @@ def nothing_set(monkeypatch, tmp_path):
         monkeypatch.delenv(f"RAY_{name}", raising=False)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-
-
-@contextmanager
-def web_server(status: int, content: bytes = b"{}") -> Iterator[str]:
-    """A server that answers everything alike."""
-
-    class Answers(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_GET  # noqa: N815 -- the library's name
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 def well() -> list[Finding]:

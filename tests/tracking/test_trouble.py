@@ -1,14 +1,10 @@
 """A store that cannot be used is one line within seconds, and its advice is of the cause."""
 
-import http.server
 import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +17,7 @@ from sem3d.tracking.run import close_run, open_run
 from sem3d.tracking.store import LockedStore, store_client
 from sem3d.tracking.trouble import StoreAway, StoreTrouble, wrong_address
 from tests.training.toy_method import toy_experiment
+from tests.web_server import web_server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -46,31 +43,6 @@ def refusal(folder: Path, uri: str = "") -> StoreTrouble:
     return of_run.value
 
 
-@contextmanager
-def answering(status: int, content: bytes) -> Iterator[str]:
-    """A server that answers every request in one way."""
-
-    class Answers(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = answer  # noqa: N815 -- the library's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 PAGE = b"<html><head><title>Sign in</title></head><body>\n<form>user, password</form></body></html>"
 
 
@@ -92,7 +64,7 @@ PAGE = b"<html><head><title>Sign in</title></head><body>\n<form>user, password</
     ],
 )
 def test_a_server_that_refuses_is_told_from_one_that_is_away(tmp_path, status: int, content: bytes, advice: str):
-    with answering(status, content) as uri:
+    with web_server(status, content) as uri:
         error = refusal(tmp_path, uri)
     assert advice in str(error)
     assert "start the server, or" not in str(error)
@@ -101,7 +73,7 @@ def test_a_server_that_refuses_is_told_from_one_that_is_away(tmp_path, status: i
 
 
 def test_a_login_that_was_given_and_is_refused_is_said_so(tmp_path):
-    with answering(401, PAGE) as uri:
+    with web_server(401, PAGE) as uri:
         error = refusal(tmp_path, uri.replace("//", "//user:hunter2@"))
     assert "it refuses the user, password or token that are set" in str(error)
     assert "hunter2" not in str(error)

@@ -26,10 +26,11 @@ def run_workers(settings: dict[str, Any], callbacks: Sequence[Any], say: Callabl
 
     The death of Ray Train's controller, which Ray does not retry, costs one of ``run.max_failures`` like that of a worker.
     """
-    run, errors = settings["experiment"].run, Path(settings["run_folder"]) / f".errors-{settings['launch']}"
+    run, folder = settings["experiment"].run, Path(settings["run_folder"])
+    errors = folder / f".errors-{settings['launch']}"
     for attempt in count(1):
         try:
-            if STOP.is_made(Path(settings["run_folder"])):
+            if STOP.is_made(folder):
                 raise Stopped
             outcome = _trainer(settings, callbacks, attempt).fit().return_value
             break
@@ -39,7 +40,7 @@ def run_workers(settings: dict[str, Any], callbacks: Sequence[Any], say: Callabl
                 raise UserError(line) from failure
             raise
         except ray.exceptions.ActorDiedError as death:
-            if STOP.is_made(Path(settings["run_folder"])):  # the driver ends, and Ray with it
+            if STOP.is_made(folder):  # the driver ends, and Ray with it
                 raise Stopped from death
             _end_its_workers(death)
             if 0 <= run.max_failures < attempt:
