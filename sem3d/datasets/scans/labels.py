@@ -6,7 +6,7 @@ scannet_frames_25k and the ``label`` of a ``.labels.ply`` hold NYU40 ids (ScanNe
 
 import colorsys
 import csv
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,10 @@ def train_ids(nyu40: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
 def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
     """Return NYU40 id by ScanNet category id; 255 where the table has no such category.
 
-    Columns are found by name, since revisions of the table differ in their order. Raises :class:`UserError` for a missing
-    file or column, a row that is cut short or has cells to spare, an id that is not a number or stands twice.
+    Columns are found by name, since revisions of the table differ in their order. An id may stand in several rows, of which
+    the last counts, as in ScanNet's own ``convert_scannet_label_image.py``: its table has one row a raw category, and ids 107,
+    188 and 385 are of two NYU40 ids. Raises :class:`UserError` for a missing file or column, a row that is cut short or has
+    cells to spare, an id that is not a number, a raw category (an id, in a table without them) of two NYU40 ids.
     """
     if not is_there(Path(path)):
         raise UserError(f"no label table {path}: 16-bit label images need ScanNet's {LABEL_TABLE}")
@@ -92,21 +94,32 @@ def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:
             raise UserError(
                 f"{path} is no ScanNet label table: column {', '.join(sorted(missing))} is missing: fetch it again"
             )
-        ids = [numbers_of(row, f"{path}, line {reader.line_num}") for row in reader]
+        ids = list(checked_rows(reader, path))
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is no ScanNet label table: {error}") from error
     if not ids or not all(0 <= category < 65536 and 0 <= nyu40 <= LARGEST_NYU40 for category, nyu40 in ids):
         raise UserError(
             f"{path} is no ScanNet label table: ids outside 0..65535 and 0..{LARGEST_NYU40}, or no rows: fetch it again"
         )
-    repeated = [category for category, count in Counter(category for category, _ in ids).items() if count > 1]
-    if repeated:
-        raise UserError(f"{path} is no ScanNet label table: id {repeated[0]} stands in it more than once")
     table = np.full(max(category for category, _ in ids) + 1, OUTSIDE, np.uint8)
     for category, nyu40 in ids:
         table[category] = nyu40
     table[0] = 0
     return table
+
+
+def checked_rows(reader: "csv.DictReader[str]", path: str | Path) -> Iterator[tuple[int, int]]:
+    """Yield category and NYU40 id of each row; raises :class:`UserError` where one raw category has two NYU40 ids."""
+    nyu40_of: dict[str, int] = {}
+    for row in reader:
+        category, nyu40 = numbers_of(row, f"{path}, line {reader.line_num}")
+        name = row.get("raw_category") or f"id {category}"
+        if nyu40_of.setdefault(name, nyu40) != nyu40:
+            raise UserError(
+                f"{path} is no ScanNet label table: line {reader.line_num}: {name} has NYU40 id {nyu40}, and "
+                f"{nyu40_of[name]} in a line before it: fetch it again"
+            )
+        yield category, nyu40
 
 
 def numbers_of(row: dict[Any, Any], where: str) -> tuple[int, int]:

@@ -56,14 +56,13 @@ def test_a_label_table_may_be_saved_by_any_editor(tmp_path: Path):
     for rows, said in {
         "1\t1\n2\n": "line 3: the row is cut short",
         "1\t1\tx\n": "line 2: the row has more cells than columns",
-        "1\t1\n7\t2\n7\t3\n": "id 7 stands in it more than once",
-        "7\t2\n7\t2\n": "id 7 stands in it more than once",
+        "1\t1\n7\t2\n7\t3\n": "line 4: id 7 has NYU40 id 3, and 2 in a line before it",
         '1\t2\n3\t"4\n5\t6\n': "line 4: a quotation mark joins rows",
     }.items():
         path.write_text(f"id\tnyu40id\n{rows}")
         with pytest.raises(UserError, match=rf"table\.tsv.*{said}"):
             read_label_table(path)
-    path.write_text("id\tnyu40id\n1\t1\t\t\n")
+    path.write_text("id\tnyu40id\n1\t1\t\t\n1\t1\n")
     assert read_label_table(path).tolist() == [0, 1]
     path.write_text("id\tnyu40id\n\t\n")
     with pytest.raises(UserError, match="no ScanNet label table"):
@@ -71,6 +70,20 @@ def test_a_label_table_may_be_saved_by_any_editor(tmp_path: Path):
     path.unlink()
     path.mkdir()
     with pytest.raises(UserError, match="no regular file"):
+        read_label_table(path)
+
+
+def test_an_id_of_several_raw_categories_is_that_of_the_last_row(tmp_path: Path):
+    path = tmp_path / "table.tsv"
+    rows = "3\tpipe\t40\n1\twall\t1\n3\tpipes\t38\n1\twalls\t1\n"
+    path.write_text(f"id\traw_category\tnyu40id\n{rows}")
+    assert read_label_table(path).tolist() == [0, 1, 255, 38]
+    for damage in ("4\tpipe\t7\n", "3\tpipe\t38\n"):
+        path.write_text(f"id\traw_category\tnyu40id\n{rows}{damage}")
+        with pytest.raises(UserError, match=r"table\.tsv.*line 6: pipe has NYU40 id \d+, and 40 in a line before it"):
+            read_label_table(path)
+    path.write_text("id\traw_category\tnyu40id\n3\t\t2\n3\t\t4\n")
+    with pytest.raises(UserError, match="line 3: id 3 has NYU40 id 4, and 2"):
         read_label_table(path)
 
 
