@@ -12,7 +12,7 @@ from jobs.exits import run
 from sem3d.errors import UserError
 from sem3d.reporting.tables import format_table
 
-CASES = ("sens", "overlap", "sources", "stream", "ray_train", "sparse_convolution", "silhouettes")
+CASES = ("sens", "overlap", "sources", "stream", "ray_train", "sparse_convolution", "silhouettes", "contrast")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ SMALL = {
     "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,)},
     "sparse_convolution": {"REPEATS": 1},
     "silhouettes": {"ROUNDS": 1},
+    "contrast": {"MATCHES": 3000, "ROUNDS": 1},
 }
 
 
