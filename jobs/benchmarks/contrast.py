@@ -1,6 +1,7 @@
 """PointInfoNCE and hardest-contrastive of 16,384 matches, value and gradient, against the same numbers from whole matrices.
 
-Speed is passes a second; memory is passes that a gigabyte would hold, by the growth of the process's largest resident size.
+Speed is passes a second of CPU time, which others on the machine do not lengthen; memory is passes that a gibibyte would hold,
+by the growth of the process's largest resident size.
 """
 
 import gc
@@ -36,7 +37,7 @@ def run() -> list[tuple[str, float, float, str]]:
         measured = [[measure(way, pair) for way in ways] for _ in range(ROUNDS)]
         seconds, growth = ([median(turn[side][what] for turn in measured) for side in range(2)] for what in range(2))
         case = f"{name}, {MATCHES} matches, dim {dim}, {torch.get_num_threads()} threads"
-        rows.append((f"speed: {case}", 1 / seconds[0], 1 / seconds[1], "1/s"))
+        rows.append((f"speed: {case}", 1 / seconds[0], 1 / seconds[1], "1/CPU s"))
         rows.append((f"memory: {case}", 2**30 / growth[0], 2**30 / growth[1], "1/GiB"))
     return rows
 
@@ -69,15 +70,15 @@ def whole(name: Loss, anchor: Tensor, positive: Tensor) -> Tensor:
 
 
 def measure(way: Callable[[], Tensor], pair: list[Tensor]) -> tuple[float, float]:
-    """Return seconds and growth of the largest resident size, bytes, of a loss and its gradient."""
+    """Return CPU seconds and growth of the largest resident size, bytes, of a loss and its gradient."""
     for features in pair:
         features.grad = None
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the kernel counts the largest size from here
     before = resident("VmRSS")
-    start = time.perf_counter()
+    start = time.process_time()
     way().backward()
-    return time.perf_counter() - start, max(resident("VmHWM") - before, LEAST_GROWTH)
+    return time.process_time() - start, max(resident("VmHWM") - before, LEAST_GROWTH)
 
 
 def resident(field: str) -> float:

@@ -182,7 +182,9 @@ def frame_samples(config: SingleFrames, storage: str, seed: int, *, labels: bool
         raise UserError(f"no {'labelled ' * labels}training frames in {config.root}: lower --data.prepare.val-fraction")
     train = train.filter(pa.array(label_budget(frame_names(train), config.share, seed)))
     if held_out.num_rows:
-        rows = np.unique(np.linspace(0, held_out.num_rows - 1, config.evaluation_frames).astype(int))
+        rows = np.unique(
+            np.linspace(0, held_out.num_rows - 1, min(config.evaluation_frames, held_out.num_rows)).astype(int)
+        )
         held_out = held_out.take(rows)
     return {
         split: Samples(
