@@ -33,6 +33,9 @@ from sem3d.ray_internals.data import PauseBetweenSteps
 BATCHES_PER_PIPELINE = 1000
 """Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
 
+BATCHES_WORTH_A_PROCESS = 50
+"""Batches from which on Ray Data's scheduler gets a process of its own."""
+
 ORDER_STREAM, SAMPLE_STREAM = 0, 1
 """First words of the seeds of the two random streams, so that they never meet."""
 
@@ -212,7 +215,8 @@ def run_pipeline(
     """Yield number, columns and failures of the batches ``numbers``, in order; a :class:`UserError` of a task comes out here.
 
     ``own_process`` puts Ray's scheduler of the pipeline into a process of its own, which takes a second to start: in a
-    thread beside training it holds the interpreter lock often enough to slow small networks several times.
+    thread beside training it holds the interpreter lock often enough to slow small networks several times, which a short
+    training does not notice.
     """
     quiet_ordered_context()
     reference = samples.shared().reference
@@ -263,7 +267,9 @@ def stream_batches(
         raise ValueError("there are no samples to stream")
     deal = Deal(stride=batch_size // accumulate, offset=rank * share, length=share, limit=sys.maxsize)
     numbers = range(first_step * accumulate, last_step * accumulate)
-    for number, columns, failures in run_pipeline(samples, samples.order(seed), deal, numbers, own_process=True):
+    for number, columns, failures in run_pipeline(
+        samples, samples.order(seed), deal, numbers, own_process=len(numbers) >= BATCHES_WORTH_A_PROCESS
+    ):
         yield StreamedBatch(number // accumulate, columns, failures)
 
 

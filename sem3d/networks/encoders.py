@@ -6,7 +6,6 @@ that sizes that 32 does not divide need no padding. Images are RGB in [0, 1] nor
 
 from typing import ClassVar, Literal, get_args
 
-import torchvision
 from efficientnet_lite_pytorch import EfficientNet
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,6 +34,8 @@ class ResNetEncoder(Encoder):
 
     def __init__(self, name: Literal["resnet18", "resnet50"]):
         super().__init__()
+        import torchvision  # its models import PyTorch's compiler: 2.4 s, which whoever builds none need not wait for
+
         published = torchvision.models.get_model(name, weights=None)
         self.name = name
         self.channels = (64, 128, 256, 512) if name == "resnet18" else (256, 512, 1024, 2048)

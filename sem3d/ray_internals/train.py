@@ -6,11 +6,14 @@ from importlib import import_module
 from typing import Any
 
 import ray
+from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.context import get_train_context
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy, NoopDecision, ResizeDecision
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 __all__ = [
+    "UNUSED_CALLBACKS",
     "ElasticScalingPolicy",
     "NoopDecision",
     "ResizeDecision",
@@ -19,6 +22,7 @@ __all__ = [
     "remove_what_it_held",
 ]
 WORKER = "RayTrainWorker"
+UNUSED_CALLBACKS = (DatasetsCallback, PlacementGroupCleanerCallback)
 TABLES: Any = import_module("ray.core.generated.gcs_pb2")
 
 

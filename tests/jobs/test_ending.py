@@ -103,8 +103,8 @@ def main():
 run(main)
 """
     process = started(program)
-    printed, error = process.communicate(timeout=30)
-    assert (process.returncode, printed, error) == (0, "what libraries end\n", "")
+    printed, error = process.stdout.read(), process.stderr.read()  # communicate() loses what came with the first line
+    assert (process.wait(30), printed, error) == (0, "what libraries end\n", "")
 
 
 def test_what_has_ended_is_not_disturbed_by_a_signal():

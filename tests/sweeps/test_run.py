@@ -117,9 +117,9 @@ def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, tra
     request, said = toy_request(rooms, tmp_path), []
     victim = plan(request).trials[2]
     trainings.faults = {victim.key: UserError("the room is dark\nvery dark")}
-    with pytest.raises(UserError, match=f"1 trials failed.*{victim.label}: the room is dark$"):
+    with pytest.raises(UserError, match=f"1 trials failed.*{victim.label}: the room is dark very dark$"):
         run_sweep(request, NO_PROBE, said.append)
-    assert any(line.endswith(f"{victim.label}: failed: the room is dark, 0 s, 0 s left") for line in said)
+    assert any(line.endswith(f"{victim.label}: failed: the room is dark very dark, 0 s, 0 s left") for line in said)
     folder = next((tmp_path / "sweeps").glob("toy-*"))
     records = {record.key: record for record in read_trials(folder)}
     assert (len(records), records[victim.key].status) == (8, "failed")

@@ -30,6 +30,9 @@ class ToyConfig:
     kill_marker: str = ""
     pause: float = 0.0
     pause_alone: float = 0.0
+    hold: str = ""
+    """A file; while it is there, no step from ``hold_step`` on is begun."""
+    hold_step: int = 0
     user_error_step: int = -1
     user_error_rank: int = 0
 
@@ -90,6 +93,8 @@ class ToyMethod(Method):
         if (step, rank) == (config.kill_step, config.kill_rank) and not Path(config.kill_marker).exists():
             Path(config.kill_marker).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        while step >= config.hold_step and config.hold and Path(config.hold).exists():
+            time.sleep(0.05)
 
     def evaluate(self, batch: ToyBatch) -> Found:
         wrong = (self.head(torch.tanh(self.norm(self.body(batch.position)))) - batch.value).square()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
@@ -19,6 +18,8 @@ PAPER: Colour = (255, 255, 255)
 @lru_cache(maxsize=8)
 def font(size: int = TEXT_SIZE) -> ImageFont.FreeTypeFont:
     """Return DejaVu Sans, which matplotlib brings along, so pictures look alike on every machine."""
+    import matplotlib  # a second with its axes, which workers that draw nothing need not wait for
+
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from sem3d.evaluation.figures.canvas import beside, panel, stacked, text_line
@@ -40,6 +39,8 @@ def label_history(history: Sequence[dict[str, float]], views: int) -> UInt8[np.n
 
     The IoU is the mean over ``views`` views of each held-out object.
     """
+    from matplotlib.ticker import PercentFormatter
+
     figure, axes = empty_plot(6.0, 3.6)
     names = {
         "coverage": "of the unlabelled images have a label",

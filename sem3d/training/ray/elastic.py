@@ -12,7 +12,7 @@ from typing import Any, cast
 import ray
 from ray.train.torch import TorchTrainer
 
-from sem3d.ray_internals.train import ElasticScalingPolicy, NoopDecision, ResizeDecision
+from sem3d.ray_internals.train import UNUSED_CALLBACKS, ElasticScalingPolicy, NoopDecision, ResizeDecision
 from sem3d.runs.requests import CHECKPOINT
 
 LONGEST_WAIT = 120.0
@@ -58,12 +58,19 @@ class UsableSizes(ElasticScalingPolicy):
 
 
 class ElasticTrainer(TorchTrainer):
-    """Ray's trainer, which takes :class:`UsableSizes` for its own rule if it is given ``sizes``; Ray has no public way to."""
+    """Ray's trainer, which takes :class:`UsableSizes` for its own rule if it is given ``sizes``; Ray has no public way to.
+
+    Two actors that Ray starts for each run are left out, an interpreter each: the manager of data sets, of which Ray Train is
+    given none, and the cleaner of what a dead controller held, which :mod:`sem3d.training.ray.attempts` gives back.
+    """
 
     def __init__(self, *arguments: Any, sizes: tuple[int, ...], run_folder: Path, **options: Any):
         super().__init__(*arguments, **options)
         self.sizes = sizes
         self.run_folder = run_folder
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [each for each in super()._create_default_callbacks() if not isinstance(each, UNUSED_CALLBACKS)]
 
     def _initialize_and_run_controller(self, **options: Any) -> Any:
         if self.sizes:

@@ -14,16 +14,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
+from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
 from sem3d.training.ray.launch import train
 from tests.methods.tiny import tiny_experiment
-from tests.training.ray.trouble import TROUBLE, experiment_in_trouble
+from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
 
 NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
 """Of every node; a monitor of logs that nobody reads takes as much of a core as a small run."""
 SECONDS = 200.0
+HELD = TROUBLE + 6
+"""The step that runs wait for, beyond the checkpoint after the trouble."""
 
 
 class Nodes:
@@ -50,22 +54,36 @@ class Nodes:
             self.remove()
 
     def drain(self, seconds: int) -> None:
-        command = [str(Path(sys.executable).with_name("ray")), "drain-node", "--address", self.cluster.address]
-        command += ["--node-id", self.alive[-1].node_id, "--reason", "DRAIN_NODE_REASON_PREEMPTION"]
-        command += ["--reason-message", "spot", "--deadline-remaining-seconds", str(seconds)]
-        subprocess.run(command, check=True, capture_output=True)
+        preemption, deadline = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"), time.time_ns() // 10**6
+        client = GcsClient(address=self.cluster.address)
+        accepted, why = client.drain_node(self.alive[-1].node_id, preemption, "spot", deadline + 1000 * seconds)
+        assert accepted, why
 
 
 class Run:
     """A driver process and the progress it makes, with the time at which each line was seen."""
 
     def __init__(self, address: str, folder: Path, name: str, **settings: dict):
-        self.folder = folder / name
+        self.folder, self.hold = folder / name, Path()
         self.command = [sys.executable, "-m", "tests.training.ray.cluster_script", "drive", str(folder)]
         self.command += [json.dumps({"name": name, **settings})]
         self.environment = {**os.environ, "RAY_ADDRESS": address}
         self.lines: list[tuple[float, str]] = []
         self.start()
+
+    @classmethod
+    def held(cls, address: str, folder: Path, name: str, step: int, **settings: dict) -> "Run":
+        """A run that waits before ``step`` until it resumes: the trouble cannot come too late."""
+        hold = folder / f"{name}.hold"
+        hold.touch()
+        method = {"hold": str(hold), "hold_step": step, **settings.pop("method", {})}
+        run = cls(address, folder, name, method=method, **settings)
+        run.hold = hold
+        return run
+
+    def resumed(self) -> None:
+        self.until(lambda line: line.startswith("resuming from step"))
+        self.hold.unlink()
 
     def start(self) -> None:
         self.driver = subprocess.Popen(self.command, env=self.environment, stdout=sys.stderr, stderr=sys.stderr)
@@ -124,33 +142,36 @@ def pretraining(nodes: Nodes, folder: Path) -> dict:
 
 def killed_worker(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
-    run = Run(nodes.cluster.address, folder, "killed_worker", method={"pause": 0.2})
+    run = Run.held(nodes.cluster.address, folder, "killed_worker", HELD)
     run.until_step(TROUBLE)
     workers = own_train_workers()
     workers[-1].send_signal(signal.SIGKILL)
-    return {**run.finish(time.monotonic()), "workers_then": len(workers)}
+    killed_at = time.monotonic()
+    run.resumed()
+    return {**run.finish(killed_at), "workers_then": len(workers)}
 
 
 def removed_node(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
-    run = Run(nodes.cluster.address, folder, "removed_node", method={"pause": 0.4})
+    run = Run.held(nodes.cluster.address, folder, "removed_node", HELD)
     run.until_step(TROUBLE)
     nodes.remove()
     removed_at = time.monotonic()
     nodes.add()
+    run.resumed()
     return run.finish(removed_at)
 
 
 def killed_driver(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
-    run = Run(nodes.cluster.address, folder, "killed_driver", method={"pause": 0.2})
+    run = Run.held(nodes.cluster.address, folder, "killed_driver", HELD)
     run.until_step(TROUBLE)
     run.driver.send_signal(signal.SIGKILL)
     run.driver.wait()
     killed_at = time.monotonic()
     finished_then = (run.folder / "result.json").exists()
     run.start()
-    run.until(lambda line: line.startswith("resuming from step"))
+    run.resumed()
     return {**run.finish(killed_at), "finished_then": finished_then}
 
 
@@ -168,12 +189,12 @@ def joining_node(nodes: Nodes, folder: Path) -> dict:
 def preempted_node(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
     settings = {"checkpoint_every": 1000, "max_failures": 0}
-    run = Run(nodes.cluster.address, folder, "preempted_node", method={"pause": 0.5}, run=settings)
+    run = Run.held(nodes.cluster.address, folder, "preempted_node", STEPS - 2, method={"pause": 0.5}, run=settings)
     run.until_step(TROUBLE)
     nodes.drain(seconds=6)
     drained_at = time.monotonic()
     nodes.add()
-    run.until(lambda line: line.startswith("resuming from step"))
+    run.resumed()
     return run.finish(drained_at)
 
 
