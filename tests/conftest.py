@@ -223,6 +223,16 @@ def rooms(ray_cluster: None, made_once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def indexed_rooms(rooms: Path, made_once) -> Path:
+    """The index of the small rooms as the smallest experiments want it, for tests that are not about its preparation."""
+    from sem3d.datasets.scans.prepare import prepare
+    from tests.methods.tiny import tiny_experiment
+
+    config = tiny_experiment("pri3d", rooms, rooms).data.prepare
+    return made_once("indexed-rooms", lambda folder: prepare(rooms, folder, config))
+
+
+@pytest.fixture(scope="session")
 def renders(ray_cluster: None, made_once) -> Path:
     """Boxes as a class of objects in NMR's layout."""
     from tests.datasets.objects.tiny_renders import write_tiny_renders

@@ -1,21 +1,31 @@
-"""A sixth method is one file and one line: every job then does with it what it does with the others."""
+"""A sixth method is one file and one line: every job then does with it what it does with the others, here behind a login.
+
+The password reaches the store from every process, and nothing that stays.
+"""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sem3d.tracking.store import store_client
 from tests.jobs.local_head import ROOT
+from tests.tracking.guard import guarded
+from tests.tracking.mlflow_server import Server
 
+PASSWORD = "hunter2"
 LINE = '    "sixth": "sem3d.methods.sixth:Sixth",\n'
 START = textwrap.dedent(
     """
-    import sys
+    import os, sys
     from jobs import evaluate, predict, report, train, tune
 
     def command(main, *arguments):
@@ -28,7 +38,8 @@ START = textwrap.dedent(
 COMMANDS = START + textwrap.dedent(
     """
     data, store = ["--data.root", "numbers"], ["--storage", "runs"]
-    run = ["sixth", "--preset", "laptop", *data, "--run.storage", "runs", "--run.name", "first"]
+    run = ["sixth", "--preset", "laptop", *data, "--run.storage", "runs", "--run.name", "first", "--run.workers", "1"]
+    run += ["--run.tracking-uri", os.environ["MLFLOW_TRACKING_URI"]]
     command(train.main, *run)
     command(train.main, *run)
     command(evaluate.main, "runs/first")
@@ -73,15 +84,65 @@ def played(tree: Path, around: dict[str, str], commands: str) -> subprocess.Comp
     return subprocess.run(command, cwd=tree, env=around, capture_output=True, text=True, timeout=240)
 
 
+@dataclass(frozen=True)
+class Flow:
+    """The whole flow behind a login, and where it left something."""
+
+    tree: Path
+    done: subprocess.CompletedProcess
+    refused: subprocess.CompletedProcess
+    """A command with another password."""
+    let_in: int
+    server: str
+    places: tuple[Path, ...]
+    """Everything that stays: files of runs, of the server, and of Ray."""
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    folder = tmp_path_factory.mktemp("sixth")
+    tree, logs = project(folder), Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp"))
+    server = Server(folder)
+    try:
+        server.start()
+        with guarded(server.port, "user", PASSWORD) as guard:
+            address = f"http://user:{PASSWORD}@127.0.0.1:{guard.port}"
+            around = environment(tree) | {"MLFLOW_TRACKING_URI": address, "RAY_TMPDIR": str(logs)}
+            done = played(tree, around, COMMANDS)
+            around["MLFLOW_TRACKING_URI"] = address.replace(PASSWORD, f"other-{PASSWORD}")
+            refused = played(tree, around, START + 'command(evaluate.main, "models:/sem3d-sixth@champion")')
+            assert f"http://127.0.0.1:{guard.port}" in done.stdout, done.stdout[-2000:] + done.stderr[-3000:]
+        places = (tree / "runs", folder / "artifacts", folder / "server.db", folder / "server.log", logs)
+        yield Flow(tree, done, refused, guard.let_in, server.uri, places)
+    finally:
+        server.kill()
+        shutil.rmtree(logs, ignore_errors=True)
+
+
 @pytest.mark.slow
-def test_a_sixth_method_is_a_file_and_a_line(tmp_path: Path):
-    tree = project(tmp_path)
-    done = played(tree, environment(tree), COMMANDS)
-    said = done.stdout
-    assert done.returncode == 0, said[-2000:] + done.stderr[-3000:]
+def test_a_sixth_method_is_a_file_and_a_line(flow: Flow):
+    said = flow.done.stdout
+    assert flow.done.returncode == 0, said[-2000:] + flow.done.stderr[-3000:]
     assert "evaluation at step 4" in said
-    assert f"already finished: {tree / 'runs' / 'first'}" in said
+    assert f"already finished: {flow.tree / 'runs' / 'first'}" in said
     assert "answer     " in said
     assert "models:/sem3d-sixth@champion" in said
-    assert (tree / "runs" / "sweeps" / "sweep" / "report" / "report.html").is_file()
+    assert (flow.tree / "runs" / "sweeps" / "sweep" / "report" / "report.html").is_file()
     assert said.count("error") >= 3
+
+
+@pytest.mark.slow
+def test_a_password_reaches_the_store_from_every_process_and_is_in_no_file_page_or_line(flow: Flow):
+    assert "it refuses the user, password or token that are set" in flow.refused.stdout + flow.refused.stderr
+    assert flow.let_in > 20
+    client = store_client(flow.server)
+    experiment = client.get_experiment_by_name("sem3d").experiment_id
+    names = {run.info.run_name: run for run in client.search_runs([experiment])}
+    assert "train/loss" in names["first"].data.metrics
+    assert names["sweep"].info.status == names["first"].info.status == "FINISHED"
+    said = "".join(one.stdout + one.stderr for one in (flow.done, flow.refused))
+    assert not [line for line in said.splitlines() if PASSWORD in line and not line.startswith("$ ")]
+    for place in flow.places:
+        files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+        assert files, place
+        assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]

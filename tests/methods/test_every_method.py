@@ -25,7 +25,7 @@ pytestmark = pytest.mark.parametrize("name", METHODS)
 @pytest.fixture
 def data(name, request):
     """What the method learns from."""
-    return request.getfixturevalue(DATA[name])
+    return request.getfixturevalue({"rooms": "indexed_rooms"}.get(DATA[name], DATA[name]))
 
 
 def batch_of(method, samples, first: int = 0, count: int = 4, usable: bool = True):

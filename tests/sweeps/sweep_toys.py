@@ -81,7 +81,8 @@ def small_request(rooms: Path, storage: Path) -> Request:
 
 def searching_request(rooms: Path, storage: Path) -> Request:
     """Return a request for two points of a search, each with a worker, and one trial without."""
-    space = space_of(toy_module(SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
+    searched = {"optim.lr": tune.loguniform(1e-4, 1e-2)}
+    space = space_of(toy_module(SEARCH=searched, METRIC="loss_cross_entropy", MODE="min"))
     one = {"arms": ("scratch",), "budgets": (1.0,), "seeds": (0,)}
     return toy_request(rooms, storage, {"run.workers": 0}, space=space, search=2, **one)
 

@@ -15,9 +15,9 @@ from tests.sweeps.chain_toys import curriculum_request
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster"), pytest.mark.filterwarnings("default")]
 
 
-def test_a_chain_trains_each_part_from_the_last_checkpoint_of_the_part_before(rooms, tmp_path, monkeypatch):
+def test_a_chain_trains_each_part_from_the_last_checkpoint_of_the_part_before(indexed_rooms, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    request = curriculum_request(rooms, tmp_path)
+    request = curriculum_request(indexed_rooms, tmp_path)
     pri3d, small = by_content(plan(request)).pretrainings
     folder = run_sweep(request, Terms(probe_steps=0, max_concurrent=1), [].append)
     made = {one.key: one for one in read_pretrainings(folder)}

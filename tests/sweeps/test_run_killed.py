@@ -27,18 +27,18 @@ LONGEST_WAIT = 600.0
 ONE_BY_ONE = Terms(probe_steps=0, max_concurrent=1)
 
 
-def start(request: str, rooms: Path, storage: Path, address: str = "") -> subprocess.Popen:
-    """A driver on the cluster at ``address``, or on one of its own."""
+def start(request: str, rooms: Path, storage: Path, address: str) -> subprocess.Popen:
+    """A driver on the cluster at ``address``."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")
     }
-    environment |= {"RAY_ADDRESS": address} if address else {}
+    environment |= {"RAY_ADDRESS": address}
     command = [sys.executable, "-m", "tests.sweeps.sweep_script", request, str(rooms), str(storage)]
     with (storage / "driver.log").open("a") as log:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def kill_when(ready: Callable[[], bool], request: str, rooms: Path, storage: Path, address: str = "") -> None:
+def kill_when(ready: Callable[[], bool], request: str, rooms: Path, storage: Path, address: str) -> None:
     driver, deadline = start(request, rooms, storage, address), time.monotonic() + LONGEST_WAIT
     while not ready():
         assert driver.poll() is None, (storage / "driver.log").read_text()
@@ -57,25 +57,25 @@ def table(folder: Path) -> list[tuple]:
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, tmp_path, monkeypatch):
+def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(indexed_rooms, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     killed.mkdir()
     cluster = ray.get_runtime_context().gcs_address
-    undisturbed = run_sweep(small_request(rooms, alone), ONE_BY_ONE, [].append)
-    request = small_request(rooms, killed)
+    undisturbed = run_sweep(small_request(indexed_rooms, alone), ONE_BY_ONE, [].append)
+    request = small_request(indexed_rooms, killed)
     whole, folder = plan(request), sweep_folder(killed, plan(request).name)
     pretraining = killed / by_content(whole).pretrainings[0].key / "checkpoints"
-    kill_when(lambda: bool(list(pretraining.glob("step-*"))), "small", rooms, killed, cluster)
+    kill_when(lambda: bool(list(pretraining.glob("step-*"))), "small", indexed_rooms, killed, cluster)
     assert read_trials(folder) == []
 
     def in_a_later_trial() -> bool:
         runs = [path for path in killed.glob(f"{folder.name}-*/config.json")]
         return len(read_trials(folder)) >= 1 and len(runs) >= 2
 
-    kill_when(in_a_later_trial, "small", rooms, killed, cluster)
+    kill_when(in_a_later_trial, "small", indexed_rooms, killed, cluster)
     assert 1 <= len(read_trials(folder)) < 2
-    last = start("small", rooms, killed, cluster)
+    last = start("small", indexed_rooms, killed, cluster)
     assert last.wait(LONGEST_WAIT) == 0, (killed / "driver.log").read_text()
     assert table(folder) == table(undisturbed)
     assert len(table(folder)) == 2
@@ -93,18 +93,19 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(rooms, t
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_a_search_killed_between_its_points_resumes_and_its_best_is_what_trials_use(rooms, tmp_path):
-    request = searching_request(rooms, tmp_path)
+def test_a_search_killed_between_its_points_resumes_and_its_best_is_what_trials_use(indexed_rooms, tmp_path):
+    cluster = ray.get_runtime_context().gcs_address
+    request = searching_request(indexed_rooms, tmp_path)
     folder = sweep_folder(tmp_path, plan(request).name)
     points = folder / "search" / "scratch"
-    kill_when(lambda: len(read_trials(points)) == 1, "searching", rooms, tmp_path)
+    kill_when(lambda: len(read_trials(points)) == 1, "searching", indexed_rooms, tmp_path, cluster)
     (first,) = read_trials(points)
-    last = start("searching", rooms, tmp_path)
+    last = start("searching", indexed_rooms, tmp_path, cluster)
     assert last.wait(LONGEST_WAIT) == 0, (tmp_path / "driver.log").read_text()
     tried = read_trials(points)
     assert len(tried) == 2
     assert first in tried
-    best = max((one for one in tried if one.status == "finished"), key=lambda one: one.metrics["miou_scannet"])
+    best = min((one for one in tried if one.status == "finished"), key=lambda one: one.metrics["loss_cross_entropy"])
     (trial,) = read_trials(folder)
     assert trial.settings["optim.lr"] == best.settings["optim.lr"]
     record = read_sweep(folder)

@@ -26,7 +26,7 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
-def case(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict]]:
+def case(indexed_rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict]]:
     """Runs a case of ``cluster_script.py`` by its name and returns what it answers."""
     folder = tmp_path_factory.mktemp("cluster")
     environment = {**os.environ, **QUICK, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
@@ -34,7 +34,7 @@ def case(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         environment.pop(name, None)
     with (folder / "script.log").open("w") as log:
         script = subprocess.Popen(
-            [sys.executable, "-m", "tests.training.ray.cluster_script", str(folder), str(rooms)],
+            [sys.executable, "-m", "tests.training.ray.cluster_script", str(folder), str(indexed_rooms)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
