@@ -102,9 +102,9 @@ def main():
     print("ready", flush=True)
 run(main)
 """
-    process = started(program)
-    printed, error = process.stdout.read(), process.stderr.read()  # communicate() loses what came with the first line
-    assert (process.wait(30), printed, error) == (0, "what libraries end\n", "")
+    with started(program) as process:
+        printed, error = process.stdout.read(), process.stderr.read()  # communicate() loses what came with the first line
+    assert (process.returncode, printed, error) == (0, "what libraries end\n", "")
 
 
 def test_what_has_ended_is_not_disturbed_by_a_signal():
