@@ -1,8 +1,21 @@
 # Sourced by jobs/quickstart.sh and tests/run.sh: makes .venv in the project root ready and activates it.
-# Idempotent; SEM3D_EXTRAS names optional dependencies to install as well (tests need "test").
+# Idempotent; SEM3D_EXTRAS names what to install as well: "minkowski" (MinkowskiEngine, built here) and optional dependencies of
+# pyproject.toml, for example "test,minkowski", which tests need.
 
 say() { printf '[set-up] %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
+
+# Runs a command that may say nothing for minutes, and says now and then that it is still at work.
+waited_for() {
+  local what=$1 began=$SECONDS clock code=0
+  shift
+  (while sleep 15 && kill -0 $$ 2>/dev/null; do say "$what: $((SECONDS - began)) s so far"; done) &
+  clock=$!
+  "$@" || code=$?
+  kill "$clock" 2>/dev/null || true
+  wait "$clock" 2>/dev/null || true
+  return $code
+}
 
 sem3d_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$sem3d_root"
@@ -16,9 +29,13 @@ need_packages() {
     sudo -n true 2>/dev/null || die "missing system packages: ${missing[*]} (as root: apt-get install ${missing[*]})"
     root=(sudo -n)
   fi
-  say "installing system packages: ${missing[*]}"
-  { "${root[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq "${missing[@]}"; } \
-    >/dev/null 2>&1 || die "could not install system packages: ${missing[*]}"
+  say "installing system packages (about a minute): ${missing[*]}"
+  waited_for "system packages" install_packages "${missing[@]}" >/dev/null || die "could not install system packages: ${missing[*]}"
+}
+
+install_packages() {
+  "${root[@]}" apt-get update -qq >/dev/null 2>&1 || return 1
+  DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq "$@" >/dev/null 2>&1
 }
 
 find_python() {
@@ -35,7 +52,7 @@ find_python() {
 make_environment() {
   local python
   python=$(find_python) || exit 1
-  say "creating .venv"
+  say "creating .venv (10 s)"
   rm -rf .venv
   "$python" -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
   "$python" -m venv .venv || { rm -rf .venv; die "$python could not make a virtual environment"; }
@@ -77,7 +94,7 @@ install_minkowski() {
     fi
     say "building MinkowskiEngine 0.5.4 from its source distribution (3 to 6 minutes, once)"
     work=$(mktemp -d)
-    if ! build_minkowski "$work" >"$work/log" 2>&1; then
+    if ! waited_for "MinkowskiEngine" build_logged "$work"; then
       tail -n 20 "$work/log" >&2
       die "MinkowskiEngine did not build; the whole log is $work/log"
     fi
@@ -92,6 +109,8 @@ install_minkowski() {
   minkowski_imports || die "MinkowskiEngine is installed but does not import: remove $cache and run this again"
 }
 
+build_logged() { build_minkowski "$1" >"$1/log" 2>&1; }
+
 build_minkowski() {
   pip install -q "setuptools==80.9.0" wheel ninja || return 1
   echo "MinkowskiEngine==0.5.4 --hash=sha256:$minkowski_sdist" >"$1/wanted"
@@ -103,14 +122,18 @@ build_minkowski() {
 }
 
 prepare_environment() {
-  local stamp=.venv/.sem3d-ready wanted
-  wanted="$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d' ' -f1) ${SEM3D_EXTRAS:-}"
+  local stamp=.venv/.sem3d-ready sources wanted extras minkowski=
+  sources=$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d' ' -f1)
+  wanted="$sources ${SEM3D_EXTRAS:-}"
   if [ ! -f .venv/bin/activate ] || [ ! -x .venv/bin/pip ]; then make_environment; fi
   . .venv/bin/activate
-  if grep -qsxF "$wanted" "$stamp"; then return; fi
-  say "installing Python packages (2 to 5 minutes on a fresh machine)"
-  pip install -q -e ".${SEM3D_EXTRAS:+[$SEM3D_EXTRAS]}" || die "pip could not install the packages of pyproject.toml"
-  install_minkowski
+  if grep -qsxF "$wanted" "$stamp" || { [ -z "${SEM3D_EXTRAS:-}" ] && grep -qs "^$sources " "$stamp"; }; then return; fi
+  case ",${SEM3D_EXTRAS:-}," in *,minkowski,*) minkowski=yes ;; esac
+  extras=$(tr ',' '\n' <<<"${SEM3D_EXTRAS:-}" | grep -vx minkowski | paste -sd,) || true
+  say "installing Python packages (2 to 5 minutes on a fresh machine, 10 s where they are there)"
+  waited_for "Python packages" pip install -q -e ".${extras:+[$extras]}" || die "pip could not install the packages of pyproject.toml"
+  if [ -n "$minkowski" ]; then install_minkowski; fi
+  say "trying the packages (10 to 30 s)"
   python -c 'import torch, torchvision, pytorch3d, ray, mlflow, sem3d' || die "an installed package does not import"
   echo "$wanted" >>"$stamp"
 }

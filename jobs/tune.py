@@ -6,6 +6,7 @@ command resumes a sweep that was interrupted; ``--dry-run`` says what would be r
 
 import sys
 from dataclasses import dataclass, field, make_dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -17,9 +18,11 @@ from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError
 from sem3d.methods import method_class
+from sem3d.methods.method import FROZEN
+from sem3d.runs.progress import heard_now_and_then
 from sem3d.sweeps.arms import Part
 from sem3d.sweeps.space import Space, read_space, space_names
-from sem3d.worlds.register import world
+from sem3d.worlds.register import World, world
 
 PRETRAIN = "pretrain."
 PROG = "python -m jobs.tune"
@@ -59,6 +62,8 @@ class Tune:
     """For the estimate and the account."""
     price_per_gpu_hour: float = 0.0
     """For the estimate and the account."""
+    frozen: bool = False
+    """Fine-tune nothing: compare linear probes of the frozen features that each arm would start from."""
     dry_run: bool = False
     """Say what would be run and what it would take, and end."""
 
@@ -120,6 +125,8 @@ def tune(arguments: list[str]) -> None:
     space = read_space(config.space, config.preset)
     names = config.arms or tuple(arm.name for arm in space.arms)
     space = replace(space, arms=tuple(space.arm(name) for name in names))
+    if config.frozen:
+        space = frozen(space, config)
     trials, pretrainings = settings_of(space, config.set)
     storage = storage_place(config.storage, "storage")
     stand_in = world(data_class(space).generated)
@@ -132,6 +139,7 @@ def tune(arguments: list[str]) -> None:
     if not config.root:
         known = flatten(space.arms[0].trained.experiment())
         trials = {leaf: value for leaf, value in stand_in.settings.items() if leaf in known} | trials
+    say("getting ready: modules and Ray, which is started here unless it runs (10 to 30 s)")
     from sem3d.sweeps.forecast import Terms
     from sem3d.sweeps.plan import Request
     from sem3d.sweeps.records import read_sweep
@@ -148,6 +156,7 @@ def tune(arguments: list[str]) -> None:
         search=config.search,
         search_budget=config.search_budget,
         storage=storage,
+        frozen=config.frozen,
     )
     terms = Terms(
         max_concurrent=config.max_concurrent,
@@ -158,11 +167,41 @@ def tune(arguments: list[str]) -> None:
     )
     connect_for(request)
     if not config.root:
-        print(stand_in.make(root, generated), flush=True)
-    folder = run_sweep(request, terms, lambda line: print(line, flush=True))
+        make_stand_in(stand_in, root, generated)
+    folder = run_sweep(request, terms, say)
     if not config.dry_run:
         print(f"sweep      {folder}")
         print(f"MLflow     {where_to_look(read_sweep(folder).tracking_uri)}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def make_stand_in(stand_in: World, root: Path, config: Any) -> None:
+    """Make the generated data of a configuration unless they are there, with progress."""
+    from sem3d.training.ray.preflight import cluster_resources
+
+    ahead = stand_in.ahead(root, config, cluster_resources().cpus)
+    if ahead:
+        say(ahead)
+    with heard_now_and_then(lambda: [line for line in [stand_in.so_far(root)] if line], say):
+        made = stand_in.make(root, config)
+    say(made)
+
+
+def frozen(space: Space, config: Tune) -> Space:
+    """Return a space whose trials are scores of frozen weights.
+
+    Raise :class:`UserError` where a method has no such scores, or a search is asked for.
+    """
+    without = [arm.trained.method for arm in space.arms if not method_class(arm.trained.method).frozen_scores]
+    if without:
+        raise UserError(f"{without[0]} has no scores of frozen weights: leave --frozen out")
+    if config.search:
+        raise UserError("--frozen trains no trial, so there is nothing to search: leave out --search or --frozen")
+    return replace(space, metric=f"{FROZEN}{space.metric}")
 
 
 def where_to_look(tracking_uri: str) -> str:

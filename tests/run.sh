@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up and runs lint and all tests, in two lanes side by side. Arguments go to pytest: -n 0 is one lane.
 set -euo pipefail
-SEM3D_EXTRAS=test
+SEM3D_EXTRAS=test,minkowski
 . "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
 ruff check .
 ruff format --check .

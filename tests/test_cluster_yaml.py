@@ -1,6 +1,7 @@
 """cluster.yaml by Ray's own schema, and what its commands say: shell that parses, files that exist, nothing left open."""
 
 import copy
+import os
 import re
 import shlex
 import subprocess
@@ -126,6 +127,55 @@ def test_the_shared_disk_is_mounted_through_tls(config):
     assert "'verifyChain = yes'" in tunnel
     assert "'accept = 127.0.0.1:20049'" in tunnel
     assert "port=20049 127.0.0.1:/ /mnt/sem3d" in mount
+
+
+def test_clusters_and_tests_build_minkowski_engine_and_the_quickstart_does_not(config):
+    assert any("SEM3D_EXTRAS=minkowski bash" in command for command in config["setup_commands"])
+    assert "SEM3D_EXTRAS=minkowski bash" in (ROOT / "jobs" / "kuberay" / "Dockerfile").read_text()
+    assert "SEM3D_EXTRAS=test,minkowski\n" in (ROOT / "tests" / "run.sh").read_text()
+    assert "SEM3D_EXTRAS" not in (ROOT / "jobs" / "quickstart.sh").read_text()
+
+
+def setup_functions() -> str:
+    script = (ROOT / "jobs" / "setup.sh").read_text()
+    return script[: script.index("\nexport RAY_USAGE")].replace('cd "$sem3d_root"', ":")
+
+
+@pytest.mark.parametrize(
+    ("extras", "ready", "does"),
+    [
+        ("", "", "pip install -q -e ."),
+        ("test,minkowski", "", "pip install -q -e .[test] built"),
+        ("minkowski", "", "pip install -q -e . built"),
+        ("", "test,minkowski", ""),
+        ("minkowski", "test", "pip install -q -e . built"),
+        ("test", "test", ""),
+    ],
+)
+def test_what_is_asked_for_is_installed_and_what_is_there_is_not(extras, ready, does, tmp_path):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").write_text("")
+    (tmp_path / ".venv" / "bin" / "pip").write_text("")
+    (tmp_path / ".venv" / "bin" / "pip").chmod(0o755)
+    (tmp_path / "jobs").mkdir()
+    for name in ("pyproject.toml", "jobs/setup.sh"):
+        (tmp_path / name).write_text("")
+    played = 'pip() { echo "pip $*"; }; install_minkowski() { echo built; }; python() { :; }; say() { :; }'
+    stamp = f'echo "$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d" " -f1) {ready}" >.venv/.sem3d-ready'
+    command = f"{setup_functions()}\n{played}\n{stamp if ready else ':'}\nprepare_environment"
+    environment = os.environ | {"SEM3D_EXTRAS": extras}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, " ".join(done.stdout.split())) == (0, does), done.stderr
+
+
+def test_what_takes_minutes_is_heard_of_and_its_failure_is_one():
+    script = setup_functions().replace("sleep 15", "sleep 0.1")
+    command = f"{script}\nwaited_for pip bash -c 'sleep 0.5; exit 3' || echo code $?"
+    done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "code 3"
+    assert re.search(r"^\[set-up\] pip: \d+ s so far$", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["setup.sh", "mlflow_server.sh"])

@@ -16,12 +16,14 @@ from sem3d.doctor.finding import BUSY, Finding, Level
 
 PYTHONS = ((3, 11), (3, 13))
 INSTALL = "bash -e jobs/setup.sh && . .venv/bin/activate"
-BUILD = "rm -r ~/.cache/sem3d/minkowski .venv/.sem3d-ready; bash -e jobs/setup.sh"
+BUILD = "SEM3D_EXTRAS=minkowski bash -e jobs/setup.sh"
+REBUILD = f"rm -r ~/.cache/sem3d/minkowski .venv/.sem3d-ready; {BUILD}"
 DRIVER = (
     "install an NVIDIA driver of branch 580 or newer (torch here is built for CUDA 13), or a torch built for the driver"
 )
 PROBE_SECONDS = 60.0
 """Longest wait for one stage of a probe: an import of torch takes 2 s on an idle machine and 20 s on a busy one."""
+MINKOWSKI = "MinkowskiEngine"
 PROJECT = Path(__file__).parents[3]
 
 
@@ -62,13 +64,30 @@ def misfit(name: str, wanted: str, fits: Callable[..., bool]) -> Finding | None:
 
 def compiled_packages() -> list[Finding]:
     """Check that the compiled packages load and compute together, and the GPUs that torch sees."""
-    answers = probe(["torch", "torchvision", "pytorch3d", "minkowski", "gpus"])
-    gpus, (level, found) = answers.pop("gpus"), answers.pop("minkowski")
+    sparse = ["minkowski"] if installed(MINKOWSKI) else []
+    answers = probe(["torch", "torchvision", "pytorch3d", *sparse, "gpus"])
+    gpus, minkowski = answers.pop("gpus"), answers.pop("minkowski", None)
     findings = [finding(f"{stage} runs", *answer, INSTALL) for stage, answer in answers.items()]
-    sparse = finding("MinkowskiEngine", level, found, BUILD)
+    return [*findings, minkowski_finding(minkowski), gpu_finding(*gpus)]
+
+
+def installed(name: str) -> bool:
+    """Return whether a package is installed, however well."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def minkowski_finding(answer: tuple[Level, Any] | None) -> Finding:
+    """Return the finding of MinkowskiEngine, as it was probed; None where it is not installed, which nothing needs by itself."""
+    if answer is None:
+        return Finding(MINKOWSKI, "ok", f"not installed: backend 'torch' does its work; to build it: {BUILD}")
+    level, found = answer
     if level == "FAIL":
-        sparse = Finding(sparse.part, "warn", f"{found} (backend 'torch' does its work)", BUILD)
-    return [*findings, sparse, gpu_finding(*gpus)]
+        return Finding(MINKOWSKI, "warn", f"{found} (backend 'torch' does its work)", REBUILD)
+    return finding(MINKOWSKI, level, found, REBUILD)
 
 
 def services() -> list[Finding]:

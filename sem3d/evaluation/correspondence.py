@@ -15,6 +15,8 @@ from torch import Tensor
 
 from sem3d.errors import UserError
 
+THRESHOLD_PX = 5.0
+"""Distance from the true match within which a match is right."""
 ERROR_BIN_PX = 0.25
 ERROR_BINS = 4096
 
@@ -72,7 +74,7 @@ def match_rate(
     true_cells: Num[Tensor, "pair 2"],
     *,
     pixel_stride: int,
-    threshold_px: float = 5.0,
+    threshold_px: float = THRESHOLD_PX,
     tile: int = 1024,
 ) -> MatchCounts:
     """Compare nearest-neighbour matches of one pair of images with the truth.
@@ -89,13 +91,8 @@ def match_rate(
         )
     if not (anchor_features.isfinite().all() and positive_features.isfinite().all()):
         raise UserError("features are not finite, so matches mean nothing: use a checkpoint from before the divergence")
-    columns, rows = anchor_cells.long().unbind(1)
-    queries = F.normalize(anchor_features[:, rows, columns].float(), dim=0).T
-    keys = F.normalize(positive_features.flatten(1).float(), dim=0)
-    nearest = torch.cat([(part @ keys).argmax(1) for part in queries.split(tile)])
-    found = torch.stack([nearest % positive_features.shape[2], nearest // positive_features.shape[2]], dim=1)
-    offsets = pixel_positions(found, pixel_stride) - pixel_positions(true_cells, pixel_stride)
-    errors = torch.linalg.vector_norm(offsets, dim=1)
+    found = nearest_cells(anchor_features, positive_features, anchor_cells, tile=tile)
+    errors = match_errors(found, true_cells, pixel_stride)
     bins = (errors / ERROR_BIN_PX).round().long().clamp(max=ERROR_BINS - 1)
     return MatchCounts(
         correct=(errors <= threshold_px).sum(),
@@ -107,8 +104,31 @@ def match_rate(
     )
 
 
+def nearest_cells(
+    anchor_features: Float[Tensor, "dim height width"],
+    positive_features: Float[Tensor, "dim positive_height positive_width"],
+    anchor_cells: Int[Tensor, "pair 2"],
+    *,
+    tile: int = 1024,
+) -> Int[Tensor, "pair 2"]:
+    """Return for each anchor cell (u, v) the cell of the positive map whose feature is nearest to its own by cosine."""
+    columns, rows = anchor_cells.long().unbind(1)
+    queries = F.normalize(anchor_features[:, rows, columns].float(), dim=0).T
+    keys = F.normalize(positive_features.flatten(1).float(), dim=0)
+    nearest = torch.cat([(part @ keys).argmax(1) for part in queries.split(tile)])
+    return torch.stack([nearest % positive_features.shape[2], nearest // positive_features.shape[2]], dim=1)
+
+
+def match_errors(
+    found: Num[Tensor, "pair 2"], true_cells: Num[Tensor, "pair 2"], pixel_stride: int
+) -> Float64[Tensor, " pair"]:
+    """Return the distance of matches from the true ones, in full-resolution pixels."""
+    offsets = pixel_positions(found, pixel_stride) - pixel_positions(true_cells, pixel_stride)
+    return torch.linalg.vector_norm(offsets, dim=1)
+
+
 def chance_matches(
-    true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = 5.0
+    true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = THRESHOLD_PX
 ) -> Float64[Tensor, ""]:
     """Return the expected correct matches when cells of a (height, width) map are drawn uniformly; adds up over pairs."""
     reach = math.ceil(threshold_px / pixel_stride)
@@ -121,7 +141,7 @@ def chance_matches(
 
 
 def chance_rate(
-    true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = 5.0
+    true_cells: Num[Tensor, "pair 2"], height: int, width: int, *, pixel_stride: int, threshold_px: float = THRESHOLD_PX
 ) -> float:
     """Return the match rate of uniform guessing, in [0, 1]; nan without any pair."""
     expected = chance_matches(true_cells, height, width, pixel_stride=pixel_stride, threshold_px=threshold_px)

@@ -7,12 +7,15 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples
 from sem3d.methods.optimizers import build_optimizer
 
+FROZEN = "probe_"
+"""Beginning of the names of scores of frozen weights."""
 Sources = Mapping[str, Samples]
 """What a method learns from and is evaluated on, by name, opened."""
 TRAIN, HELD_OUT, TESTED = "train", "held_out", "tested"
@@ -56,6 +59,8 @@ class Effect:
     after: dict[str, float]
     basis: str = ""
     """Share of the samples that were looked at, where that is not all."""
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+    """Both networks on the same sample, one above the other."""
 
 
 @runtime_checkable
@@ -113,6 +118,9 @@ class Method(nn.Module):
     """The :class:`Marks` of an experiment and its opened sources, as ``module:function``."""
     effects: ClassVar[dict[str, str]] = {}
     """Each :class:`Effect` of training, by name, as ``module:function`` of the trained run and the weights it started from."""
+    frozen_scores: ClassVar[str] = ""
+    """Scores of the weights that a run starts from, which stay as they are, under its label budget, as ``module:function`` of
+    that run; a sweep that fine-tunes nothing compares them. Their names are those of :meth:`summarise` after ``FROZEN``."""
 
     def __init__(self, experiment: Experiment, sources: Sources | None = None):
         """Build the network; ``sources`` are there for networks whose size follows from the data, such as latents."""

@@ -1,11 +1,23 @@
 """Correspondence before and after pretraining: which share of pixels find their match in the other frame."""
 
-from sem3d.errors import UserError
-from sem3d.methods.method import Effect
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Num
+
+from sem3d.datasets.view import FEATURE_STRIDE
+from sem3d.errors import BadSample, UserError
+from sem3d.evaluation.correspondence import THRESHOLD_PX, match_errors, nearest_cells, pixel_positions
+from sem3d.evaluation.figures import draw_before_and_after
+from sem3d.methods.method import HELD_OUT, Effect, Method
+from sem3d.methods.pri3d import Pri3D
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.scores import evaluate_once
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
+from sem3d.runs.device import chosen_device, tensors
 
+Found = tuple[Num[np.ndarray, "pair 2"], Bool[np.ndarray, "pair"]]
 COLUMNS = {
     "within 5 px, %": ("match_rate_5px", 100),
     "by chance, %": ("match_rate_5px_by_chance", 100),
@@ -34,10 +46,47 @@ def matched(run: TrainedRun, start: str) -> Effect:
     Raises :class:`UserError` where no held-out pair has a match.
     """
     keys = [key for key, _ in COLUMNS.values()]
-    found = []
-    for source in (start, ""):
-        metrics = evaluate_once(run.build(source), run.experiment, run.sources).metrics
-        if not set(keys) <= metrics.keys():
+    figures: list[dict[str, float]] = []
+    shown: dict[str, Found] = {}
+    pair = first_pair(run)
+    for heading, source in (("before pretraining", start), ("after pretraining", "")):
+        network = run.build(source)
+        metrics = evaluate_once(network, run.experiment, run.sources).metrics
+        if not set(keys) <= metrics.keys() or pair is None:
             raise UserError(f"no held-out pair of {run.experiment.data.root} has a match: nothing can be found")
-        found.append({key: metrics[key] for key in keys})
-    return Effect(*found)
+        figures.append({key: metrics[key] for key in keys})
+        shown[heading] = found_matches(network, chosen_device(run.experiment.run.device), pair)
+    images, cells = pair["image"][0], pair["cell"][0]
+    anchor, positive = (np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images)
+    before, after = figures
+    return Effect(before, after, picture=draw_before_and_after(anchor, positive, pixels(cells[:, 0]), shown))
+
+
+def first_pair(run: TrainedRun) -> dict[str, np.ndarray] | None:
+    """Return the first held-out pair that has a match, as the columns of a batch; None where none has one."""
+    held_out = run.sources[HELD_OUT]
+    for number in range(held_out.table.num_rows):
+        (row,) = held_out.table.slice(number, 1).to_pylist()
+        try:
+            columns = held_out.collate([held_out.load(row, np.random.default_rng(0))])
+        except BadSample:
+            continue
+        if columns["view_valid"][0]:
+            return columns
+    return None
+
+
+def found_matches(network: Method, device: torch.device, pair: Mapping[str, np.ndarray]) -> Found:
+    """Return the pixels that a network takes for the matches of a pair, and which of them are right."""
+    assert isinstance(network, Pri3D)
+    batch = network.Batch(**tensors(dict(pair), device))
+    with torch.no_grad():
+        anchor, positive = network.features(batch.image)[0].float()
+    found = nearest_cells(anchor, positive, batch.cell[0, :, 0])
+    right = match_errors(found, batch.cell[0, :, 1], FEATURE_STRIDE) <= THRESHOLD_PX
+    return pixels(found.cpu().numpy()), right.cpu().numpy()
+
+
+def pixels(cells: Num[np.ndarray, "match 2"]) -> Float[np.ndarray, "match 2"]:
+    """Return the pixel positions (u, v) of feature cells."""
+    return pixel_positions(torch.from_numpy(cells), FEATURE_STRIDE).numpy()

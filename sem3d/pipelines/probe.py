@@ -1,6 +1,7 @@
 """A linear probe on frozen features of the 2D network, before and after training."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.runs.device import chosen_device, tensors
+
+if TYPE_CHECKING:
+    from sem3d.evaluation.probes import ProbeScore
 
 PIXELS_A_FRAME = 200
 FRAMES_OF_A_GLANCE, PIXELS_OF_A_GLANCE = 100, 4000
@@ -56,16 +60,38 @@ def probed(
         train, test = (frozen_features(network, experiment, chosen[split]) for split in ("train", "val"))
         seed = experiment.run.seed
         score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=pixels)
-        found.append(
-            {
-                "probe_miou_scannet": score.score.miou,
-                "probe_pixel_accuracy": score.score.pixel_accuracy,
-                "probe_converged": float(score.converged),
-            }
-        )
+        found.append(figures_of(score))
     rows = {split: (chosen[split].table.num_rows, opened[split].table.num_rows) for split in ("train", "val")}
     parts = [f"{used} of {total} {split} frames" for split, (used, total) in rows.items() if used < total]
     return Effect(*found, basis=" and ".join(parts))
+
+
+def frozen_scores(run: TrainedRun) -> dict[str, float]:
+    """Return the scores of a linear probe on the weights that a run of segmentation starts from, under its label budget.
+
+    ``run`` may have no checkpoint of its own. At most ``FRAMES_OF_A_GLANCE`` frames of each split are looked at, evenly spread,
+    and ``PIXELS_OF_A_GLANCE`` pixels fitted.
+    """
+    from sem3d.evaluation.probes import linear_probe
+
+    experiment = run.experiment
+    opened = labelled_samples(experiment.data, experiment.run.storage)
+    network = run.build(experiment.init, with_data=False).get_submodule("unet")
+    train, test = (
+        frozen_features(network, experiment, evenly(opened[split], FRAMES_OF_A_GLANCE)) for split in ("train", "val")
+    )
+    seed = experiment.run.seed
+    score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=PIXELS_OF_A_GLANCE)
+    return figures_of(score)
+
+
+def figures_of(score: "ProbeScore") -> dict[str, float]:
+    """Return a probe's scores by name."""
+    return {
+        "probe_miou_scannet": score.score.miou,
+        "probe_pixel_accuracy": score.score.pixel_accuracy,
+        "probe_converged": float(score.converged),
+    }
 
 
 def evenly(samples: Samples, most: int | None) -> Samples:

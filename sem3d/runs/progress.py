@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 
 LOG_NAME = "progress.log"
+LONGEST_LINE = 4096
+"""Bytes at the end of a log that are looked through for its last line."""
 
 
 def duration(seconds: float) -> str:
@@ -117,6 +119,42 @@ def records_said(say: Callable[[str], None]) -> Iterator[None]:
     finally:
         logger.handlers = handlers
         logger.setLevel(level)
+
+
+@contextmanager
+def heard_now_and_then(
+    news: Callable[[], list[str]], say: Callable[[str], None], seconds: float = 10.0
+) -> Iterator[None]:
+    """Say every so many seconds what there is to say meanwhile, but no line that was said the time before."""
+    done = threading.Event()
+
+    def look() -> None:
+        before: list[str] = []
+        while not done.wait(seconds):
+            lines = news()
+            for line in lines:
+                if line not in before:
+                    say(line)
+            before = lines
+
+    listener = threading.Thread(target=look, name="news", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        done.set()
+        listener.join()
+
+
+def last_line(path: Path) -> str:
+    """Return the last whole line of a log that is being written; "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LONGEST_LINE))
+            *lines, _ = file.read().decode("utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
 
 
 @contextmanager

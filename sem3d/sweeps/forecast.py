@@ -91,7 +91,8 @@ def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Fore
     labelled = {what: _labelled(members[0]) for what, members in groups.items()}
     paces = {}
     if terms.probe_steps:
-        kinds = {kind_of(one.method, probed(one)): one for one in trainings}
+        trained = [one for one in trainings if not (isinstance(one, Trial) and one.frozen)]
+        kinds = {kind_of(one.method, probed(one)): one for one in trained}
         paces = {kind: pace_of(one.method, probed(one), terms.probe_steps, say) for kind, one in kinds.items()}
     found = Forecast(concurrent=concurrent, paces=paces)
     shares = [
@@ -163,7 +164,7 @@ def _row(
         "runs": len(members),
         "CPUs": f"{held.cpus:g}",
         "GPUs": f"{held.gpus:g}",
-        "steps": timed(first).schedule.steps,
+        "steps": None if isinstance(first, Trial) and first.frozen else timed(first).schedule.steps,
         "each, s": found.seconds(first) or None,
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sem3d.methods.method import FROZEN
 from sem3d.reporting.formatting import metric_of
 from sem3d.reporting.page import Effect, Limits
 from sem3d.sweeps.records import (
@@ -12,6 +13,7 @@ from sem3d.sweeps.records import (
     MarksRecord,
     PretrainingRecord,
     TrialRecord,
+    effect_picture,
     read_effects,
     read_marks,
 )
@@ -23,8 +25,8 @@ def limits_of(marks: Sequence[MarksRecord], metric: str) -> tuple[Limits, ...]:
         Limits(
             budget=float(found.budget),
             seed=found.seed,
-            floor=float(found.floor.get(metric, math.nan)),
-            bound=float(found.bound.get(metric, math.nan)),
+            floor=float(found.floor.get(metric.removeprefix(FROZEN), math.nan)),
+            bound=float(found.bound.get(metric.removeprefix(FROZEN), math.nan)),
             never_shown=tuple(found.never_shown),
             basis=found.basis,
             clear=found.clear,
@@ -35,9 +37,12 @@ def limits_of(marks: Sequence[MarksRecord], metric: str) -> tuple[Limits, ...]:
 
 
 def effects_of(
-    effects: Sequence[EffectRecord], pretrainings: Sequence[PretrainingRecord], trials: Sequence[TrialRecord]
+    folder: Path,
+    effects: Sequence[EffectRecord],
+    pretrainings: Sequence[PretrainingRecord],
+    trials: Sequence[TrialRecord],
 ) -> tuple[Effect, ...]:
-    """Return what was measured before and after each pretraining, with the arms whose chains hold it."""
+    """Return what was measured before and after each pretraining of a sweep, with the arms whose chains hold it."""
     first = {one.key: one.arm for one in pretrainings}
     found = []
     for effect in effects:
@@ -46,7 +51,14 @@ def effects_of(
         known = tuple(dict.fromkeys(arms)) or ((first[key],) if key in first else ())
         if known and not effect.error:
             found.append(
-                Effect(arms=known, seed=effect.seed, before=effect.before, after=effect.after, basis=effect.basis)
+                Effect(
+                    arms=known,
+                    seed=effect.seed,
+                    before=effect.before,
+                    after=effect.after,
+                    basis=effect.basis,
+                    picture=effect_picture(folder, effect.picture) if effect.picture else None,
+                )
             )
     return tuple(found)
 

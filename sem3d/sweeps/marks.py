@@ -8,30 +8,37 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from PIL import Image
+
 from sem3d.config import Experiment, digest, flatten, override
+from sem3d.files import whole_file
 from sem3d.methods import method_class
-from sem3d.methods.method import Method
+from sem3d.methods.method import Effect, Method
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.registers import resolve
-from sem3d.reporting.formatting import budget_text
+from sem3d.reporting.formatting import budget_text, counted
 from sem3d.runs.requests import STOP
 from sem3d.runs.sources import content_digest, open_sources
-from sem3d.sweeps.records import EffectRecord, MarksRecord, read_marks, read_record, write_record
+from sem3d.sweeps.records import EffectRecord, MarksRecord, effect_picture, read_marks, read_record, write_record
 from sem3d.sweeps.trainings import Plan, Pretraining, Trial, with_starts
 from sem3d.tracking.trouble import first_line
 
 
-def mark_budgets(whole: Plan, folder: Path) -> None:
+def mark_budgets(whole: Plan, folder: Path, say: Callable[[str], None]) -> None:
     """Record the marks of each label budget and seed that has none yet, by the first trial there; all arms see the same samples.
 
-    Stops early where the sweep is asked to.
+    Stops early where the sweep is asked to; ``say`` takes a line before the first is made.
     """
     cells = {cell_key(trial): trial for trial in reversed(whole.trials)}
     made = {record.content: record for record in read_marks(folder) if not record.error}
+    said = False
     for key, trial in sorted(cells.items(), key=lambda cell: (cell[1].seed, cell[1].budget)):
         before = read_record(folder, MarksRecord, key)
         if STOP.is_made(folder) or not method_class(trial.method).marks or (before and not before.error):
             continue
+        if not said:
+            say(f"marks: floor and bound of {counted(len(cells), 'labelled set')} (seconds each)")
+            said = True
         record = _marks_of(trial, made)
         write_record(folder, record)
         if not record.error:
@@ -88,9 +95,14 @@ def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Calla
         record = EffectRecord(key=key, pretraining=one.key, seed=one.seed)
         try:
             run.weights  # noqa: B018 -- damaged ones are found before anything is measured
-            found = asdict(resolve(path)(run, run.experiment.init))
-            say(f"{name} before {found['before']}, after {found['after']}")
-            record = replace(record, **found)
+            say(f"measuring the {name} before and after")
+            found: Effect = resolve(path)(run, run.experiment.init)
+            say(f"{name} before {found.before}, after {found.after}")
+            record = replace(record, before=found.before, after=found.after, basis=found.basis)
+            if found.picture is not None:
+                record = replace(record, picture=f"{key.replace(' ', '-')}.png")
+                with whole_file(effect_picture(folder, record.picture)) as pending:
+                    Image.fromarray(found.picture).save(pending, "PNG", optimize=True)
         except Exception as error:
             say("".join(traceback.format_exception(error)))
             record = replace(record, error=first_line(error))

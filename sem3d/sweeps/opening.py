@@ -76,7 +76,7 @@ def refuse_other_data(whole: Plan, folder: Path) -> None:
     for trial in whole.trials:
         record = records.get(trial.key)
         if record:
-            config = read_config(Path(record.run_folder))
+            config = {"data": record.data} if record.data else read_config(Path(record.run_folder))
             if config is None:
                 continue
             if config["data"] != data_digest(method_class(trial.method), trial.experiment):

@@ -51,6 +51,8 @@ class Request:
     search_budget: float = 0.0
     """Label budget of the search; 0: the largest one that is a number."""
     storage: Path = Path("runs")
+    frozen: bool = False
+    """Score the weights that trials start from as they are, and train none of them."""
 
     @property
     def budget_of_search(self) -> float:
@@ -145,6 +147,8 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
         "experiment": identity(experiment),
         **_asked_of(starts),
     }
+    if request.frozen:
+        asked["frozen"] = True
     return Trial(
         key=digest(asked),
         arm=arm.name,
@@ -154,6 +158,7 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
         experiment=experiment,
         settings=_differences(arm, experiment, set(varied)) | keys_of(starts),
         starts=starts,
+        frozen=request.frozen,
     )
 
 

@@ -52,6 +52,12 @@ class Watch:
             self.done, self.ended_now = self.done + 1, self.ended_now + 1
             self.say(f"{self.done}/{self.total}  {self.label(key, config)}: {words}, {duration(took)}{self._left()}")
 
+    @property
+    def running(self) -> list[str]:
+        """Return the names of the trainings that are under way."""
+        with self.lock:
+            return [key for key in self.since if key in self.left]
+
     def _left(self) -> str:
         """Return the time left, by the forecast as far as it has proved right, else by the mean so far."""
         if not self.left:

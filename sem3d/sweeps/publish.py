@@ -43,11 +43,7 @@ def publish(sweep_folder: Path) -> list[str]:
     again = f"python -m jobs.report {sweep_folder} --publish"
     if not sweep.mlflow_run_id:
         review = write_report(folder, folder / REPORT_FOLDER)
-        return [
-            headline(review),
-            f"report     {folder / REPORT_FOLDER / PAGE}",
-            "the sweep has no MLflow run: not published",
-        ]
+        return [*_findings(review, folder), "the sweep has no MLflow run: not published"]
     trouble = ""
     run_link, lines = "", []
     try:
@@ -65,10 +61,18 @@ def publish(sweep_folder: Path) -> list[str]:
                 _log(client, sweep, review, folder)
         except store_errors() as error:
             trouble = first_line(error)
-    lines = [headline(review), f"report     {folder / REPORT_FOLDER / PAGE}", *lines]
+    lines = [*_findings(review, folder), *lines]
     return (
         [*lines, f"MLflow store {store.uri} did not take the report ({trouble}); later: {again}"] if trouble else lines
     )
+
+
+def _findings(review: SweepReview, folder: Path) -> list[str]:
+    """Return the finding in a sentence, and the places of page and pictures."""
+    pictures = {effect.seed: effect.picture for effect in review.effects if effect.picture}
+    picture = [f"picture    {pictures[min(pictures)]}: before and after pretraining"] if pictures else []
+    places = [f"{name:<11}{folder / REPORT_FOLDER / path}" for name, path in (("curve", CURVE), ("report", PAGE))]
+    return [headline(review), *picture, *places]
 
 
 def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:

@@ -59,6 +59,8 @@ class TrialRecord:
     """By leaf, the key of the pretraining whose checkpoint it took."""
     lineage: str = ""
     """The whole chain of these in words; see :func:`sem3d.sweeps.trainings.lineage`."""
+    data: str = ""
+    """Digest of the data, where there is no run folder that says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,8 @@ class EffectRecord:
     after: dict[str, float] = field(default_factory=dict)
     basis: str = ""
     """Share of the samples that were looked at, where that is not all."""
+    picture: str = ""
+    """Name of a picture beside this file, where there is one."""
     error: str = ""
     """One line, where there are none."""
 
@@ -198,6 +202,11 @@ def find_sweep(folder: Path) -> SweepRecord | None:
 def write_record(folder: Path, record: TrialRecord | PretrainingRecord | MarksRecord | EffectRecord) -> None:
     """Record that a trial or a pretraining of the sweep in ``folder`` has ended, or what was found beside them."""
     write_json(_path(folder, type(record), record.key), asdict(record))
+
+
+def effect_picture(folder: Path, name: str) -> Path:
+    """Return the place of an effect's picture."""
+    return folder / FOLDERS[EffectRecord] / name
 
 
 def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:

@@ -73,7 +73,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         champion=champion or {},
         notes=tuple(notes),
         limits=limits_of(marks, sweep.metric),
-        effects=effects_of(effects, pretrainings, trials),
+        effects=effects_of(folder, effects, pretrainings, trials),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text, metric_of
+from sem3d.runs.progress import heard_now_and_then, last_line
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.forecast import Forecast, search_trials
 from sem3d.sweeps.marks import has_effects, mark_budgets
@@ -23,7 +24,7 @@ from sem3d.sweeps.records import (
 from sem3d.sweeps.search import ArmSearch, forget_failed_search, found_settings, in_line, search_arm
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Plan, Pretraining, Training, failure_before
-from sem3d.sweeps.trial import PretrainingWork, TrialWork, process_holds, record_of, record_of_pretraining
+from sem3d.sweeps.trial import PretrainingWork, TrialWork, log_of, process_holds, record_of, record_of_pretraining
 from sem3d.sweeps.tuner import run_all
 from sem3d.tracking.parent_run import PARENT_TAG
 
@@ -52,7 +53,7 @@ class Stages:
         refuse_other_data(whole, self.folder)
         self._pretrain(whole)
         with clocked(self.folder, MARKS, cpus=1.0):
-            mark_budgets(whole, self.folder)
+            mark_budgets(whole, self.folder, self.say)
         if STOP.is_made(self.folder):
             return []
         self._try(whole)
@@ -154,4 +155,10 @@ class Stages:
             concurrent = self.foreseen.concurrent
             watch = Watch(lambda key, _: left[key].label, seconds, concurrent, close, self.say, done)
             holds = process_holds([one.experiment for one in left.values()])
-            run_all(work, list(left), self.folder, concurrent, watch, holds)
+
+            def news() -> list[str]:
+                lines = {key: last_line(log_of(self.folder, key)) for key in watch.running}
+                return [f"       {left[key].label}: {line}" for key, line in lines.items() if line]
+
+            with heard_now_and_then(news, self.say):
+                run_all(work, list(left), self.folder, concurrent, watch, holds)

@@ -57,6 +57,8 @@ class Trial:
     """Dotted leaves that differ from the preset and belong to this trial."""
     starts: dict[str, Pretraining] = field(default_factory=dict)
     """By leaf, the pretraining whose checkpoint it takes."""
+    frozen: bool = False
+    """Nothing is trained: the weights that it starts from are scored as they are."""
 
     @property
     def label(self) -> str:

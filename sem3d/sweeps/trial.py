@@ -6,13 +6,17 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sem3d.config import Experiment
 from sem3d.files import exclusive_lock
+from sem3d.methods import method_class
+from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.registers import resolve
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.requests import STOP
 from sem3d.runs.run_folder import run_folder
+from sem3d.runs.sources import data_digest
 from sem3d.sweeps.marks import measure_effects
 from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
@@ -23,6 +27,7 @@ from sem3d.training.ray.interruption import Stopped, stop_passed_on
 from sem3d.training.ray.launch import TrainingResult, train
 from sem3d.training.ray.preflight import Resources, cluster_resources, use_gpu
 
+Result = TypeVar("Result")
 STORE_PATIENCE = 600.0
 """Seconds that a training of a sweep waits at its start for an MLflow server that is unavailable."""
 
@@ -98,6 +103,8 @@ def run_trial(
     trial: Trial, folder: Path, records: Path, tags: dict[str, str], callbacks: Sequence[Any] = ()
 ) -> TrialRecord | None:
     """Run a trial of the sweep in ``folder`` and record in ``records`` how it ended; ``None`` where it was asked to stop."""
+    if trial.frozen:
+        return score_frozen(trial, folder)
 
     def run(say: Callable[[str], None]) -> TrainingResult:
         told = tags_of(trial) | tags
@@ -109,6 +116,26 @@ def run_trial(
         return None
     record = record_of(trial, result, error, spent_on(folder, trial.key))
     write_record(records, record)
+    return record
+
+
+def score_frozen(trial: Trial, folder: Path) -> TrialRecord | None:
+    """Score the weights that a trial starts from as they are, and record that; ``None`` where it was asked to stop."""
+    method = method_class(trial.method)
+
+    def run(say: Callable[[str], None]) -> tuple[dict[str, float], str]:
+        start = with_starts(trial, folder)
+        say("scoring frozen weights")
+        return resolve(method.frozen_scores)(TrainedRun(folder, trial.method, start)), data_digest(method, start)
+
+    found, error = attempt(folder, trial.key, trial.method, trial.experiment, run)
+    if found is None and not error:
+        return None
+    record = record_of(trial, None, error, spent_on(folder, trial.key))
+    if found:
+        metrics, data = found
+        record = replace(record, status="finished", metrics=metrics, data=data)
+    write_record(folder, record)
     return record
 
 
@@ -166,8 +193,8 @@ def record_of_pretraining(one: Pretraining, error: str = "") -> PretrainingRecor
 
 
 def attempt(
-    folder: Path, key: str, method: str, experiment: Experiment, run: Callable[[Callable[[str], None]], TrainingResult]
-) -> tuple[TrainingResult | None, str]:
+    folder: Path, key: str, method: str, experiment: Experiment, run: Callable[[Callable[[str], None]], Result]
+) -> tuple[Result | None, str]:
     """Return the result of ``run``, or the line that says why it failed; neither where it was asked to stop.
 
     ``run`` gets what takes its progress lines: ``logs/<key>.log`` in the sweep's folder. The time is counted, and a request to
@@ -175,7 +202,7 @@ def attempt(
     """
     if STOP.is_made(folder):
         return None, ""
-    log = folder / "logs" / f"{key}.log"
+    log = log_of(folder, key)
     log.parent.mkdir(parents=True, exist_ok=True)
     held = resources_of(experiment)
     with (
@@ -193,6 +220,11 @@ def attempt(
             return None, first_line(error)
         finally:
             give_memory_back()
+
+
+def log_of(folder: Path, key: str) -> Path:
+    """Return the file of a training's progress lines."""
+    return folder / "logs" / f"{key}.log"
 
 
 def give_memory_back() -> None:

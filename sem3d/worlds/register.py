@@ -18,6 +18,10 @@ class World:
     """Place of the data of a configuration in a storage folder."""
     make: Callable[[Path, Any], str]
     """Makes the data in that place unless they are there, and returns a line on them; Ray must be connected."""
+    ahead: Callable[[Path, Any, float], str] = lambda _folder, _config, _cpus: ""
+    """Returns a line on what :attr:`make` will do there with so many CPUs and about how long it takes; "" where all is done."""
+    so_far: Callable[[Path], str] = lambda _folder: ""
+    """Returns a line on how far :attr:`make` is."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Leaves that training on it sets, where a method has them."""
     fine_enough: Callable[[Any, Mapping[str, Any]], Any] = lambda config, _: config

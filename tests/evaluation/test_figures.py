@@ -4,6 +4,7 @@ from PIL import Image
 
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import (
+    draw_before_and_after,
     draw_matches,
     feature_sheet,
     pca_features,
@@ -46,6 +47,18 @@ def test_right_matches_are_green_and_wrong_ones_red():
     ]
     assert [has_colour(picture, green, 20) for picture in pictures] == [True, False]
     assert [has_colour(picture, red, 20) for picture in pictures] == [False, True]
+
+
+def test_networks_are_shown_one_above_the_other_on_the_same_pair():
+    pixels = np.array([[10.0, 20.0]])
+    whole = draw_matches(grey(48, 64), grey(48, 64), pixels, pixels)
+    found = {"before": (pixels + 20, np.array([False])), "after": (pixels, np.array([True]))}
+    picture = draw_before_and_after(grey(48, 64), grey(48, 64), pixels, found)
+    upper, lower = np.array_split(picture, 2)
+    assert picture.shape[0] > 2 * whole.shape[0]
+    assert has_colour(upper[:-40, 700:], (225, 40, 50), 40)
+    assert not has_colour(lower[40:, 700:-40], (225, 40, 50), 40)
+    assert has_colour(lower[40:, 700:], (0, 190, 90), 40)
 
 
 def test_neighbouring_anchors_share_a_hue_and_distant_ones_do_not():

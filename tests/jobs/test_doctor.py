@@ -342,6 +342,17 @@ def test_data_without_layout_without_index_and_with_one(tmp_path, rooms):
     assert [finding.level for finding in data(str(rooms), str(tmp_path))] == ["ok", "FAIL"]
 
 
+def test_minkowski_engine_is_missed_by_nobody_and_built_anew_where_it_does_not_run():
+    absent = packages.minkowski_finding(None)
+    assert absent.level == "ok"
+    assert "SEM3D_EXTRAS=minkowski bash -e jobs/setup.sh" in absent.found
+    broken = packages.minkowski_finding(("FAIL", "undefined symbol"))
+    assert (broken.level, broken.fix) == ("warn", packages.REBUILD)
+    assert packages.minkowski_finding(("ok", "0.5.4")).level == "ok"
+    assert packages.installed("torch")
+    assert not packages.installed("no-such-package")
+
+
 @pytest.mark.slow
 def test_this_environment_is_well():
     found = [*packages.python_version(), *packages.compiled_packages(), *packages.services()]

@@ -38,6 +38,8 @@ def outcome(monkeypatch, capsys, *arguments):
         (["pri3d", "--data.root", "/no/such/folder"], "/no/such/folder"),
         (["pri3d", "--storage", "s3://bucket"], "s3://bucket"),
         (["pri3d", "--name", "a/b"], "plain folder name"),
+        (["pri3d", "--frozen", "--search", 2], "--frozen trains no trial, so there is nothing to search"),
+        (["ssr", "--frozen"], "ssr has no scores of frozen weights: leave --frozen out"),
     ],
 )
 def test_a_wrong_command_is_one_line_that_names_it(arguments, words, monkeypatch, capsys, tmp_path):

@@ -3,9 +3,22 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from sem3d.runs.progress import LOG_NAME, Progress, duration, lines_printed, log_line, progress_line, records_logged
+from sem3d.runs.progress import (
+    LOG_NAME,
+    LONGEST_LINE,
+    Progress,
+    duration,
+    heard_now_and_then,
+    last_line,
+    lines_printed,
+    log_line,
+    progress_line,
+    records_logged,
+)
 
 
 def test_a_progress_line_says_where_the_run_is():
@@ -59,3 +72,31 @@ def test_lines_are_utf_8_whatever_the_terminal_speaks(tmp_path: Path):
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], env=environment, check=True)
     assert (tmp_path / "progress.log").read_bytes() == "loss 1 ± 2\n".encode()
+
+
+def test_news_are_told_now_and_then_but_not_twice_and_no_more_when_all_is_done():
+    told: list[str] = []
+    news = ["step 1"]
+    with heard_now_and_then(lambda: list(news), told.append, seconds=0.01):
+        wait_for(lambda: told == ["step 1"])
+        news[:] = ["step 1", "step 2"]
+        wait_for(lambda: len(told) > 1)
+    assert told == ["step 1", "step 2"]
+    news.append("step 3")
+    assert told == ["step 1", "step 2"]
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert true()
+
+
+def test_the_last_line_of_a_log_is_its_last_whole_one(tmp_path: Path):
+    log = tmp_path / "one.log"
+    assert last_line(log) == ""
+    log.write_text("first\nsecond\nhal")
+    assert last_line(log) == "second"
+    log.write_text("x" * LONGEST_LINE + "\nshort\n")
+    assert last_line(log) == "short"

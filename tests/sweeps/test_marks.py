@@ -10,7 +10,7 @@ from sem3d.sweeps.records import EffectRecord, MarksRecord, PretrainingRecord, r
 from sem3d.sweeps.report import write_report
 from sem3d.sweeps.results import read_review
 from sem3d.sweeps.table import sweep_table
-from tests.sweeps.fake_sweep import fake_sweep
+from tests.sweeps.fake_sweep import fake_sweep, picture
 
 METHOD = "semantic_segmentation_2d"
 
@@ -53,7 +53,7 @@ def test_marks_stand_beside_the_scores_wherever_these_are_shown(tmp_path: Path):
     assert [line.split() for line in lines if line.startswith("1 ")] == [["1", "30.5", "±", "0.9", "36.5", "±", "0.9"]]
     assert "20 % of labels: floor 19.0 %, at most 60.0 %; never shown: bed" in lines
     assert "100 % of labels: floor 15.0 %, at most 100.0 %" in lines
-    assert "pretraining of pri3d: match rate 5px 18.3 % → 50.5 % (by chance 0.7 %)" in lines
+    assert "pretraining of pri3d: match rate 5px 18.3 % → 50.5 %; by chance 0.7 %" in lines
     assert "marks are made from 4000 of 20000 training frames" in lines
     (told,) = [line for line in lines if line.startswith("Nothing can be ranked at 20 % of labels (best")]
     published = publish(folder)
@@ -81,6 +81,29 @@ def test_tables_for_spreadsheets_say_their_unit(tmp_path: Path):
     assert {row["metric.loss"] for row in trials} == {"1.5"}
     assert [row["what"] for row in marks] == ["floor", "bound"] * 4 + ["before", "after"]
     assert marks[-1]["match_rate_5px (%)"] == "50.5"
+
+
+def test_a_gain_has_its_interval_over_pretrainings_and_one_picture_shows_it(tmp_path: Path):
+    folder = marked(tmp_path)
+    write_record(folder, PretrainingRecord(key="pre-2", method="pri3d", arm="pri3d", seed=1))
+    before, after = ({"match_rate_5px": rate, "match_rate_5px_by_chance": 0.007} for rate in (0.203, 0.515))
+    key = "pre-2-matches"
+    write_record(
+        folder, EffectRecord(key=key, pretraining="pre-2", seed=1, before=before, after=after, picture=f"{key}.png")
+    )
+    picture(folder / "effects" / f"{key}.png", 0.5)
+    review = read_review(folder)
+    half = 12.7062 * 0.5
+    gain = f"+31.7 ({31.7 - half:.1f} .. {31.7 + half:.1f})"
+    (line,) = [line for line in sweep_table(review) if line.startswith("pretraining of pri3d: match rate")]
+    assert line.endswith(f"%, {gain}; by chance 0.7 ± 0.0 %")
+    lines = publish(folder)
+    assert lines[0].endswith(f" %, {gain}.")
+    assert f"picture    {folder / 'effects' / key}.png: before and after pretraining" in lines
+    assert f"curve      {folder / 'report' / 'budget_curve.png'}" in lines
+    page = (folder / "report" / "report.html").read_text()
+    for words in (gain, "before and after pretraining, seed 1"):
+        assert words in page, words
 
 
 def test_a_model_card_says_what_its_score_lies_between(tmp_path: Path):

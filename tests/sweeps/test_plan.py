@@ -59,6 +59,13 @@ def test_a_pretraining_takes_data_and_network_from_its_trial():
     assert trial.settings["init"] == trial.starts["init"].key
 
 
+def test_scores_of_frozen_weights_are_other_trials_of_the_same_pretrainings():
+    request = toy_request(NOWHERE, NOWHERE)
+    trained, frozen = plan(request), plan(dataclasses.replace(request, frozen=True))
+    assert not {trial.key for trial in trained.trials} & {trial.key for trial in frozen.trials}
+    assert [one.key for one in trained.pretrainings] == [one.key for one in frozen.pretrainings]
+
+
 def test_what_the_sweep_varies_cannot_be_set():
     for leaf in ("data.budget", "run.seed", "data.budget_seed"):
         with pytest.raises(UserError, match=f"{leaf} is what the sweep varies"):

@@ -7,6 +7,7 @@ the other here.
 import dataclasses
 import hashlib
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
 from sem3d.folders import is_hidden
 
+SECONDS_BETWEEN_LINES = 3.0
+"""Of progress: data may be of thousands of small scenes."""
 DEEPEST = 6  # levels of folders below the root whose files identify the data
 
 
@@ -44,7 +47,7 @@ def prepare(
     """Make the index of the data at ``root`` in the folder ``out``, whole or not at all, and load it.
 
     ``check`` also decodes every colour, label and instance image. An index in ``out`` of the same files and settings is
-    reused (``Index.reused``). ``say`` receives lines of progress, one a scene. ``inputs`` is
+    reused (``Index.reused``). ``say`` receives lines of progress, one a scene or every few seconds. ``inputs`` is
     :func:`inputs_digest` where the caller has taken it, so that the data tree is not walked again. Raises :class:`UserError` for
     a missing or unknown folder, if no frame is usable, or if more than ``config.quarantine_limit`` of the items are not.
     """
@@ -113,10 +116,12 @@ def write_index(
     scenes: list[dict[str, Any]] = []
     pairs: list[pa.Table] = []
     identity, files = hashlib.sha256(), {}
-    groups = by_scene(records)
+    groups, said = by_scene(records), 0.0
     for number, scene in enumerate(each_scene(root, groups, config, check), start=1):
         report.items += scene.quarantined
-        say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
+        if number == len(groups) or time.monotonic() - said > SECONDS_BETWEEN_LINES:
+            say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
+            said = time.monotonic()
         if not scene.records:
             continue
         name = scene.records[0].scene

@@ -1,11 +1,12 @@
 """Pictures of results, uint8 RGB arrays (height, width, 3); no files, no screen, no pyplot state."""
 
-from sem3d.evaluation.figures.matches import draw_matches
+from sem3d.evaluation.figures.matches import draw_before_and_after, draw_matches
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.evaluation.figures.reconstructions import label_history, reconstruction_sheet
 from sem3d.evaluation.figures.sheets import feature_sheet, prediction_sheet
 
 __all__ = [
+    "draw_before_and_after",
     "draw_matches",
     "feature_sheet",
     "label_history",

@@ -1,6 +1,7 @@
 """Matches between two views, drawn as lines from the anchor to the positive."""
 
 import colorsys
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Num, UInt8
@@ -46,6 +47,23 @@ def draw_matches(
     pictures.paste(overlay, (0, 0), overlay)
     headings = beside([text_line(name, PANEL_WIDTH, centred=True) for name in ("anchor", "positive")])
     return stacked([headings, pictures, _caption(len(drawn), total, correct, pictures.width)])
+
+
+def draw_before_and_after(
+    anchor_image: UInt8[np.ndarray, "_ _ 3"],
+    positive_image: UInt8[np.ndarray, "_ _ 3"],
+    anchor_pixels: Num[np.ndarray, "pair 2"],
+    found: Mapping[str, tuple[Num[np.ndarray, "pair 2"], Bool[np.ndarray, "pair"]]],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Draw the same matches of one pair of views as several networks find them, under one another.
+
+    ``found`` has by heading the pixels in the positive view, and which of them are right.
+    """
+    parts = []
+    for heading, (pixels, correct) in found.items():
+        sheet = Image.fromarray(draw_matches(anchor_image, positive_image, anchor_pixels, pixels, correct=correct))
+        parts += [text_line(heading, sheet.width, centred=True), sheet]
+    return stacked(parts)
 
 
 def _on_canvas(pixels: np.ndarray, width: int) -> np.ndarray:

@@ -116,6 +116,7 @@ class SemanticSegmentation2D(Method):
     published = "sem3d.reporting.papers.pri3d:published_table"
     marks = "sem3d.methods.tasks.frequent_classes:marks"
     effects: ClassVar = {"probe": "sem3d.pipelines.probe:probed"}
+    frozen_scores = "sem3d.pipelines.probe:frozen_scores"
 
     def __init__(
         self, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames], sources: Sources | None = None

@@ -43,8 +43,8 @@ def require_engine() -> ModuleType:
     module = engine()
     if module is None:
         raise UserError(
-            "backend 'minkowski': MinkowskiEngine cannot be imported; build 0.5.4 with "
-            "'python setup.py bdist_wheel --cpu_only --blas=openblas' and install the wheel, or use backend 'torch'"
+            "backend 'minkowski': MinkowskiEngine cannot be imported; build it with "
+            "'SEM3D_EXTRAS=minkowski bash -e jobs/setup.sh', or use backend 'torch'"
         )
     return module
 

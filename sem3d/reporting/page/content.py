@@ -100,6 +100,8 @@ class Effect:
     before: Mapping[str, float]
     after: Mapping[str, float]
     basis: str = ""
+    picture: Path | None = None
+    """Both networks on the same sample."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,8 @@ def png_uri(picture: UInt8[np.ndarray, "height width 3"]) -> str:
 def gallery(review: SweepReview) -> Gallery:
     """Return the last figures of one seed, by figure and budget."""
     kept, left_out = chosen(review.pictures, review.budgets.values)
-    total, shelves = 0, []
+    shelves = before_and_after(review)
+    total = sum(len(card.uri) for shelf in shelves for card in shelf.cards)
     for name in dict.fromkeys(picture.name for picture in kept):
         for budget in review.budgets.values:
             cards = []
@@ -75,6 +76,18 @@ def gallery(review: SweepReview) -> Gallery:
                 title = f"{name} at {review.budgets.text(budget)}, seed {_seed(kept, name, budget)}"
                 shelves.append(Shelf(title=title, cards=tuple(cards)))
     return Gallery(shelves=tuple(shelves), left_out=counted(left_out, "more figure") if left_out else "")
+
+
+def before_and_after(review: SweepReview) -> list[Shelf]:
+    """Return the picture of one pretraining of each arm, of the networks before and after."""
+    first = {effect.arms: effect for effect in sorted(review.effects, key=lambda item: -item.seed) if effect.picture}
+    shelves = []
+    for arms, effect in first.items():
+        name = f"before and after pretraining, seed {effect.seed}"
+        assert effect.picture
+        card = small(Picture(", ".join(arms), review.budgets.values[0], effect.seed, name, effect.picture))
+        shelves += [Shelf(title=name, cards=(card,))] if card else []
+    return shelves
 
 
 def chosen(pictures: tuple[Picture, ...], budgets: tuple[float, ...]) -> tuple[list[Picture], int]:

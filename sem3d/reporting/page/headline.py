@@ -6,6 +6,7 @@ from itertools import groupby
 from sem3d.reporting.formatting import counted, p_text, seeds_text
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page.content import SweepReview
+from sem3d.reporting.page.marks import gains
 from sem3d.reporting.significance import LEVEL, Comparison, smallest_sign_flip_p
 
 MOST_NAMED = 12
@@ -17,10 +18,16 @@ WITHOUT_NUMBER = (SAME, NOT_RANKED)
 
 
 def headline(review: SweepReview) -> str:
-    """Return the differences of all arms to the first one, smallest budget first, gains and losses alike.
+    """Return the differences of all arms to the first one, smallest budget first, gains and losses alike; then what pretrainings
+    changed in the networks themselves, where there are several.
 
     Of more than ``MOST_NAMED`` those at each arm's smallest budget and the significant ones are named, the others counted.
     """
+    return " ".join([_of_arms(review), *gains(review)])
+
+
+def _of_arms(review: SweepReview) -> str:
+    """Return the differences of all arms to the first one."""
     comparisons = review.comparisons
     if not comparisons:
         return _scores_alone(review)

@@ -32,6 +32,8 @@ class EffectRow:
     figure: str
     before: str
     after: str
+    difference: str
+    """After minus before, paired by pretraining, with its interval; "" for one pretraining."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,9 @@ def mark_tables(review: SweepReview) -> MarkTables | None:
     """Return the tables of a page; None where there is nothing to set beside the scores."""
     rows = tuple(_row(review, budget) for budget in review.budgets.values if _at(review, budget))
     effects = tuple(
-        EffectRow(arms=arms, figure=metric_of(key, "max", []).title, before=before, after=after)
+        EffectRow(arms=arms, figure=metric_of(key, "max", []).title, before=before, after=after, difference=gap)
         for arms, found in _by_arms(review).items()
-        for key, (before, after) in _figures(found).items()
+        for key, (before, after, gap) in _figures(found).items()
     )
     if not rows and not effects:
         return None
@@ -79,14 +81,25 @@ def mark_lines(review: SweepReview) -> list[str]:
     for arms, found in _by_arms(review).items():
         figures = _figures(found)
         for key in dict.fromkeys(next(iter(item.before)) for item in found if item.before):
-            before, after = figures[key]
+            before, after, gap = figures[key]
             chance = figures.get(key + BY_CHANCE)
             title = metric_of(key, "max", []).title
-            lines.append(
-                f"pretraining of {arms}: {title} {before} → {after}" + (f" (by chance {chance[1]})" if chance else "")
-            )
+            words = f"{title} {before} → {after}" + (f", {gap}" if gap else "")
+            lines.append(f"pretraining of {arms}: {words}" + (f"; by chance {chance[1]}" if chance else ""))
     bases = _bases(review)
     return lines + ([f"marks are made from {', '.join(bases)}"] if bases else [])
+
+
+def gains(review: SweepReview) -> list[str]:
+    """Return a sentence on the first figure of each effect that several pretrainings tell of."""
+    said = []
+    for arms, found in _by_arms(review).items():
+        figures = _figures(found)
+        for key in dict.fromkeys(next(iter(item.before)) for item in found if item.before):
+            before, after, gap = figures[key]
+            if gap and not key.startswith(review.metric.name):
+                said.append(f"Pretraining of {arms}: {metric_of(key, 'max', []).title} {before} → {after}, {gap}.")
+    return said
 
 
 def _at(review: SweepReview, budget: float) -> list[Limits]:
@@ -137,15 +150,15 @@ def _by_arms(review: SweepReview) -> dict[str, list[Effect]]:
     return found
 
 
-def _figures(found: Sequence[Effect]) -> dict[str, tuple[str, str]]:
-    """Return every figure before and after, over the pretrainings that have it, as text."""
+def _figures(found: Sequence[Effect]) -> dict[str, tuple[str, str, str]]:
+    """Return every figure before and after and their difference, over the pretrainings that have it, as text."""
     told = {}
     for key in dict.fromkeys(key for item in found for key in item.before):
         pairs = [(item.before[key], item.after[key]) for item in found if key in item.before and key in item.after]
         if pairs:
             before, after = zip(*pairs, strict=True)
             metric = metric_of(key, "max", [*before, *after])
-            told[key] = (_figure(before, metric), _figure(after, metric))
+            told[key] = (_figure(before, metric), _figure(after, metric), _gap(pairs, metric))
     return told
 
 
@@ -154,6 +167,14 @@ def _figure(values: Sequence[float], metric: Metric) -> str:
     if not known:
         return MISSING
     return metric.with_interval(interval(known)) + (" %" if metric.percent else "")
+
+
+def _gap(pairs: Sequence[tuple[float, float]], metric: Metric) -> str:
+    known = [after - before for before, after in pairs if math.isfinite(after - before)]
+    if len(known) < 2:
+        return ""
+    gap = interval(known)
+    return f"{metric.signed(gap.mean)} ({metric.range(gap)})"
 
 
 def _bases(review: SweepReview) -> list[str]:

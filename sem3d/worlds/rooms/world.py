@@ -11,6 +11,9 @@ from sem3d.worlds.register import World
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import FORMAT, write_rooms
 
+SECONDS_PER_PIXEL = 5e-6
+"""Of a frame, on one CPU, with the room's surface."""
+
 
 def small_rooms() -> RoomsConfig:
     """Return rooms at little more than the size that the laptop presets see."""
@@ -28,6 +31,22 @@ def make_rooms(folder: Path, config: RoomsConfig) -> str:
     return f"{'found' if rooms.reused else 'rendered'} {rooms.rooms} rooms, {rooms.frames} frames: {folder}"
 
 
+def ahead(folder: Path, config: RoomsConfig, cpus: float) -> str:
+    """Return what rendering will take."""
+    if folder.exists():
+        return ""
+    frames = (config.rooms_train + config.rooms_val) * config.frames_per_room
+    seconds = frames * config.color_height * config.color_width * SECONDS_PER_PIXEL / max(cpus, 1)
+    rooms = config.rooms_train + config.rooms_val
+    return f"rendering {rooms} rooms, {frames} frames: about {seconds:.0f} s on {cpus:g} CPUs"
+
+
+def so_far(folder: Path) -> str:
+    """Return how many rooms are begun."""
+    begun = sum(1 for _ in folder.parent.glob(f".{folder.name}.building-*/scans/*"))
+    return f"       rooms so far: {begun}" if begun else ""
+
+
 def fine_enough(config: RoomsConfig, leaves: Mapping[str, Any]) -> RoomsConfig:
     """Return the rooms with a surface that fills the voxels that are learnt from: at least four points a voxel's square."""
     voxel = leaves.get("data.voxel_size", inf)
@@ -39,5 +58,7 @@ ROOMS = World(
     folder=rooms_folder,
     make=make_rooms,
     settings={"data.prepare.stride": 1},
+    ahead=ahead,
+    so_far=so_far,
     fine_enough=fine_enough,
 )
