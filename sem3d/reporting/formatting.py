@@ -70,6 +70,11 @@ class Metric:
         low, high = (self.text(end).replace("-", "−") for end in (result.low, result.high))
         return f"{low} .. {high}"
 
+    def with_range(self, difference: Interval) -> str:
+        """Return a difference as ``+2.0 (−1.2 .. 5.0)``, or ``+2.0`` for one seed."""
+        limits = self.range(difference)
+        return self.signed(difference.mean) + (f" ({limits})" if limits else "")
+
     def with_interval(self, result: Interval) -> str:
         """Return ``31.0 ± 2.1``, or ``31.0`` for one seed."""
         half = "" if math.isnan(result.half) else f" ± {self.text(result.half)}"

@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sem3d.config import of_fields
 from sem3d.errors import UserError
 from sem3d.files import read_json, write_json
 from sem3d.methods import method_class
 from sem3d.registers import resolve
+from sem3d.reporting.formatting import MISSING, Metric, metric_of, p_text, seeds_text
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page import SweepReview, mark_lines
 from sem3d.reporting.tables import Cell, Table
@@ -28,6 +29,8 @@ from sem3d.sweeps.space import PACKAGE, Space, written_spaces
 
 ON_THE_PAPERS_DATA = "paper"
 ROOT = Path(__file__).parents[2]
+DIGITS = 6
+"""Decimals of numbers in a record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,20 +91,16 @@ def tune_arguments(space: str, name: str, size: Size, root: str, storage: str, g
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRow:
-    """Scores of one arm at one budget, in the unit that the metric is shown in."""
+    """Scores of one arm at one budget, as records have them: rates are shares of 1."""
 
     budget: str
     arm: str
     paper: float | None
     """The paper's number, on the paper's data."""
-    mean: float
-    half: float | None
-    """Half of the 95 % interval; None for one seed."""
-    seeds: int
-    difference: float | None = None
-    """Arm minus first arm."""
-    low: float | None = None
-    high: float | None = None
+    scores: list[float]
+    """One a seed."""
+    differences: list[float] = field(default_factory=list)
+    """Arm minus first arm, one for each seed that both have."""
     p: float | None = None
     """Holm's, over all comparisons of the sweep."""
     floor: float | None = None
@@ -119,6 +118,8 @@ class Evidence:
     hardware: str
     data: str
     metric: str
+    """Key of a trial's metrics."""
+    mode: Literal["max", "min"]
     seconds: float
     cpu_hours: float
     gpu_hours: float
@@ -141,7 +142,8 @@ def evidence_of(folder: Path, space: Space, size: str, command: str) -> Evidence
         revision=revision(),
         hardware=hardware(spent.get("gpu_hours", 0.0) > 0),
         data=Path(str(review.shared_settings.get("data.root", ""))).name,
-        metric=review.metric.axis,
+        metric=review.metric.name,
+        mode=review.metric.mode,
         seconds=round(spent.get("seconds", 0.0), 1),
         cpu_hours=round(spent.get("cpu_hours", 0.0), 3),
         gpu_hours=round(spent.get("gpu_hours", 0.0), 3),
@@ -151,38 +153,34 @@ def evidence_of(folder: Path, space: Space, size: str, command: str) -> Evidence
 
 
 def _papers_scores(space: Space, review: SweepReview) -> Mapping[tuple[str, float], float]:
-    """Return the paper's numbers by arm and budget, in the unit that ours are shown in."""
+    """Return the paper's numbers by arm and budget, rates as shares of 1."""
     methods = [arm.trained.method for arm in space.arms] + [
         part.method for arm in space.arms for part in arm.pretrainings
     ]
     published = next((found for name in methods if (found := method_class(name).published)), "")
-    return resolve(f"{published.partition(':')[0]}:paper_scores")(review) if published else {}
+    found = resolve(f"{published.partition(':')[0]}:paper_scores")(review) if published else {}
+    return {place: value / 100 if review.metric.percent else value for place, value in found.items()}
 
 
 def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list[EvidenceRow]:
-    scaled = review.metric.scaled
-    against = {(found.arm, found.budget): found for found in review.comparisons}
+    p_values = {(found.arm, found.budget): found.p_corrected for found in review.comparisons}
     rows = []
     for budget in review.budgets.values:
-        floor = review.limit("floor", budget)
+        first = review.scores.get(review.arms[0], {}).get(budget, {})
         for arm in review.arms:
             by_seed = review.scores.get(arm, {}).get(budget)
             if not by_seed:
                 continue
-            found, gap = interval([scaled(value) for value in by_seed.values()]), against.get((arm, budget))
+            gaps = [by_seed[seed] - first[seed] for seed in sorted(by_seed.keys() & first.keys())]
             rows.append(
                 EvidenceRow(
                     budget=review.budgets.short(budget),
                     arm=arm,
-                    paper=paper.get((arm, budget)),
-                    mean=_number(found.mean) or 0.0,
-                    half=_number(found.half),
-                    seeds=found.n,
-                    difference=_number(scaled(gap.difference.mean)) if gap else None,
-                    low=_number(scaled(gap.difference.low)) if gap else None,
-                    high=_number(scaled(gap.difference.high)) if gap else None,
-                    p=_number(gap.p_corrected) if gap else None,
-                    floor=_number(scaled(floor)),
+                    paper=_number(paper.get((arm, budget), math.nan)),
+                    scores=[round(by_seed[seed], DIGITS) for seed in sorted(by_seed)],
+                    differences=[] if arm == review.arms[0] else [round(gap, DIGITS) for gap in gaps],
+                    p=_number(p_values.get((arm, budget), math.nan)),
+                    floor=_number(review.limit("floor", budget)),
                 )
             )
     return rows
@@ -190,7 +188,7 @@ def _rows(review: SweepReview, paper: Mapping[tuple[str, float], float]) -> list
 
 def _number(value: float) -> float | None:
     """Return a number as JSON may hold it; None for nan."""
-    return round(float(value), 4) if math.isfinite(value) else None
+    return round(float(value), DIGITS) if math.isfinite(value) else None
 
 
 def write_evidence(path: Path, evidence: Evidence) -> None:
@@ -213,36 +211,29 @@ def read_evidence(path: Path) -> Evidence:
 def evidence_table(evidence: Evidence) -> Table:
     """Return the table *paper / ours, paper's protocol / ours, here*, with differences to the first arm."""
     protocol, here = "ours, paper's protocol", "ours, here"
-    ours = protocol if evidence.size == ON_THE_PAPERS_DATA else here
+    ours, metric = protocol if evidence.size == ON_THE_PAPERS_DATA else here, metric_of_evidence(evidence)
     rows: list[dict[str, Cell]] = []
     for row in evidence.rows:
-        half = "" if row.half is None else f" ± {_text(row.half)}"
-        cells: dict[str, Cell] = {"labels": row.budget, "arm": row.arm, "paper": _text(row.paper)}
-        cells |= {protocol: "–", here: "–"} | {ours: _text(row.mean) + half}
-        gap = "" if row.difference is None else f"{row.difference:+.{_digits(row.mean)}f}"
-        gap += "" if row.low is None or row.high is None else f" ({_text(row.low)} .. {_text(row.high)})"
-        rows.append(cells | {"difference": gap or "–", "p": _text(row.p, 3), "floor": _text(row.floor)})
+        cells: dict[str, Cell] = {"labels": row.budget, "arm": row.arm, "paper": metric.text(row.paper)}
+        cells |= {protocol: MISSING, here: MISSING} | {ours: metric.with_interval(interval(row.scores))}
+        gap = interval(row.differences) if row.differences else None
+        cells["difference"] = metric.with_range(gap) if gap else MISSING
+        rows.append(cells | {"p": p_text(math.nan if row.p is None else row.p), "floor": metric.text(row.floor)})
     return rows, ["labels", "arm", "paper", protocol, here, "difference", "p", "floor"]
 
 
-def _digits(value: float) -> int:
-    return 1 if abs(value) >= 1 else 3
-
-
-def _text(value: float | None, digits: int | None = None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.{_digits(value) if digits is None else digits}f}"
+def metric_of_evidence(evidence: Evidence) -> Metric:
+    """Return the metric of all scores, which says how they are written."""
+    return metric_of(evidence.metric, evidence.mode, [score for row in evidence.rows for score in row.scores])
 
 
 def about(evidence: Evidence) -> list[str]:
     """Return lines on how evidence was made: metric, seeds, data, hardware, time, revision, command, and its marks."""
-    seeds = sorted({row.seeds for row in evidence.rows})
-    counted = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    seeds = seeds_text([len(row.scores) for row in evidence.rows])
     took = f"{evidence.seconds / 60:.0f} min, {evidence.cpu_hours:.2f} CPU-hours, {evidence.gpu_hours:.2f} GPU-hours"
     return [
-        f"{evidence.metric}, mean and 95 % interval over {counted} seeds, on {evidence.data}; {evidence.hardware}; {took}; "
-        f"revision {evidence.revision}, {evidence.day}.",
+        f"{metric_of_evidence(evidence).axis}, mean and 95 % interval over {seeds}, on {evidence.data}; "
+        f"{evidence.hardware}; {took}; revision {evidence.revision}, {evidence.day}.",
         *evidence.marks,
         evidence.command,
     ]

@@ -76,8 +76,7 @@ def _kind_of(method: type[Method], experiment: Experiment) -> dict[str, object]:
 
 def has_effects(one: Pretraining, folder: Path) -> bool:
     """Return whether all effects of a pretraining are on record, found or not."""
-    names = method_class(one.method).effects
-    return all(read_record(folder, EffectRecord, effect_key(one, name)) for name in names)
+    return all(read_record(folder, EffectRecord, effect_key(one, name)) for name in one.effects)
 
 
 def effect_key(one: Pretraining, name: str) -> str:
@@ -88,7 +87,7 @@ def effect_key(one: Pretraining, name: str) -> str:
 def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Callable[[str], None]) -> None:
     """Record the effects of a pretraining that ended in ``checkpoint``; ``say`` takes a line on each."""
     run = TrainedRun(checkpoint, one.method, override(with_starts(one, folder), {"run.device": "auto"}))
-    for name, path in method_class(one.method).effects.items():
+    for name, path in one.effects.items():
         key = effect_key(one, name)
         if read_record(folder, EffectRecord, key) or STOP.is_made(folder):
             continue

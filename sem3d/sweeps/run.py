@@ -62,6 +62,7 @@ def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Pat
 
 
 def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: Callable[[str], None]) -> None:
+    say("opening the sweep in MLflow (10 s where its store is new)")
     record = open_sweep(request, plan(request), folder, foreseen.estimate)
     request = replace(request, settings=request.settings | {"run.tracking_uri": record.tracking_uri})
     status = "FAILED"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from sem3d.errors import UserError
@@ -28,6 +29,8 @@ from sem3d.sweeps.trial import PretrainingWork, TrialWork, log_of, process_holds
 from sem3d.sweeps.tuner import run_all
 from sem3d.tracking.parent_run import PARENT_TAG
 
+MOST_NEWS = 110
+"""Letters of a training's newest line that are repeated in the sweep's own."""
 MARKS = "marks"
 """Name of the part of the sweep's time that goes into its marks."""
 
@@ -158,7 +161,7 @@ class Stages:
 
             def news() -> list[str]:
                 lines = {key: last_line(log_of(self.folder, key)) for key in watch.running}
-                return [f"       {left[key].label}: {line}" for key, line in lines.items() if line]
+                return [f"       {left[key].label}: {shorten(line, MOST_NEWS)}" for key, line in lines.items() if line]
 
             with heard_now_and_then(news, self.say):
                 run_all(work, list(left), self.folder, concurrent, watch, holds)

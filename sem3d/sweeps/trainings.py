@@ -7,6 +7,7 @@ from typing import Any
 
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
+from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
 from sem3d.runs.run_folder import read_result, run_folder
 from sem3d.sweeps.records import PretrainingRecord, read_record
@@ -29,6 +30,13 @@ class Pretraining:
     """The leaves of ``starts`` are still to be set."""
     starts: dict[str, "Pretraining"] = field(default_factory=dict)
     """By leaf, the earlier pretraining whose checkpoint it takes."""
+    unmeasured: tuple[str, ...] = ()
+    """Names of effects that are not measured, as the trials measure the same."""
+
+    @property
+    def effects(self) -> dict[str, str]:
+        """Return the effects that are measured, by name, as its method has them."""
+        return {name: path for name, path in method_class(self.method).effects.items() if name not in self.unmeasured}
 
     @property
     def label(self) -> str:

@@ -60,13 +60,15 @@ def test_a_record_says_what_the_scores_say(tmp_path):
 
     evidence = found(tmp_path, budgets=(0.2, 1.0), score=score)
     (_, gain, _, _) = evidence.rows
-    assert (gain.budget, gain.arm, gain.seeds, gain.paper) == ("20 %", "imagenet+pri3d", 3, 51.5)
-    assert gain.mean == pytest.approx(16.1)
-    assert gain.difference == pytest.approx(5.1)
+    assert (gain.budget, gain.arm, gain.paper) == ("20 %", "imagenet+pri3d", 0.515)
+    assert gain.scores == pytest.approx([0.15, 0.161, 0.172])
+    assert gain.differences == pytest.approx([0.05, 0.051, 0.052])
+    assert evidence.rows[0].differences == []
     half = 4.302652730 * 0.1 / math.sqrt(3)
-    assert gain.low == pytest.approx(5.1 - half, abs=1e-3)
-    assert gain.high == pytest.approx(5.1 + half, abs=1e-3)
-    assert evidence.rows[0].difference is None
+    row = evidence_table(evidence)[0][1]
+    assert (row["paper"], row["ours, here"]) == ("51.5", f"16.1 ± {11 * half:.1f}")
+    assert row["difference"] == f"+5.1 ({5.1 - half:.1f} .. {5.1 + half:.1f})"
+    assert row["p"] == "< 0.001"
     path = tmp_path / "evidence" / "one.json"
     write_evidence(path, evidence)
     assert read_evidence(path) == evidence

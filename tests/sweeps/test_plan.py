@@ -64,6 +64,10 @@ def test_scores_of_frozen_weights_are_other_trials_of_the_same_pretrainings():
     trained, frozen = plan(request), plan(dataclasses.replace(request, frozen=True))
     assert not {trial.key for trial in trained.trials} & {trial.key for trial in frozen.trials}
     assert [one.key for one in trained.pretrainings] == [one.key for one in frozen.pretrainings]
+    assert [list(whole.pretrainings[0].effects) for whole in (trained, frozen)] == [
+        ["match rate", "probe"],
+        ["match rate"],
+    ]
 
 
 def test_what_the_sweep_varies_cannot_be_set():

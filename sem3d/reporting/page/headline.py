@@ -83,8 +83,7 @@ def _entry(found: Comparison, kind: str, review: SweepReview, *, long: bool) -> 
     place = f"at {budgets.text(found.budget) if long else budgets.short(found.budget)}"
     if kind in WITHOUT_NUMBER:
         return place
-    limits = f" ({metric.range(gap)})" if gap.n > 1 else ""
-    return f"{metric.signed(gap.mean)}{limits} {place}"
+    return f"{metric.with_range(gap)} {place}"
 
 
 def _scores_alone(review: SweepReview) -> str:

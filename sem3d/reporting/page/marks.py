@@ -173,8 +173,7 @@ def _gap(pairs: Sequence[tuple[float, float]], metric: Metric) -> str:
     known = [after - before for before, after in pairs if math.isfinite(after - before)]
     if len(known) < 2:
         return ""
-    gap = interval(known)
-    return f"{metric.signed(gap.mean)} ({metric.range(gap)})"
+    return metric.with_range(interval(known))
 
 
 def _bases(review: SweepReview) -> list[str]:
