@@ -6,8 +6,8 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 say "five stages, about 4 minutes on two idle cores: rooms, index of their frames, 3 pretrainings, marks, 12 linear probes"
 python -m jobs.tune pri3d --frozen --arms imagenet imagenet+pri3d --budgets 0.1 1 --seeds 3 --probe-steps 0 \
-  --rooms.rooms-train 48 --rooms.rooms-val 16 --rooms.frames-per-room 7 \
-  --set pretrain.schedule.steps=40 pretrain.run.batch_size=16 pretrain.data.evaluation_pairs=32 "$@"
+  --rooms.rooms-train 36 --rooms.rooms-val 12 --rooms.frames-per-room 7 \
+  --set pretrain.schedule.steps=30 pretrain.data.evaluation_pairs=32 "$@"
 cat <<'NEXT'
 
 So short a pretraining shows what it does to features, not what fine-tuning gains by it. Next, after ". .venv/bin/activate":

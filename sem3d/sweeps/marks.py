@@ -96,7 +96,8 @@ def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Calla
             run.weights  # noqa: B018 -- damaged ones are found before anything is measured
             say(f"measuring the {name} before and after")
             found: Effect = resolve(path)(run, run.experiment.init)
-            say(f"{name} before {found.before}, after {found.after}")
+            figure = next(iter(found.before))
+            say(f"{figure} {found.before[figure]:.3g} before, {found.after[figure]:.3g} after")
             record = replace(record, before=found.before, after=found.after, basis=found.basis)
             if found.picture is not None:
                 record = replace(record, picture=f"{key.replace(' ', '-')}.png")

@@ -76,9 +76,13 @@ def _findings(review: SweepReview, folder: Path) -> list[str]:
 
 
 def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:
-    """Register the best checkpoint and note it beside the sweep's records; return the line that says so."""
+    """Register the best checkpoint and note it beside the sweep's records; return the line that says so, none where no trial
+    trains anything.
+    """
     storage = folder.parents[1]
     counting, _ = counting_trials(sweep, read_trials(folder))
+    if counting and not any(trial.checkpoint for trial in counting):
+        return []
     champion = choose_champion(sweep, counting, storage)
     if champion is None:
         return ["champion   none: no finished trial has a whole checkpoint"]

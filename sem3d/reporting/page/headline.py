@@ -18,12 +18,13 @@ WITHOUT_NUMBER = (SAME, NOT_RANKED)
 
 
 def headline(review: SweepReview) -> str:
-    """Return the differences of all arms to the first one, smallest budget first, gains and losses alike; then what pretrainings
-    changed in the networks themselves, where there are several.
+    """Return the differences of all arms to the first one, smallest budget first, gains and losses alike; and what pretrainings
+    changed in the networks themselves, where there are several, before it where no arm can be ranked.
 
     Of more than ``MOST_NAMED`` those at each arm's smallest budget and the significant ones are named, the others counted.
     """
-    return " ".join([_of_arms(review), *gains(review)])
+    arms, changes = [_of_arms(review)], gains(review)
+    return " ".join([*changes, *arms] if len(review.not_ranked) == len(review.budgets.values) else [*arms, *changes])
 
 
 def _of_arms(review: SweepReview) -> str:
