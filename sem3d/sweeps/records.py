@@ -205,8 +205,8 @@ def write_record(folder: Path, record: TrialRecord | PretrainingRecord | MarksRe
 
 
 def effect_picture(folder: Path, name: str) -> Path:
-    """Return the place of an effect's picture."""
-    return folder / FOLDERS[EffectRecord] / name
+    """Return the place of an effect's picture, beside its record whatever that says."""
+    return folder / FOLDERS[EffectRecord] / (Path(name).name or "-")
 
 
 def read_record(folder: Path, kind: type[Record], key: str) -> Record | None:

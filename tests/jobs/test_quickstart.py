@@ -1,13 +1,14 @@
 """The command of the quickstart and the evaluations of its pretraining, small, from rendering to the table."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from jobs import evaluate, tune
-from sem3d.sweeps.records import read_effects, read_pretrainings, read_trials
+from sem3d.sweeps.records import read_effects, read_pretrainings, read_trials, write_record
 from tests.jobs.outcome import outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
@@ -60,6 +61,11 @@ def test_the_quickstart_ends_in_a_table_and_a_picture_and_its_pretraining_can_be
     assert "4 trials are done" in again
     assert "\nstart" not in again
     assert read_trials(sweep) == trials
+    for trial in trials:
+        write_record(sweep, replace(trial, data="of other rooms"))
+    code, _, error = outcome(tune.main, monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert "the data have changed since sweep" in error
     pretrained = read_pretrainings(sweep)[0].run_folder
     assert "ratio" in printed(evaluate.main, monkeypatch, capsys, "correspondence", pretrained)
     assert "probe mIoU" in printed(evaluate.main, monkeypatch, capsys, "probe", pretrained)
