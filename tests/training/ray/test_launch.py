@@ -140,7 +140,7 @@ def test_a_killed_controller_costs_one_of_the_failures_that_a_run_may_have(two_w
     experiment = toy_experiment(tmp_path, method={"pause": 1.0}, run={"workers": 2, **run})
     with pytest.raises(UserError, match=r"^Ray Train's controller died 2 times: run.max_failures are used up"):
         train(ToyMethod, experiment, say=kill_at_step_3)
-    assert [line.partition(":")[0] for line in lines if "controller" in line] == ["Ray Train's controller died"]
+    assert len([line for line in lines if line.startswith("Ray Train's controller died")]) == 1
     assert any(line.startswith("resuming from step 2") for line in lines)
     result = train(ToyMethod, override(experiment, {"run.workers": 0}), say=lines.append)
     for name, value in weights(undisturbed).items():
