@@ -42,6 +42,7 @@ OPENERS = frozenset(
 EXCEPTIONS = {
     "sem3d/files.py:sync": "opens for fsync, reads nothing",
     "sem3d/files.py:locked_file": "opens for the lock, reads nothing",
+    "sem3d/datasets/scans/copies.py:images_digest": "bytes of any kind, for their digest",
     "sem3d/runs/progress.py:log_line": "appends",
     "sem3d/runs/quarantine.py:Quarantine.add": "appends",
     "sem3d/sweeps/trial.py:attempt": "appends to a log",

@@ -1,4 +1,4 @@
-"""Measures of a scene that must agree with one another: the depth of its frames, their poses, and its mesh.
+"""Depth of frames against their poses: measures of a scene that must agree with one another.
 
 Each is looked at in a sample of frames and pixels; a scene that contradicts itself would be trained on without an error.
 """
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32
-from scipy.spatial import cKDTree
+from jaxtyping import Float, Float32, Int
 
 from sem3d.datasets.scans.frames import read_depth
 from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.mistakes import Frame, explanations
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, invert_rigid, orthonormalise, pose_fault
 from sem3d.geometry.projection import inside_image, nearest_pixel, project, transform, unproject_valid
@@ -22,31 +22,29 @@ ANCHORS, REACH = 6, (1, 3, 6, 11)
 """Frames that are looked at in a scene, and how many frames later those stand that each is compared with."""
 PIXELS = 2000
 """Pixels of a frame that are compared."""
-MESH_POINTS = 20_000
-"""Points of a mesh that are compared."""
-FACTORS = (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)
-"""Errors of a unit of depth that are common."""
+FACTORS = {factor: "" for factor in (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)} | {
+    3.28084: " (in feet?)",
+    100.0: " (in centimetres?)",
+    1000.0: " (in millimetres?)",
+}
+"""Errors of a unit of depth that are common, and what the poses may be in instead."""
+UNMOVED = 1e9
+"""Factor of depth beside which no camera has moved."""
 QUANTILES = (0.9, 0.75)
 """Quantiles of the disagreement of two frames that are looked at."""
-LEAST_RESIDUAL = 0.02
+LEAST_RESIDUAL = 0.01
 """Share of the depth by which frames may always disagree."""
+LEAST_EXPLAINED = 0.02
+"""Share of the depth from which on a disagreement that is none of a unit is explained."""
 LARGEST_MEDIAN = 0.04
 """Median of the disagreement beyond which frames are not of one surface; of real scans it is 0.001 to 0.009."""
 CLEAR_GAIN = 0.4
-"""Share of the disagreement that another unit of depth must come down to before it is believed."""
+"""Share of the disagreement that another unit of depth, or the undoing of a mistake, must come down to before it is believed."""
+APART = 0.1
+"""Share of the points that frames share in another unit, below which they do not meet as they are."""
 LEAST_COMPARED = 500
-MESH_TOLERANCE = 0.1
-"""Metres, and half of it as a share of the depth, by which mesh and depth may disagree."""
-LEAST_AGREEMENT = 0.5
-"""Share of the points of a mesh, among those that depth does not hide, which must lie at the depth that frames measured, and
-share of the measured points which must lie near the mesh."""
-SPARSE = 3.0
-"""Distances between neighbouring points of a mesh within which its surface may lie between them."""
-CELLS = 32
-"""Columns of the grid of an image in which a mesh is there or not."""
-MESH_ADVICE = "is it turned, moved or in another unit than the poses?"
+"""Points that must be seen by two frames each before they tell something."""
 
-Frame = tuple[FrameRecord, Float32[np.ndarray, "_ _"]]
 Pair = tuple[Float[np.ndarray, "_ 3"], Float[np.ndarray, "4 4"], Frame]
 
 
@@ -80,28 +78,92 @@ def usable_frame(root: Path, record: FrameRecord) -> Frame | None:
     return None if median_fault(depth) else (record, depth)
 
 
-def unit_fault(groups: Sequence[Sequence[Frame]]) -> str | None:
-    """Return why the depth of a scene cannot be in metres: frames agree far better where it is multiplied by a factor; or why
-    no unit makes them agree.
+def frames_fault(records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame]]) -> str | None:
+    """Return why the frames of a scene cannot be used as they are; None where they may be or where nothing tells.
 
-    Poses are in metres, so where the camera moves between two frames only one unit of depth puts both on one surface. Most
-    points say little, such as those of a wall that the camera moves along, so the larger disagreements are compared.
+    ``groups`` are the :func:`sampled_frames` of all its ``records``. Frames that disagree are looked at in other units of depth
+    and with the mistakes of :func:`explanations` undone; what makes them agree is named. Most points say little, such as those
+    of a wall that the camera moves along, so the larger disagreements are compared.
     """
-    pairs = [pair for group in groups for other in group[1:] if (pair := matched_pair(group[0], other))]
-    metres = disagreement(pairs, 1.0)
-    if (metres <= LEAST_RESIDUAL).all():
+    pairs = matched_pairs(groups)
+    found = disagreement(pairs)
+    met = np.isfinite(found)
+    if met.sum() >= LEAST_COMPARED and (quantiles(found[met]) <= LEAST_RESIDUAL).all():
         return None
-    for factor in sorted(FACTORS, key=lambda factor: disagreement(pairs, factor)[0]):
-        residual = disagreement(pairs, factor)
-        clear = (metres > LEAST_RESIDUAL) & (residual < CLEAR_GAIN * metres)
-        if clear.any():
+    if (fault := unit_fault(pairs, found)) or met.sum() < LEAST_COMPARED:
+        return fault
+    return mistake_fault(records, groups, found[met]) or contradiction(float(np.median(found[met])))
+
+
+def unit_fault(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> str | None:
+    """Return in which other unit of depth frames agree whose disagreement is ``found`` as they are; None where in no other.
+
+    Poses are in metres, so where the camera moves between two frames only one unit of depth puts both on one surface. That unit
+    must also do better than leaving the movement out, which is what a noise of the poses alone would ask for. The same points
+    are compared: another unit moves others out of the images.
+    """
+    unmoved = disagreement(pairs, UNMOVED)
+    met = np.isfinite(found).sum()
+    told: list[tuple[float, str]] = []
+    for factor, hint in FACTORS.items():
+        other = disagreement(pairs, factor)
+        apart = met < max(LEAST_COMPARED, APART * np.isfinite(other).sum())
+        shared = np.isfinite(other) & np.isfinite(unmoved) & (apart | np.isfinite(found))
+        if shared.sum() < LEAST_COMPARED:
+            continue
+        before = quantiles(unmoved[shared])
+        before = before if apart else np.minimum(before, quantiles(found[shared]))
+        residual = quantiles(other[shared])
+        if (place := clearest(residual, before, LEAST_RESIDUAL)) is not None:
             scale = pairs[0][2][0].depth_scale / factor
-            told = int(clear.argmax())
-            return (
-                f"depth does not fit the poses: frames disagree by {metres[told]:.1%} of the depth, and by "
-                f"{residual[told]:.1%} where it is multiplied by {factor:g}; set data.prepare.depth_scale to {scale:g}"
+            as_they_are = "hardly meet" if apart else f"disagree by {quantiles(found[shared])[place]:.1%} of the depth"
+            told.append(
+                (
+                    residual.sum(),
+                    f"depth does not fit the poses: frames {as_they_are}, and agree to {residual[place]:.1%} where it is "
+                    f"multiplied by {factor:g}; set data.prepare.depth_scale to {scale:g}, or give the poses in metres where "
+                    f"they are not{hint}",
+                )
             )
-    return contradiction(float(disagreement(pairs, 1.0, (0.5,))[0]))
+    return min(told)[1] if told else None
+
+
+def mistake_fault(
+    records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame]], found: Float[np.ndarray, " met"]
+) -> str | None:
+    """Return which mistake must be undone that frames agree whose disagreement is ``found`` as they are; None where none of
+    :func:`explanations` was made.
+    """
+    before = quantiles(found)
+    told: list[tuple[float, str]] = []
+    for explanation in explanations(records) if (before > LEAST_EXPLAINED).any() else ():
+        other = disagreement(matched_pairs(explanation.applied(groups)))
+        other = other[np.isfinite(other)]
+        if len(other) < max(LEAST_COMPARED, len(found) / 2):
+            continue
+        residual = quantiles(other)
+        if (place := clearest(residual, before, LEAST_EXPLAINED)) is not None:
+            told.append(
+                (
+                    residual.sum(),
+                    f"frames contradict one another: they disagree by {before[place]:.1%} of the depth, and agree to "
+                    f"{residual[place]:.1%} where {explanation.says}",
+                )
+            )
+    return min(told)[1] if told else None
+
+
+def quantiles(found: Float[np.ndarray, " point"]) -> Float[np.ndarray, " quantile"]:
+    """Return the larger disagreements of those ``found``."""
+    return np.quantile(found, QUANTILES)
+
+
+def clearest(
+    residual: Float[np.ndarray, " quantile"], before: Float[np.ndarray, " quantile"], least: float
+) -> int | None:
+    """Return the quantile at which frames that disagreed by ``before``, more than ``least``, come to agree; None if at none."""
+    clear = (before > least) & (residual < CLEAR_GAIN * before) & (residual <= LARGEST_MEDIAN)
+    return int(clear.argmax()) if clear.any() else None
 
 
 def contradiction(median: float) -> str | None:
@@ -114,6 +176,11 @@ def contradiction(median: float) -> str | None:
     )
 
 
+def matched_pairs(groups: Sequence[Sequence[Frame]]) -> list[Pair]:
+    """Return the pairs of the first frame of each group with the others."""
+    return [pair for group in groups for other in group[1:] if (pair := matched_pair(group[0], other))]
+
+
 def matched_pair(anchor: Frame, other: Frame) -> Pair | None:
     """Return points of ``anchor`` in its camera frame, the way into that of ``other``, and ``other``; None without points."""
     record, depth = anchor
@@ -124,88 +191,29 @@ def matched_pair(anchor: Frame, other: Frame) -> Pair | None:
     return (points, other_from_anchor, other) if len(points) else None
 
 
-def disagreement(
-    pairs: Sequence[Pair], factor: float, quantiles: Sequence[float] = QUANTILES
-) -> Float[np.ndarray, " quantile"]:
-    """Return quantiles of the difference of two frames' depth at one point, as a share of it, depth times ``factor``."""
+def disagreement(pairs: Sequence[Pair], factor: float = 1.0) -> Float[np.ndarray, " point"]:
+    """Return the difference of two frames' depth at each point of all pairs, as a share of it, depth times ``factor``; NaN
+    where only one of them sees the point.
+    """
     differences = [np.zeros(0)]
     for points, other_from_anchor, other in pairs:
-        z, measured = depth_beside(transform(other_from_anchor, points * factor), *other)
-        differences.append(np.abs(z - factor * measured) / (factor * measured))
-    together = np.concatenate(differences)
-    compared = len(together) >= LEAST_COMPARED
-    return np.quantile(together, quantiles) if compared else np.full(len(quantiles), 0.0 if factor == 1.0 else np.inf)
+        there, z, measured = depth_beside(transform(other_from_anchor, points * factor), *other)
+        difference = np.full(len(points), np.nan)
+        difference[there] = np.abs(z - factor * measured) / (factor * measured)
+        differences.append(difference)
+    return np.concatenate(differences)
 
 
 def depth_beside(
     points: Float[np.ndarray, "point 3"], record: FrameRecord, depth: Float32[np.ndarray, "height width"]
-) -> tuple[Float[np.ndarray, " seen"], Float[np.ndarray, " seen"]]:
-    """Return z of the points (camera frame) that fall on a pixel with depth, and that depth."""
+) -> tuple[Int[np.ndarray, " seen"], Float[np.ndarray, " seen"], Float[np.ndarray, " seen"]]:
+    """Return which points (camera frame) fall on a pixel with depth, their z and that depth."""
     positions, z = project(points, record.intrinsics_depth)
-    inside = inside_image(positions, depth.shape)
-    pixels = nearest_pixel(positions[inside])
+    there = np.flatnonzero(inside_image(positions, depth.shape))
+    pixels = nearest_pixel(positions[there])
     measured = depth[pixels[:, 1], pixels[:, 0]].astype(np.float64)
-    return z[inside][measured > 0], measured[measured > 0]
-
-
-def mesh_fault(
-    groups: Sequence[Sequence[Frame]], points: Float32[np.ndarray, "vertex 3"], faces: Int32[np.ndarray, "face 3"]
-) -> str | None:
-    """Return why a mesh is not the surface that the frames measured; None where it is or where no frame could tell.
-
-    Points of the mesh before the measured depth contradict it. Those behind are hidden and say nothing, but then what hides
-    them was measured, so the mesh must have it: points that frames measured must lie near the mesh.
-    """
-    frames = list({record.frame: (record, depth) for group in groups for record, depth in group}.values())
-    if not frames:
-        return None
-    surface = mesh_points(points, faces)
-    agreeing = before = 0
-    for record, depth in frames:
-        camera_from_world = invert_rigid(orthonormalise(record.world_from_camera))
-        z, measured = depth_beside(transform(camera_from_world, surface), record, depth)
-        tolerance = tolerated(measured)
-        agreeing += int((np.abs(z - measured) <= tolerance).sum())
-        before += int((z < measured - tolerance).sum())
-    share = agreeing / max(1, agreeing + before)
-    if not agreeing or share < LEAST_AGREEMENT:
-        return (
-            f"mesh does not meet the depth: {share:.0%} of its points lie where the frames measured them; {MESH_ADVICE}"
-        )
-    met = measured_on_mesh(frames, surface)
-    if met < LEAST_AGREEMENT:
-        return f"mesh does not meet the depth: {met:.0%} of what the frames measured there lies on it; {MESH_ADVICE}"
-    return None
-
-
-def tolerated(measured: Float[np.ndarray, " point"]) -> Float[np.ndarray, " point"]:
-    """Return metres by which a mesh may lie off the depth that was measured."""
-    return np.maximum(MESH_TOLERANCE, 0.5 * MESH_TOLERANCE * measured)
-
-
-def measured_on_mesh(frames: Sequence[Frame], surface: Float[np.ndarray, "point 3"]) -> float:
-    """Return the share of points that frames measured which lie near one of the points all over a mesh.
-
-    Where a frame looks past the mesh, which may be a part of the scene only, nothing is asked of it.
-    """
-    tree = cKDTree(surface)
-    gaps, _ = tree.query(surface[:: max(1, len(surface) // PIXELS)], k=2)
-    spacing = float(np.median(gaps[:, 1]))
-    near = total = 0
-    for record, depth in frames:
-        points, pixels = unproject_valid(sampled_depth(depth), record.intrinsics_depth)
-        world_from_camera = orthonormalise(record.world_from_camera)
-        positions, _ = project(transform(invert_rigid(world_from_camera), surface), record.intrinsics_depth)
-        seen = nearest_pixel(positions[inside_image(positions, depth.shape)])
-        step = max(1, depth.shape[1] // CELLS)
-        covered = np.zeros((depth.shape[0] // step + 1, depth.shape[1] // step + 1), bool)
-        covered[seen[:, 1] // step, seen[:, 0] // step] = True
-        points = points[covered[pixels[:, 1] // step, pixels[:, 0] // step]]
-        reach = np.maximum(tolerated(points[:, 2]), SPARSE * spacing)
-        distances, _ = tree.query(transform(world_from_camera, points), distance_upper_bound=reach.max(initial=0.0))
-        near += int((distances <= reach).sum())
-        total += len(points)
-    return near / max(1, total)
+    there, measured = there[measured > 0], measured[measured > 0]
+    return there, z[there], measured
 
 
 def sampled_depth(depth: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
@@ -214,22 +222,3 @@ def sampled_depth(depth: Float32[np.ndarray, "height width"]) -> Float32[np.ndar
     chosen = np.zeros_like(depth)
     chosen.flat[seen[:: max(1, len(seen) // PIXELS)]] = 1
     return depth * chosen
-
-
-def mesh_points(
-    points: Float32[np.ndarray, "vertex 3"], faces: Int32[np.ndarray, "face 3"]
-) -> Float[np.ndarray, "point 3"]:
-    """Return points all over a mesh: by area where it has faces, else its vertices."""
-    if not len(faces):
-        return points[:: max(1, len(points) // MESH_POINTS)].astype(np.float64)
-    rng = np.random.default_rng(0)
-    first, second, third = (points[faces[:, corner]].astype(np.float64) for corner in range(3))
-    area = np.linalg.norm(np.cross(second - first, third - first), axis=1)
-    if not area.sum() > 0:
-        return points.astype(np.float64)
-    chosen = np.searchsorted(np.cumsum(area) / area.sum(), rng.random(MESH_POINTS)).clip(max=len(faces) - 1)
-    along, across = rng.random((2, MESH_POINTS, 1))
-    folded = along + across > 1
-    along, across = np.where(folded, 1 - along, along), np.where(folded, 1 - across, across)
-    corner = first[chosen]
-    return corner + along * (second[chosen] - corner) + across * (third[chosen] - corner)

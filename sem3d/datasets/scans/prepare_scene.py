@@ -16,8 +16,11 @@ from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import locate, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.layouts import FrameRecord
-from sem3d.datasets.scans.plausibility import Frame, median_fault, mesh_fault, sampled_frames, unit_fault
+from sem3d.datasets.scans.mesh_plausibility import mesh_fault
+from sem3d.datasets.scans.mistakes import Frame
+from sem3d.datasets.scans.plausibility import frames_fault, median_fault, sampled_frames
 from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
+from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, off_centre, orthonormalise, pose_fault
 from sem3d.geometry.overlap import overlapping_pairs
@@ -64,7 +67,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
     quarantined: list[Quarantined] = []
     kept: list[FrameRecord] = []
     sample = sampled_frames(root, records)
-    if fault := unit_fault(sample):
+    if fault := frames_fault(records, sample):
         contradicted = Quarantined(records[0].depth, records[0].scene, fault, len(records))
         return PreparedScene([], [contradicted], *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
     mesh = read_mesh(root, records[0], sample, quarantined)
@@ -75,6 +78,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
     # Each cloud is thinned as it is read: a scene of 300 frames then takes some MB instead of 2 GB.
     clouds: list[Float[np.ndarray, "point 3"]] = []
     cell = config.overlap.cell
+    units = UnitChain()
     for record in records:
         try:
             with faults_of(record.color):
@@ -88,8 +92,11 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
             quarantined.append(Quarantined.of(error, record.scene))
             continue
         kept.append(record)
+        units.add(record, depth)
         cloud = world_points(record, depth)[:: config.overlap.pixel_stride]
         clouds.append(mean_per_voxel(cloud, cell) if cell else cloud.astype(np.float32))
+    if odd := units.odd():
+        return without(odd, root, records, config, check)
     thinned_already = dataclasses.replace(config.overlap, pixel_stride=1, voxel_size=0.0)
     anchor, positive, overlap = overlapping_pairs(clouds, thinned_already)
     split = np.array([record.split for record in kept])
@@ -98,6 +105,17 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
         usable &= positive - anchor <= config.pair_window
     points, colors = mesh or (fusion or SurfaceFusion(config.surface_voxel)).surface()
     return PreparedScene(kept, quarantined, anchor[usable], positive[usable], overlap[usable], points, colors)
+
+
+def without(
+    odd: list[Quarantined], root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool
+) -> PreparedScene:
+    """Return the scene without the frames whose depth is ``odd``: they are in its surface, so all is done again."""
+    left = [record for record in records if record.depth not in {item.source for item in odd}]
+    if not left:
+        return PreparedScene([], odd, *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+    again = validated(root, left, config, check)
+    return dataclasses.replace(again, quarantined=odd + again.quarantined)
 
 
 def read_valid_frame(
