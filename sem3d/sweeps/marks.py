@@ -1,6 +1,7 @@
 """Figures beside the scores of a sweep: marks of each label budget and seed, effects of each pretraining.
 
-They are made once and recorded; one that cannot be made is a note of the report and fails nothing.
+They are made once and recorded; one that cannot be made is a note of the report, fails nothing, and is tried again by the same
+command.
 """
 
 import traceback
@@ -75,8 +76,13 @@ def _kind_of(method: type[Method], experiment: Experiment) -> dict[str, object]:
 
 
 def has_effects(one: Pretraining, folder: Path) -> bool:
-    """Return whether all effects of a pretraining are on record, found or not."""
-    return all(read_record(folder, EffectRecord, effect_key(one, name)) for name in one.effects)
+    """Return whether all effects of a pretraining are on record; one that could not be measured is tried again."""
+    return all(_is_measured(one, name, folder) for name in one.effects)
+
+
+def _is_measured(one: Pretraining, name: str, folder: Path) -> bool:
+    record = read_record(folder, EffectRecord, effect_key(one, name))
+    return record is not None and not record.error
 
 
 def effect_key(one: Pretraining, name: str) -> str:
@@ -89,7 +95,7 @@ def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Calla
     run = TrainedRun(checkpoint, one.method, override(with_starts(one, folder), {"run.device": "auto"}))
     for name, path in one.effects.items():
         key = effect_key(one, name)
-        if read_record(folder, EffectRecord, key) or STOP.is_made(folder):
+        if _is_measured(one, name, folder) or STOP.is_made(folder):
             continue
         record = EffectRecord(key=key, pretraining=one.key, seed=one.seed)
         try:

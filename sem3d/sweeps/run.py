@@ -24,9 +24,17 @@ from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
 from sem3d.tracking.parent_run import close_children, close_parent
 from sem3d.training.ray.cluster import connect
-from sem3d.training.ray.interruption import in_a_thread, stop_on_signals
+from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
 
 WHOLE = "sweep"
+
+
+class SweepStopped(Stopped):
+    """The sweep ended early because it was asked to; the same command goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.args = ("interrupted: the same command resumes with what is left",)
 
 
 def connect_for(request: Request) -> None:
@@ -44,8 +52,8 @@ def connect_for(request: Request) -> None:
 def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Path:
     """Run a sweep or what is left of it, and return its folder; with ``terms.dry_run`` it only says what it would do.
 
-    Raise :class:`UserError` for what the user can fix: a wrong setting, another copy of this sweep at work, an
-    interruption, and at the very end if trials have failed.
+    Raise :class:`UserError` for what the user can fix: a wrong setting, another copy of this sweep at work, and at the very end
+    if trials have failed; :class:`SweepStopped` where it was asked to stop.
     """
     whole = plan(request)
     folder = sweep_folder(request.storage, whole.name)
@@ -71,7 +79,7 @@ def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: 
             failed = in_a_thread(Stages(request, record, foreseen, folder, say).run, patience)
         if STOP.is_made(folder):
             status = "KILLED"
-            raise UserError("interrupted: the same command resumes with what is left")
+            raise SweepStopped
         _close(record, terms, folder, say)
         status = "FAILED" if failed else "FINISHED"
         if failed:

@@ -1,14 +1,33 @@
 """Trainings that are played by a function, for tests of what a sweep makes of them."""
 
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from sem3d.config import Experiment
 from sem3d.errors import UserError
 from sem3d.methods import method_class
+from sem3d.methods.pri3d import Pri3D
 from sem3d.runs.run_folder import open_run_folder, run_folder, write_result
 from sem3d.runs.sources import data_digest
-from sem3d.sweeps import publish, search, stages, trial
+from sem3d.sweeps import marks, publish, search, stages, trial
 from sem3d.training.ray.launch import TrainingResult
+
+
+@dataclass(frozen=True)
+class Effect:
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PlayedRun:
+    """A checkpoint without weights."""
+
+    weights: Path
+    method: str
+    experiment: Experiment
 
 
 class Trainings:
@@ -18,7 +37,11 @@ class Trainings:
         self.begun: list[str] = []
         self.given: dict[str, Experiment] = {}
         self.faults: dict[str, Exception] = {}
+        self.darkness: list[str] = []
         monkeypatch.setattr(trial, "train", self.train)
+        monkeypatch.setattr(marks, "TrainedRun", PlayedRun)
+        for path in Pri3D.effects.values():
+            monkeypatch.setattr(path.replace(":", "."), self.effect)
         monkeypatch.setattr(stages, "run_all", self.run_all)
         monkeypatch.setattr(search, "search", self.search)
         monkeypatch.setattr(publish, "publish", lambda folder: [f"published {folder.name}"])
@@ -40,6 +63,11 @@ class Trainings:
         paths = {"checkpoint_best": str(checkpoint), "checkpoint_last": str(checkpoint)}
         write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)
+
+    def effect(self, _run: PlayedRun, _init: str) -> Any:
+        if self.darkness:
+            raise RuntimeError(self.darkness[0])
+        return Effect({"match_rate_5px": 0.1}, {"match_rate_5px": 0.2})
 
     def search(self, work, name_of, terms, _folder, _concurrent, watcher):
         fresh = [{"optim.lr": 0.003 * (1 + number)} for number in range(terms.trials)]

@@ -27,7 +27,7 @@ from sem3d.sweeps.records import (
     write_record,
 )
 from sem3d.sweeps.results import read_review
-from sem3d.sweeps.run import run_sweep
+from sem3d.sweeps.run import SweepStopped, run_sweep
 from sem3d.sweeps.trainings import Pretraining
 from sem3d.tracking.parent_run import SWEEP_TAG
 from sem3d.tracking.run import SPOOL_NAME
@@ -104,11 +104,26 @@ def test_marks_are_made_once_a_budget_and_seed_and_one_that_cannot_be_made_is_a_
     assert any(line.startswith("50 % of labels: floor ") for line in said)
     notes = read_review(folder).notes
     assert "No floor or bound: no light." in notes
-    assert {effect.error != "" for effect in read_effects(folder)} == {True}
     asked.clear()
     trainings.begun.clear()
     run_sweep(request, NO_PROBE, said.append)
     assert asked == [(0.5, 1)]
+    assert trainings.begun == []
+
+
+def test_an_effect_that_could_not_be_measured_is_a_note_and_tried_again(rooms, tmp_path, trainings):
+    request = toy_request(rooms, tmp_path)
+    names = {one.experiment.run.name for one in pretrainings(request)}
+    trainings.darkness = ["no light"]
+    folder = run_sweep(request, NO_PROBE, [].append)
+    assert {effect.error for effect in read_effects(folder)} == {"no light"}
+    assert "Not measured before and after a pretraining: no light." in read_review(folder).notes
+    trainings.darkness, trainings.begun = [], []
+    run_sweep(request, NO_PROBE, [].append)
+    assert set(trainings.begun) == names
+    assert {(effect.error, effect.after["match_rate_5px"]) for effect in read_effects(folder)} == {("", 0.2)}
+    trainings.begun.clear()
+    run_sweep(request, NO_PROBE, [].append)
     assert trainings.begun == []
 
 
@@ -246,7 +261,7 @@ def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, mo
         return train(*arguments, **options)
 
     monkeypatch.setattr(trial, "train", stopping)
-    with pytest.raises(UserError, match="interrupted: the same command resumes"):
+    with pytest.raises(SweepStopped, match="interrupted: the same command resumes"):
         run_sweep(request, NO_PROBE, [].append)
     assert len(table(folder)) == 3
     run_sweep(request, NO_PROBE, [].append)

@@ -14,7 +14,7 @@ from sem3d.sweeps.plan import by_content, plan
 from sem3d.sweeps.records import read_pretrainings, read_trials, sweep_folder
 from sem3d.sweeps.report import trial_rows
 from sem3d.sweeps.results import own_settings, read_review
-from sem3d.sweeps.run import run_sweep
+from sem3d.sweeps.run import SweepStopped, run_sweep
 from sem3d.sweeps.space import space_of
 from sem3d.sweeps.trainings import lineage
 from sem3d.sweeps.trial import tags_of
@@ -106,7 +106,7 @@ def test_a_stop_within_a_chain_leaves_the_rest_for_the_next_time(rooms, tmp_path
         return train(*arguments, **options)
 
     monkeypatch.setattr(trial, "train", stopping)
-    with pytest.raises(UserError, match="interrupted: the same command resumes"):
+    with pytest.raises(SweepStopped, match="interrupted: the same command resumes"):
         run_sweep(request, NO_PROBE, [].append)
     assert trainings.begun == [teacher.key]
     monkeypatch.setattr(trial, "train", train)
