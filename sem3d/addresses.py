@@ -1,6 +1,8 @@
 """Addresses of stores that may be given with a user and a password, as text that holds neither."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 SECRET_NAME = re.compile("pass|pwd|secret|token|key", re.IGNORECASE)
@@ -70,6 +72,11 @@ def is_cut(rest: str) -> bool:
 def without_secrets(text: str) -> str:
     """Return a message without the users and passwords of the addresses in it."""
     return UNMARKED.sub("", ADDRESS.sub(lambda found: bare(found[0]), text))
+
+
+def settings_without_secrets(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run, JSON values, without the users and passwords of the addresses in them."""
+    return {name: without_secrets(value) if isinstance(value, str) else value for name, value in settings.items()}
 
 
 def _authority(rest: str) -> str:

@@ -23,12 +23,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sem3d.addresses import settings_without_secrets
 from sem3d.errors import UserError
 from sem3d.files import read_json, stored_json, sync, writes_in
 from sem3d.methods.initial_parts import read_safetensors
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
+STATE = "state.json"
 TEMPORARY_PREFIX = ".incomplete-"
 
 
@@ -39,6 +41,24 @@ def _is_tensor(item: Any) -> bool:
 def _owned(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copy on the CPU that share no storage, as safetensors demands."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def write_reduced(checkpoint: Path, folder: Path) -> None:
+    """Copy what the use of a model needs of a whole checkpoint, without its optimiser, to ``folder``, with a manifest.
+
+    Files are copied as they are, but for the state of an old checkpoint that holds a password.
+    """
+    listed = read_json(checkpoint / "manifest.json")["files"]
+    shutil.copyfile(checkpoint / WEIGHTS, folder / WEIGHTS)
+    files = {WEIGHTS: listed[WEIGHTS]}
+    stored, bare = read_json(checkpoint / STATE), read_state(checkpoint)
+    if bare == stored:
+        shutil.copyfile(checkpoint / STATE, folder / STATE)
+        files[STATE] = listed[STATE]
+    else:
+        _write_json(folder / STATE, bare)
+        files[STATE] = _listed(folder / STATE)
+    _write_json(folder / "manifest.json", {"format": FORMAT_VERSION, "files": files})
 
 
 def _write_json(path: Path, value: Any) -> None:
@@ -63,6 +83,11 @@ def bytes_of(tensors: Iterable[Any]) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """Return what a manifest says of a file."""
+    return {"size": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def write_checkpoint(
@@ -99,9 +124,9 @@ def _write_parts(
     _write_tensors(parts / WEIGHTS, tensors)
     for name, optimizer_state in optimizer_states.items():
         _write_optimizer(parts, name, optimizer_state)
-    _write_json(parts / "state.json", {**state, "format": FORMAT_VERSION, "extra": extra})
+    _write_json(parts / STATE, {**state, "format": FORMAT_VERSION, "extra": extra})
     files = sorted(parts.iterdir())
-    manifest = {file.name: {"size": file.stat().st_size, "sha256": _sha256(file)} for file in files}
+    manifest = {file.name: _listed(file) for file in files}
     _write_json(parts / "manifest.json", {"format": FORMAT_VERSION, "files": manifest})
     for path in [*files, parts / "manifest.json", parts]:
         sync(path)
@@ -140,7 +165,7 @@ def problem(folder: Path) -> str | None:
     if manifest["format"] != FORMAT_VERSION:
         return f"format {manifest['format']} is not {FORMAT_VERSION}"
     files = manifest["files"]
-    if not isinstance(files, dict) or not {WEIGHTS, "state.json"} <= files.keys():
+    if not isinstance(files, dict) or not {WEIGHTS, STATE} <= files.keys():
         return "manifest.json does not name its files"
     for name, expected in files.items():
         if Path(name).name != name:
@@ -157,11 +182,20 @@ def problem(folder: Path) -> str | None:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Return ``state.json`` of a checkpoint; raises :class:`UserError` where it is none."""
-    state = read_json(folder / "state.json")
+    """Return ``state.json`` of a checkpoint; raises :class:`UserError` where it is none.
+
+    An old one may hold the address of a store with its password, which goes no further.
+    """
+    state = read_json(folder / STATE)
     if not isinstance(state, dict):
-        raise UserError(f"{folder / 'state.json'} is no state of a checkpoint")
-    return state
+        raise UserError(f"{folder / STATE} is no state of a checkpoint")
+    return bare_state(state)
+
+
+def bare_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a checkpoint without users and passwords in its settings."""
+    settings = state.get("experiment")
+    return state | {"experiment": settings_without_secrets(settings)} if isinstance(settings, dict) else state
 
 
 def read_model_state(folder: Path) -> dict[str, Any]:

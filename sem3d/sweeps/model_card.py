@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sem3d.files import stored_json
 from sem3d.reporting.formatting import counted
@@ -119,8 +118,7 @@ def model_card(
         f'folder = resolve("{uri}", Path("runs"))\n```\n\n'
         "The folder holds `weights.safetensors` and `state.json` with their checksums; nothing in it is pickled.\n"
     )
-    settings: dict[str, Any] = state["experiment"]
-    listed = json.dumps(settings, indent=1, sort_keys=True)
+    listed = json.dumps(state["experiment"], indent=1, sort_keys=True)
     return f"{short}\n## Settings\n\n```json\n{listed}\n```\n", short
 
 

@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sem3d.errors import UserError
-from sem3d.files import exclusive_lock, read_json, replaced_folder, write_json
-from sem3d.runs.checkpoint_files import FORMAT_VERSION, WEIGHTS, problem
+from sem3d.files import exclusive_lock, read_json, replaced_folder
+from sem3d.runs.checkpoint_files import STATE, WEIGHTS, problem, write_reduced
 from sem3d.tracking.store import LockedStore, store_client, store_errors
 from sem3d.tracking.trouble import check_store, sqlite_path, trouble
 
 CHAMPION = "champion"
 CARD = "model_card.md"
-FILES = (WEIGHTS, "state.json")
+FILES = (WEIGHTS, STATE)
 MANIFEST = "manifest.json"
 CONTENT_TAG = "sem3d.content"
 FOLDER_TAG = "sem3d.folder"
@@ -47,7 +47,8 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
     if not _exists(client, name):
         client.create_registered_model(name, tags={"sem3d": "safetensors and JSON; load with sem3d"})
     with TemporaryDirectory() as temporary:
-        content = _reduced(checkpoint, Path(temporary))
+        write_reduced(checkpoint, Path(temporary))
+        content = _content(Path(temporary))
         (Path(temporary) / CARD).write_text(card, encoding="utf-8")
         found = [item for item in _versions(client, name) if item.tags.get(CONTENT_TAG) == content]
         if found:
@@ -105,15 +106,6 @@ def _exists(client: Any, name: str) -> bool:
 def _versions(client: Any, name: str) -> list[Any]:
     """Return all versions, newest first."""
     return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda item: -int(item.version))
-
-
-def _reduced(checkpoint: Path, folder: Path) -> str:
-    """Copy everything that the use of a model needs, without its optimiser, to ``folder``; return the manifest's digest."""
-    listed = read_json(checkpoint / MANIFEST)["files"]
-    for name in FILES:
-        shutil.copyfile(checkpoint / name, folder / name)
-    write_json(folder / MANIFEST, {"format": FORMAT_VERSION, "files": {name: listed[name] for name in FILES}})
-    return _content(folder)
 
 
 def _content(folder: Path) -> str:

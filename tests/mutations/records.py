@@ -25,7 +25,7 @@ from sem3d.networks.initial_weights import load_encoder
 from sem3d.reporting.budget_curve import csv_text, curve_rows
 from sem3d.reporting.page.gallery import small
 from sem3d.runs.checkpoint import CheckpointStore, weights_file
-from sem3d.runs.checkpoint_files import problem, write_checkpoint
+from sem3d.runs.checkpoint_files import problem, write_checkpoint, write_reduced
 from sem3d.runs.load import build_method
 from sem3d.runs.quarantine import Quarantine, quarantine_report
 from sem3d.runs.ray_job import JOB_VARIABLE, submitted_revision
@@ -40,7 +40,7 @@ from sem3d.sweeps.report import CHAMPION_FILE, trial_rows, write_report
 from sem3d.sweeps.results import read_review
 from sem3d.sweeps.search import ArmSearch, _points
 from sem3d.sweeps.spent import spent_in_all
-from sem3d.tracking.registry import _is_whole, _reduced
+from sem3d.tracking.registry import _is_whole
 from sem3d.tracking.spool import Spool
 from sem3d.training.ray.worker import first_error
 from tests.methods.tiny import tiny_experiment
@@ -232,7 +232,7 @@ def registered(folder: Path) -> None:
     """Takes a checkpoint for the registry, and one from its cache."""
     place = folder / "checkpoints" / "step-00000004"
     if problem(place) is None:
-        _reduced(place, emptied(folder / "reduced"))
+        write_reduced(place, emptied(folder / "reduced"))
     _is_whole(place, "0" * 64)
 
 

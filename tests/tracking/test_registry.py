@@ -11,13 +11,17 @@ import torch
 from safetensors.torch import load_file
 
 from sem3d.errors import UserError
-from sem3d.runs.checkpoint_files import problem, write_checkpoint
+from sem3d.runs.checkpoint_files import problem, read_state, write_checkpoint
+from sem3d.runs.stored_run import stored_experiment
 from sem3d.sweeps.publish import publish
 from sem3d.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
 from sem3d.tracking.registry import CARD, is_model_uri, register, resolve
 from sem3d.tracking.store import LockedStore, store_client
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
+
+
+OLD_SETTINGS = {"optim.lr": 0.1, "run.tracking_uri": "http://user:hunter2@host:5000", "init": "scratch"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,26 @@ def test_a_registered_checkpoint_comes_back_with_its_checksums_and_without_its_o
     assert version.description == "short"
     artifacts = client.list_artifacts(version.run_id, version.tags["sem3d.folder"])
     assert any(item.path.endswith(CARD) for item in artifacts)
+
+
+def test_the_password_of_an_old_checkpoint_goes_no_further(registered, tmp_path):
+    storage, client, run_id = registered
+    state = {"step": 7, "method": "pri3d", "counters": {}, "experiment": OLD_SETTINGS}
+    optimizer = {"main": {"state": {}, "param_groups": []}}
+    write_checkpoint(storage / "old", {"weight": torch.full((3,), 8.0)}, optimizer, state)
+    assert "hunter2" in (storage / "old" / "state.json").read_text()
+    assert read_state(storage / "old")["experiment"] == OLD_SETTINGS | {"run.tracking_uri": "http://host:5000"}
+    assert "hunter2" not in repr(stored_experiment(storage / "old"))
+    register(client, "old", storage / "old", run_id, "# card", "short")
+    folder = resolve("models:/old@champion", storage)
+    assert problem(folder) is None
+    assert read_state(folder)["experiment"]["optim.lr"] == 0.1
+    artifacts = client.download_artifacts(
+        run_id, client.get_model_version("old", "1").tags["sem3d.folder"], str(tmp_path)
+    )
+    for place in (folder, Path(artifacts), storage / "mlruns", *storage.glob("*.db")):
+        for path in [place] if place.is_file() else place.rglob("*"):
+            assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
 
 
 def test_fetches_of_one_model_at_once_take_nothing_from_each_other(registered, tmp_path):
