@@ -91,6 +91,12 @@ def metric_of(name: str, mode: Literal["max", "min"], values: Iterable[float]) -
     return Metric(name, mode, bool(words & RATES) and all(abs(value) <= 1 for value in values if math.isfinite(value)))
 
 
+def in_a_line(name: str, value: float) -> str:
+    """Return a metric as lines of progress show it: ``miou_scannet (%) 7.312``."""
+    metric = metric_of(name, "max", [value])
+    return f"{metric.named} {metric.scaled(value):.4g}"
+
+
 def budget_text(budget: float) -> str:
     """Return a label budget as it is asked for; infinity is all labels there are."""
     return "all" if math.isinf(budget) else f"{budget:g}"

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from sem3d.errors import UserError
 
@@ -51,6 +50,8 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     if len(array) == 1:
         return Interval(mean=float(array[0]), sd=math.nan, half=math.nan, n=1)
     sd = float(array.std(ddof=1))
+    from scipy import special
+
     half = float(special.stdtrit(len(array) - 1, (1 + confidence) / 2)) * sd / math.sqrt(len(array))
     return Interval(mean=float(array.mean()), sd=sd, half=half, n=len(array))
 
@@ -76,4 +77,6 @@ def _two_sided_p(gap: Interval) -> float:
         return math.nan
     if gap.sd == 0:
         return 1.0 if gap.mean == 0 else 0.0
+    from scipy import special
+
     return float(2 * special.stdtr(gap.n - 1, -abs(gap.mean) / (gap.sd / math.sqrt(gap.n))))

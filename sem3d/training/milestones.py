@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from sem3d.datasets.stream import Samples
 from sem3d.methods.method import HELD_OUT, TESTED, Sources
+from sem3d.reporting.formatting import in_a_line
 from sem3d.runs.quarantine import Quarantine
 from sem3d.runs.run_folder import write_evaluation
 from sem3d.training.context import TrainingContext, seed_everything
@@ -110,7 +111,7 @@ class Milestones:
         found = evaluate(state.method, samples, batches, to_batch, self.quarantine, step, self._show)
         if not found.metrics:
             return {}
-        listed = "  ".join(f"{name} {value:.4g}" for name, value in found.metrics.items())
+        listed = "  ".join(in_a_line(name, value) for name, value in found.metrics.items())
         self.context.say(f"{said}  {listed}")
         tracking.metrics({f"{kind}/{name}": value for name, value in found.metrics.items()}, step)
         if self.context.leads:

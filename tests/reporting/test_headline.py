@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sem3d.reporting.formatting import Budgets, metric_of
+from sem3d.reporting.formatting import Budgets, in_a_line, metric_of
 from sem3d.reporting.page import Limits, SweepReview, cautions, headline, unranked
 from sem3d.reporting.page.headline import BETTER, NOT_RANKED, NOT_SHOWN, ONE_SEED, SAME, WORSE, verdict
 
@@ -173,3 +173,9 @@ def test_of_many_comparisons_the_smallest_budget_and_all_that_is_significant_are
 )
 def test_scores_that_cannot_be_compared_are_told_as_they_are(scores, words):
     assert words in headline(review_of(scores))
+
+
+def test_a_line_of_progress_shows_rates_in_percent_as_tables_do():
+    assert in_a_line("miou_scannet", 0.07312) == "miou_scannet (%) 7.312"
+    assert in_a_line("loss", 1.5) == "loss 1.5"
+    assert in_a_line("match_rate_5px", float("nan")) == "match_rate_5px (%) nan"

@@ -248,7 +248,9 @@ def test_a_run_labels_learns_from_the_labels_and_says_so(renders, tmp_path):
     (labels,) = extra.values()
     assert len(labels["image"]) == SSR.sources(experiment)["unlabelled"].table.num_rows == 120
     assert [entry["step"] for entry in labels["history"]] == [1.0, 2.0]
-    assert re.search(r"evaluation at step 3 .*  label_coverage 1 .*  label_new_accuracy_within_one_view [\d.]+", said)
+    assert re.search(
+        r"evaluation at step 3 .*  label_coverage 1 .*  label_new_accuracy_within_one_view \(%\) [\d.]+", said
+    )
     assert "test of " in said
 
 
@@ -257,7 +259,9 @@ def test_the_shapes_of_a_pass_are_those_that_an_evaluation_finds_at_its_step(ren
     views = {"method.cycle_views": experiment.data.evaluation_views, "data.chosen_on": "evaluation_split"}
     said = run_here(Eager, override(experiment, views), tmp_path / "run")
     (labels,) = state_of(tmp_path / "run")[1].values()
-    evaluated = [float(value) for value in re.findall(r"evaluation at step \d+ .*?voxel_iou ([\d.]+)", said)]
+    evaluated = [
+        float(share) / 100 for share in re.findall(r"evaluation at step \d+ .*?voxel_iou \(%\) ([\d.]+)", said)
+    ]
     assert len(evaluated) == 3
     assert [entry["voxel_iou"] for entry in labels["history"]] == pytest.approx(evaluated[:2], abs=1e-3)
 
