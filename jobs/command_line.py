@@ -21,6 +21,24 @@ def parse(kind: Any, *, prog: str, args: list[str] | None = None, **options: Any
         return tyro.cli(kind, prog=prog, args=args, **options)
 
 
+def gathered(arguments: list[str], option: str) -> list[str]:
+    """Return the arguments with all values of an option that is given several times behind the first; tyro takes the last."""
+    values: list[str] = []
+    others: list[str] = []
+    place, taking = None, False
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name == option:
+            place, taking = len(others) if place is None else place, not equals
+            values += [value] if equals else []
+        elif taking and not argument.startswith("--"):
+            values.append(argument)
+        else:
+            taking = False
+            others.append(argument)
+    return arguments if place is None else [*others[:place], option, *values, *others[place:]]
+
+
 def run_verb(verbs: dict[str, Callable[..., None]], *, prog: str) -> None:
     """Call the function that the first argument names with its parameters read from the other arguments."""
     with errors_in_one_line(prog):

@@ -120,6 +120,7 @@ def main() -> None:
 
 def tune(arguments: list[str]) -> None:
     """Parse, forecast, run, print the table."""
+    arguments = command_line.gathered(arguments, "--set")
     description = f"{__doc__}\nspaces: {', '.join(space_names())}"
     config = command_line.parse(asked_kind(arguments), args=arguments, prog=PROG, description=description)
     space = read_space(config.space, config.preset)

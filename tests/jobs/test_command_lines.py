@@ -10,7 +10,7 @@ import textwrap
 import pytest
 import torch
 
-from jobs import doctor, evaluate, prepare, train, tune
+from jobs import command_line, doctor, evaluate, prepare, train, tune
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
@@ -20,6 +20,19 @@ from sem3d.runs.device import chosen_device
 from tests.jobs.local_head import ROOT
 from tests.jobs.outcome import outcome
 from tests.methods.tiny import tiny_experiment
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (["pri3d", "--seeds", "1"], ["pri3d", "--seeds", "1"]),
+        (["pri3d", "--set", "a=1", "b=2"], ["pri3d", "--set", "a=1", "b=2"]),
+        (["pri3d", "--set", "a=1", "--seeds", "1", "--set", "b=2"], ["pri3d", "--set", "a=1", "b=2", "--seeds", "1"]),
+        (["--set=a=1", "pri3d", "--set", "b=-2"], ["--set", "a=1", "b=-2", "pri3d"]),
+    ],
+)
+def test_an_option_of_several_values_may_be_given_several_times(given, read):
+    assert command_line.gathered(given, "--set") == read
 
 
 @pytest.mark.parametrize(
@@ -34,6 +47,9 @@ from tests.methods.tiny import tiny_experiment
         (["no_such_method"], "choose one of pri3d"),
         (["pri3d"], "--data.root"),
         (["pri3d", "--data.root", "/no/such/folder"], "/no/such/folder"),
+        (["pri3d", "--data.height", "0"], "data.height is 0, it must be a whole number from 1 to 16384"),
+        (["ssr", "--optim.lr", "nan"], "optim.lr is nan, it must be a number from 0"),
+        (["pri3d", "--data.prepare.stride", "-3"], "data.prepare.stride is -3, it must be a whole number from 0"),
     ],
 )
 def test_a_wrong_command_is_one_line_that_names_it(arguments, words, monkeypatch, capsys):

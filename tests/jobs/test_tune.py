@@ -32,6 +32,8 @@ def outcome(monkeypatch, capsys, *arguments):
         (["pri3d", "--seeds", -1], "at least one arm, budget and seed"),
         (["pri3d", "--name", 250 * "n"], "the sweep's name is 250 characters long, a folder's name can have 242"),
         (["pri3d", "--set", "optim.lr"], "--set takes leaf=value"),
+        (["pri3d", "--set", "optim.lr=1", "--seeds", "1", "--set", "data.height=0"], "data.height is 0, it must be"),
+        (["pri3d", "--set", "optim.rate=3", "--set", "optim.lr=1"], "unknown setting 'optim.rate'"),
         (["pri3d", "--set", "pretrain.data.budget=1"], "unknown setting 'data.budget'"),
         (["pri3d", "--arms", "scratch", "--set", "pretrain.optim.lr=1"], "no arm of space pri3d has a pretraining"),
         (["pri3d", "--set", "run.seed=7"], "run.seed is what the sweep varies"),
