@@ -13,6 +13,7 @@ from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sem3d.addresses import StoreUri, bare
+from sem3d.bounds import AtLeastOne, Positive, Seed, Share, ShareBelowOne, check_bounds
 from sem3d.errors import UserError
 
 
@@ -42,15 +43,15 @@ class OptimizerConfig:
     """SGD with momentum, Adam, AdamW, or Adam on the rows that have a gradient (embeddings with sparse gradients)."""
     lr: float = 0.1
     """Peak learning rate for the global batch, whatever the number of workers."""
-    momentum: float = 0.9
+    momentum: ShareBelowOne = 0.9
     """SGD's momentum."""
-    dampening: float = 0.0
+    dampening: Share = 0.0
     """SGD's dampening; the released Pri3D uses 0.1."""
-    beta1: float = 0.9
+    beta1: ShareBelowOne = 0.9
     """Adam's decay of the mean gradient."""
-    beta2: float = 0.999
+    beta2: ShareBelowOne = 0.999
     """Adam's decay of the mean squared gradient."""
-    eps: float = 1e-8
+    eps: Positive = 1e-8
     """Adam's denominator has at least this."""
     weight_decay: float = 0.0
     """L2 penalty (SGD, Adam) or decoupled decay (AdamW)."""
@@ -62,7 +63,7 @@ class OptimConfig(OptimizerConfig):
 
     clip_norm: float = 0.0
     """Largest gradient norm; 0 leaves gradients as they are."""
-    accumulate: int = 1
+    accumulate: AtLeastOne = 1
     """Micro-batches a step; run.batch_size is still what one step sees."""
 
 
@@ -80,9 +81,9 @@ class ScheduleConfig:
     """polynomial: (1 - t/steps)^power. exponential: gamma^(t // gamma_every)."""
     power: float = 0.9
     """Exponent of polynomial decay."""
-    gamma: float = 0.99
+    gamma: Positive = 0.99
     """Factor of exponential decay."""
-    gamma_every: int = 1000
+    gamma_every: AtLeastOne = 1000
     """Steps between two factors of exponential decay."""
     patience: int = 0
     """Evaluations without a better score after which the run ends early; 0 never does. Needs run.evaluate_every or
@@ -99,9 +100,9 @@ class RunConfig:
     """Name of the run and of its folder; empty: method and digest of the experiment, so the same command resumes."""
     storage: StorageFolder = "runs"
     """Folder shared by all workers that holds runs, index and the default MLflow store."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of initial weights, order of samples, augmentation and sampling."""
-    batch_size: int = 64
+    batch_size: AtLeastOne = 64
     """Samples an optimiser step sees over all workers together."""
     workers: int = 1
     """Training processes, on any number of nodes; must divide batch_size / optim.accumulate. 0: in the calling process
@@ -113,17 +114,17 @@ class RunConfig:
     """Seconds between two looks at whether a run with min_workers could have more workers."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """auto takes GPUs where the Ray cluster has one a worker."""
-    cpus_per_worker: float = 1.0
+    cpus_per_worker: Positive = 1.0
     """CPUs and torch threads of a training process; Ray Data needs one more CPU in the cluster. Small networks gain nothing
     from a second thread, because Ray runs training in a thread whose OpenMP regions are slow to start."""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     """bfloat16: autocast in forward, weights and optimiser state stay float32. float64: everything, to tell rounding from a
     difference that matters."""
-    log_every: int = 10
+    log_every: AtLeastOne = 10
     """Steps between two progress lines and two points in MLflow."""
-    checkpoint_every: int = 500
+    checkpoint_every: AtLeastOne = 500
     """Steps between two checkpoints; one is also written at the end."""
-    keep: int = 2
+    keep: AtLeastOne = 2
     """Checkpoints kept beside the best one."""
     evaluate_every: int = 0
     """Steps between two evaluations; 0: as evaluate_epochs says."""
@@ -135,7 +136,7 @@ class RunConfig:
     """Deaths of workers, or of Ray Train's controller, after which the run gives up."""
     max_nonfinite: int = 10
     """Steps in a row with a non-finite loss or gradient after which the run stops; each is skipped and counted."""
-    quarantine_limit: float = 0.1
+    quarantine_limit: Share = 0.1
     """Largest share of samples that may be unusable before the run stops."""
     tracking_uri: StoreAddress = ""
     """MLflow server or store; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
@@ -170,6 +171,10 @@ class Experiment(Generic[MethodConfig, DataConfig]):
     """Parts of the initial weights' checkpoint that are left out, such as the latents of its own objects."""
     resume: Literal["auto", "never"] = "auto"
     """auto resumes from the newest whole checkpoint of the same run; never refuses a run that exists."""
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UserError` for a number that means nothing."""
+        check_bounds(self)
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
@@ -218,7 +223,8 @@ def of_kind(value: Any, kind: Any) -> Any:
     if kind is Any:
         return value
     if origin in (Union, UnionType):
-        kind = next((one for one in inner if type(value) is one), inner[0])
+        plain = [get_args(one)[0] if get_origin(one) is Annotated else one for one in inner]
+        kind = next((one for one in plain if type(value) is one), plain[0])
     if kind is float and type(value) in (int, float):
         return value
     if isinstance(kind, type) and type(value) is kind:

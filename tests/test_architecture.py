@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("sem3d", "jobs", "tune_spaces") for path in (ROOT / room).rglob("*.py"))
 LEVELS = (
     ("addresses", "errors", "registers"),
+    ("bounds",),
     ("config", "texts", "folders"),
     ("files", "ray_internals"),
     ("geometry",),

@@ -1,35 +1,39 @@
 """Colour augmentation of one image, drawn from a generator: Pri3D's, which moves no pixel."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import UInt8
 
+from sem3d.bounds import Bounds, Share
+
 BLUR_KERNEL_SHARE = 0.1
 """Side of the Gaussian kernel as a share of the image's height, as in MoCo v2's recipe."""
+Blur = Annotated[float, Bounds(0, 1000, above=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorAugmentation:
     """Strengths and probabilities; defaults from Pri3D's ``pretrain/pri3d/dataset/scannet.py``."""
 
-    jitter_probability: float = 0.8
+    jitter_probability: Share = 0.8
     """Share of images whose brightness, contrast, saturation and hue are changed."""
-    brightness: float = 0.4
+    brightness: Share = 0.4
     """Factor is drawn from 1 -+ this."""
-    contrast: float = 0.4
+    contrast: Share = 0.4
     """Factor is drawn from 1 -+ this."""
-    saturation: float = 0.4
+    saturation: Share = 0.4
     """Factor is drawn from 1 -+ this."""
-    hue: float = 0.1
+    hue: Annotated[float, Bounds(0, 0.5)] = 0.1
     """Shift is drawn from -+ this, in turns of the colour circle."""
-    gray_probability: float = 0.2
+    gray_probability: Share = 0.2
     """Share of images turned grey."""
-    blur_probability: float = 0.5
+    blur_probability: Share = 0.5
     """Share of images blurred."""
-    blur_sigma_low: float = 0.1
+    blur_sigma_low: Blur = 0.1
     """Smallest standard deviation of the blur, pixels."""
-    blur_sigma_high: float = 2.0
+    blur_sigma_high: Blur = 2.0
     """Largest standard deviation of the blur, pixels."""
 
 

@@ -6,12 +6,13 @@ pixels. Nothing is cached on disk.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sem3d.bounds import AtLeastOne, Bounds, Metres
 from sem3d.config import DataFolder, digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget
@@ -38,15 +39,15 @@ class FramePairs(VoxelMatching):
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     """How the index is made where there is none yet."""
-    share: float = 1.0
+    share: Annotated[float, Bounds(0, 1, above=True)] = 1.0
     """Seeded share of the training pairs that is used; a smaller share is part of a larger one."""
-    evaluation_pairs: int = 64
+    evaluation_pairs: AtLeastOne = 64
     """Held-out pairs that an evaluation visits, evenly spread."""
     augmentation: ColorAugmentation = field(default_factory=ColorAugmentation)
     """Colour augmentation, drawn independently for the two frames."""
     view_criterion: Criterion = "distance"
     """distance: between 3D points (paper). depth: along the optical axis (released)."""
-    view_threshold: float = 0.02
+    view_threshold: Metres = 0.02
     """Largest distance of two matching pixels, metres; the released code uses 0.05 along z."""
 
 

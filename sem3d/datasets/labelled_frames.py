@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import UInt8
 
+from sem3d.bounds import Bounds, Seed, Share, Side
 from sem3d.config import DataFolder, FilePath, digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget, official_budget, scene_budget
@@ -30,19 +31,19 @@ class LabelledFrames:
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     """How the index is made where there is none yet."""
-    height: int = 240
+    height: Side = 240
     """Image and label height, pixels; scores are taken at this size."""
-    width: int = 320
+    width: Side = 320
     """Image and label width, pixels."""
-    budget: float = 1.0
+    budget: Annotated[float, Bounds(0, 1, above=True)] = 1.0
     """Share of the labelled training frames (or scenes) in use; a smaller budget is part of a larger one."""
     budget_unit: Literal["frame", "scene"] = "frame"
     """What the budget counts."""
-    budget_seed: int = 0
+    budget_seed: Seed = 0
     """Decides which frames or scenes a budget holds, apart from run.seed."""
     budget_list: FilePath = ""
     """File of scene names, such as ScanNet's data-efficient lists, instead of budget and budget_unit."""
-    mirror_probability: float = 0.0
+    mirror_probability: Share = 0.0
     """Share of training images mirrored left to right; neither paper nor released code does."""
     augment_color: bool = False
     """Pri3D's colour augmentation on training images; neither paper nor released code does."""

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Int, Integer, UInt8
 
+from sem3d.bounds import Bounds, Seed
 from sem3d.config import DataFolder, digest
 from sem3d.datasets.object_view_loading import VIEWS_OF_A_PAIR, CollateViews, LoadPair, LoadView
 from sem3d.datasets.objects.nmr import (
@@ -50,14 +51,14 @@ class ObjectRenders:
     """Training objects whose viewpoints are known, with all their views; 0: all."""
     labelled_order: Literal["random", "first"] = "random"
     """random: a seeded draw, a smaller number being part of a larger one (paper). first: the first ones (released)."""
-    budget_seed: int = 0
+    budget_seed: Seed = 0
     """Decides which objects are labelled, apart from run.seed."""
     evaluation_split: Literal["val", "test"] = "test"
     """What is scored."""
     chosen_on: Literal["val", "evaluation_split"] = "val"
     """What the best checkpoint is chosen by. val: it is evaluated during the run, every run.evaluate_every steps, and the best
     checkpoint is scored on evaluation_split at the end (paper section 4.2). evaluation_split: itself, as often."""
-    evaluation_views: int = IMAGE_SHAPE[0]
+    evaluation_views: Annotated[int, Bounds(1, IMAGE_SHAPE[0])] = IMAGE_SHAPE[0]
     """Views of each held-out object that are evaluated, evenly around it; the paper takes all 24."""
 
 

@@ -6,11 +6,12 @@ Every system that pairs a 2D network with a sparse 3D network reads this: Pri3D'
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from sem3d.bounds import Bounds, Metres, Side
 from sem3d.datasets.scans.index import Index
 from sem3d.datasets.scans.surface import read_surface
 from sem3d.datasets.view import View, feature_cells
@@ -26,17 +27,17 @@ PIXELS_SEARCHED_PER_MATCH = 4
 class VoxelMatching:
     """Settings of a frame's voxels and of their matches with its pixels; the defaults are Pri3D's paper's."""
 
-    height: int = 240
+    height: Side = 240
     """Image height that the network sees, pixels."""
-    width: int = 320
+    width: Side = 320
     """Image width that the network sees, pixels."""
-    matches: int = 1024
+    matches: Annotated[int, Bounds(1, 1 << 20)] = 1024
     """Matches sampled a pair and a loss; with replacement only where fewer exist."""
     geo_criterion: Criterion = "distance"
     """distance: pixel's 3D point to voxel (paper). depth: voxel to depth map along z (released)."""
-    geo_threshold: float = 0.02
+    geo_threshold: Metres = 0.02
     """Largest distance of a matching pixel and voxel, metres; the released code uses 0.2 along z."""
-    voxel_size: float = 0.02
+    voxel_size: Metres = 0.02
     """Side of a voxel, metres."""
     voxel_rounding: Literal["floor", "truncate"] = "floor"
     """truncate doubles the cell at 0, as the released voxeliser does."""
@@ -118,14 +119,19 @@ def _match_chunk(
     """
     few = some_pixels(view.depth, PIXELS_SEARCHED_PER_MATCH * config.matches, rng)
     for depth in (few, view.depth) if config.geo_criterion == "distance" else (view.depth,):
-        voxel, pixels = match_voxels(
-            positions,
-            depth,
-            view.intrinsics,
-            invert_rigid(view.world_from_camera),
-            threshold=config.geo_threshold,
-            criterion=config.geo_criterion,
-        )
+        try:
+            voxel, pixels = match_voxels(
+                positions,
+                depth,
+                view.intrinsics,
+                invert_rigid(view.world_from_camera),
+                threshold=config.geo_threshold,
+                criterion=config.geo_criterion,
+            )
+        except ValueError as error:
+            raise BadSample(
+                "voxels", f"no matches within data.geo_threshold {config.geo_threshold:g}: {error}"
+            ) from error
         if len(voxel) >= config.matches:
             break
     return voxel, pixels

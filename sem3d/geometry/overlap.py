@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int64
 
+from sem3d.bounds import AtLeastOne, Metres, Share
 from sem3d.geometry.proximity import frames_within
 from sem3d.geometry.voxels import mean_per_voxel
 
@@ -26,11 +27,11 @@ class OverlapConfig:
     """released: the larger share of a frame's points, thinned out, with a neighbour in the other. paper: of all points."""
     voxel_size: float | None = None
     """Edge of the down-sampling grid, metres; 0 keeps all points; None is the definition's own: 0.05 released, 0 paper."""
-    radius: float | None = None
+    radius: Metres | None = None
     """Largest distance of two matching points, metres; None is the definition's own: 0.075 released, 0.02 paper."""
-    minimum: float = 0.3
+    minimum: Share = 0.3
     """Smallest score of an overlapping pair."""
-    pixel_stride: int = 1
+    pixel_stride: AtLeastOne = 1
     """Takes every n-th point of each cloud before anything else; 1 is exact, more is an estimate (paper: biased low)."""
 
     @property

@@ -21,13 +21,14 @@ of steps instead of by one more, and BatchNorm's momentum comes a step earlier.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from sem3d.bounds import Bounds, Width
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.stream import Samples
@@ -60,9 +61,9 @@ class Pri3DConfig:
     """The 3D network of the geometric loss, its backend included."""
     voxel_input: Literal["occupancy", "color"] = "occupancy"
     """What a voxel tells the 3D network: that it is there (paper), or its RGB in [0, 1] (released)."""
-    projection_dim: int = 64
+    projection_dim: Width = 64
     """Dimensions in which pixel and voxel features are compared."""
-    temperature: float = 0.4
+    temperature: Annotated[float, Bounds(1e-3, 1e3)] = 0.4
     """Temperature of PointInfoNCE."""
     loss_form: InfoNCEForm = "released"
     """released: normalised features, both directions, mean. paper: equation 1 as printed. one_sided: first direction only."""

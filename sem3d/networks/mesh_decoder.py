@@ -4,11 +4,13 @@ The faces never change, and the object fits a cube of side 1 about the origin, w
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sem3d.bounds import Bounds, Width
 from sem3d.geometry.icosphere import icosphere
 
 
@@ -16,9 +18,9 @@ from sem3d.geometry.icosphere import icosphere
 class MeshDecoderConfig:
     """Resolution of the sphere and width of the decoder."""
 
-    subdivisions: int = 3
+    subdivisions: Annotated[int, Bounds(0, 7)] = 3
     """Times the icosahedron's faces are cut in four; 3 gives 642 vertices and 1,280 faces."""
-    hidden: int = 1024
+    hidden: Width = 1024
     """Length of the first hidden layer; the second is twice as long."""
     centroid_scale: float = 0.1
     """Factor of the centroid before tanh. NMR also trains ``centroid`` at a tenth of the rate; the released SoftRas does not."""

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sem3d.bounds import Width
 from sem3d.networks.batch_norm import with_global_batch_norm
 from sem3d.networks.encoders import make_encoder
 from sem3d.networks.upsampling import UpProjection
@@ -24,10 +25,10 @@ class ResidualUNetConfig:
 
     encoder: Literal["resnet18", "resnet50", "efficientnet_lite0"] = "resnet50"
     """Encoder of the image; the paper's are the ResNets."""
-    width: int | None = None
+    width: Width | None = None
     """Channels after the first up-projection, halved by each of the three that follow but never below ``dim``; empty: half
     of the encoder's last map for a ResNet (as released: 1024-512-256-128 and 256-128-64-32), 64 for EfficientNet-Lite0."""
-    dim: int | None = None
+    dim: Width | None = None
     """Length of a pixel's feature; empty: 128 for ResNet50 and 32 for ResNet18 (as released), 32 for EfficientNet-Lite0."""
 
 

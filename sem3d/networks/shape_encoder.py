@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sem3d.bounds import Width
 from sem3d.networks.batch_norm import with_global_batch_norm
 
 
@@ -14,11 +15,11 @@ from sem3d.networks.batch_norm import with_global_batch_norm
 class ShapeEncoderConfig:
     """Width and normalisation of the encoder."""
 
-    width: int = 64
+    width: Width = 64
     """Channels after the first convolution, doubled by each of the two that follow."""
-    hidden: int = 1024
+    hidden: Width = 1024
     """Length of the two hidden layers."""
-    dim: int = 512
+    dim: Width = 512
     """Length of the feature."""
     batch_norm: bool = False
     """Normalise after each convolution, over the global batch: SoftRas does, SSR does not."""

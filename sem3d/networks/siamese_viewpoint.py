@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sem3d.bounds import Width
 from sem3d.networks.pair_differences import pair_differences
 from sem3d.networks.shape_encoder import ShapeEncoder, ShapeEncoderConfig
 
@@ -21,9 +22,9 @@ class SiameseViewpointConfig:
 
     trunk: Literal["koch", "shape_encoder"] = "koch"
     """koch sees RGB. shape_encoder is SoftRas's, of RGBA; the paper found it to generalise less well."""
-    width: int = 64
+    width: Width = 64
     """Channels after the trunk's first convolution."""
-    dim: int | None = None
+    dim: Width | None = None
     """Length of the feature; empty: 4,096 for koch and 512 for shape_encoder (as released)."""
     initial: Literal["kaiming", "default"] = "kaiming"
     """kaiming: normal, biases 0 (paper). default: PyTorch's own (released)."""

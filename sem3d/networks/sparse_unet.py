@@ -7,26 +7,30 @@ two linear layers in a row are one in what they can compute.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sem3d.bounds import Bounds, Width
 from sem3d.networks.batch_norm import GlobalBatchNorm
 from sem3d.networks.sparse import Backend, SparseConvolution, SparseTensor, SparseTransposedConvolution, concatenate
+
+Blocks = Annotated[int, Bounds(1, 1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseUNetConfig:
     """Shape of the network; the defaults are MinkUNet34C with Pri3D's stem."""
 
-    stem_kernel: int = 5
+    stem_kernel: Annotated[int, Bounds(1, 15)] = 5
     """Width of the first kernel in voxels: 5 in Pri3D, 3 in PointContrast."""
-    init_dim: int = 32
+    init_dim: Width = 32
     """Channels of the stem."""
-    planes: tuple[int, int, int, int, int, int, int, int] = (32, 64, 128, 256, 256, 128, 96, 96)
+    planes: tuple[Width, Width, Width, Width, Width, Width, Width, Width] = (32, 64, 128, 256, 256, 128, 96, 96)
     """Channels of the four encoder and four decoder stages."""
-    blocks: tuple[int, int, int, int, int, int, int, int] = (2, 3, 4, 6, 2, 2, 2, 2)
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks, Blocks, Blocks, Blocks, Blocks] = (2, 3, 4, 6, 2, 2, 2, 2)
     """Residual blocks of each stage."""
     backend: Backend = "auto"
     """The library that computes the convolutions; "auto" is MinkowskiEngine on CPUs where it is installed, else PyTorch."""

@@ -32,8 +32,9 @@ def test_a_name_is_not_shared_by_two_experiments(tmp_path: Path):
         open_run_folder("toy", replace(experiment, resume="never"), "data")
 
 
-def test_settings_that_are_lost_are_taken_from_the_newest_checkpoint_and_compared(tmp_path: Path):
-    experiment = toy_experiment(tmp_path, run={"name": "mine"})
+@pytest.mark.parametrize("length", [{}, {"steps": 0, "epochs": 2.0}])
+def test_settings_that_are_lost_are_taken_from_the_newest_checkpoint_and_compared(tmp_path: Path, length):
+    experiment = toy_experiment(tmp_path, run={"name": "mine"}, schedule=length)
     folder = open_run_folder("toy", experiment, "data")
     leaves = json.loads(json.dumps(flatten(experiment), default=str))
     model, optimizer = trained()

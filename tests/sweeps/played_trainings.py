@@ -19,6 +19,8 @@ from sem3d.training.ray.launch import TrainingResult
 class Effect:
     before: dict[str, float]
     after: dict[str, float]
+    basis: str = ""
+    picture: None = None
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sem3d.bounds import Bounds
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.stream import Samples, StreamedBatch, load_batch
 from sem3d.errors import UserError
@@ -18,6 +20,8 @@ from sem3d.methods.optimizers import build_optimizer
 from sem3d.networks.batch_norm import GlobalBatchNorm
 from tests.training.toy_samples import toy_samples
 
+StepOrNever = Annotated[int, Bounds(-1)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig:
@@ -25,7 +29,7 @@ class ToyConfig:
     noise: float = 0.0
     alternate: bool = False
     nonfinite_steps: tuple[int, ...] = ()
-    kill_step: int = -1
+    kill_step: StepOrNever = -1
     kill_rank: int = 0
     kill_marker: str = ""
     pause: float = 0.0
@@ -33,7 +37,7 @@ class ToyConfig:
     hold: str = ""
     """A file; while it is there, no step from ``hold_step`` on is begun."""
     hold_step: int = 0
-    user_error_step: int = -1
+    user_error_step: StepOrNever = -1
     user_error_rank: int = 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sem3d.bounds import AtLeastOne, Metres, Seed, Share, ShareBelowOne, check_bounds
 from sem3d.config import FilePath
 from sem3d.datasets.checked_files import read_rows
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
@@ -31,9 +32,9 @@ class PrepareConfig:
     """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
     splits: FilePath = ""
     """Folder of scannetv2_{train,val,test}.txt; empty: those in the data root if there are any, else a seeded split."""
-    val_fraction: float = 0.1
+    val_fraction: ShareBelowOne = 0.1
     """Share of rooms held out where there are no lists; of a single room, the last share of each scene's frames."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the split of rooms."""
     depth_scale: float = 0.0
     """Raw depth units a metre; 0: the layout's own, 1000 for images and what its header says for .sens."""
@@ -41,32 +42,18 @@ class PrepareConfig:
     """What counts as an overlapping pair."""
     pair_window: int = 0
     """Largest distance of two frames of a pair, counted in usable frames of the scene; 0: any."""
-    surface_voxel: float = 0.01
+    surface_voxel: Metres = 0.01
     """Metres between points of a surface fused from depth; scenes with a mesh use its vertices instead."""
-    surface_stride: int = 2
+    surface_stride: AtLeastOne = 2
     """Every n-th depth pixel in rows and columns is fused."""
-    min_valid_depth: float = 0.01
+    min_valid_depth: Share = 0.01
     """Least share of pixels with depth; a frame with less is blank."""
-    quarantine_limit: float = 0.5
+    quarantine_limit: Share = 0.5
     """Largest share of items that may be unusable before preparation stops."""
 
     def __post_init__(self) -> None:
         """Raise :class:`UserError` for a value without meaning."""
-        wrong = {
-            "stride": self.stride < 0,
-            "val_fraction": not 0 <= self.val_fraction < 1,
-            "depth_scale": not 0 <= self.depth_scale < float("inf"),
-            "pair_window": self.pair_window < 0,
-            "surface_voxel": not self.surface_voxel > 0,
-            "surface_stride": self.surface_stride < 1,
-            "min_valid_depth": not 0 <= self.min_valid_depth <= 1,
-            "quarantine_limit": not 0 <= self.quarantine_limit <= 1,
-            "overlap.pixel_stride": self.overlap.pixel_stride < 1,
-            "overlap.minimum": not 0 <= self.overlap.minimum <= 1,
-        }
-        for name, bad in wrong.items():
-            if bad:
-                raise UserError(f"{name} of the preparation has a value that makes no sense; see --help")
+        check_bounds(self, "data.prepare.")
 
     def content(self) -> dict[str, Any]:
         """Return the settings as plain values; those that older versions did not have are left out at their neutral value,

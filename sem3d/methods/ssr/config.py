@@ -1,8 +1,9 @@
 """Settings of SSR: networks, losses, and the cycle that labels."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from sem3d.bounds import AtLeastOne, Bounds, Positive, Share, Side
 from sem3d.errors import UserError
 from sem3d.geometry.object_views import VIEWS
 from sem3d.losses.viewpoint_pairs import PairChoice
@@ -32,7 +33,7 @@ class SSRConfig:
     object_per_image: a random object drawn for each (the paper's pseudocode). all_objects: all, by the mean logit a viewpoint."""
     labels_kept: Literal["forever", "last_pass"] = "forever"
     """forever: a pass overwrites a label but never withdraws one (paper and released). last_pass: only what that accepted."""
-    gate: float = 1.0
+    gate: Share = 1.0
     """Least accuracy on labelled images, mean over positive and negative pairs, for a pass. 1 is the paper's pseudocode;
     released: 0.99."""
     gate_on: Literal["labelled", "last_batch"] = "labelled"
@@ -41,13 +42,13 @@ class SSRConfig:
     cycle_views: int = 4
     """Views of each held-out object, evenly around it, whose voxel IoU is taken every cycle (Figure 4 of the paper); 0: not
     taken. The paper's preset takes 1: its test files have up to 1,700 objects, made solid at 500 cycles."""
-    consistency_degrees: int = 45
+    consistency_degrees: Annotated[int, Bounds(1, 359)] = 45
     """Angle of the rotation test."""
     rotation_augmentation: bool = True
     """Also learn viewpoints on the batch turned in its plane by one random angle (paper Table 3)."""
     pairs: PairChoice = "distinct_positives"
     """Pairs of images that the viewpoint loss counts."""
-    pair_draws: int = 32
+    pair_draws: AtLeastOne = 32
     """Positives, and negatives, drawn a step."""
     viewpoint_batch: int = 32
     """Labelled images that the network that labels learns from in a step, drawn apart from the pairs. The paper: 32, released:
@@ -55,13 +56,13 @@ class SSRConfig:
     pseudo-labels."""
     viewpoint_lr: float = 1e-4
     """Peak learning rate of the network that labels."""
-    sigma: float = 1e-4
+    sigma: Annotated[float, Bounds(1e-9, 1e3)] = 1e-4
     """Softness of silhouettes, in squared normalised device coordinates."""
-    sigma_factor: float = 0.3
+    sigma_factor: Positive = 0.3
     """Factor of sigma every sigma_every steps."""
-    sigma_every: int = 150_000
+    sigma_every: AtLeastOne = 150_000
     """Steps between two factors of sigma."""
-    silhouette_size: int = 64
+    silhouette_size: Side = 64
     """Pixels a side at which silhouettes are compared; masks are averaged down to it."""
     silhouette_backend: Literal["fast", "pytorch3d"] = "fast"
     """Who draws silhouettes."""
