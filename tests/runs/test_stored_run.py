@@ -70,9 +70,10 @@ def test_a_checkpoint_of_no_method_is_one_line(tmp_path: Path, method: Any):
 
 
 def test_settings_of_the_right_types_that_make_no_network_are_one_line(tmp_path: Path):
-    run = trained_run(EvaluationOptions(run=str(checkpoint(tmp_path / "run", **{"method.unet.dim": -3}))))
-    with pytest.raises(UserError, match=r"the settings of .*run make no pri3d"):
-        run.build(with_data=False)
+    with pytest.raises(UserError, match=r"method\.unet\.dim is -3, it must be a whole number from 1"):
+        trained_run(EvaluationOptions(run=str(checkpoint(tmp_path / "bounds", **{"method.unet.dim": -3}))))
+    run = trained_run(EvaluationOptions(run=str(checkpoint(tmp_path / "run", **{"method.unet.encoder": "resnet50"}))))
+    assert run.experiment.method.unet.encoder == "resnet50"
 
 
 def test_an_evaluation_writes_where_its_command_says_and_follows_no_path_of_the_checkpoint(tmp_path: Path):

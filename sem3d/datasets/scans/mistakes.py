@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from sem3d.datasets.scans.layouts import FrameRecord
-from sem3d.geometry.cameras import pose_fault
+from sem3d.geometry.cameras import invert_rigid, orthonormalise, pose_fault
 
 Frame = tuple[FrameRecord, Float32[np.ndarray, "_ _"]]
 """A frame and its depth in metres."""
@@ -46,6 +46,14 @@ def explanations(records: Sequence[FrameRecord]) -> list[Explanation]:
         Explanation(
             lambda frame: with_focal(frame, x=focal_y),
             f"fx of depth, {focal_x:g}, is {focal_y:g} as fy: mend the intrinsics",
+        ),
+        Explanation(
+            with_pose(lambda pose: invert_rigid(orthonormalise(pose))),
+            "poses are taken as those of the world in the camera: store their inverses",
+        ),
+        Explanation(
+            with_pose(lambda pose: pose * [1, -1, -1, 1]),
+            "axes of the camera are taken as y up and z backward: turn them to y down and z forward",
         ),
         Explanation(
             with_pose_of(records, -1), "each frame has the pose of the one before it: number the poses one higher"

@@ -36,6 +36,11 @@ def wall_color(seed: int = 0, size: tuple[int, int] = COLOR_SIZE) -> np.ndarray:
     return np.stack([rows + seed, columns, rows + columns], axis=2).astype(np.uint8)
 
 
+def own_seed(name: str) -> int:
+    """A number of each scene's own, so that no two scans have the same pictures."""
+    return zlib.crc32(name.encode()) % 200
+
+
 def jpeg(color: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(color).save(buffer, "JPEG", quality=95)
@@ -60,6 +65,7 @@ def sens_bytes(
     color_size: tuple[int, int] = COLOR_SIZE,
     compression: tuple[int, int] = (2, 1),
     extrinsics: np.ndarray = IDENTITY,
+    began: int = 0,
 ) -> bytes:
     """A ``.sens`` file of (pose, colour payload, depth payload), field by field."""
     out = struct.pack("<I", version) + struct.pack("<Q", 15) + b"StructureSensor"
@@ -71,7 +77,7 @@ def sens_bytes(
     out += struct.pack("<II", color_size[1], color_size[0]) + struct.pack("<II", DEPTH_SIZE[1], DEPTH_SIZE[0])
     out += struct.pack("<f", 1000.0) + struct.pack("<Q", len(frames) if announced is None else announced)
     for number, (world_from_camera, color, depth) in enumerate(frames):
-        out += world_from_camera.astype("<f4").tobytes() + struct.pack("<QQ", number, number)
+        out += world_from_camera.astype("<f4").tobytes() + struct.pack("<QQ", began + number, began + number)
         out += struct.pack("<QQ", len(color), len(depth)) + color + depth
     return out + struct.pack("<Q", 0)
 
@@ -86,7 +92,7 @@ def write_sens_scene(root: Path, scene: str, frames: list[tuple[np.ndarray, byte
     """``scans/<scene>/<scene>.sens``."""
     path = root / "scans" / scene / f"{scene}.sens"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(sens_bytes(frames))
+    path.write_bytes(sens_bytes(frames, began=own_seed(scene)))
     return path
 
 
@@ -95,7 +101,7 @@ def write_seven_scenes(folder: Path, count: int) -> None:
     write_text_matrix(folder / "camera-intrinsics.txt", INTRINSICS_DEPTH)
     for number in range(count):
         stem = f"frame-{number:06d}"
-        (folder / f"{stem}.color.jpg").write_bytes(jpeg(wall_color(number, DEPTH_SIZE)))
+        (folder / f"{stem}.color.jpg").write_bytes(jpeg(wall_color(number + own_seed(folder.name), DEPTH_SIZE)))
         write_image(folder / f"{stem}.depth.png", wall_depth())
         write_text_matrix(folder / f"{stem}.pose.txt", pose(0.05 * number))
 
@@ -109,7 +115,7 @@ def write_export(root: Path, scene: str, count: int, step: int = 25) -> Path:
         write_text_matrix(folder / "intrinsic" / f"intrinsic_{kind}.txt", whole)
         write_text_matrix(folder / "intrinsic" / f"extrinsic_{kind}.txt", np.eye(4))
     for place in range(count):
-        write_image(folder / "color" / f"{place * step}.jpg", wall_color(place))
+        write_image(folder / "color" / f"{place * step}.jpg", wall_color(place + own_seed(scene)))
         write_image(folder / "depth" / f"{place * step}.png", wall_depth())
         write_text_matrix(folder / "pose" / f"{place * step}.txt", pose(0.05 * place))
     return folder
@@ -125,7 +131,7 @@ def write_frames_25k(root: Path, scene: str, count: int) -> Path:
     for place in range(count):
         name = f"{100 * place:06d}"
         label = np.full(COLOR_SIZE, 5, np.uint8)
-        write_image(folder / "color" / f"{name}.jpg", wall_color(place))
+        write_image(folder / "color" / f"{name}.jpg", wall_color(place + own_seed(scene)))
         write_image(folder / "depth" / f"{name}.png", wall_depth())
         write_image(folder / "label" / f"{name}.png", label)
         write_image(folder / "instance" / f"{name}.png", label.astype(np.uint16) * 1000 + 1)
