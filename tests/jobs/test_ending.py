@@ -103,7 +103,10 @@ def main():
 run(main)
 """
     with started(program) as process:
-        printed, error = process.stdout.read(), process.stderr.read()  # communicate() loses what came with the first line
+        printed, error = (
+            process.stdout.read(),
+            process.stderr.read(),
+        )  # communicate() loses what came with the first line
     assert (process.returncode, printed, error) == (0, "what libraries end\n", "")
 
 
