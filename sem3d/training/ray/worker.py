@@ -27,7 +27,7 @@ def packed(settings: dict[str, Any]) -> dict[str, Any]:
     import the method to do so.
     """
     rest = {name: value for name, value in settings.items() if name != "sources"}
-    return {"sources": settings["sources"], "packed": cloudpickle.dumps(rest)}
+    return {"sources": settings["sources"], "packed": cloudpickle.dumps(rest)}  # pyright: ignore[reportPrivateImportUsage]
 
 
 def worker_loop(config: dict[str, Any]) -> dict[str, Any]:
