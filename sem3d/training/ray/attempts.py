@@ -15,7 +15,7 @@ from sem3d.runs.requests import STOP
 from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.interruption import Stopped
 from sem3d.training.ray.preflight import worker_sizes
-from sem3d.training.ray.worker import first_error, packed, worker_loop
+from sem3d.training.ray.worker import first_error, stored, worker_loop
 
 SECONDS_TO_DIE = 60.0
 GIVEN_UP = "run.max_failures are used up; the same command resumes from the newest checkpoint"
@@ -59,7 +59,7 @@ def _trainer(settings: dict[str, Any], callbacks: Sequence[Any], attempt: int) -
     sizes = worker_sizes(settings["experiment"])
     return ElasticTrainer(
         worker_loop,
-        train_loop_config=packed(settings),
+        train_loop_config=stored(settings),
         scaling_config=ray.train.ScalingConfig(
             num_workers=(sizes[0], run.workers) if run.min_workers else run.workers,
             elastic_resize_monitor_interval_s=run.resize_every,

@@ -8,7 +8,6 @@ from typing import Any
 import ray.train
 import ray.train.torch
 import torch
-from ray import cloudpickle
 
 from sem3d.errors import UserError
 from sem3d.files import read_json, record_paths, write_json, writes_in
@@ -22,22 +21,21 @@ from sem3d.training.loop import fit
 from sem3d.training.ray.shared_sources import from_store
 
 
-def packed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run as :func:`worker_loop` takes them: Ray Train's controller, which holds them too, need not
-    import the method to do so.
+def stored(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run as :func:`worker_loop` takes them, in Ray's object store: Ray Train's controller, which is
+    given them too, would import the method to hold them, which takes seconds.
     """
-    rest = {name: value for name, value in settings.items() if name != "sources"}
-    return {"sources": settings["sources"], "packed": cloudpickle.dumps(rest)}  # pyright: ignore[reportPrivateImportUsage]
+    return {"settings": ray.put(settings)}
 
 
 def worker_loop(config: dict[str, Any]) -> dict[str, Any]:
-    """Train on this worker by :func:`packed` settings; returns the result, or ``{"user_error": line}``.
+    """Train on this worker by :func:`stored` settings; returns the result, or ``{"user_error": line}``.
 
     A :class:`UserError` is not worth another attempt, so each worker that meets one writes it to the run folder. If all
     did, all return it. If only some did, the others wait for them in a collective: then these raise, Ray ends the group,
     and the next attempt returns the error that it finds.
     """
-    settings = cloudpickle.loads(config["packed"]) | {"sources": config["sources"]}
+    settings: dict[str, Any] = ray.get(config["settings"])
     errors = Path(settings["run_folder"]) / f".errors-{settings['launch']}"
     line = first_error(errors)
     if line:
