@@ -38,7 +38,7 @@ def ahead(folder: Path, config: RoomsConfig, cpus: float) -> str:
     frames = (config.rooms_train + config.rooms_val) * config.frames_per_room
     seconds = frames * config.color_height * config.color_width * SECONDS_PER_PIXEL / max(cpus, 1)
     rooms = config.rooms_train + config.rooms_val
-    return f"rendering {rooms} rooms, {frames} frames: about {seconds:.0f} s on {cpus:g} CPUs"
+    return f"rendering {rooms} rooms, {frames} frames: about {max(seconds, 1):.0f} s on {cpus:g} CPUs"
 
 
 def so_far(folder: Path) -> str:
