@@ -6,6 +6,7 @@ anchor cell takes its nearest neighbour by cosine among all cells of the positiv
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -60,6 +61,22 @@ class MatchCounts:
         reached = self.errors.double().cumsum(0)
         middle = torch.stack([(reached[-1] - 1) // 2, reached[-1] // 2])
         return float(torch.searchsorted(reached, middle, right=True).double().mean()) * ERROR_BIN_PX
+
+
+MATCH_FIELDS = ("correct", "total", "chance", "errors")
+"""Fields of :class:`MatchCounts`; a method sums each as ``match_<field>``."""
+
+
+def match_metrics(sums: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the metrics of summed match counts: found within 5 px, by guessing, median error; nothing where there are none."""
+    if "match_total" not in sums:
+        return {}
+    counts = MatchCounts(*(sums[f"match_{name}"] for name in MATCH_FIELDS))
+    return {
+        "match_rate_5px": counts.rate,
+        "match_rate_5px_by_chance": counts.chance_rate,
+        "match_median_error_px": counts.median_error,
+    }
 
 
 def pixel_positions(cells: Num[Tensor, "pair 2"], pixel_stride: int) -> Float[Tensor, "pair 2"]:

@@ -59,7 +59,10 @@ def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, withou
     """
     if unknown := sorted(set(without) - parts(stored)):
         raise UserError(f"init_without {unknown[0]}: {source} has the parts {', '.join(sorted(parts(stored)))}")
-    own = method.state_dict()
+    whole = method.state_dict()
+    own = {
+        name: value for name, value in whole.items() if isinstance(value, Tensor)
+    }  # frozen parts have a state of text
     shared = parts(own) & parts(stored) - set(without)
     if not shared:
         raise UserError(
@@ -70,7 +73,7 @@ def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, withou
         fault = difference(name, own, stored)
         if fault:
             raise UserError(f"{source} does not fit this method at {name}: {fault}; give the settings it was made with")
-    method.load_state_dict(own | {name: value for name, value in stored.items() if part_of(name) in shared})
+    method.load_state_dict(whole | {name: value for name, value in stored.items() if part_of(name) in shared})
     counts = Counter(part_of(name) for name in stored)
     report = [f"loaded {', '.join(f'{part} ({counts[part]} tensors)' for part in sorted(shared))} from {source}"]
     report += listed("new", parts(own) - shared) + listed("left out", parts(stored) - shared)

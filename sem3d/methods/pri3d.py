@@ -33,7 +33,7 @@ from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import FEATURE_STRIDE
-from sem3d.evaluation.correspondence import MatchCounts, match_rate
+from sem3d.evaluation.correspondence import MATCH_FIELDS, match_metrics, match_rate
 from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
@@ -284,14 +284,7 @@ class Pri3D(Method):
                 logger.warning("none of the %d held-out pairs has a %s", int(sums["pairs"]), meaning)
         means = {name: value for name, value in sums.items() if name.startswith("loss_") or name.endswith("_matched")}
         metrics = {name: float(value / sums["pairs"].clamp(min=1)) for name, value in means.items()}
-        if "match_total" in sums:
-            counts = MatchCounts(*(sums[f"match_{name}"] for name in MATCH_FIELDS))
-            metrics |= {
-                "match_rate_5px": counts.rate,
-                "match_rate_5px_by_chance": counts.chance_rate,
-                "match_median_error_px": counts.median_error,
-            }
-        return metrics
+        return metrics | match_metrics(sums)
 
     def figures(self, batch: Pri3DBatch) -> dict[str, np.ndarray]:
         """Return matches of the first pair drawn between its frames, and features of some frames coloured by PCA."""
@@ -303,9 +296,6 @@ class Pri3D(Method):
         if batch.view_valid[0]:
             pictures["matches"] = draw_matches(images[0], images[1], pixels[:, 0], pixels[:, 1])
         return pictures
-
-
-MATCH_FIELDS = ("correct", "total", "chance", "errors")
 
 
 def present(column: Tensor | None) -> Tensor:

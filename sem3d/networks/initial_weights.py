@@ -9,9 +9,10 @@ published                                the classifier
 MoCo        ``module.encoder_q.``        its classifier, the key encoder and the queue
 Pri3D       ``backbone.encoder.``        the released decoder, 3D network and heads
 sem3d       ``encoder.``                 everything else: the file is of a network with an encoder
+sem3d run   ``unet.encoder.``            everything else: the file is of a method with a 2D network
 =========== ============================ =======================================================
 
-The names may also lie under a key ``state_dict`` or ``model``, and the last two under ``module.``.
+The names may also lie under a key ``state_dict`` or ``model``, and those of Pri3D and sem3d's networks under ``module.``.
 """
 
 import http.client
@@ -33,6 +34,7 @@ LAYOUTS = {
     "module.backbone.encoder.": tuple(f"module.{part}" for part in RELEASED),
     "encoder.": ("",),
     "module.encoder.": ("",),
+    "unet.encoder.": ("",),
 }
 SHOWN = 3
 

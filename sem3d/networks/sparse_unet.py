@@ -36,6 +36,14 @@ class SparseUNetConfig:
     """The library that computes the convolutions; "auto" is MinkowskiEngine on CPUs where it is installed, else PyTorch."""
 
 
+RES16UNET34C = SparseUNetConfig(stem_kernel=3)
+"""The network of PointContrast and PPKT; SR-UNet34 in PPKT's words."""
+RES16UNET18A = SparseUNetConfig(
+    stem_kernel=3, planes=(32, 64, 128, 256, 128, 128, 96, 96), blocks=(2, 2, 2, 2, 2, 2, 2, 2)
+)
+"""The smaller network of PPKT's ablation, SR-UNet18."""
+
+
 class SparseBlock(nn.Module):
     """Residual block of two 3 x 3 x 3 convolutions (He et al., arXiv 1512.03385).
 

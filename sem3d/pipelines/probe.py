@@ -1,19 +1,19 @@
 """A linear probe on frozen features of the 2D network, before and after training."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
-from torch import nn
 
 from sem3d.config import Experiment
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.scans.labels import CLASS_NAMES
-from sem3d.datasets.stream import Samples, stream_once
+from sem3d.datasets.stream import Samples, StreamedBatch, stream_once
 from sem3d.errors import UserError
-from sem3d.methods.method import Effect
+from sem3d.methods.method import Effect, Method
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
@@ -27,9 +27,17 @@ FRAMES_OF_A_GLANCE, PIXELS_OF_A_GLANCE = 100, 4000
 """Frames of each split, and labelled training pixels, that say enough beside a sweep."""
 
 
+FrozenFeatures = Callable[[Method, Experiment, Samples], tuple[np.ndarray, np.ndarray]]
+"""Features (place, dim) at labelled places of samples by a method's network, and their labels."""
+
+
 def probe(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     """Fit a linear probe to decoder features of labelled training pixels; score it on those of validation frames."""
-    found = probed(run, run.started_from(options.init), frames=None, pixels=20_000)
+    return probe_outcome(probed(run, run.started_from(options.init), frames=None, pixels=20_000))
+
+
+def probe_outcome(found: Effect) -> Outcome:
+    """Return the table of a probe before and after training."""
     rows = [
         {
             "network": f"{arm} training",
@@ -49,17 +57,27 @@ def probed(
 
     At most ``frames`` of each split are looked at, evenly spread, and ``pixels`` fitted; ``None``: all frames.
     """
+    return probed_by(run, start, labelled_frames(run.experiment), frozen_features, (frames, pixels))
+
+
+def probed_by(
+    run: TrainedRun,
+    start: str,
+    opened: dict[str, Samples],
+    features_of: FrozenFeatures,
+    limits: tuple[int | None, int],
+) -> Effect:
+    """Return what :func:`probed` does, of any features; ``limits``: frames of each split (None: all), and labels fitted."""
     from sem3d.evaluation.probes import linear_probe
 
-    experiment = run.experiment
-    opened = labelled_frames(experiment)
+    experiment, (frames, labels) = run.experiment, limits
     chosen = {split: evenly(samples, frames) for split, samples in opened.items()}
     found = []
     for source in (start, ""):
-        network = run.build(source).get_submodule("unet")
-        train, test = (frozen_features(network, experiment, chosen[split]) for split in ("train", "val"))
+        method = run.build(source)
+        train, test = (features_of(method, experiment, chosen[split]) for split in ("train", "val"))
         seed = experiment.run.seed
-        score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=pixels)
+        score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=labels)
         found.append(figures_of(score))
     rows = {split: (chosen[split].table.num_rows, opened[split].table.num_rows) for split in ("train", "val")}
     parts = [f"{used} of {total} {split} frames" for split, (used, total) in rows.items() if used < total]
@@ -76,9 +94,9 @@ def frozen_scores(run: TrainedRun) -> dict[str, float]:
 
     experiment = run.experiment
     opened = labelled_samples(experiment.data, experiment.run.storage)
-    network = run.build(experiment.init, with_data=False).get_submodule("unet")
+    method = run.build(experiment.init, with_data=False)
     train, test = (
-        frozen_features(network, experiment, evenly(opened[split], FRAMES_OF_A_GLANCE)) for split in ("train", "val")
+        frozen_features(method, experiment, evenly(opened[split], FRAMES_OF_A_GLANCE)) for split in ("train", "val")
     )
     seed = experiment.run.seed
     score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=PIXELS_OF_A_GLANCE)
@@ -112,20 +130,19 @@ def labelled_frames(experiment: Experiment) -> dict[str, Samples]:
 
 
 def frozen_features(
-    network: nn.Module, experiment: Experiment, samples: Samples
+    method: Method, experiment: Experiment, samples: Samples
 ) -> tuple[Float[np.ndarray, "pixel dim"], Integer[np.ndarray, " pixel"]]:
     """Return features of the 2D network at labelled pixels, and their labels; some evenly drawn pixels of each frame.
 
     The network is moved to the device that ``run.device`` chooses. Raises :class:`UserError` where a frame cannot be used or
     none is labelled.
     """
-    device = chosen_device(experiment.run.device)
+    device, network = chosen_device(experiment.run.device), method.get_submodule("unet")
     network.to(device)
     rng = np.random.default_rng(experiment.run.seed)
     features, labels = [], []
     for batch in stream_once(samples, batch_size=experiment.run.batch_size, rank=0, world_size=1):
-        if batch.failures:
-            raise UserError("; ".join(f"{failure['source']}: {failure['reason']}" for failure in batch.failures[:3]))
+        refuse_failures(batch)
         with torch.no_grad():
             maps = network(normalise_images(tensors(batch.columns, device)["image"])).permute(0, 2, 3, 1).cpu().numpy()
         for feature_map, label in zip(maps, batch.columns["label"][:, ::2, ::2], strict=True):
@@ -133,6 +150,19 @@ def frozen_features(
             rows, columns = rng.permutation(labelled)[:PIXELS_A_FRAME].T
             features.append(feature_map[rows, columns])
             labels.append(label[rows, columns])
+    return joined(features, labels, experiment)
+
+
+def refuse_failures(batch: StreamedBatch) -> None:
+    """Raise :class:`UserError` where a frame of the batch could not be used."""
+    if batch.failures:
+        raise UserError("; ".join(f"{failure['source']}: {failure['reason']}" for failure in batch.failures[:3]))
+
+
+def joined(
+    features: list[np.ndarray], labels: list[np.ndarray], experiment: Experiment
+) -> tuple[Float[np.ndarray, "place dim"], Integer[np.ndarray, " place"]]:
+    """Return features and labels of all frames as one; raises :class:`UserError` where there is no frame."""
     if not features:
         raise UserError(f"no labelled frame in {experiment.data.root}: a probe needs labels in both splits")
     return np.concatenate(features), np.concatenate(labels).astype(np.int64)

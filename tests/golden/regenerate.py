@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import METHODS
 from tests.methods.synthetic_batches import BATCHES, beside
-from tests.methods.tiny import tiny_experiment
+from tests.methods.tiny import build_tiny, tiny_experiment
 
 GOLDEN = Path(__file__).with_name("losses.json")
 STEPS = 3
@@ -19,6 +18,9 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Tensor]]] = {name: (name, 
         {"method__embedding_layer": True},
         {},
     ),
+    "ppkt against the whole batch": ("ppkt", {"method__negatives": "batch"}, {}),
+    "ppkt, distillation": ("ppkt", {"method__loss": "distillation"}, {}),
+    "ppkt, global": ("ppkt", {"method__loss": "global"}, {}),
     "ssr with labelled images beside the pairs": ("ssr", {"method__viewpoint_batch": 6}, beside()),
 }
 """Method, changed leaves and further columns of each curve."""
@@ -28,8 +30,7 @@ def first_losses(case: str) -> list[dict[str, float]]:
     """Losses of the first steps on one batch; in float64 and by SGD, so that they are the same on every processor."""
     name, changes, columns = CASES[case]
     experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3, **changes)
-    torch.manual_seed(0)
-    method = method_class(name)(experiment).double()
+    method = build_tiny(name, experiment).double()
     optimizers = method.optimizers()
     batch, curve = method.Batch(**BATCHES[name](), **columns), []
     for step in range(STEPS):

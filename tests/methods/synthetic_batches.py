@@ -26,6 +26,24 @@ def pri3d() -> dict[str, Tensor]:
     }
 
 
+def ppkt() -> dict[str, Tensor]:
+    """Three 33 x 44 images with 16 pairs, and 300 voxels."""
+    random = torch.Generator().manual_seed(1)
+    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
+    voxel[:, 0] %= 3
+    voxel = torch.unique(voxel, dim=0)
+    count = len(voxel)
+    return {
+        "image": torch.randint(0, 256, (3, 3, 33, 44), generator=random, dtype=torch.uint8),
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),
+        "pair_voxel": torch.randint(0, count, (3, 16), generator=random),
+        "pair_pixel": (torch.rand(3, 16, 2, generator=random) * torch.tensor([44, 33])).long(),
+        "pair_valid": torch.ones(3, dtype=torch.uint8),
+        "usable": torch.ones(3, dtype=torch.uint8),
+    }
+
+
 def semantic_segmentation_2d() -> dict[str, Tensor]:
     """Three 32 x 40 images with random labels."""
     random = torch.Generator().manual_seed(1)
@@ -57,4 +75,4 @@ def beside() -> dict[str, Tensor]:
     }
 
 
-BATCHES = {"pri3d": pri3d, "semantic_segmentation_2d": semantic_segmentation_2d, "ssr": ssr}
+BATCHES = {"pri3d": pri3d, "ppkt": ppkt, "semantic_segmentation_2d": semantic_segmentation_2d, "ssr": ssr}

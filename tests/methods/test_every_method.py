@@ -15,7 +15,7 @@ from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from sem3d.training.ray.launch import train
-from tests.methods.tiny import DATA, tiny_experiment
+from tests.methods.tiny import DATA, build_tiny, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
 from tests.training.toy_method import stream_in_process, stream_once_in_process
 
@@ -42,8 +42,7 @@ def first_batch(experiment, method, usable: bool = True):
 
 def built(name, data, tmp_path, **changes):
     experiment = tiny_experiment(name, data, tmp_path, **changes)
-    torch.manual_seed(0)
-    method = method_class(name)(experiment)
+    method = build_tiny(name, experiment)
     return experiment, method, first_batch(experiment, method)
 
 

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import torch
+
 from sem3d.config import Experiment, override
 from sem3d.methods import method_class
+from sem3d.methods.method import Method
+from sem3d.runs.load import build_method
 
 IN_ROOMS = {"data.prepare.stride": 1, "data.height": 33, "data.width": 44, "schedule.warmup": 0}
 TINY = {
@@ -19,6 +23,16 @@ TINY = {
         "data.voxel_size": 0.2,
         "data.geo_threshold": 0.3,
         "data.evaluation_pairs": 5,
+    },
+    "ppkt": IN_ROOMS
+    | {
+        "method.teacher.weights": "scratch",
+        "method.projection_dim": 8,
+        "method.sparse_unet.planes": (4, 4, 4, 4, 4, 4, 4, 4),
+        "method.sparse_unet.init_dim": 4,
+        "data.matches": 16,
+        "data.voxel_size": 0.2,
+        "data.evaluation_frames": 5,
     },
     "semantic_segmentation_2d": IN_ROOMS | {"method.unet.width": 16, "method.unet.dim": 8},
     "ssr": {
@@ -41,7 +55,7 @@ TINY = {
         "schedule.warmup": 0,
     },
 }
-DATA = {"pri3d": "rooms", "semantic_segmentation_2d": "rooms", "ssr": "renders"}
+DATA = {"pri3d": "rooms", "ppkt": "rooms", "semantic_segmentation_2d": "rooms", "ssr": "renders"}
 """The fixture that holds what each method learns from."""
 EVERYWHERE = {
     "init": "scratch",
@@ -58,3 +72,9 @@ def tiny_experiment(name: str, data: Path, storage: Path, **changes: object) -> 
     experiment = override(method_class(name).presets["laptop"](), EVERYWHERE | TINY[name])
     places = {"data.root": str(data), "run.storage": str(storage)}
     return override(experiment, places | {leaf.replace("__", "."): value for leaf, value in changes.items()})
+
+
+def build_tiny(name: str, experiment: Experiment) -> Method:
+    """The method of ``experiment`` with the weights of its frozen parts, new otherwise, the same each time."""
+    torch.manual_seed(0)
+    return build_method(method_class(name), experiment, None)[0]

@@ -59,6 +59,7 @@ EXCEPTIONS = {
     "sem3d/doctor/storage.py:_try_out": "a file that it has just written",
     "sem3d/reporting/page/environment.py:file_text": "a file of this package",
     "jobs/benchmarks/overlap.py:kitchen_clouds": "a benchmark of data beside the project",
+    "jobs/benchmarks/contrast.py:resident": "what the kernel says of this process",
     "jobs/benchmarks/sources.py:as_rows": "a benchmark of a table that it has just written",
     "jobs/benchmarks/sens.py:read_official_way": "a benchmark of a file that it has just written",
     "sem3d/runs/progress.py:lines_printed.<locals>.follow": "lines that this run writes meanwhile",

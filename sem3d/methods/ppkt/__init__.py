@@ -1,0 +1,1 @@
+"""PPKT: 3D features learnt from a frozen 2D network."""

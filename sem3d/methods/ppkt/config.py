@@ -1,0 +1,44 @@
+"""Settings of PPKT: teacher, student and loss."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sem3d.config import Weights
+from sem3d.losses.pixel_point import Negatives
+from sem3d.networks.encoders import EncoderName
+from sem3d.networks.sparse_unet import RES16UNET34C, SparseUNetConfig
+from sem3d.networks.tapped_encoder import Upsampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """The frozen 2D network."""
+
+    encoder: EncoderName = "resnet50"
+    """Network of the image."""
+    weights: Weights = "imagenet"
+    """imagenet, scratch (random: a control), a weights file, or the folder of a run with a 2D network."""
+    strides: tuple[int, ...] = (32,)
+    """Tapped maps by stride, 4, 8, 16 or 32: put side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPKTConfig:
+    """Teacher, student and loss."""
+
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    """The 2D network that is learnt from."""
+    sparse_unet: SparseUNetConfig = RES16UNET34C
+    """The 3D network that is kept for downstream tasks."""
+    voxel_input: Literal["occupancy", "color"] = "color"
+    """What a voxel tells the 3D network: that it is there, or its RGB in [0, 1]."""
+    loss: Literal["ppnce", "distillation", "global"] = "ppnce"
+    """PPNCE, or one of the two that the paper holds against it."""
+    negatives: Negatives = "item"
+    """Pixels that a point's own competes with: those of its frame, or of all frames of the global batch (SLidR)."""
+    upsampling: Upsampling = "bilinear"
+    """Upsampling of the teacher's maps to pixels; none: a pixel has the feature of its cell."""
+    projection_dim: int = 128
+    """Dimensions in which pixels and points are compared; distillation takes the teacher's."""
+    temperature: float = 0.04
+    """Temperature of PPNCE."""

@@ -1,0 +1,258 @@
+"""PPKT (Liu et al., 2104.04687): 3D features that know what a 2D network knows, learnt from single RGB-D frames.
+
+A frozen 2D network gives each pixel a feature: its tapped maps go through a 1x1 convolution and bilinear upsampling, which are
+trained. The pixels of the same frame, back-projected, are the points of a sparse 3D network, whose features go through a linear
+layer. Of all sampled pixels, a point has to pick the one that shows it (PPNCE: PointInfoNCE, one-sided). No labels, no pairs of
+frames. The 3D network is what is kept.
+
+Presets: ``paper`` is the paper's setting as third parties quote it (the authors published no code), ``paper18`` the same with
+the smaller network of its ablation, ``slidr`` that of the re-implementation in SLidR (2203.16258): temperature 0.07, 64
+dimensions, negatives of the whole batch, cosine decay. ``laptop`` is a small network for two CPU cores. Where the paper is
+silent: the learning rate falls as PointContrast's does, voxels have their colours, and strengths of the augmentation are those
+of :mod:`sem3d.datasets.single_frames`. Unlike SLidR: frames are indoor ones of 240 x 320 pixels instead of crops of 224 x 416
+(its teacher of MoCo v2 is ``--method.teacher.weights FILE``), upsampling follows the project's pixel rule instead of aligning
+corners, voxels are cubes, and BatchNorm sees the global batch with a momentum of 0.1 instead of 0.05. Features are upsampled at
+the sampled pixels only, which gives the same numbers in a fraction of the memory.
+
+Arms of the paper's ablations: ``method.loss`` (distillation regresses the teacher's own features, as a trained projection
+would let both sides agree on a constant; global contrasts whole frames by their mean features), ``method.teacher.*`` (weights
+``imagenet``, ``scratch`` for a random one, a file in torchvision's or MoCo's layout, or a run of sem3d with a 2D network;
+encoder; tapped strides), ``method.upsampling``, image size, and ``--init`` with a run of Pri3D, whose 3D network it takes.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Num, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sem3d.config import Experiment
+from sem3d.datasets.single_frames import SingleFrames, frame_samples
+from sem3d.datasets.stream import Samples
+from sem3d.errors import UserError
+from sem3d.evaluation.correspondence import MATCH_FIELDS, match_metrics, match_rate, pixel_positions
+from sem3d.evaluation.figures import draw_matches, feature_sheet
+from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
+from sem3d.methods.frozen import FrozenPart
+from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.ppkt.config import PPKTConfig
+from sem3d.methods.ppkt.presets import PRESETS
+from sem3d.methods.ppkt.teacher import load_teacher
+from sem3d.networks.image_normalisation import normalise_images
+from sem3d.networks.sparse import SparseTensor
+from sem3d.networks.sparse_unet import SparseUNet
+from sem3d.networks.tapped_encoder import TappedEncoder, UpsamplingProjection, values_at_pixels
+
+logger = logging.getLogger(__name__)
+
+SEARCH_STRIDE = 4
+"""Pixels between two of those that a point's own is searched among in an evaluation."""
+FRAMES_SHOWN = 3
+NEAR_PX = 5.0
+"""Distance up to which a drawn match is right, pixels."""
+
+
+@dataclass(frozen=True)
+class PPKTBatch:
+    """Frames; voxels of all frames follow one another, and pairs name their rows."""
+
+    image: UInt8[Tensor, "batch 3 height width"]
+    voxel: Int[Tensor, "voxel 4"]
+    voxel_color: UInt8[Tensor, "voxel 3"]
+    pair_voxel: Int[Tensor, "batch pair"]
+    pair_pixel: Int[Tensor, "batch pair 2"]
+    pair_valid: UInt8[Tensor, " batch"]
+    usable: UInt8[Tensor, " batch"]
+    """0 where the frame could not be read and is black."""
+
+
+class PPKT(Method):
+    """The 3D network with its projection, the projection of pixels, and the frozen 2D network."""
+
+    Config = PPKTConfig
+    Data = SingleFrames
+    Batch = PPKTBatch
+    presets: ClassVar = PRESETS
+    score = ("match_rate_5px", "max")
+    label_budget = "data.share"
+    handed_on = ("method.sparse_unet.", "method.voxel_input")
+    evaluations: ClassVar = {
+        "correspondence": "sem3d.pipelines.correspondence:correspondence",
+        "probe": "sem3d.pipelines.point_probe:probe",
+    }
+    effects: ClassVar = {
+        "match rate": "sem3d.pipelines.correspondence:matched",
+        "probe": "sem3d.pipelines.point_probe:probed",
+    }
+
+    def __init__(self, experiment: Experiment[PPKTConfig, SingleFrames], sources: Sources | None = None):
+        super().__init__(experiment)
+        config = experiment.method
+        with torch.random.fork_rng(devices=()):  # a random teacher is one of its seed, whatever is drawn besides
+            torch.manual_seed(experiment.run.seed)
+            teacher = TappedEncoder(config.teacher.encoder, config.teacher.strides)
+        self.teacher = FrozenPart(teacher, config.teacher.weights, load_teacher)
+        self.sparse_unet = SparseUNet(config.sparse_unet, 3 if config.voxel_input == "color" else 1)
+        dim = config.projection_dim
+        if config.loss == "distillation":
+            dim = sum(teacher.channels)
+        else:
+            self.upsampling_projection = UpsamplingProjection(teacher.channels, dim, config.upsampling)
+        self.point_projection = nn.Linear(self.sparse_unet.out_channels, dim)
+
+    @classmethod
+    def sources(cls, experiment: Experiment[PPKTConfig, SingleFrames]) -> dict[str, Samples]:
+        """Open augmented training frames and plain held-out frames."""
+        opened = frame_samples(experiment.data, experiment.run.storage, experiment.run.seed)
+        return {TRAIN: opened["train"], HELD_OUT: opened["val"]}
+
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Start the student from nothing, or from every part that a sem3d checkpoint and this method share."""
+        if source.endswith(".safetensors") and Path(source).is_file():
+            return load_parts(self, read_safetensors(Path(source)), source, without)
+        refuse_without(source, without)
+        if source != "scratch":
+            raise UserError(
+                f"init {source} has no weights of a 3D network: give scratch or a run of sem3d; weights of the teacher are "
+                "method.teacher.weights"
+            )
+        return "3D network: random weights"
+
+    def forward(self, batch: PPKTBatch, step: int) -> dict[str, Tensor]:
+        """Return the loss that is on, by its name (paper, section 3)."""
+        config = self.experiment.method
+        points = self.points(batch)
+        pixels = self.pixels(self.maps(batch), batch.pair_pixel, batch)
+        valid = pair_mask(batch)
+        if config.loss == "ppnce":
+            loss = pixel_point_nce(points, pixels, valid, config.temperature, config.negatives)
+        elif config.loss == "global":
+            loss = global_contrast(points, pixels, valid, config.temperature)
+        else:
+            loss = pixel_distillation(points, pixels, valid)
+        return {config.loss: loss}
+
+    def voxel_features(self, batch: PPKTBatch) -> Float[Tensor, "row dim"]:
+        """Return features of the 3D network, one row a voxel."""
+        given = batch.voxel_color.to(self.point_projection.weight.dtype) / 255
+        if self.experiment.method.voxel_input == "occupancy":
+            given = torch.ones_like(given[:, :1])
+        return self.sparse_unet(SparseTensor(batch.voxel.int(), given))
+
+    def points(self, batch: PPKTBatch) -> Float[Tensor, "batch pair dim"]:
+        """Return projected features of the voxel of each pair."""
+        voxels = self.point_projection(self.voxel_features(batch))
+        if not len(voxels):
+            voxels = torch.cat([voxels, voxels.new_zeros(1, voxels.shape[1])])
+        return voxels[batch.pair_voxel.long()]
+
+    def maps(self, batch: PPKTBatch) -> tuple[Tensor, ...]:
+        """Return the tapped maps of the frozen network."""
+        return self.teacher(normalise_images(batch.image))
+
+    def pixels(
+        self, maps: tuple[Tensor, ...], positions: Num[Tensor, "batch pixel 2"], batch: PPKTBatch
+    ) -> Float[Tensor, "batch pixel dim"]:
+        """Return projected features at positions (u, v) of the images; for distillation the teacher's own."""
+        size = (batch.image.shape[-2], batch.image.shape[-1])
+        config = self.experiment.method
+        if config.loss == "distillation":
+            return torch.cat([values_at_pixels(one, positions, size, config.upsampling) for one in maps], dim=2)
+        return self.upsampling_projection(maps, positions, size)
+
+    def searched(self, batch: PPKTBatch, maps: tuple[Tensor, ...]) -> Float[Tensor, "batch dim rows columns"]:
+        """Return projected features of every fourth pixel along both axes, among which a point's own is searched."""
+        rows, columns = (max(1, length // SEARCH_STRIDE) for length in batch.image.shape[-2:])
+        cells = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1).to(batch.image.device)
+        positions = pixel_positions(cells, SEARCH_STRIDE)[None].expand(len(batch.image), -1, -1)
+        return self.pixels(maps, positions, batch).transpose(1, 2).unflatten(2, (rows, columns))
+
+    def tally(self, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Count frames, and those of which the augmented image shows no point."""
+        usable = columns["usable"] > 0
+        return {"frames": float(usable.sum()), "unmatched": float((usable & (columns["pair_valid"] == 0)).sum())}
+
+    def weigh(self, counts: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """Return the share of frames without a pair; a warning where it is over the limit for samples that cannot be used."""
+        if not counts.get("frames"):
+            return {}, ""
+        share = counts["unmatched"] / counts["frames"]
+        warning = (
+            f"{counts['unmatched']:.0f} of {counts['frames']:.0f} training frames so far ({100 * share:.0f} %) show no point: "
+            "nothing is learnt there. Is there depth where the image is, and data.window.resize not too wide?"
+        )
+        return {"unmatched_frames": share}, warning if share > self.experiment.run.quarantine_limit else ""
+
+    def evaluate(self, batch: PPKTBatch) -> Found:
+        """Return the loss with negatives of the same frame, and matches of points and pixels, of held-out frames as sums."""
+        config = self.experiment.method
+        maps, points, valid = self.maps(batch), self.points(batch), pair_mask(batch)
+        pixels = self.pixels(maps, batch.pair_pixel, batch)
+        if config.loss == "distillation":
+            sums = {"loss_distillation": pixel_distillation(points, pixels, valid).double() * len(points)}
+        else:
+            sums = {"loss_ppnce": pixel_point_nce(points, pixels, valid, config.temperature).double() * len(points)}
+        sums |= {"matched": batch.pair_valid.double().sum(), "frames": batch.usable.double().sum()}
+        counts = [
+            match_rate(
+                one.T[:, None].float(),
+                map_.float(),
+                F.pad(torch.arange(len(one), device=one.device)[:, None], (0, 1)),
+                (pixel.double() - (SEARCH_STRIDE - 1) / 2) / SEARCH_STRIDE,
+                pixel_stride=SEARCH_STRIDE,
+            )
+            for one, map_, pixel, known in zip(
+                points, self.searched(batch, maps), batch.pair_pixel, batch.pair_valid, strict=True
+            )
+            if known
+        ]
+        if counts:
+            total = sum(counts[1:], counts[0])
+            sums |= {f"match_{name}": getattr(total, name).double() for name in MATCH_FIELDS}
+        return Found(sums)
+
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return mean loss, the share of frames with any pair, and of pairs found within 5 px beside that of guessing."""
+        sums = found.sums
+        if sums["frames"] > 0 and not sums["matched"]:
+            logger.warning("none of the %d held-out frames has a pair of a point and a pixel", int(sums["frames"]))
+        named = ("loss_ppnce", "loss_distillation", "matched")
+        metrics = {name: float(sums[name] / sums["frames"].clamp(min=1)) for name in named if name in sums}
+        return metrics | match_metrics(sums)
+
+    def figures(self, batch: PPKTBatch) -> dict[str, np.ndarray]:
+        """Return features of pixels and of points of some frames, coloured by one PCA, and matches of the first frame."""
+        images = [image.permute(1, 2, 0).cpu().numpy() for image in batch.image]
+        with torch.no_grad():
+            points = F.normalize(self.points(batch), dim=2)
+            maps = F.normalize(self.searched(batch, self.maps(batch)), dim=1)
+        shown, rows = [], []
+        for image, map_, one, pixel in list(zip(images, maps, points, batch.pair_pixel, strict=True))[:FRAMES_SHOWN]:
+            painted = torch.full_like(map_, torch.nan)
+            column, row = (pixel // SEARCH_STRIDE).long().T
+            inside = (row < map_.shape[1]) & (column < map_.shape[2])
+            painted[:, row[inside], column[inside]] = one[inside].T
+            shown += [image, image]
+            rows += [map_.float().cpu().numpy(), painted.float().cpu().numpy()]
+        pictures = {"features": feature_sheet(shown, rows)}
+        if batch.pair_valid[0]:
+            nearest = (points[0] @ maps[0].flatten(1)).argmax(1)
+            columns = maps.shape[3]
+            cells = torch.stack([nearest % columns, nearest // columns], dim=1)
+            found = pixel_positions(cells, SEARCH_STRIDE).cpu().numpy()
+            truth = batch.pair_pixel[0].double().cpu().numpy()
+            near = np.linalg.norm(found - truth, axis=1) <= NEAR_PX
+            pictures["matches"] = draw_matches(images[0], images[0], truth, found, correct=near)
+        return pictures
+
+
+def pair_mask(batch: PPKTBatch) -> Tensor:
+    """Return which pairs there are (batch, pair)."""
+    return batch.pair_valid.bool()[:, None].expand(batch.pair_voxel.shape)
