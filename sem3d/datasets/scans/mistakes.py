@@ -55,11 +55,20 @@ def explanations(records: Sequence[FrameRecord]) -> list[Explanation]:
             with_pose(lambda pose: pose * [1, -1, -1, 1]),
             "axes of the camera are taken as y up and z backward: turn them to y down and z forward",
         ),
+        *poses_off_by_one(records),
+    ]
+
+
+def poses_off_by_one(records: Sequence[FrameRecord]) -> list[Explanation]:
+    """Return that poses are numbered one too low or too high; nothing where frames are left out, whose poses nobody has read."""
+    if (np.diff([record.frame for record in records]) != 1).any():
+        return []
+    return [
         Explanation(
-            with_pose_of(records, -1), "each frame has the pose of the one before it: number the poses one higher"
+            with_pose_of(records, -1), "each frame has the pose of the one after it: number the poses one higher"
         ),
         Explanation(
-            with_pose_of(records, 1), "each frame has the pose of the one after it: number the poses one lower"
+            with_pose_of(records, 1), "each frame has the pose of the one before it: number the poses one lower"
         ),
     ]
 

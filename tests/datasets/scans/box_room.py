@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sem3d.datasets.scans.layouts import FrameRecord
 from tests.datasets.scans.official_files import (
+    COLOR_SIZE,
     DEPTH_SIZE,
+    INTRINSICS_COLOR,
     INTRINSICS_DEPTH,
     write_export,
     write_image,
@@ -17,7 +20,7 @@ ROOM = np.array([2.0, 1.4, 2.5])
 """Half the sides of a room, metres."""
 
 
-def room_pose(number: int) -> np.ndarray:
+def room_pose(number: float) -> np.ndarray:
     """A camera that turns about its y by 4 degrees a frame and goes 5 cm sideways."""
     turn = np.deg2rad(4.0 * number)
     pose = np.eye(4)
@@ -50,13 +53,28 @@ def room_depth(number: int, pose_of: Callable[[int], np.ndarray] = room_pose) ->
     return reach.min(-1)
 
 
+def room_record(number: int, pose: np.ndarray, depth: str = "d") -> FrameRecord:
+    """A frame of a scene with that camera."""
+    return FrameRecord(
+        scene="room",
+        frame=number,
+        color="c",
+        depth=depth,
+        world_from_camera=pose,
+        intrinsics_color=INTRINSICS_COLOR,
+        intrinsics_depth=INTRINSICS_DEPTH,
+        color_size=COLOR_SIZE,
+        depth_size=DEPTH_SIZE,
+    )
+
+
 def write_room(root: Path, units: float = 1000.0, pose_of: Callable[[int], np.ndarray] = room_pose) -> Path:
     """An export of twelve frames of that camera, its depth in ``units`` a metre."""
-    folder = write_export(root, "scene0000_00", 12)
+    folder = write_export(root, "scene0000_00", 12, step=1)
     for number in range(12):
         depth = room_depth(number, pose_of)
-        write_image(folder / "depth" / f"{25 * number}.png", np.rint(units * depth).astype(np.uint16))
-        write_text_matrix(folder / "pose" / f"{25 * number}.txt", pose_of(number))
+        write_image(folder / "depth" / f"{number}.png", np.rint(units * depth).astype(np.uint16))
+        write_text_matrix(folder / "pose" / f"{number}.txt", pose_of(number))
     return folder
 
 

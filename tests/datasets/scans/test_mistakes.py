@@ -9,9 +9,10 @@ from PIL import Image
 
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.mistakes import explanations
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.errors import UserError
-from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, write_room
+from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, room_record, write_room
 from tests.datasets.scans.official_files import INTRINSICS_DEPTH, write_image, write_text_matrix
 
 ALL_FRAMES = PrepareConfig(stride=1)
@@ -28,7 +29,7 @@ def of_depth(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], Non
 def of_poses(pose_of: Callable[[int], np.ndarray]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         for number in range(12):
-            write_text_matrix(folder / "pose" / f"{25 * number}.txt", pose_of(number))
+            write_text_matrix(folder / "pose" / f"{number}.txt", pose_of(number))
 
     return apply
 
@@ -60,11 +61,11 @@ MISTAKES = {
     "other axes": (of_poses(lambda n: nodding_pose(n) * [1, -1, -1, 1]), "taken as y up and z backward: turn them"),
     "pose of the next": (
         of_poses(lambda n: nodding_pose(n + 1)),
-        "pose of the one before it: number the poses one higher",
+        "pose of the one after it: number the poses one higher",
     ),
     "pose of the last": (
         of_poses(lambda n: nodding_pose(n - 1)),
-        "pose of the one after it: number the poses one lower",
+        "pose of the one before it: number the poses one lower",
     ),
     "fy": (of_focal(1, 1.5), r"fy of depth, 108\.375, is 72 as fx: mend the intrinsics"),
     "fx": (of_focal(0, 0.7), r"fx of depth, 50\.4, is 72\.25 as fy: mend the intrinsics"),
@@ -93,6 +94,15 @@ def test_the_scan_without_a_mistake_passes(tmp_path: Path, pose_of: Callable[[in
     assert index.content["quarantine"] == {}
 
 
+def test_poses_off_by_one_frame_are_not_told_where_frames_are_left_out():
+    def off_by_one(step: int) -> list[str]:
+        records = [room_record(number, nodding_pose(number)) for number in range(0, 12 * step, step)]
+        return [one.says for one in explanations(records) if "number the poses" in one.says]
+
+    assert len(off_by_one(1)) == 2
+    assert off_by_one(25) == []
+
+
 @pytest.mark.parametrize("units", [2000.0, 500.0, 250.0])
 def test_a_short_scan_that_mostly_turns_tells_the_unit_of_its_depth(tmp_path: Path, units: float):
     def turning(number: int) -> np.ndarray:
@@ -118,7 +128,7 @@ def test_poses_with_a_noise_larger_than_the_movement_ask_for_no_other_unit(tmp_p
     for number in range(12):
         pose = still(number)
         pose[:3, 3] += noise[number]
-        write_text_matrix(folder / "pose" / f"{25 * number}.txt", pose)
+        write_text_matrix(folder / "pose" / f"{number}.txt", pose)
     index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
     assert index.content["quarantine"] == {}
 
@@ -130,11 +140,11 @@ def test_frames_in_another_unit_than_the_others_are_in_quarantine_one_by_one(
     folder = write_room(tmp_path / "data", pose_of=nodding_pose)
     for number in odd:
         depth = np.rint(1000 * factor * room_depth(number, nodding_pose)).astype(np.uint16)
-        write_image(folder / "depth" / f"{25 * number}.png", depth)
+        write_image(folder / "depth" / f"{number}.png", depth)
     index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
-    assert index.frames["frame"].to_pylist() == [25 * number for number in range(12) if number not in odd]
+    assert index.frames["frame"].to_pylist() == [number for number in range(12) if number not in odd]
     report = QuarantineReport.read(index.folder / "quarantine.json")
-    assert [Path(item.source).stem for item in report.items] == [str(25 * number) for number in odd]
+    assert [Path(item.source).stem for item in report.items] == [str(number) for number in odd]
     assert {item.reason for item in report.items} == {
         f"implausible depth: it is {factor:g} times what most frames show there; store all frames of a scan in one unit"
     }

@@ -16,9 +16,8 @@ from sem3d.datasets.scans.mesh_plausibility import mesh_fault, mesh_points
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.datasets.scans.surface import read_surface
 from sem3d.errors import UserError
-from tests.datasets.scans.box_room import ROOM, room_depth, room_mesh, room_pose, write_room
+from tests.datasets.scans.box_room import ROOM, room_depth, room_mesh, room_pose, room_record, write_room
 from tests.datasets.scans.official_files import (
-    COLOR_SIZE,
     DEPTH_SIZE,
     INTRINSICS_COLOR,
     INTRINSICS_DEPTH,
@@ -121,14 +120,7 @@ def test_a_mesh_that_does_not_meet_the_depth_is_named_and_the_surface_is_fused_i
 
 
 def scene_of_the_room() -> list[tuple[FrameRecord, np.ndarray]]:
-    lenses = {"intrinsics_color": INTRINSICS_COLOR, "intrinsics_depth": INTRINSICS_DEPTH}
-    sizes = {"color_size": COLOR_SIZE, "depth_size": DEPTH_SIZE}
-    records = [
-        FrameRecord(
-            scene="room", frame=number, color="c", depth="d", world_from_camera=room_pose(number), **lenses, **sizes
-        )
-        for number in range(0, 12, 2)
-    ]
+    records = [room_record(number, room_pose(number)) for number in range(0, 12, 2)]
     return [(record, room_depth(record.frame).astype(np.float32)) for record in records]
 
 
