@@ -44,6 +44,10 @@ APART = 0.1
 """Share of the points that frames share in another unit, below which they do not meet as they are."""
 LEAST_COMPARED = 500
 """Points that must be seen by two frames each before they tell something."""
+LEAST_OF_PAIR = 100
+"""Points that must be seen by both frames of a pair before it counts among those that are spoilt or not."""
+LEAST_SPOILT = 1 / 3
+"""Share of the pairs beyond which a mistake may be one of the whole scan; one wrong pose of an anchor spoils fewer."""
 
 Pair = tuple[Float[np.ndarray, "_ 3"], Float[np.ndarray, "4 4"], Frame]
 
@@ -92,7 +96,7 @@ def frames_fault(records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame
         return None
     if (fault := unit_fault(pairs, found)) or met.sum() < LEAST_COMPARED:
         return fault
-    return mistake_fault(records, groups, found[met]) or contradiction(float(np.median(found[met])))
+    return mistake_fault(records, groups, pairs, found) or contradiction(float(np.median(found[met])))
 
 
 def unit_fault(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> str | None:
@@ -129,17 +133,25 @@ def unit_fault(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> str
 
 
 def mistake_fault(
-    records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame]], found: Float[np.ndarray, " met"]
+    records: Sequence[FrameRecord],
+    groups: Sequence[Sequence[Frame]],
+    pairs: Sequence[Pair],
+    found: Float[np.ndarray, " point"],
 ) -> str | None:
-    """Return which mistake must be undone that frames agree whose disagreement is ``found`` as they are; None where none of
-    :func:`explanations` was made.
+    """Return which mistake must be undone that frames agree whose :func:`disagreement` is ``found`` as they are, in ``pairs``;
+    None where none of :func:`explanations` was made.
+
+    Where few pairs are spoilt, single frames are wrong: a change of all poses may only move them to where nothing looks.
     """
-    before = quantiles(found)
+    met = found[np.isfinite(found)]
+    before = quantiles(met)
+    if (before <= LEAST_EXPLAINED).all() or spoilt_share(pairs, found) <= LEAST_SPOILT:
+        return None
     told: list[tuple[float, str]] = []
-    for explanation in explanations(records) if (before > LEAST_EXPLAINED).any() else ():
+    for explanation in explanations(records):
         other = disagreement(matched_pairs(explanation.applied(groups)))
         other = other[np.isfinite(other)]
-        if len(other) < max(LEAST_COMPARED, len(found) / 2):
+        if len(other) < max(LEAST_COMPARED, len(met) / 2):
             continue
         residual = quantiles(other)
         if (place := clearest(residual, before, LEAST_EXPLAINED)) is not None:
@@ -151,6 +163,14 @@ def mistake_fault(
                 )
             )
     return min(told)[1] if told else None
+
+
+def spoilt_share(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> float:
+    """Return the share of ``pairs`` whose own part of the disagreement ``found`` is to be explained, of those that tell."""
+    ends = np.cumsum([len(points) for points, _, _ in pairs])[:-1]
+    apart = [one[np.isfinite(one)] for one in np.split(found, ends)]
+    spoilt = [(quantiles(one) > LEAST_EXPLAINED).any() for one in apart if len(one) >= LEAST_OF_PAIR]
+    return float(np.mean(spoilt)) if spoilt else 0.0
 
 
 def quantiles(found: Float[np.ndarray, " point"]) -> Float[np.ndarray, " quantile"]:

@@ -10,6 +10,7 @@ from PIL import Image
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.mistakes import explanations
+from sem3d.datasets.scans.plausibility import frames_fault, sampled_frames
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.errors import UserError
 from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, room_record, write_room
@@ -101,6 +102,22 @@ def test_poses_off_by_one_frame_are_not_told_where_frames_are_left_out():
 
     assert len(off_by_one(1)) == 2
     assert off_by_one(25) == []
+
+
+@pytest.mark.parametrize("wrong", [0, 23, 34])
+def test_one_wrong_pose_is_no_mistake_of_the_whole_scan(tmp_path: Path, wrong: int):
+    def slow_pose(number: int) -> np.ndarray:
+        return room_pose(number / 8)
+
+    records = []
+    for number in range(60):
+        depth = np.rint(1000 * room_depth(number, slow_pose)).astype(np.uint16)
+        write_image(tmp_path / f"{number}.png", depth)
+        found = slow_pose(number)
+        if number == wrong:
+            found[:3, 3] += 0.6, 0.2, 0.5
+        records.append(room_record(number, found, f"{number}.png"))
+    assert frames_fault(records, sampled_frames(tmp_path, records)) is None
 
 
 @pytest.mark.parametrize("units", [2000.0, 500.0, 250.0])
