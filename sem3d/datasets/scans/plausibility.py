@@ -22,7 +22,9 @@ ANCHORS, REACH = 6, (1, 3, 6, 11)
 """Frames that are looked at in a scene, and how many frames later those stand that each is compared with."""
 PIXELS = 2000
 """Pixels of a frame that are compared."""
-FACTORS = {factor: "" for factor in (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)} | {
+UNITS = (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)
+"""Ratios of two units of depth that are common."""
+FACTORS = dict.fromkeys(UNITS, "") | {
     3.28084: " (in feet?)",
     100.0: " (in centimetres?)",
     1000.0: " (in millimetres?)",

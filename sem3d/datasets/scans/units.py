@@ -1,7 +1,6 @@
 """Frames of a scene whose depth is in another unit than that of the rest."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -9,15 +8,15 @@ from jaxtyping import Float
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.mistakes import Frame
-from sem3d.datasets.scans.plausibility import LEAST_COMPARED, depth_beside, matched_pair
+from sem3d.datasets.scans.plausibility import LEAST_COMPARED, UNITS, depth_beside, matched_pair
 from sem3d.geometry.projection import transform
 
-UNITS = (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)
-"""Ratios of two units of depth that are common."""
 CLOSE = 1.5
 """Ratio of two frames' depth up to which they are of one unit."""
 SPREAD, QUANTILE = 0.04, 0.75
 """Share by which ratios may lie off one of :data:`UNITS`, and the share of points that must lie as near."""
+AS_THEY_ARE = 0.1
+"""Share of points that agree as they are beyond which the unit is the same, and nearer things hide the others."""
 REMEMBERED = 2
 
 
@@ -63,7 +62,7 @@ def unit_between(before: Frame, after: Frame) -> float | None:
     A frame in a larger unit has its points elsewhere, so the ratio is exact only from the other one: both ways are looked at.
     """
     ratios = depth_ratios(before, after)
-    if len(ratios) >= LEAST_COMPARED and 1 / CLOSE < np.median(ratios) < CLOSE:
+    if of_one_unit(ratios):
         return 1.0
     return common_ratio(ratios) or common_ratio(1 / depth_ratios(after, before))
 
@@ -78,8 +77,19 @@ def depth_ratios(before: Frame, after: Frame) -> Float[np.ndarray, " point"]:
     return measured / z
 
 
-def common_ratio(ratios: Float[np.ndarray, " point"], units: Sequence[float] = UNITS) -> float | None:
-    """Return the one of ``units`` that nearly all ratios are; None where there is none or too few ratios."""
+def of_one_unit(ratios: Float[np.ndarray, " point"]) -> bool:
+    """Tell if two frames are of one unit: half of the points are about as far in both, or some are just as far.
+
+    A surface at half the distance may hide most points; no other unit makes the rest agree.
+    """
     if len(ratios) < LEAST_COMPARED:
+        return False
+    agreeing = np.mean(np.abs(ratios - 1) <= SPREAD)
+    return bool(agreeing > AS_THEY_ARE or 1 / CLOSE < np.median(ratios) < CLOSE)
+
+
+def common_ratio(ratios: Float[np.ndarray, " point"]) -> float | None:
+    """Return the one of :data:`UNITS` that nearly all ratios are; None where there is none or too few ratios."""
+    if len(ratios) < LEAST_COMPARED or of_one_unit(ratios):
         return None
-    return next((unit for unit in units if np.quantile(np.abs(ratios / unit - 1), QUANTILE) <= SPREAD), None)
+    return next((unit for unit in UNITS if np.quantile(np.abs(ratios / unit - 1), QUANTILE) <= SPREAD), None)

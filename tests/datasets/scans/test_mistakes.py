@@ -12,9 +12,10 @@ from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.mistakes import explanations
 from sem3d.datasets.scans.plausibility import frames_fault, sampled_frames
 from sem3d.datasets.scans.prepare import prepare
+from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import UserError
 from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, room_record, write_room
-from tests.datasets.scans.official_files import INTRINSICS_DEPTH, write_image, write_text_matrix
+from tests.datasets.scans.official_files import INTRINSICS_DEPTH, pose, write_image, write_text_matrix
 
 ALL_FRAMES = PrepareConfig(stride=1)
 
@@ -165,3 +166,11 @@ def test_frames_in_another_unit_than_the_others_are_in_quarantine_one_by_one(
     assert {item.reason for item in report.items} == {
         f"implausible depth: it is {factor:g} times what most frames show there; store all frames of a scan in one unit"
     }
+
+
+def test_frames_whose_points_a_nearer_surface_hides_are_in_the_same_unit():
+    units = UnitChain()
+    for number, x in enumerate((-1.0, -0.8, -0.6, -0.4, 0.0, 2.0, 2.2, 2.4)):
+        partition = x + 2.0 * room_rays()[..., 0] >= 1.0
+        units.add(room_record(number, pose(x)), np.where(partition, np.float32(2.0), np.float32(4.0)))
+    assert units.odd() == []
