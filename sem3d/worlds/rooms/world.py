@@ -42,8 +42,11 @@ def ahead(folder: Path, config: RoomsConfig, cpus: float) -> str:
 
 
 def so_far(folder: Path) -> str:
-    """Return how many rooms are begun."""
-    begun = sum(1 for _ in folder.parent.glob(f".{folder.name}.building-*/scans/*"))
+    """Return how many rooms are begun; nothing where the folder gets its name just then."""
+    try:
+        begun = sum(1 for _ in folder.parent.glob(f".{folder.name}.building-*/scans/*"))
+    except OSError:
+        return ""
     return f"       rooms so far: {begun}" if begun else ""
 
 

@@ -17,7 +17,7 @@ from sem3d.worlds.rooms.room import build_room
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.scan_mesh import sample_surface
 from sem3d.worlds.rooms.supply import ParametricSupply
-from sem3d.worlds.rooms.world import ROOMS, SECONDS_PER_PIXEL
+from sem3d.worlds.rooms.world import ROOMS
 from sem3d.worlds.rooms.write import write_rooms
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -119,18 +119,6 @@ def test_points_are_spread_evenly_over_the_surface():
     cells = np.histogram2d(inner[:, 0], inner[:, 1], bins=[np.arange(0.5, 2.01, 0.25)] * 2)[0]
     assert cells.min() > 10
     assert cells.mean() == pytest.approx((0.25 / 0.05) ** 2, rel=0.1)
-
-
-def test_what_rendering_takes_is_said_before_and_while_it_lasts(tmp_path: Path):
-    folder, config = tmp_path / "rooms", RoomsConfig(rooms_train=3, rooms_val=1, color_height=120, color_width=160)
-    seconds = 4 * config.frames_per_room * 120 * 160 * SECONDS_PER_PIXEL / 2
-    frames = 4 * config.frames_per_room
-    assert ROOMS.ahead(folder, config, 2.0) == f"rendering 4 rooms, {frames} frames: about {seconds:.0f} s on 2 CPUs"
-    assert ROOMS.so_far(folder) == ""
-    (tmp_path / ".rooms.building-0123" / "scans" / "scene0000_00").mkdir(parents=True)
-    assert ROOMS.so_far(folder).strip() == "rooms so far: 1"
-    folder.mkdir()
-    assert ROOMS.ahead(folder, config, 2.0) == ""
 
 
 def test_rooms_that_are_fine_enough_fill_the_voxels_that_are_learnt_from():
