@@ -16,7 +16,7 @@ LARGEST_WHOLE = 2**31 - 1
 class Bounds:
     """A mark in the type of a setting: the least and largest number that mean anything.
 
-    A setting without the mark may be any finite number from 0. Infinity is a number only where it is ``most``.
+    A setting without the mark may be any finite number from 0.
     """
 
     least: float | int = 0
@@ -25,20 +25,20 @@ class Bounds:
     """The least number itself is outside."""
     below: bool = False
     """The largest number itself is outside."""
-    endless: bool = False
-    """Infinity is meant: all there are."""
 
     def fault(self, value: Any, whole: bool) -> str | None:
         """Return what a number must be that is not within the bounds; None where it is. ``whole``: its field counts."""
         most = self.most if self.most is not None else (LARGEST_WHOLE if whole else inf)
         inside = value > self.least if self.above else value >= self.least
         inside = inside and (value < most if self.below else value <= most)
-        if inside and (isfinite(value) or self.endless) and (not whole or value == int(value)):
+        if inside and isfinite(value) and (not whole or value == int(value)):
             return None
         kind = "whole number" if whole else "number"
         low = f"above {self.least:g}" if self.above else f"from {self.least:g}"
-        high = "" if most in (inf, LARGEST_WHOLE) else f" {'to below' if self.below else 'to'} {most:g}"
-        return f"it must be a {kind} {low}{high}{', or inf' if self.endless else ''}"
+        unsaid = most == inf or (self.most is None and value <= most)
+        shown = f"{most:d}" if isinstance(most, int) else f"{most:g}"
+        high = "" if unsaid else f" {'to below' if self.below else 'to'} {shown}"
+        return f"it must be a {kind} {low}{high}"
 
 
 UNMARKED = Bounds()

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sem3d.addresses import StoreUri, bare
-from sem3d.bounds import AtLeastOne, Positive, Seed, Share, ShareBelowOne, check_bounds
+from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share, ShareBelowOne, check_bounds
 from sem3d.errors import UserError
 
 
@@ -132,8 +132,8 @@ class RunConfig:
     """Visits to every training row between two evaluations, where evaluate_every is 0; 0 evaluates at the end only."""
     evaluation_batch_size: int = 0
     """Items a process evaluates at a time; 0: as many as it trains on at a time. Does not change the numbers."""
-    max_failures: int = 3
-    """Deaths of workers, or of Ray Train's controller, after which the run gives up."""
+    max_failures: Annotated[int, Bounds(-1)] = 3
+    """Deaths of workers, or of Ray Train's controller, after which the run gives up; -1: it never does."""
     max_nonfinite: int = 10
     """Steps in a row with a non-finite loss or gradient after which the run stops; each is skipped and counted."""
     quarantine_limit: Share = 0.1

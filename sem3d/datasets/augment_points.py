@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from sem3d.bounds import Metres, Share, ShareBelowOne
+from sem3d.errors import UserError
+
 SMOOTHINGS = 2
 """Times that the noise is averaged over three nodes along each axis."""
 MOST_NODES = 128
@@ -19,18 +22,25 @@ MOST_NODES = 128
 class PointAugmentation:
     """Strengths and probabilities."""
 
-    scale: float = 0.1
+    scale: ShareBelowOne = 0.1
     """Factor of all lengths is drawn from 1 -+ this."""
     turn: float = 180.0
     """Turn about the vertical is drawn from -+ this, degrees."""
     tilt: float = 5.0
     """Turns about both horizontal axes are drawn from -+ this, degrees."""
-    elastic_probability: float = 0.95
+    elastic_probability: Share = 0.95
     """Share of clouds that are distorted."""
-    elastic_grids: tuple[float, ...] = (0.2, 0.8)
+    elastic_grids: tuple[Metres, ...] = (0.2, 0.8)
     """Distances of the noise's nodes, metres; one distortion after the other."""
     elastic_strengths: tuple[float, ...] = (0.4, 1.6)
     """Standard deviations of the noise before it is smoothed, metres; one for each grid."""
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UserError` where there is not one strength for each grid."""
+        if len(self.elastic_grids) != len(self.elastic_strengths):
+            raise UserError(
+                f"elastic_grids {self.elastic_grids} and elastic_strengths {self.elastic_strengths}: give one strength a grid"
+            )
 
 
 def augment_points(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from sem3d.bounds import Share, ShareBelowOne
 from sem3d.datasets.scans.frames import resize_color
 from sem3d.geometry.projection import inside_image, nearest_pixel
 
@@ -13,9 +14,9 @@ from sem3d.geometry.projection import inside_image, nearest_pixel
 class WindowAugmentation:
     """Strength and probability; PPKT names both kinds without figures."""
 
-    mirror_probability: float = 0.5
+    mirror_probability: Share = 0.5
     """Share of images mirrored left to right; points stay as they are."""
-    resize: float = 0.2
+    resize: ShareBelowOne = 0.2
     """Factor of the image's size is drawn from 1 -+ this; a window of the size of before is cut out or filled up with black."""
 
 

@@ -7,13 +7,14 @@ resized, the points are scaled, turned and distorted, and pairs follow both. Poi
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int, UInt8
 
+from sem3d.bounds import AtLeastOne, Bounds, Metres, Side
 from sem3d.config import DataFolder, digest
 from sem3d.datasets.augment_points import PointAugmentation, augment_points
 from sem3d.datasets.augment_window import Window, WindowAugmentation, draw_window, whole_window
@@ -41,17 +42,17 @@ class SingleFrames:
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)
     """How the index is made where there is none yet."""
-    share: float = 1.0
+    share: Annotated[float, Bounds(0, 1, above=True)] = 1.0
     """Seeded share of the training frames that is used; a smaller share is part of a larger one."""
-    evaluation_frames: int = 64
+    evaluation_frames: AtLeastOne = 64
     """Held-out frames that an evaluation visits, evenly spread."""
-    height: int = 480
+    height: Side = 480
     """Image height that the network sees, pixels."""
-    width: int = 640
+    width: Side = 640
     """Image width that the network sees, pixels."""
-    matches: int = 4096
+    matches: Annotated[int, Bounds(1, 1 << 20)] = 4096
     """Pairs of a voxel and its pixel sampled a frame; with replacement only where fewer exist."""
-    voxel_size: float = 0.025
+    voxel_size: Metres = 0.025
     """Side of a voxel, metres."""
     window: WindowAugmentation = field(default_factory=WindowAugmentation)
     """Augmentation of the image that moves its pixels."""

@@ -1,6 +1,6 @@
 """The chunk of a scene's surface in front of a frame as voxels, and their matches with the frame's pixels.
 
-Every system that pairs a 2D network with a sparse 3D network reads this: Pri3D's geometric loss, PPKT.
+Pri3D's geometric loss reads this; PPKT back-projects single frames instead (:mod:`sem3d.datasets.single_frames`).
 """
 
 from dataclasses import dataclass

@@ -43,8 +43,9 @@ def hardest_contrastive_of_items(
 ) -> Float[Tensor, ""]:
     """Return the mean over items of the loss of each item's matches, features scaled to unit length.
 
-    ``point`` numbers the point that each row shows in the anchor and in the positive: rows of the same point are no negatives
-    of each other. Rows that are not ``valid`` take no part; an item without any counts as zero and keeps the graph.
+    ``point`` numbers the point that each row shows in the anchor and in the positive: a point of one is no negative for one of
+    the other where any row matches them. Rows that are not ``valid`` take no part; an item without any counts as zero and keeps
+    the graph.
     """
     valid = anchor.new_ones(anchor.shape[:2], dtype=torch.bool) if valid is None else valid
     if point is None:
@@ -66,20 +67,22 @@ def _of_item(
 ) -> Float[Tensor, ""]:
     """Return the loss of one item's valid matches."""
     near = torch.relu((anchor - positive).square().sum(1) - settings.positive_margin)
-    one_way = _push(anchor, positive, point[:, 1], settings)
-    other_way = _push(positive, anchor, point[:, 0], settings)
+    one_way = _push(anchor, positive, point, settings)
+    other_way = _push(positive, anchor, point.flip(1), settings)
     return near.sum() / max(len(near), 1) + settings.negative_weight * (one_way + other_way) / 2
 
 
 def _push(
     queries: Float[Tensor, "match dim"],
     keys: Float[Tensor, "match dim"],
-    point: Int64[Tensor, " match"],
+    point: Int64[Tensor, "match 2"],
     settings: HardestContrast,
 ) -> Float[Tensor, ""]:
-    """Return the mean squared lack of distance to the hardest negative, over the queries that have one."""
-    searched = settings.candidates or len(keys)
-    nearest, found = nearest_other(queries, keys[:searched], point, point[:searched])
+    """Return the mean squared lack of distance to the hardest negative, over the queries that have one.
+
+    ``point`` has the queries' points first, then the keys'.
+    """
+    nearest, found = nearest_other(queries, keys[: settings.candidates or len(keys)], point)
     squares = (queries[found] - keys[nearest[found]]).square().sum(1)
     lack = torch.relu(settings.negative_margin - (squares + LEAST_SQUARE).sqrt()).square()
     return lack.sum() / max(len(lack), 1)
@@ -87,19 +90,23 @@ def _push(
 
 @torch.no_grad()
 def nearest_other(
-    queries: Float[Tensor, "query dim"],
-    keys: Float[Tensor, "key dim"],
-    query_point: Int64[Tensor, " query"],
-    key_point: Int64[Tensor, " key"],
+    queries: Float[Tensor, "query dim"], keys: Float[Tensor, "key dim"], point: Int64[Tensor, "query 2"]
 ) -> tuple[Int64[Tensor, " query"], Bool[Tensor, " query"]]:
-    """Return the row of the most similar key of another point, and whether there is one; features are of unit length."""
+    """Return the row of the most similar key that no row of ``point`` matches with the query, and whether there is one.
+
+    Features are of unit length; keys are those of the first rows.
+    """
     nearest = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
     found = torch.zeros(len(queries), dtype=torch.bool, device=queries.device)
     if not len(keys):
         return nearest, found
+    first, second = point[:, 0] * (point[:, 1].max() + 1), point[:, 1]
+    matched = (first + second).sort().values
     for part in row_tiles(len(queries), len(keys), queries.device):
         similarity = queries[part] @ keys.T
-        similarity.masked_fill_(query_point[part, None] == key_point, -torch.inf)
+        pairs = first[part, None] + second[: len(keys)]
+        place = torch.searchsorted(matched, pairs).clamp_(max=len(matched) - 1)
+        similarity.masked_fill_(matched[place] == pairs, -torch.inf)
         highest, nearest[part] = similarity.max(1)
         found[part] = highest > -torch.inf
     return nearest, found

@@ -24,7 +24,7 @@ def tiled_log_sum_exp(
 ) -> tuple[Float[Tensor, " row"], Float[Tensor, " column"] | None]:
     """Return ``logsumexp(scale * left @ right.T)`` over each row and, where ``both``, over each column.
 
-    The gradient makes each tile anew instead of keeping it: one product of matrices more, and memory of one tile.
+    The gradient makes each tile anew instead of keeping it: one product of matrices more, and memory of a few tiles.
     """
     rows, columns = _TiledLogSumExp.apply(left, right, scale, both)
     return rows, columns if both else None

@@ -62,7 +62,7 @@ def load_parts(method: nn.Module, stored: dict[str, Tensor], source: str, withou
     whole = method.state_dict()
     own = {
         name: value for name, value in whole.items() if isinstance(value, Tensor)
-    }  # frozen parts have a state of text
+    }  # that of a frozen part is no tensor
     shared = parts(own) & parts(stored) - set(without)
     if not shared:
         raise UserError(

@@ -16,6 +16,8 @@ from sem3d.methods.optimizers import build_optimizer
 
 FROZEN = "probe_"
 """Beginning of the names of scores of frozen weights."""
+FROZEN_EFFECT = "probe"
+"""The effect of a pretraining that scores of frozen weights take the place of."""
 Sources = Mapping[str, Samples]
 """What a method learns from and is evaluated on, by name, opened."""
 TRAIN, HELD_OUT, TESTED = "train", "held_out", "tested"

@@ -38,7 +38,7 @@ from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
 from sem3d.methods.initial_parts import start_image_network
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
@@ -170,7 +170,7 @@ class Pri3D(Method):
     published = "sem3d.reporting.papers.pri3d:published_table"
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",
-        "probe": "sem3d.pipelines.probe:probed",
+        FROZEN_EFFECT: "sem3d.pipelines.probe:probed",
     }
 
     def __init__(self, experiment: Experiment[Pri3DConfig, FramePairs], sources: Sources | None = None):

@@ -1,4 +1,4 @@
-"""One linear layer a pixel: projections for a contrastive loss, depth, class scores, and PPKT's upsampling projection."""
+"""One linear layer a pixel: projections for a contrastive loss, depth, and class scores."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Correspondence before and after pretraining: which share of pixels find their match in the other frame."""
+"""Correspondence before and after pretraining: which share of pixels or points find their match among the pixels of an image."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,7 @@ from sem3d.datasets.view import FEATURE_STRIDE
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.correspondence import THRESHOLD_PX, match_errors, nearest_cells, pixel_positions
 from sem3d.evaluation.figures import draw_before_and_after
+from sem3d.methods import method_class
 from sem3d.methods.method import HELD_OUT, Effect, Method
 from sem3d.methods.pri3d import Pri3D
 from sem3d.pipelines.options import EvaluationOptions
@@ -28,7 +29,7 @@ COLUMNS = {
 def correspondence(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     """Compare the run with the same network before pretraining, beside the match rate of guessing.
 
-    A match is found where the nearest neighbour in feature space, among all pixels of the other frame, lies within 5 px of it.
+    A match is found where the nearest neighbour in feature space, among the pixels that are searched, lies within 5 px of it.
     """
     found = matched(run, run.started_from(options.init))
     rows = [
@@ -37,28 +38,33 @@ def correspondence(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     ]
     before, after = found.before["match_rate_5px"], found.after["match_rate_5px"]
     ratio = f"ratio {after / before:.2f}" if before else "before: none found"
-    return Outcome([Table(rows, list(rows[0]))], [f"{ratio}, on held-out pairs of {run.experiment.data.root}"])
+    return Outcome([Table(rows, list(rows[0]))], [f"{ratio}, on held-out data of {run.experiment.data.root}"])
 
 
 def matched(run: TrainedRun, start: str) -> Effect:
-    """Return how many matches of held-out pairs the weights ``start`` and the run's own find, and how far they are off.
+    """Return how many held-out matches the weights ``start`` and the run's own find, and how far they are off; for Pri3D, whose
+    samples are pairs of frames, with a picture.
 
-    Raises :class:`UserError` where no held-out pair has a match.
+    Raises :class:`UserError` where no held-out sample has a match.
     """
     keys = [key for key, _ in COLUMNS.values()]
     figures: list[dict[str, float]] = []
     shown: dict[str, Found] = {}
-    pair = first_pair(run)
+    drawn = issubclass(method_class(run.method), Pri3D)
+    pair = first_pair(run) if drawn else None
     for heading, source in (("before pretraining", start), ("after pretraining", "")):
         network = run.build(source)
         metrics = evaluate_once(network, run.experiment, run.sources).metrics
-        if not set(keys) <= metrics.keys() or pair is None:
-            raise UserError(f"no held-out pair of {run.experiment.data.root} has a match: nothing can be found")
+        if not set(keys) <= metrics.keys() or (drawn and pair is None):
+            raise UserError(f"nothing held out of {run.experiment.data.root} has a match: nothing can be found")
         figures.append({key: metrics[key] for key in keys})
-        shown[heading] = found_matches(network, chosen_device(run.experiment.run.device), pair)
+        if pair is not None:
+            shown[heading] = found_matches(network, chosen_device(run.experiment.run.device), pair)
+    before, after = figures
+    if pair is None:
+        return Effect(before, after)
     images, cells = pair["image"][0], pair["cell"][0]
     anchor, positive = (np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images)
-    before, after = figures
     return Effect(before, after, picture=draw_before_and_after(anchor, positive, pixels(cells[:, 0]), shown))
 
 

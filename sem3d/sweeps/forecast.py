@@ -103,7 +103,8 @@ def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Fore
     rows = [_row(what, members, labelled[what], found) for what, members in groups.items()]
     found.lines.extend(format_table(rows, list(rows[0]), digits=1).splitlines())
     found.lines.append("")
-    found.lines.append(_sum(found))
+    frozen = any(isinstance(one, Trial) and one.frozen for one in trainings)
+    found.lines.append(_sum(found) + ("; scores of frozen weights are not in it" if frozen else ""))
     return found
 
 

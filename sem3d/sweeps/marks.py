@@ -17,7 +17,7 @@ from sem3d.methods import method_class
 from sem3d.methods.method import Effect, Method
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.registers import resolve
-from sem3d.reporting.formatting import budget_text, counted
+from sem3d.reporting.formatting import budget_text, counted, metric_of
 from sem3d.runs.requests import STOP
 from sem3d.runs.sources import content_digest, open_sources
 from sem3d.sweeps.records import EffectRecord, MarksRecord, effect_picture, read_marks, read_record, write_record
@@ -103,7 +103,9 @@ def measure_effects(one: Pretraining, checkpoint: Path, folder: Path, say: Calla
             say(f"measuring the {name} before and after")
             found: Effect = resolve(path)(run, run.experiment.init)
             figure = next(iter(found.before))
-            say(f"{figure} {found.before[figure]:.3g} before, {found.after[figure]:.3g} after")
+            metric = metric_of(figure, "max", [found.before[figure], found.after[figure]])
+            before, after = metric.scaled(found.before[figure]), metric.scaled(found.after[figure])
+            say(f"{metric.named} {before:.3g} before, {after:.3g} after")
             record = replace(record, before=found.before, after=found.after, basis=found.basis)
             if found.picture is not None:
                 record = replace(record, picture=f"{key.replace(' ', '-')}.png")

@@ -9,7 +9,7 @@ from typing import Any
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.methods.method import FROZEN
+from sem3d.methods.method import FROZEN_EFFECT
 from sem3d.runs.run_folder import CIRCUMSTANCES, LONGEST_NAME, check_name, content_name, identity, run_name
 from sem3d.runs.sources import data_digest
 from sem3d.sweeps.arms import TRIAL, Arm, PretrainedPart
@@ -189,7 +189,7 @@ def _pretraining_of(
         method=part.method,
         experiment=experiment,
         starts=starts,
-        unmeasured=(FROZEN.rstrip("_"),) if request.frozen else (),
+        unmeasured=(FROZEN_EFFECT,) if request.frozen else (),
     )
 
 

@@ -209,6 +209,7 @@ def attempt(
         log.open("a", buffering=1, encoding="utf-8", errors="backslashreplace") as file,
         clocked(folder, key, held.cpus, held.gpus),
     ):
+        print("begins", file=file)  # the log of an attempt before ends in its error
         try:
             with stop_passed_on(folder, run_folder(method, experiment)):
                 return run(lambda line: print(line, file=file)), ""

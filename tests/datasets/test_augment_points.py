@@ -36,8 +36,8 @@ def test_turns_keep_distances_and_a_turn_about_the_vertical_keeps_heights(seed):
     assert_allclose(turned[:, 2], cloud()[:, 2])
     tilted = augment_points(cloud(), PointAugmentation(**OFF | {"tilt": 5.0}), np.random.default_rng(seed))
     assert_allclose(distances(tilted), distances(cloud()))
-    steepest = np.degrees(np.arccos(np.clip((tilted - cloud()) @ [0, 0, 1.0], -1, 1)).min())
-    assert 0 < steepest <= 90
+    turned_by = np.linalg.lstsq(cloud(), tilted, rcond=None)[0].T
+    assert 0 < np.degrees(np.arccos(turned_by[2, 2])) <= 5 * 2**0.5
     assert np.abs(tilted - cloud()).max() < 2 * np.radians(5) * np.linalg.norm(cloud(), axis=1).max()
 
 

@@ -3,19 +3,11 @@ import torch
 
 from sem3d.losses import tiled_log_sum_exp
 from sem3d.losses.hardest_contrastive import HardestContrast, hardest_contrastive_of_items
+from tests.losses.drawn import features
 from tests.losses.largest_tensor import LargestTensor
 from tests.reference.hardest_contrastive import hardest_contrastive
 
 ALL = HardestContrast(candidates=0)
-
-
-def features(*shape: int, seed: int = 0) -> list[torch.Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    return [torch.randn(*shape, generator=draw, dtype=torch.float64).requires_grad_() for _ in range(2)]
-
-
-def rows(matches: int) -> torch.Tensor:
-    return torch.arange(matches)[:, None].expand(matches, 2)
 
 
 @pytest.mark.parametrize("candidates", [0, 3])
@@ -23,7 +15,7 @@ def rows(matches: int) -> torch.Tensor:
 def test_value_is_that_of_the_loops(candidates, tile, monkeypatch):
     monkeypatch.setitem(tiled_log_sum_exp.TILE, "cpu", tile)
     anchor, positive = features(2, 9, 4)
-    point = torch.tensor([[0, 5], [0, 6], [1, 5], [2, 2], [3, 3], [4, 4], [7, 7], [8, 8], [8, 9]]).expand(2, 9, 2)
+    point = torch.tensor([[0, 5], [0, 6], [1, 6], [2, 5], [3, 3], [4, 4], [7, 7], [8, 8], [8, 9]]).expand(2, 9, 2)
     settings = HardestContrast(positive_margin=0.2, negative_margin=1.2, negative_weight=0.7, candidates=candidates)
     expected = [
         hardest_contrastive(one, other, point[0].numpy(), margins=(0.2, 1.2), weight=0.7, candidates=candidates)

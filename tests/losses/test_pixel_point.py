@@ -6,14 +6,10 @@ import torch
 import torch.distributed as dist
 
 from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
+from tests.losses.drawn import features
 from tests.reference.info_nce import info_nce
 
 VALID = torch.tensor([[True, True, True, False], [True, False, True, True], [False] * 4])
-
-
-def features(*shape: int, seed: int = 0) -> list[torch.Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    return [torch.randn(*shape, generator=draw, dtype=torch.float64).requires_grad_() for _ in range(2)]
 
 
 def arrays(points, pixels, valid=VALID):

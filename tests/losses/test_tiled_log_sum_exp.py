@@ -4,6 +4,7 @@ import torch
 from sem3d.losses import info_nce, tiled_log_sum_exp
 from sem3d.losses.info_nce import point_info_nce_of_items
 from sem3d.losses.tiled_log_sum_exp import row_tiles
+from tests.losses.drawn import features
 from tests.losses.largest_tensor import LargestTensor
 from tests.reference.info_nce import info_nce as loops
 
@@ -15,11 +16,6 @@ def tiles(monkeypatch):
     """Tiles of 16 numbers, and no item so small that it is compared whole."""
     monkeypatch.setitem(tiled_log_sum_exp.TILE, "cpu", 16)
     monkeypatch.setattr(info_nce, "WHOLE", 0)
-
-
-def features(*shape: int, seed: int = 0) -> list[torch.Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    return [torch.randn(*shape, generator=draw, dtype=torch.float64).requires_grad_() for _ in range(2)]
 
 
 def test_tiles_cover_every_row_once():

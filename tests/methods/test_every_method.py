@@ -1,6 +1,7 @@
 """What each method in the register must do, without a line written for it."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from torch.testing import assert_close
 from sem3d.config import flatten, override
 from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import HELD_OUT, TRAIN
+from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.registers import resolve
 from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
@@ -170,6 +173,19 @@ def test_a_resumed_run_equals_an_undisturbed_one_bit_for_bit(name, data, tmp_pat
     ours, theirs = (weights(tmp_path / run) for run in ("whole", "halves"))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("ray_cluster")
+def test_effects_of_a_run_are_measured_before_and_after_it(name, data, tmp_path):
+    experiment = tiny_experiment(name, data, tmp_path, run__workers=0)
+    outcome = run_in_process(name, experiment, tmp_path / "run")
+    run = TrainedRun(Path(outcome["checkpoint_last"]), name, experiment)
+    for path in method_class(name).effects.values():
+        effect = resolve(path)(run, "scratch")
+        assert effect.before.keys() == effect.after.keys()
+        assert effect.before
+        assert np.isfinite([*effect.before.values(), *effect.after.values()]).all()
 
 
 @pytest.mark.slow

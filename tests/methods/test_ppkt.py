@@ -130,7 +130,7 @@ def test_a_point_that_has_the_feature_of_its_pixel_is_found(tmp_path, batch, mon
     ahead = torch.randn(1, 8, 8, 11).expand(3, -1, -1, -1)
     cell = torch.tensor([[2, 3], [7, 5], [0, 0], [10, 7]])
     features = ahead[0, :, cell[:, 1], cell[:, 0]].T.expand(3, -1, -1)
-    monkeypatch.setattr(method, "searched", lambda *given: ahead)
+    monkeypatch.setattr(method, "searched", lambda *given: ahead[0])
     monkeypatch.setattr(method, "points", lambda given: features)
     monkeypatch.setattr(method, "pixels", lambda *given: features)
     columns = BATCHES["ppkt"]() | {"pair_voxel": torch.zeros(3, 4).long(), "pair_pixel": (4 * cell).expand(3, -1, -1)}

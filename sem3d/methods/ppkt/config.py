@@ -1,8 +1,9 @@
 """Settings of PPKT: teacher, student and loss."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from sem3d.bounds import Bounds, Width
 from sem3d.config import Weights
 from sem3d.losses.pixel_point import Negatives
 from sem3d.networks.encoders import EncoderName
@@ -35,10 +36,11 @@ class PPKTConfig:
     loss: Literal["ppnce", "distillation", "global"] = "ppnce"
     """PPNCE, or one of the two that the paper holds against it."""
     negatives: Negatives = "item"
-    """Pixels that a point's own competes with: those of its frame, or of all frames of the global batch (SLidR)."""
+    """Pixels that a point's own competes with: those of its frame, or of all frames of the global batch, of each
+    micro-batch where optim.accumulate is above 1 (SLidR)."""
     upsampling: Upsampling = "bilinear"
     """Upsampling of the teacher's maps to pixels; none: a pixel has the feature of its cell."""
-    projection_dim: int = 128
+    projection_dim: Width = 128
     """Dimensions in which pixels and points are compared; distillation takes the teacher's."""
-    temperature: float = 0.04
+    temperature: Annotated[float, Bounds(1e-3, 1e3)] = 0.04
     """Temperature of PPNCE."""

@@ -36,12 +36,20 @@ from sem3d.config import Experiment
 from sem3d.datasets.single_frames import SingleFrames, frame_samples
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.evaluation.correspondence import MATCH_FIELDS, match_metrics, match_rate, pixel_positions
+from sem3d.evaluation.correspondence import (
+    MATCH_FIELDS,
+    THRESHOLD_PX,
+    match_errors,
+    match_metrics,
+    match_rate,
+    nearest_cells,
+    pixel_positions,
+)
 from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
 from sem3d.methods.frozen import FrozenPart
 from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.ppkt.config import PPKTConfig
 from sem3d.methods.ppkt.presets import PRESETS
 from sem3d.methods.ppkt.teacher import load_teacher
@@ -55,8 +63,6 @@ logger = logging.getLogger(__name__)
 SEARCH_STRIDE = 4
 """Pixels between two of those that a point's own is searched among in an evaluation."""
 FRAMES_SHOWN = 3
-NEAR_PX = 5.0
-"""Distance up to which a drawn match is right, pixels."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class PPKT(Method):
     }
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",
-        "probe": "sem3d.pipelines.point_probe:probed",
+        FROZEN_EFFECT: "sem3d.pipelines.point_probe:probed",
     }
 
     def __init__(self, experiment: Experiment[PPKTConfig, SingleFrames], sources: Sources | None = None):
@@ -98,6 +104,10 @@ class PPKT(Method):
         with torch.random.fork_rng(devices=()):  # a random teacher is one of its seed, whatever is drawn besides
             torch.manual_seed(experiment.run.seed)
             teacher = TappedEncoder(config.teacher.encoder, config.teacher.strides)
+        if config.loss == "global" and experiment.run.batch_size // experiment.optim.accumulate < 2:
+            raise UserError(
+                "method.loss global compares frames: give at least two a micro-batch (run.batch_size / optim.accumulate)"
+            )
         self.teacher = FrozenPart(teacher, config.teacher.weights, load_teacher)
         self.sparse_unet = SparseUNet(config.sparse_unet, 3 if config.voxel_input == "color" else 1)
         dim = config.projection_dim
@@ -167,12 +177,16 @@ class PPKT(Method):
             return torch.cat([values_at_pixels(one, positions, size, config.upsampling) for one in maps], dim=2)
         return self.upsampling_projection(maps, positions, size)
 
-    def searched(self, batch: PPKTBatch, maps: tuple[Tensor, ...]) -> Float[Tensor, "batch dim rows columns"]:
-        """Return projected features of every fourth pixel along both axes, among which a point's own is searched."""
+    def searched(self, batch: PPKTBatch, maps: tuple[Tensor, ...], frame: int) -> Float[Tensor, "dim rows columns"]:
+        """Return projected features of every fourth pixel of a frame along both axes, among which a point's own is searched.
+
+        A frame at a time: a teacher has thousands of channels.
+        """
         rows, columns = (max(1, length // SEARCH_STRIDE) for length in batch.image.shape[-2:])
         cells = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1).to(batch.image.device)
-        positions = pixel_positions(cells, SEARCH_STRIDE)[None].expand(len(batch.image), -1, -1)
-        return self.pixels(maps, positions, batch).transpose(1, 2).unflatten(2, (rows, columns))
+        positions = pixel_positions(cells, SEARCH_STRIDE)[None]
+        features = self.pixels(tuple(one[frame : frame + 1] for one in maps), positions, batch)
+        return features[0].T.unflatten(1, (rows, columns))
 
     def tally(self, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Count frames, and those of which the augmented image shows no point."""
@@ -200,19 +214,12 @@ class PPKT(Method):
         else:
             sums = {"loss_ppnce": pixel_point_nce(points, pixels, valid, config.temperature).double() * len(points)}
         sums |= {"matched": batch.pair_valid.double().sum(), "frames": batch.usable.double().sum()}
-        counts = [
-            match_rate(
-                one.T[:, None].float(),
-                map_.float(),
-                F.pad(torch.arange(len(one), device=one.device)[:, None], (0, 1)),
-                (pixel.double() - (SEARCH_STRIDE - 1) / 2) / SEARCH_STRIDE,
-                pixel_stride=SEARCH_STRIDE,
-            )
-            for one, map_, pixel, known in zip(
-                points, self.searched(batch, maps), batch.pair_pixel, batch.pair_valid, strict=True
-            )
-            if known
-        ]
+        counts = []
+        for frame, (one, pixel) in enumerate(zip(points, batch.pair_pixel, strict=True)):
+            if batch.pair_valid[frame]:
+                row, own, truth = as_matches(one, pixel)
+                map_ = self.searched(batch, maps, frame).float()
+                counts.append(match_rate(row, map_, own, truth, pixel_stride=SEARCH_STRIDE))
         if counts:
             total = sum(counts[1:], counts[0])
             sums |= {f"match_{name}": getattr(total, name).double() for name in MATCH_FIELDS}
@@ -229,28 +236,35 @@ class PPKT(Method):
 
     def figures(self, batch: PPKTBatch) -> dict[str, np.ndarray]:
         """Return features of pixels and of points of some frames, coloured by one PCA, and matches of the first frame."""
-        images = [image.permute(1, 2, 0).cpu().numpy() for image in batch.image]
+        images = [image.permute(1, 2, 0).cpu().numpy() for image in batch.image[:FRAMES_SHOWN]]
         with torch.no_grad():
-            points = F.normalize(self.points(batch), dim=2)
-            maps = F.normalize(self.searched(batch, self.maps(batch)), dim=1)
-        shown, rows = [], []
-        for image, map_, one, pixel in list(zip(images, maps, points, batch.pair_pixel, strict=True))[:FRAMES_SHOWN]:
+            points, maps = F.normalize(self.points(batch), dim=2).float(), self.maps(batch)
+            searched = [F.normalize(self.searched(batch, maps, frame), dim=0).float() for frame in range(len(images))]
+        rows = []
+        for frame, map_ in enumerate(searched):
             painted = torch.full_like(map_, torch.nan)
-            column, row = (pixel // SEARCH_STRIDE).long().T
-            inside = (row < map_.shape[1]) & (column < map_.shape[2])
-            painted[:, row[inside], column[inside]] = one[inside].T
-            shown += [image, image]
-            rows += [map_.float().cpu().numpy(), painted.float().cpu().numpy()]
-        pictures = {"features": feature_sheet(shown, rows)}
+            column, row = (batch.pair_pixel[frame] // SEARCH_STRIDE).long().T
+            inside = (row < map_.shape[1]) & (column < map_.shape[2]) & batch.pair_valid[frame].bool()
+            painted[:, row[inside], column[inside]] = points[frame][inside].T
+            rows += [map_.cpu().numpy(), painted.cpu().numpy()]
+        pictures = {"features": feature_sheet([image for image in images for _ in range(2)], rows)}
         if batch.pair_valid[0]:
-            nearest = (points[0] @ maps[0].flatten(1)).argmax(1)
-            columns = maps.shape[3]
-            cells = torch.stack([nearest % columns, nearest // columns], dim=1)
-            found = pixel_positions(cells, SEARCH_STRIDE).cpu().numpy()
-            truth = batch.pair_pixel[0].double().cpu().numpy()
-            near = np.linalg.norm(found - truth, axis=1) <= NEAR_PX
-            pictures["matches"] = draw_matches(images[0], images[0], truth, found, correct=near)
+            row, own, truth = as_matches(points[0], batch.pair_pixel[0])
+            cells = nearest_cells(row, searched[0], own)
+            near = match_errors(cells, truth, SEARCH_STRIDE) <= THRESHOLD_PX
+            found, true = (pixel_positions(one, SEARCH_STRIDE).cpu().numpy() for one in (cells, truth))
+            pictures["matches"] = draw_matches(images[0], images[0], true, found, correct=near.cpu().numpy())
         return pictures
+
+
+def as_matches(
+    points: Float[Tensor, "pair dim"], pixel: Int[Tensor, "pair 2"]
+) -> tuple[Float[Tensor, "dim 1 pair"], Int[Tensor, "pair 2"], Float[Tensor, "pair 2"]]:
+    """Return points as a map of one row, their cells (u, v) in it, and the cells, fractions and all, of the pixels that are
+    theirs.
+    """
+    own = F.pad(torch.arange(len(points), device=points.device)[:, None], (0, 1))
+    return points.T[:, None].float(), own, (pixel.double() - (SEARCH_STRIDE - 1) / 2) / SEARCH_STRIDE
 
 
 def pair_mask(batch: PPKTBatch) -> Tensor:

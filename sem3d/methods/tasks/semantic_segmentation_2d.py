@@ -36,7 +36,7 @@ from sem3d.evaluation.figures import prediction_sheet
 from sem3d.evaluation.segmentation import common_classes, confusion, mean_iou, segmentation_metrics
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import start_image_network
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Record, Sources
+from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Record, Sources
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
@@ -115,7 +115,7 @@ class SemanticSegmentation2D(Method):
     }
     published = "sem3d.reporting.papers.pri3d:published_table"
     marks = "sem3d.methods.tasks.frequent_classes:marks"
-    effects: ClassVar = {"probe": "sem3d.pipelines.probe:probed"}
+    effects: ClassVar = {FROZEN_EFFECT: "sem3d.pipelines.probe:probed"}
     frozen_scores = "sem3d.pipelines.probe:frozen_scores"
 
     def __init__(
