@@ -203,6 +203,9 @@ def read_evidence(path: Path) -> Evidence:
     try:
         rows = [EvidenceRow(**of_fields(row, EvidenceRow)) for row in stored.pop("rows")]
         fields: dict[str, Any] = of_fields(stored, Evidence) | {"rows": rows}
+        numbers = [one for row in rows for one in (*row.scores, *row.differences, row.paper, row.p, row.floor)]
+        if not all(one is None or math.isfinite(one) for one in numbers):
+            raise ValueError("a number in it is not finite")
         return Evidence(**fields)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error

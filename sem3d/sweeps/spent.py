@@ -1,5 +1,6 @@
 """Time of the parts of a sweep, over all attempts: written while they run, so that a kill loses seconds at most."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -53,4 +54,6 @@ def spent_in_all(folder: Path, whole: str) -> dict[str, float]:
 
 def _read(path: Path) -> dict[str, float]:
     stored = stored_json(path) or {}
-    return {name: value for name, value in stored.items() if isinstance(value, int | float)}
+    return {
+        name: float(value) for name, value in stored.items() if isinstance(value, int | float) and math.isfinite(value)
+    }

@@ -43,6 +43,7 @@ EXCEPTIONS = {
     "sem3d/files.py:sync": "opens for fsync, reads nothing",
     "sem3d/files.py:locked_file": "opens for the lock, reads nothing",
     "sem3d/datasets/scans/copies.py:images_digest": "bytes of any kind, for their digest",
+    "sem3d/runs/progress.py:last_line": "the text of a log, any bytes, to be shown",
     "sem3d/runs/progress.py:log_line": "appends",
     "sem3d/runs/quarantine.py:Quarantine.add": "appends",
     "sem3d/sweeps/trial.py:attempt": "appends to a log",

@@ -61,7 +61,7 @@ class Trainings:
         checkpoint.mkdir(parents=True, exist_ok=True)
         score = experiment.data.budget if hasattr(experiment.data, "budget") else 0.0
         score += 0.1 * ("pri3d" in experiment.init) + 0.01 * experiment.run.seed
-        metrics, seconds = {"miou_scannet": score}, {"training": 1.5}
+        metrics, seconds = {"miou_scannet": score, "loss_cross_entropy": 1 - score}, {"training": 1.5}
         paths = {"checkpoint_best": str(checkpoint), "checkpoint_last": str(checkpoint)}
         write_result(folder, {**paths, "metrics": metrics, "steps": 1, "mlflow_run_id": "run", "seconds": seconds})
         return TrainingResult(folder, checkpoint, checkpoint, metrics, "run", 1, seconds)

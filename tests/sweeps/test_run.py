@@ -47,8 +47,8 @@ def table(folder: Path) -> list[tuple]:
     return [(trial.arm, trial.budget, trial.seed, trial.metrics.get("miou_scannet")) for trial in read_trials(folder)]
 
 
-def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tmp_path, trainings):
-    request, said = toy_request(rooms, tmp_path), []
+def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(indexed_rooms, tmp_path, trainings):
+    request, said = toy_request(indexed_rooms, tmp_path), []
     folder = run_sweep(request, NO_PROBE, said.append)
     assert len(trainings.begun) == 2 + 8
     assert len(table(folder)) == 8
@@ -65,8 +65,8 @@ def test_a_sweep_ends_in_a_table_and_a_finished_one_runs_nothing_again(rooms, tm
 
 
 @pytest.mark.usefixtures("trainings")
-def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
-    folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+def test_records_say_what_a_reviewer_asks(indexed_rooms, tmp_path):
+    folder = run_sweep(toy_request(indexed_rooms, tmp_path), NO_PROBE, [].append)
     record = read_sweep(folder)
     assert (record.arms, record.budgets, record.seeds) == (["scratch", "pri3d"], [0.5, 1.0], [0, 1])
     assert record.spent.keys() == record.estimate.keys() == {"trials", "seconds", "cpu_hours", "gpu_hours", "money"}
@@ -75,7 +75,7 @@ def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
     assert (trial.status, trial.stage_seconds["training"], trial.steps) == ("finished", 1.5, 1)
     assert trial.settings["schedule.steps"] == 4
     assert [item.status for item in read_pretrainings(folder)] == ["finished", "finished"]
-    assert (folder / "logs" / f"{trial.key}.log").read_text() == "step 1/1\n"
+    assert (folder / "logs" / f"{trial.key}.log").read_text() == "begins\nstep 1/1\n"
     client = MlflowClient(record.tracking_uri)
     runs = client.search_runs([client.get_experiment_by_name("sem3d").experiment_id])
     assert [(run.info.run_id, run.info.status) for run in runs] == [(record.mlflow_run_id, "FINISHED")]
@@ -83,7 +83,7 @@ def test_records_say_what_a_reviewer_asks(rooms, tmp_path):
 
 
 def test_marks_are_made_once_a_budget_and_seed_and_one_that_cannot_be_made_is_a_note(
-    rooms, tmp_path, trainings, monkeypatch
+    indexed_rooms, tmp_path, trainings, monkeypatch
 ):
     asked = []
 
@@ -94,7 +94,7 @@ def test_marks_are_made_once_a_budget_and_seed_and_one_that_cannot_be_made_is_a_
         return marks(experiment, sources)
 
     monkeypatch.setattr("sem3d.methods.tasks.frequent_classes.marks", counting)
-    request, said = toy_request(rooms, tmp_path), []
+    request, said = toy_request(indexed_rooms, tmp_path), []
     folder = run_sweep(request, NO_PROBE, said.append)
     assert asked == [(0.5, 0), (1.0, 0), (0.5, 1)]
     found = {(record.budget, record.seed): record for record in read_marks(folder)}
@@ -111,8 +111,8 @@ def test_marks_are_made_once_a_budget_and_seed_and_one_that_cannot_be_made_is_a_
     assert trainings.begun == []
 
 
-def test_an_effect_that_could_not_be_measured_is_a_note_and_tried_again(rooms, tmp_path, trainings):
-    request = toy_request(rooms, tmp_path)
+def test_an_effect_that_could_not_be_measured_is_a_note_and_tried_again(indexed_rooms, tmp_path, trainings):
+    request = toy_request(indexed_rooms, tmp_path)
     names = {one.experiment.run.name for one in pretrainings(request)}
     trainings.darkness = ["no light"]
     folder = run_sweep(request, NO_PROBE, [].append)
@@ -127,9 +127,9 @@ def test_an_effect_that_could_not_be_measured_is_a_note_and_tried_again(rooms, t
     assert trainings.begun == []
 
 
-def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, trainings, monkeypatch):
+def test_a_failed_trial_is_told_on_one_line_and_tried_again(indexed_rooms, tmp_path, trainings, monkeypatch):
     monkeypatch.setattr("sem3d.sweeps.progress.time", SimpleNamespace(monotonic=lambda: 0.0))
-    request, said = toy_request(rooms, tmp_path), []
+    request, said = toy_request(indexed_rooms, tmp_path), []
     victim = plan(request).trials[2]
     trainings.faults = {victim.key: UserError("the room is dark\nvery dark")}
     with pytest.raises(UserError, match=f"1 trials failed.*{victim.label}: the room is dark very dark$"):
@@ -145,8 +145,8 @@ def test_a_failed_trial_is_told_on_one_line_and_tried_again(rooms, tmp_path, tra
     assert {record.status for record in read_trials(folder)} == {"finished"}
 
 
-def test_a_failed_pretraining_fails_the_trials_that_need_it_and_no_other(rooms, tmp_path, trainings):
-    request = toy_request(rooms, tmp_path)
+def test_a_failed_pretraining_fails_the_trials_that_need_it_and_no_other(indexed_rooms, tmp_path, trainings):
+    request = toy_request(indexed_rooms, tmp_path)
     first, second = pretrainings(request)
     trainings.faults = {first.key: RuntimeError("no memory")}
     with pytest.raises(UserError, match=r"2 trials failed.*its pretraining failed: no memory"):
@@ -161,8 +161,8 @@ def test_a_failed_pretraining_fails_the_trials_that_need_it_and_no_other(rooms, 
     assert second.key not in trainings.begun
 
 
-def test_an_arm_whose_search_failed_as_a_whole_is_searched_again(rooms, tmp_path, trainings):
-    request, said = searching_request(rooms, tmp_path), []
+def test_an_arm_whose_search_failed_as_a_whole_is_searched_again(indexed_rooms, tmp_path, trainings):
+    request, said = searching_request(indexed_rooms, tmp_path), []
     trainings.faults = {"-search-": RuntimeError("no memory")}
     with pytest.raises(UserError, match=r"1 trials failed.*no search trial of arm scratch was finished: no memory"):
         run_sweep(request, NO_PROBE, said.append)
@@ -175,10 +175,10 @@ def test_an_arm_whose_search_failed_as_a_whole_is_searched_again(rooms, tmp_path
     assert record.settings["optim.lr"] in (0.003, 0.006)
 
 
-def test_a_pretraining_of_another_sweep_is_found(rooms, tmp_path, trainings):
-    run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+def test_a_pretraining_of_another_sweep_is_found(indexed_rooms, tmp_path, trainings):
+    run_sweep(toy_request(indexed_rooms, tmp_path), NO_PROBE, [].append)
     trainings.begun.clear()
-    other = toy_request(rooms, tmp_path, {"optim.lr": 0.5})
+    other = toy_request(indexed_rooms, tmp_path, {"optim.lr": 0.5})
     folder = run_sweep(other, NO_PROBE, [].append)
     checkpoints = {item.checkpoint for item in read_pretrainings(folder)}
     assert checkpoints == {item.checkpoint() for item in pretrainings(other)}
@@ -208,20 +208,20 @@ def test_a_pretraining_on_the_same_data_elsewhere_is_found_and_other_data_in_the
 
 
 @pytest.mark.usefixtures("trainings")
-def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(rooms, tmp_path):
-    folder = run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+def test_what_mlflow_did_not_take_from_a_finished_trial_is_written_at_the_end(indexed_rooms, tmp_path):
+    folder = run_sweep(toy_request(indexed_rooms, tmp_path), NO_PROBE, [].append)
     record, ended = read_sweep(folder), read_trials(folder)[0]
     client = MlflowClient(record.tracking_uri)
     child = client.create_run(client.get_run(record.mlflow_run_id).info.experiment_id)
     write_record(folder, replace(ended, mlflow_run_id=child.info.run_id))
     Spool(Path(ended.run_folder) / SPOOL_NAME).add({"kind": "tags", "values": {"late": "yes"}})
-    run_sweep(toy_request(rooms, tmp_path), NO_PROBE, [].append)
+    run_sweep(toy_request(indexed_rooms, tmp_path), NO_PROBE, [].append)
     assert client.get_run(child.info.run_id).data.tags["late"] == "yes"
 
 
 @pytest.mark.usefixtures("trainings")
-def test_time_adds_up_over_attempts(rooms, tmp_path):
-    request = toy_request(rooms, tmp_path)
+def test_time_adds_up_over_attempts(indexed_rooms, tmp_path):
+    request = toy_request(indexed_rooms, tmp_path)
     victim = plan(request).trials[0]
     spent = tmp_path / "sweeps" / plan(request).name / "spent" / f"{victim.key}.json"
     spent.parent.mkdir(parents=True)
@@ -231,18 +231,18 @@ def test_time_adds_up_over_attempts(rooms, tmp_path):
     assert read_sweep(folder).spent["cpu_hours"] == pytest.approx(2, abs=0.1)
 
 
-def test_a_sweep_may_grow_by_seeds_but_not_change_its_settings(rooms, tmp_path, trainings):
-    run_sweep(toy_request(rooms, tmp_path, name="mine", seeds=(0,)), NO_PROBE, [].append)
+def test_a_sweep_may_grow_by_seeds_but_not_change_its_settings(indexed_rooms, tmp_path, trainings):
+    run_sweep(toy_request(indexed_rooms, tmp_path, name="mine", seeds=(0,)), NO_PROBE, [].append)
     trainings.begun.clear()
-    folder = run_sweep(toy_request(rooms, tmp_path, name="mine", seeds=(0, 1)), NO_PROBE, [].append)
+    folder = run_sweep(toy_request(indexed_rooms, tmp_path, name="mine", seeds=(0, 1)), NO_PROBE, [].append)
     assert len(trainings.begun) == 1 + 4
     assert (len(table(folder)), read_sweep(folder).seeds) == (8, [0, 1])
     with pytest.raises(UserError, match="asked something else"):
-        run_sweep(toy_request(rooms, tmp_path, {"optim.lr": 9.0}, name="mine"), NO_PROBE, [].append)
+        run_sweep(toy_request(indexed_rooms, tmp_path, {"optim.lr": 9.0}, name="mine"), NO_PROBE, [].append)
 
 
-def test_a_second_copy_of_a_sweep_is_refused(rooms, tmp_path, trainings):
-    request = toy_request(rooms, tmp_path)
+def test_a_second_copy_of_a_sweep_is_refused(indexed_rooms, tmp_path, trainings):
+    request = toy_request(indexed_rooms, tmp_path)
     with (
         exclusive_lock(tmp_path, plan(request).name),
         pytest.raises(UserError, match="is being run by another process"),
@@ -251,8 +251,8 @@ def test_a_second_copy_of_a_sweep_is_refused(rooms, tmp_path, trainings):
     assert trainings.begun == []
 
 
-def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, monkeypatch):
-    request = toy_request(rooms, tmp_path)
+def test_a_stop_leaves_the_rest_for_the_next_time(indexed_rooms, tmp_path, trainings, monkeypatch):
+    request = toy_request(indexed_rooms, tmp_path)
     train, folder = trainings.train, tmp_path / "sweeps" / plan(request).name
 
     def stopping(*arguments, **options):
@@ -269,9 +269,9 @@ def test_a_stop_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, mo
     assert len(table(folder)) == 8
 
 
-def test_a_dry_run_says_what_would_be_run_and_leaves_nothing(rooms, tmp_path, trainings):
+def test_a_dry_run_says_what_would_be_run_and_leaves_nothing(indexed_rooms, tmp_path, trainings):
     said: list[str] = []
-    run_sweep(toy_request(rooms, tmp_path), Terms(probe_steps=0, dry_run=True), said.append)
+    run_sweep(toy_request(indexed_rooms, tmp_path), Terms(probe_steps=0, dry_run=True), said.append)
     rows = [line.split() for line in said if line.startswith(("pretraining", "trial"))]
     assert rows[0] == ["pretraining", "pri3d", "–", "–", "2", "2", "0", "4", "–"]
     assert rows[1] == ["trial", "scratch", "0.5", "8", "2", "2", "0", "4", "–"]
@@ -281,10 +281,10 @@ def test_a_dry_run_says_what_would_be_run_and_leaves_nothing(rooms, tmp_path, tr
     assert not list((tmp_path / "sweeps").glob("toy-*"))
 
 
-def test_as_many_run_at_a_time_as_the_cluster_holds(rooms, tmp_path):
+def test_as_many_run_at_a_time_as_the_cluster_holds(indexed_rooms, tmp_path):
     def fitting(most=0, **changes):
         leaves = {f"run.{name}": value for name, value in changes.items()}
-        return concurrency(list(plan(toy_request(rooms, tmp_path, leaves)).trials), most)
+        return concurrency(list(plan(toy_request(indexed_rooms, tmp_path, leaves)).trials), most)
 
     assert fitting() == 2
     assert fitting(workers=2) == 1

@@ -36,10 +36,10 @@ def checkpoint_of(storage: Path, name: str) -> str:
 
 
 def test_each_training_of_a_chain_starts_from_what_was_made_for_it_and_nothing_is_made_twice(
-    rooms, tmp_path, trainings
+    indexed_rooms, tmp_path, trainings
 ):
     arms = {"pri3d": SINGLE, "distilled": CHAIN, "forked": FORK}
-    request = chain_request(rooms, tmp_path, arms, name="mine")
+    request = chain_request(indexed_rooms, tmp_path, arms, name="mine")
     whole = by_content(plan(request))
     folder = run_sweep(request, NO_PROBE, [].append)
     assert len(trainings.begun) == 4 + 3
@@ -51,12 +51,12 @@ def test_each_training_of_a_chain_starts_from_what_was_made_for_it_and_nothing_i
     trainings.begun.clear()
     assert run_sweep(request, NO_PROBE, [].append) == folder
     assert trainings.begun == []
-    other = run_sweep(chain_request(rooms, tmp_path, arms, {"optim.lr": 0.5}), NO_PROBE, [].append)
+    other = run_sweep(chain_request(indexed_rooms, tmp_path, arms, {"optim.lr": 0.5}), NO_PROBE, [].append)
     assert {one.key for one in read_pretrainings(other)} == {one.key for one in whole.pretrainings}
 
 
-def test_records_tags_pages_and_tables_name_the_whole_chain(rooms, tmp_path):
-    request = chain_request(rooms, tmp_path, seeds=(0, 1))
+def test_records_tags_pages_and_tables_name_the_whole_chain(indexed_rooms, tmp_path):
+    request = chain_request(indexed_rooms, tmp_path, seeds=(0, 1))
     whole = by_content(plan(request))
     folder = run_sweep(request, NO_PROBE, [].append)
     first = whole.trials[0]
@@ -74,9 +74,9 @@ def test_records_tags_pages_and_tables_name_the_whole_chain(rooms, tmp_path):
 
 
 def test_a_failure_is_told_down_the_chain_by_its_own_line_and_only_what_failed_is_tried_again(
-    rooms, tmp_path, trainings
+    indexed_rooms, tmp_path, trainings
 ):
-    request = chain_request(rooms, tmp_path, {"scratch": {"settings": {"init": "scratch"}}, "distilled": CHAIN})
+    request = chain_request(indexed_rooms, tmp_path, {"scratch": {"settings": {"init": "scratch"}}, "distilled": CHAIN})
     teacher, student = by_content(plan(request)).pretrainings
     trainings.faults = {teacher.key: RuntimeError("no memory\nat all")}
     line = r"1 trials failed.*the first: distilled, budget 1, seed 0: its pretraining pri3d failed: no memory$"
@@ -96,8 +96,8 @@ def test_a_failure_is_told_down_the_chain_by_its_own_line_and_only_what_failed_i
     assert {one.status for one in (*read_pretrainings(folder), *read_trials(folder))} == {"finished"}
 
 
-def test_a_stop_within_a_chain_leaves_the_rest_for_the_next_time(rooms, tmp_path, trainings, monkeypatch):
-    request = chain_request(rooms, tmp_path)
+def test_a_stop_within_a_chain_leaves_the_rest_for_the_next_time(indexed_rooms, tmp_path, trainings, monkeypatch):
+    request = chain_request(indexed_rooms, tmp_path)
     teacher, student = by_content(plan(request)).pretrainings
     folder, train = sweep_folder(tmp_path, plan(request).name), trainings.train
 
@@ -119,10 +119,10 @@ def test_a_stop_within_a_chain_leaves_the_rest_for_the_next_time(rooms, tmp_path
     assert len(trainings.begun) == 4
 
 
-def test_a_dry_run_counts_every_training_of_a_chain_once(rooms, tmp_path, trainings):
+def test_a_dry_run_counts_every_training_of_a_chain_once(indexed_rooms, tmp_path, trainings):
     space = space_of(toy_module(ARMS={"distilled": CHAIN}, SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
     said: list[str] = []
-    request = chain_request(rooms, tmp_path, space=space, search=2, seeds=(0, 1))
+    request = chain_request(indexed_rooms, tmp_path, space=space, search=2, seeds=(0, 1))
     run_sweep(request, Terms(probe_steps=0, dry_run=True), said.append)
     rows = [line.split("  ") for line in said if line.startswith(("pretraining", "search", "trial"))]
     counted = {row[0]: [cell.strip() for cell in row[1:] if cell.strip()][2] for row in rows}
@@ -137,9 +137,9 @@ def test_a_dry_run_counts_every_training_of_a_chain_once(rooms, tmp_path, traini
     assert trainings.begun == []
 
 
-def test_a_search_whose_chain_failed_says_why(rooms, tmp_path, trainings):
+def test_a_search_whose_chain_failed_says_why(indexed_rooms, tmp_path, trainings):
     space = space_of(toy_module(ARMS={"distilled": CHAIN}, SEARCH={"optim.lr": tune.loguniform(1e-4, 1e-2)}))
     trainings.faults = {"pri3d-": RuntimeError("no memory")}
     line = r"no search trial of arm distilled was finished: its pretraining pri3d failed: no memory$"
     with pytest.raises(UserError, match=line):
-        run_sweep(chain_request(rooms, tmp_path, space=space, search=1), NO_PROBE, [].append)
+        run_sweep(chain_request(indexed_rooms, tmp_path, space=space, search=1), NO_PROBE, [].append)
