@@ -239,17 +239,24 @@ def of_fields(content: dict[str, Any], kind: type) -> dict[str, Any]:
 
 
 def override(config: Any, changes: dict[str, Any]) -> Any:
-    """Return ``config`` with the leaves named in ``changes`` replaced; raises :class:`UserError` on an unknown leaf."""
+    """Return ``config`` with the leaves named in ``changes`` replaced, all at once; raises :class:`UserError` on an unknown
+    leaf.
+    """
+    known = {item.name for item in dataclasses.fields(config)}
+    values: dict[str, Any] = {}
+    of_parts: dict[str, dict[str, Any]] = {}
     for name, value in changes.items():
         head, _, rest = name.partition(".")
-        known = {item.name for item in dataclasses.fields(config)}
         if head not in known:
             raise UserError(f"unknown setting '{name}': {type(config).__name__} has {', '.join(sorted(known))}")
-        inner = getattr(config, head)
-        if rest and not dataclasses.is_dataclass(inner):
+        if not rest:
+            values[head] = value
+        elif dataclasses.is_dataclass(values.get(head, getattr(config, head))):
+            of_parts.setdefault(head, {})[rest] = value
+        else:
             raise UserError(f"unknown setting '{name}': '{head}' has no parts")
-        config = dataclasses.replace(config, **{head: override(inner, {rest: value}) if rest else value})
-    return config
+    parts = {head: override(values.get(head, getattr(config, head)), inner) for head, inner in of_parts.items()}
+    return dataclasses.replace(config, **values | parts)
 
 
 def digest(value: Any) -> str:
