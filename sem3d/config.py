@@ -233,9 +233,22 @@ def of_kind(value: Any, kind: Any) -> Any:
 
 
 def of_fields(content: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Return JSON values as the fields of the dataclass ``kind``; raises :class:`TypeError` or :class:`KeyError` for others."""
+    """Return JSON values as the fields of the dataclass ``kind``, whole numbers as floats where it says float; raises
+    :class:`TypeError`, :class:`KeyError` or :class:`OverflowError` for others.
+    """
     hints = get_type_hints(kind)
-    return {name: of_kind(value, hints[name]) for name, value in content.items()}
+    return {name: _with_floats(of_kind(value, hints[name]), hints[name]) for name, value in content.items()}
+
+
+def _with_floats(value: Any, kind: Any) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind is float:
+        return float(value)
+    if origin in (list, tuple):
+        return origin(_with_floats(one, inner[0]) for one in value)
+    if origin is dict:
+        return {name: _with_floats(one, inner[1]) for name, one in value.items()}
+    return value
 
 
 def override(config: Any, changes: dict[str, Any]) -> Any:

@@ -162,6 +162,8 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:
+    if not isinstance(there.get("identity"), dict):
+        raise UserError(f"{folder} has damaged settings, their identity is no object: choose another run.name")
     kinds = [kind for kind in ("method", "data") if kind in there]
     before, now = ({kind: run[kind] for kind in kinds} | run["identity"] for run in (there, wanted))
     if before.get("data", ...) == now.get("data"):

@@ -263,6 +263,6 @@ def _read(path: Path, kind: type[Stored]) -> Stored | None:
         raise UserError(f"{path} is not of this version: remove it, and the sweep runs that part again")
     try:
         return kind(**of_fields(content, kind))
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         logger.warning("%s is damaged: %s; it counts as absent", path, one_line(str(error)))
         return None

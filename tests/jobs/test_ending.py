@@ -61,7 +61,7 @@ def ended(process: subprocess.Popen, *signals: signal.Signals) -> tuple[int, str
     ids=["while modules are imported", "at work", "beside a thread"],
 )
 def test_a_signal_ends_a_program_at_once_on_one_line(program, number):
-    code, error, seconds = ended(started(program), number)
+    code, error, seconds = ended(started(program, RAY_JOB_STOP_WAIT_TIME_S="9"), number)
     assert (code, error) == (130, f"stopped by {number.name}\n")
     assert seconds < 5
 
