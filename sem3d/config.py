@@ -242,7 +242,7 @@ def of_fields(content: dict[str, Any], kind: type) -> dict[str, Any]:
 
 def _with_floats(value: Any, kind: Any) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
-    if kind is float:
+    if kind is float or (float in inner and type(value) is int):
         return float(value)
     if origin in (list, tuple):
         return origin(_with_floats(one, inner[0]) for one in value)

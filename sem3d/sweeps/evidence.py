@@ -201,24 +201,16 @@ def read_evidence(path: Path) -> Evidence:
     """Return what :func:`write_evidence` wrote; raise :class:`UserError` for anything else."""
     stored = read_json(path)
     try:
-        rows = [EvidenceRow(**of_fields(_with_floats(row), EvidenceRow)) for row in stored.pop("rows")]
-        fields: dict[str, Any] = of_fields(_with_floats(stored), Evidence) | {"rows": rows}
-        return Evidence(**fields)
+        rows = [EvidenceRow(**of_fields(row, EvidenceRow)) for row in stored.pop("rows")]
+        fields: dict[str, Any] = of_fields(stored, Evidence) | {"rows": rows}
+        evidence = Evidence(**fields)
+        numbers = [one for row in rows for one in (*row.scores, *row.differences, row.paper, row.p, row.floor)]
+        numbers += [evidence.seconds, evidence.cpu_hours, evidence.gpu_hours]
+        if not all(one is None or math.isfinite(one) for one in numbers):
+            raise ValueError("a number in it is not finite")
+        return evidence
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error
-
-
-def _with_floats(content: dict[str, Any]) -> dict[str, Any]:
-    """Return JSON values whose numbers, also those of lists, are finite floats; raise :class:`ValueError` for others."""
-
-    def of(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return [of(one) for one in value] if isinstance(value, list) else value
-        if not math.isfinite(float(value)):
-            raise ValueError(f"{value} is no number that a record may hold")
-        return float(value)
-
-    return {name: of(value) for name, value in content.items()}
 
 
 def evidence_table(evidence: Evidence) -> Table:
