@@ -44,7 +44,7 @@ from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
 from sem3d.networks.sparse import SparseTensor
-from sem3d.networks.sparse_unet import SparseUNet, SparseUNetConfig
+from sem3d.networks.sparse_unet import SLIM, SparseUNet, SparseUNetConfig
 
 logger = logging.getLogger(__name__)
 
@@ -129,13 +129,7 @@ def laptop() -> Experiment:
     return Experiment(
         method=Pri3DConfig(
             unet=ResidualUNetConfig(encoder="efficientnet_lite0"),
-            sparse_unet=SparseUNetConfig(
-                init_dim=8,
-                planes=(8, 16, 32, 64, 32, 32, 16, 16),
-                blocks=(1, 1, 1, 1, 1, 1, 1, 1),
-                stem_kernel=3,
-                backend="torch",
-            ),
+            sparse_unet=SLIM,
             projection_dim=32,
         ),
         data=FramePairs(

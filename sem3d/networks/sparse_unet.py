@@ -42,6 +42,14 @@ RES16UNET18A = SparseUNetConfig(
     stem_kernel=3, planes=(32, 64, 128, 256, 128, 128, 96, 96), blocks=(2, 2, 2, 2, 2, 2, 2, 2)
 )
 """The smaller network of PPKT's ablation, SR-UNet18."""
+SLIM = SparseUNetConfig(
+    init_dim=8,
+    stem_kernel=3,
+    planes=(8, 16, 32, 64, 32, 32, 16, 16),
+    blocks=(1, 1, 1, 1, 1, 1, 1, 1),
+    backend="torch",
+)
+"""A network for minutes on two CPU cores."""
 
 
 class SparseBlock(nn.Module):

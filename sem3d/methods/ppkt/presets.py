@@ -1,9 +1,11 @@
 """Experiments of PPKT by name."""
 
+from dataclasses import replace
+
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.single_frames import SingleFrames
 from sem3d.methods.ppkt.config import PPKTConfig, TeacherConfig
-from sem3d.networks.sparse_unet import RES16UNET18A, SparseUNetConfig
+from sem3d.networks.sparse_unet import RES16UNET18A, SLIM
 
 
 def paper() -> Experiment:
@@ -18,12 +20,7 @@ def paper() -> Experiment:
 
 def paper18() -> Experiment:
     """Return the paper's setting with Res16UNet18A."""
-    return Experiment(
-        method=PPKTConfig(sparse_unet=RES16UNET18A),
-        data=SingleFrames(),
-        optim=OptimConfig(lr=0.5, weight_decay=1e-4),
-        run=RunConfig(batch_size=24),
-    )
+    return replace(paper(), method=PPKTConfig(sparse_unet=RES16UNET18A))
 
 
 def slidr() -> Experiment:
@@ -42,13 +39,7 @@ def laptop() -> Experiment:
     return Experiment(
         method=PPKTConfig(
             teacher=TeacherConfig(encoder="efficientnet_lite0", strides=(16, 32)),
-            sparse_unet=SparseUNetConfig(
-                init_dim=8,
-                planes=(8, 16, 32, 64, 32, 32, 16, 16),
-                blocks=(1, 1, 1, 1, 1, 1, 1, 1),
-                stem_kernel=3,
-                backend="torch",
-            ),
+            sparse_unet=SLIM,
             projection_dim=32,
         ),
         data=SingleFrames(height=96, width=128, matches=256, voxel_size=0.1),
