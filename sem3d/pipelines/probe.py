@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,9 +17,6 @@ from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.runs.device import chosen_device, tensors
-
-if TYPE_CHECKING:
-    from sem3d.evaluation.probes import ProbeScore
 
 PIXELS_A_FRAME = 200
 FRAMES_OF_A_GLANCE, PIXELS_OF_A_GLANCE = 100, 4000
@@ -68,17 +64,9 @@ def probed_by(
     limits: tuple[int | None, int],
 ) -> Effect:
     """Return what :func:`probed` does, of any features; ``limits``: frames of each split (None: all), and labels fitted."""
-    from sem3d.evaluation.probes import linear_probe
-
-    experiment, (frames, labels) = run.experiment, limits
+    frames, labels = limits
     chosen = {split: evenly(samples, frames) for split, samples in opened.items()}
-    found = []
-    for source in (start, ""):
-        method = run.build(source)
-        train, test = (features_of(method, experiment, chosen[split]) for split in ("train", "val"))
-        seed = experiment.run.seed
-        score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=labels)
-        found.append(figures_of(score))
+    found = [scores_of(run.build(source), run.experiment, chosen, features_of, labels) for source in (start, "")]
     rows = {split: (chosen[split].table.num_rows, opened[split].table.num_rows) for split in ("train", "val")}
     parts = [f"{used} of {total} {split} frames" for split, (used, total) in rows.items() if used < total]
     return Effect(*found, basis=" and ".join(parts))
@@ -90,21 +78,22 @@ def frozen_scores(run: TrainedRun) -> dict[str, float]:
     ``run`` may have no checkpoint of its own. At most ``FRAMES_OF_A_GLANCE`` frames of each split are looked at, evenly spread,
     and ``PIXELS_OF_A_GLANCE`` pixels fitted.
     """
-    from sem3d.evaluation.probes import linear_probe
-
     experiment = run.experiment
     opened = labelled_samples(experiment.data, experiment.run.storage)
+    chosen = {split: evenly(opened[split], FRAMES_OF_A_GLANCE) for split in ("train", "val")}
     method = run.build(experiment.init, with_data=False)
-    train, test = (
-        frozen_features(method, experiment, evenly(opened[split], FRAMES_OF_A_GLANCE)) for split in ("train", "val")
-    )
+    return scores_of(method, experiment, chosen, frozen_features, PIXELS_OF_A_GLANCE)
+
+
+def scores_of(
+    method: Method, experiment: Experiment, chosen: dict[str, Samples], features_of: FrozenFeatures, labels: int
+) -> dict[str, float]:
+    """Return the scores of a linear probe by name: fitted to so many labels of the samples ``train``, tested on ``val``."""
+    from sem3d.evaluation.probes import linear_probe
+
+    train, test = (features_of(method, experiment, chosen[split]) for split in ("train", "val"))
     seed = experiment.run.seed
-    score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=PIXELS_OF_A_GLANCE)
-    return figures_of(score)
-
-
-def figures_of(score: "ProbeScore") -> dict[str, float]:
-    """Return a probe's scores by name."""
+    score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=labels)
     return {
         "probe_miou_scannet": score.score.miou,
         "probe_pixel_accuracy": score.score.pixel_accuracy,
