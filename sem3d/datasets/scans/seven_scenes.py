@@ -22,12 +22,13 @@ from sem3d.datasets.scans.layouts import (
     scene_folders,
     scene_name,
 )
-from sem3d.errors import BadSample
+from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, is_there, matching
 from sem3d.geometry.cameras import off_centre, resize_intrinsics
 from sem3d.texts import read_text
 
-FRAME = re.compile(r"frame-(\d+)\.(?:color|depth|pose)\.(?:jpe?g|png|txt)", re.IGNORECASE)
+FRAME = re.compile(r"frame-(\d+)\.((?:color|depth|pose)\.(?:jpe?g|png|txt))", re.IGNORECASE)
+SEQUENCE, LISTED = re.compile(r"seq-(\d+)", re.IGNORECASE), re.compile(r"(?<!\d)\d{1,9}(?!\d)")
 OFF_CENTRE = 0.1
 """Share of width or height that the principal point of an image's own intrinsics lies off its middle at most."""
 NOMINAL_INTRINSICS = np.array([[585.0, 0.0, 320.0], [0.0, 585.0, 240.0], [0.0, 0.0, 1.0]])
@@ -47,33 +48,61 @@ class SevenScenes:
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Yield frames of all folders; 7-Scenes' TrainSplit.txt and TestSplit.txt give the splits train and val."""
         for folder in scene_folders(root):
-            files = {path.name.lower(): path for path in entries(folder) if FRAME.fullmatch(path.name)}
-            text = {int(match[1]): match[1] for name in files if (match := FRAME.fullmatch(name))}
-            if not text:
+            frames = frames_of(folder)
+            if not frames:
                 continue
             scene, split = scene_name(root, folder), official_split(folder)
-            for number in every(text, stride):
-                stem = f"frame-{text[number]}"
+            for number in every(frames, stride):
                 try:
-                    with faults_of(str(folder / stem)):
-                        record = read_frame(root, folder, scene, split, number, stem, files)
+                    with faults_of(str(folder / f"frame-{number:06d}")):
+                        record = read_frame(root, folder, scene, split, number, files_of_frame(frames[number]))
                     yield record
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 
 
-def read_frame(
-    root: Path, folder: Path, scene: str, split: str, number: int, stem: str, files: dict[str, Path]
-) -> FrameRecord:
-    """Return one frame's record; ``files`` are those of the folder by their names in lower case.
+def frames_of(folder: Path) -> dict[int, list[Path]]:
+    """Return the files of each frame of a folder by its number, however it is written."""
+    frames: dict[int, list[Path]] = {}
+    for path in entries(folder):
+        if match := FRAME.fullmatch(path.name):
+            frames.setdefault(int(match[1]), []).append(path)
+    return frames
+
+
+def files_of_frame(paths: list[Path]) -> dict[str, Path]:
+    """Return the files of one frame by what follows its number, such as ``color.jpg``; of several colour images the first ending
+    counts.
+
+    Raises :class:`BadSample` for two of one kind: they may be two frames, or the old and the new one.
+    """
+    files: dict[str, Path] = {}
+    stems: dict[str, Path] = {}
+    for path in paths:
+        if match := FRAME.fullmatch(path.name):
+            kind = match[2].lower()
+            stem = stems.setdefault(kind.partition(".")[0], path)
+            if files.setdefault(kind, path) != path or numeral(stem) != numeral(path):
+                raise BadSample(str(path), f"two files of one number: {stem.name} and {path.name}; remove one")
+    return files
+
+
+def numeral(path: Path) -> str:
+    """Return the number of a frame as its file's name has it."""
+    return path.name.partition("-")[2].partition(".")[0]
+
+
+def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, files: dict[str, Path]) -> FrameRecord:
+    """Return one frame's record; ``files`` are those of :func:`files_of_frame`.
 
     Raises :class:`BadSample` for missing or unreadable files.
     """
-    found = (files.get(f"{stem}.color{ending}") for ending in COLOR_ENDINGS)
+    found = (files.get(f"color{ending}") for ending in COLOR_ENDINGS)
     color = next((path for path in found if path), None)
+    stem = f"frame-{numeral(next(iter(files.values())))}"
     if color is None:
         raise BadSample(str(folder / f"{stem}.color.jpg"), "missing file")
-    depth, pose = (files.get(name, folder / name) for name in (f"{stem}.depth.png", f"{stem}.pose.txt"))
+    depth, pose = (files.get(name, folder / f"{stem}.{name}") for name in ("depth.png", "pose.txt"))
     color_size, depth_size = color_and_depth_size(color, depth)
     intrinsics_color, intrinsics_depth, note = intrinsics_of(
         find_intrinsics(root, folder), color_size, depth_size, depth
@@ -126,15 +155,27 @@ def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
             return read_matrix(path, 3)
         if place == root:
             break
-    if folder.name.startswith("seq-"):
+    if folder.name.lower().startswith("seq-"):
         return NOMINAL_INTRINSICS
     raise BadSample(str(folder / "camera-intrinsics.txt"), "missing file")
 
 
 def official_split(folder: Path) -> str:
-    """Return "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else ""."""
-    for split, name in (("train", "TrainSplit.txt"), ("val", "TestSplit.txt")):
-        path = folder.parent / name
-        if is_there(path) and folder.name in {f"seq-{n.lstrip('0'):0>2}" for n in re.findall(r"\d+", read_text(path))}:
-            return split
-    return ""
+    """Return "train" or "val" if the folder above lists this sequence (``sequence3`` means ``seq-03``), else "".
+
+    Raises :class:`UserError` for a sequence in both lists.
+    """
+    sequence = SEQUENCE.fullmatch(folder.name)
+    lists = {"train": folder.parent / "TrainSplit.txt", "val": folder.parent / "TestSplit.txt"}
+    if sequence is None:
+        return ""
+    number = int(sequence[1])
+    splits = [split for split, path in lists.items() if is_there(path) and number in listed_numbers(path)]
+    if len(splits) > 1:
+        raise UserError(f"{folder.name} is in both {lists['train']} and {lists['val'].name}: take it out of one")
+    return splits[0] if splits else ""
+
+
+def listed_numbers(path: Path) -> set[int]:
+    """Return the numbers in a list of sequences."""
+    return {int(digits) for digits in LISTED.findall(read_text(path))}

@@ -53,6 +53,39 @@ def test_official_sequences_have_official_splits_and_nominal_intrinsics(tmp_path
     np.testing.assert_array_equal(records[0].intrinsics_color, NOMINAL_INTRINSICS)
 
 
+@pytest.mark.parametrize("name", ["seq-1", "Seq-01", "seq-001"])
+def test_sequences_are_listed_by_number(tmp_path: Path, name: str):
+    write_seven_scenes(tmp_path / "chess" / name, 1)
+    (tmp_path / "chess/TestSplit.txt").write_text("sequence1\n")
+    (record,) = SevenScenes().scan(tmp_path, 1)
+    assert record.split == "val"
+    (tmp_path / "chess/TrainSplit.txt").write_text("sequence01\n")
+    with pytest.raises(UserError, match=rf"{name} is in both .*TrainSplit.txt and TestSplit.txt: take it out of one"):
+        list(SevenScenes().scan(tmp_path, 1))
+
+
+def test_files_of_a_frame_are_found_by_number_and_two_of_one_number_are_refused(tmp_path: Path):
+    write_seven_scenes(tmp_path, 4)
+    (tmp_path / "frame-000000.depth.png").rename(tmp_path / "frame-0.depth.png")
+    (tmp_path / "frame-000000.pose.txt").rename(tmp_path / "FRAME-00.POSE.TXT")
+    for source, copy in (
+        ("frame-000001.pose.txt", "frame-1.pose.txt"),
+        ("frame-000002.color.jpg", "frame-000002.color.JPG"),
+        ("frame-000003.color.jpg", "frame-000003.color.png"),
+    ):
+        (tmp_path / copy).write_bytes((tmp_path / source).read_bytes())
+    items = list(SevenScenes().scan(tmp_path, 1))
+    records = [item for item in items if isinstance(item, FrameRecord)]
+    assert [(item.frame, item.color, item.depth) for item in records] == [
+        (0, "frame-000000.color.jpg", "frame-0.depth.png"),
+        (3, "frame-000003.color.jpg", "frame-000003.depth.png"),
+    ]
+    assert [item.reason for item in items if isinstance(item, Quarantined)] == [
+        "two files of one number: frame-000001.pose.txt and frame-1.pose.txt; remove one",
+        "two files of one number: frame-000002.color.JPG and frame-000002.color.jpg; remove one",
+    ]
+
+
 def test_missing_files_are_named_and_the_rest_goes_on(tmp_path: Path):
     write_seven_scenes(tmp_path, 5)
     (tmp_path / "frame-000001.color.jpg").unlink()
