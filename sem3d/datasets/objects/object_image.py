@@ -8,6 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE
+from sem3d.datasets.objects.plausible_renders import FAINTEST
 from sem3d.datasets.pictures import alpha_range, read_user_picture
 from sem3d.errors import BadSample, UserError
 
@@ -16,7 +17,7 @@ FILLED = 0.72
 """Share of the image that the longer side of an object takes in the renders, about."""
 OPAQUE = 128
 LARGEST_SIDE = 4096
-"""Pixels; a larger picture is reduced first, so that its memory stays that of its own pixels."""
+"""Pixels; a larger object is reduced first, so that its memory stays that of its picture."""
 MESH_FORMATS = (".obj", ".ply", ".glb")
 
 
@@ -28,11 +29,16 @@ def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
     picture = cut_out(path)
     if picture.size != (SIZE, SIZE):
         picture = centred(picture)
-    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+    image = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
+    if image[3].max() < FAINTEST:
+        raise UserError(
+            f"{path} shows nothing at {SIZE} x {SIZE} pixels: what is opaque in it is too thin; cut out an object"
+        )
+    return image
 
 
 def cut_out(path: Path) -> Image.Image:
-    """Return a user's picture of an object over black, at most :data:`LARGEST_SIDE` wide and high; errors as above."""
+    """Return a user's picture of an object over black; errors as above."""
     try:
         opened = read_user_picture(path, str(path))
     except BadSample as error:
@@ -46,8 +52,7 @@ def cut_out(path: Path) -> Image.Image:
     if most < OPAQUE:
         faint = f"alpha is at most {most} of 255, multiply it by {255 / most:.3g}" if most else "its mask is empty"
         raise UserError(f"{path} shows nothing: {faint}")
-    times = -(-max(picture.size) // LARGEST_SIDE)
-    return picture.convert("RGBa").reduce(times) if times > 1 else picture.convert("RGBa")
+    return picture.convert("RGBa")
 
 
 def centred(picture: Image.Image) -> Image.Image:
@@ -55,8 +60,14 @@ def centred(picture: Image.Image) -> Image.Image:
     alpha = np.asarray(picture.getchannel("a"))
     rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    side = max(box[2] - box[0], box[3] - box[1]) / FILLED
+    longest = max(box[2] - box[0], box[3] - box[1])
+    side = longest / FILLED
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
+    if (times := -(-longest // LARGEST_SIDE)) > 1:
+        inside = (max(0, round(left)), max(0, round(top)))
+        limit = (min(picture.width, round(left + side)), min(picture.height, round(top + side)))
+        picture = picture.crop((*inside, *limit)).reduce(times)
+        left, top, side = (left - inside[0]) / times, (top - inside[1]) / times, side / times
     width = max(SIZE, round(side))
     frame = Image.new("RGBa", (width, width))
     scaled = picture.crop((round(left), round(top), round(left + side), round(top + side)))

@@ -57,6 +57,29 @@ def test_a_picture_that_cannot_be_used_is_refused_on_one_line(tmp_path):
         assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((4200, 4200), (2001, 2001, 2002, 4001)), ((5000, 9), (0, 4, 4999, 5)), ((1200, 90), (0, 4, 1100, 5))],
+)
+def test_a_line_too_thin_to_be_seen_is_refused(tmp_path, size, box):
+    with pytest.raises(UserError, match=r"x.png shows nothing at 64 x 64 pixels: what is opaque in it is too thin"):
+        read_object_image(picture(tmp_path / "x.png", size, box))
+
+
+def test_a_small_object_of_a_huge_picture_is_seen_as_it_is(tmp_path):
+    small = read_object_image(picture(tmp_path / "small.png", (400, 300), (150, 20, 191, 101)))
+    huge = read_object_image(picture(tmp_path / "huge.png", (4200, 300), (150, 20, 191, 101)))
+    np.testing.assert_array_equal(huge, small)
+    dot = read_object_image(picture(tmp_path / "dot.png", (4200, 4200), (2001, 2001, 2002, 2002)))
+    assert dot[3, 32, 32] == 255
+
+
+def test_an_object_larger_than_is_kept_is_reduced_about_its_middle(tmp_path):
+    small = read_object_image(picture(tmp_path / "small.png", (200, 100), (10, 20, 190, 80)))
+    huge = read_object_image(picture(tmp_path / "huge.png", (6000, 3000), (300, 600, 5700, 2400)))
+    np.testing.assert_allclose(huge.astype(int), small, atol=20)
+
+
 @pytest.mark.parametrize("ending", [".obj", ".ply", ".glb"])
 def test_a_mesh_comes_back_from_its_file(tmp_path, ending):
     box = trimesh.creation.box((1.0, 0.5, 0.2))
