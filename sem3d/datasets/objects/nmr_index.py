@@ -7,7 +7,7 @@ The folder of an index::
     <class>_<split>/images_00000.npy   uint8 (256, 24, 4, 64, 64), the last one shorter
     <class>_<split>/voxels_00000.npy   bool (256, 32, 32, 32)
                     ..._00000.crc32.npy    checksums of the views and of the objects' voxels
-    quarantine.json                    views whose mask is empty, faint or missing, objects without voxels
+    quarantine.json                    views whose mask is empty, faint, inverted or missing, objects without voxels
 
 An .npz is compressed, so that reading one object means unpacking all before it; a shard is 100 MB of plain bytes of which
 a worker touches what it needs.
@@ -24,6 +24,7 @@ import pyarrow as pa
 from sem3d.config import digest
 from sem3d.datasets import checked_files
 from sem3d.datasets.checked_files import write_rows
+from sem3d.datasets.objects.copied_renders import copied_files, fingerprint, shared_objects
 from sem3d.datasets.objects.nmr import (
     FORMAT_VERSION,
     IMAGE_SHAPE,
@@ -118,12 +119,13 @@ def convert(
 ) -> tuple[list[dict[str, object]], QuarantineReport]:
     """Write the shards of all files to ``building``, or only read through them; returns a row a usable view and the faults."""
     rows: list[dict[str, object]] = []
-    report = QuarantineReport()
+    report = QuarantineReport(notes=copied_files(files))
+    seen: dict[tuple[str, str], list[bytes]] = {}
     for (name, split), (images, voxels) in files.items():
         say(f"{name} {split}: {counts[name, split]} objects")
         target = building and building / f"{name}_{split}"
         names = object_names(root, name, split, counts[name, split])
-        found = convert_images(images, target, name, split, names, report)
+        found, seen[name, split] = convert_images(images, target, name, split, names, report)
         unusable = convert_voxels(voxels, target)
         report.items += [
             Quarantined(f"{voxels.name}: object {number} ({names[number]})", name, reason, lost)
@@ -131,6 +133,7 @@ def convert(
             if (lost := sum(row["object"] == number for row in found))
         ]
         rows += [row for row in found if row["object"] not in unusable]
+    report.notes += shared_objects(seen)
     return rows, report
 
 
@@ -203,14 +206,16 @@ def unlisted_name(number: int) -> str:
 
 def convert_images(
     path: Path, target: Path | None, name: str, split: str, names: list[str], report: QuarantineReport
-) -> list[dict[str, object]]:
-    """Write shards of images (unless ``target`` is None) and return a row for each view with a mask."""
+) -> tuple[list[dict[str, object]], list[bytes]]:
+    """Write shards of images unless ``target`` is None; returns a row a view with a mask, and a fingerprint an object."""
     rows: list[dict[str, object]] = []
     shard: list[np.ndarray] = []
+    looks: list[bytes] = []
     remarks: Counter[str] = Counter()
     highest = 0
     for number, views in enumerate(npz_items(path)):
         remarks += odd_colors(views)
+        looks.append(fingerprint(views))
         highest = max(highest, int(views[:, 3].max()))
         for view, fault in enumerate(mask_faults(views)):
             if fault:
@@ -228,7 +233,7 @@ def convert_images(
         raise UserError(
             f"{path}: alpha is at most {highest} of 255 in all its images; multiply it by {255 / highest:.3g}"
         )
-    return rows
+    return rows, looks
 
 
 def convert_voxels(path: Path, target: Path | None) -> dict[int, str]:

@@ -67,6 +67,15 @@ def npz_header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
+def npz_checksum(path: Path) -> tuple[int, int]:
+    """Return checksum and length of the array ``arr_0`` as the archive states them, the same however it is packed; errors as
+    :func:`npz_header`.
+    """
+    with one_line_errors(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        stored = archive.getinfo(f"{KEY}.npy")
+        return stored.CRC, stored.file_size
+
+
 def read_header(member: BufferedIOBase, path: Path) -> tuple[tuple[int, ...], np.dtype]:
     """Return shape and dtype at the start of a .npy; leaves ``member`` at the first value."""
     try:

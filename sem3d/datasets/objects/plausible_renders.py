@@ -7,22 +7,30 @@ from jaxtyping import UInt8
 
 FAINTEST = 32
 """Alpha that some pixel of every object reaches; less is a mask of another range, such as 0 and 1."""
+OPAQUE, MOST_INVERTED = 128, 0.75
+"""Alpha of a corner of the image that is covered, and share of an object's views in which all four are and others are not: no
+object reaches so far from nearly everywhere, and what an inverted mask covers does.
+"""
 BLACKEST, MOST_COLOURED = 8, 0.1
 """Level up to which a background is black, and share of its pixels that may be brighter, such as those of shadows."""
 
 
 def mask_faults(views: UInt8[np.ndarray, "view 4 height width"]) -> list[str | None]:
-    """Return the fault of the mask of each view; None where it can be used."""
+    """Return the fault of the mask of each view of an object; None where it can be used."""
     low, high = views[:, 3].min(axis=(1, 2)), views[:, 3].max(axis=(1, 2))
-    return [mask_fault(int(bottom), int(top)) for bottom, top in zip(low, high, strict=True)]
+    corners = (views[:, 3, :: views.shape[2] - 1, :: views.shape[3] - 1] >= OPAQUE).all(axis=(1, 2))
+    inverted = bool((corners & (low < 255)).mean() >= MOST_INVERTED)
+    return [mask_fault(int(bottom), int(top), inverted) for bottom, top in zip(low, high, strict=True)]
 
 
-def mask_fault(low: int, high: int) -> str | None:
-    """Return the fault of a mask by its least and largest alpha."""
+def mask_fault(low: int, high: int, inverted: bool) -> str | None:
+    """Return the fault of a mask by its least and largest alpha, and whether those of its object are inverted."""
     if not high:
         return "empty mask"
     if low == 255:
         return "no alpha: the mask covers the whole image"
+    if inverted:
+        return "inverted mask: it is opaque where the object is not; use 255 minus alpha"
     if high < FAINTEST:
         return f"no opaque mask: alpha is at most {high} of 255; multiply it by {255 // high}"
     return None

@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from sem3d.datasets.objects.copied_renders import fingerprint, shared_objects
 from sem3d.datasets.objects.nmr import (
     labelled_objects,
     load_renders_index,
@@ -102,8 +103,8 @@ def test_an_unknown_class_is_named_with_the_known_ones(index):
 
 @pytest.mark.parametrize("name", ["office_chair", "desk lamp", "Stühle (alt)", "test_images.npz"])
 def test_a_class_may_be_named_as_the_folder_of_its_meshes(name, tmp_path):
-    for split in ("train", "test"):
-        write_split(tmp_path, split, 1, synset=name)
+    for seed, split in enumerate(("train", "test")):
+        write_split(tmp_path, split, 1, seed, synset=name)
     index = index_renders(tmp_path, tmp_path / "runs")
     assert index.objects == {name: {"train": 1, "test": 1}}
     row = views_of(index, name, "test").slice(3, 1).to_pylist()[0]
@@ -266,6 +267,43 @@ def test_black_renders_and_renders_before_a_bright_wall_are_noted(tmp_path):
         "background that is not black, multiply RGB by the mask": 1,
     }
     assert [note.reason.rpartition(": ")[2] for note in report.notes] == ["3 views", "5 views"]
+
+
+def test_inverted_masks_are_refused_and_views_that_an_object_fills_are_not(tmp_path):
+    images = np.zeros((2, 24, 4, 64, 64), np.uint8)
+    images[..., 16:48, 16:48] = 255
+    images[0, :, 3] = 255 - images[0, :, 3]
+    images[0, 0, 3, 0, 0] = 0
+    images[1, :17, 3] = 255
+    images[1, :17, 3, 30:34, 30:34] = 0
+    np.savez_compressed(tmp_path / "02958343_train_images.npz", images)
+    np.savez_compressed(tmp_path / "02958343_train_voxels.npz", np.tri(32, dtype=bool) * np.ones((2, 32, 1, 1), bool))
+    report = index_renders(tmp_path, tmp_path / "runs", check=True)
+    assert report.counts() == {"inverted mask": 24}
+    assert {item.source.partition(", view")[0] for item in report.items} == {
+        "02958343_train_images.npz: object 0 (00000)"
+    }
+
+
+def test_copies_of_a_file_in_two_splits_are_refused_and_objects_of_both_are_noted(tmp_path):
+    images, voxels = write_split(tmp_path, "train", 3)
+    np.savez(tmp_path / f"{CHAIR}_val_images.npz", images)
+    np.savez(tmp_path / f"{CHAIR}_val_voxels.npz", voxels)
+    with pytest.raises(UserError, match=r"val_images\.npz is a copy of .*train_images\.npz: held-out objects"):
+        index_renders(tmp_path, tmp_path / "runs", check=True)
+    images = images.copy()
+    images[1] += 1
+    np.savez(tmp_path / f"{CHAIR}_val_images.npz", images)
+    report = index_renders(tmp_path, tmp_path / "runs", check=True, quarantine_limit=1.0)
+    assert [(note.source, note.reason) for note in report.notes] == [
+        (f"{CHAIR}_val_voxels.npz", f"a copy of another file: {CHAIR}_train_voxels.npz"),
+        (f"{CHAIR}_val_images.npz", f"objects of another split: 2 of its 3 are also in {CHAIR}_train_images.npz"),
+    ]
+
+
+def test_objects_that_no_view_shows_are_copies_of_nothing():
+    blank = np.zeros((24, 4, 64, 64), np.uint8)
+    assert shared_objects({(CHAIR, "train"): [fingerprint(blank)], (CHAIR, "test"): [fingerprint(blank)]}) == []
 
 
 @pytest.mark.parametrize("highest", [100, 127])
