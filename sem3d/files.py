@@ -8,6 +8,7 @@ the same place. Where the system does not let write, :class:`UserError` says so 
 
 import errno
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -99,6 +100,33 @@ def read_regular(path: str | Path, most: int) -> bytes:
         if os.fstat(file.fileno()).st_size > most:
             raise OSError(f"{path} is larger than {most} bytes")
         return file.read()
+
+
+def content_digest(path: str | Path) -> bytes:
+    """Return a digest of the bytes of a regular file; raises :class:`OSError` where it cannot be read."""
+    seen = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(MEGABYTE):
+            seen.update(block)
+    return seen.digest()
+
+
+def first_of_content(paths: Sequence[Path], most: int) -> dict[Path, Path]:
+    """Return for each file the first one with the same bytes, mostly itself; files are read only where several have one size.
+
+    One that is empty, unreadable, or of more than ``most`` bytes is like no other.
+    """
+    alike: dict[int, list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        with suppress(OSError):
+            alike.setdefault(os.stat(path).st_size, []).append(path)
+    met: dict[bytes, Path] = {}
+    first = {path: path for path in paths}
+    for same in (same for size, same in alike.items() if 0 < size <= most and len(same) > 1):
+        for path in same:
+            with suppress(OSError):
+                first[path] = met.setdefault(content_digest(path), path)
+    return first
 
 
 def unfinished(path: Path) -> Path:

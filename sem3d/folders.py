@@ -15,6 +15,8 @@ SYSTEM_NAMES = frozenset(
 """Files and folders of Linux, macOS and Windows in lower case; those that begin with a dot are left out as well."""
 
 ANSWER_SECONDS = 15.0
+DEEPEST = 6
+"""Levels of folders below a root whose files identify the data."""
 
 
 def is_hidden(name: str) -> bool:
@@ -92,3 +94,27 @@ def matching(folder: Path, pattern: str) -> list[Path]:
 def named(paths: list[Path], pattern: str) -> list[Path]:
     """Return those of ``paths`` whose names match ``pattern``, in any case of letters."""
     return [path for path in paths if fnmatchcase(path.name.lower(), pattern.lower())]
+
+
+def file_states(folder: Path, deepest: int = DEEPEST, made: Path | None = None) -> list[tuple[str, int, int]]:
+    """Return relative name, size and time of change in nanoseconds of the files in ``folder``, sorted; hidden ones are left out,
+    and no folder is entered twice.
+
+    What is ``made`` of them may lie among them, and reports beside it under its name: both are left out.
+    """
+    met: set[str] = set()
+    states: list[tuple[str, int, int]] = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        relative = os.path.relpath(place, folder)
+        deep = relative.count(os.sep) + 1 >= deepest
+        again = os.path.realpath(place) in met
+        met.add(os.path.realpath(place))
+        others = [name for name in folders + files if not is_hidden(name)]
+        if made is not None and Path(place) == made.parent:
+            others = [name for name in others if name != made.name and not name.startswith(f"{made.name}.")]
+        folders[:] = [] if deep or again else sorted(set(folders).intersection(others))
+        for name in [] if again else sorted(set(files).intersection(others)):
+            path = os.path.join(place, name)
+            state = os.stat(path) if os.path.exists(path) else os.lstat(path)
+            states.append((os.path.join(relative, name), state.st_size, state.st_mtime_ns))
+    return states

@@ -241,8 +241,10 @@ RENDERS = (
     Parser("rows.parquet", indexed("rows.parquet"), viewed),
     Parser("shard of images", indexed(f"{CHAIR}_train/images_00000.npy"), viewed),
     Parser("shard of voxels", indexed(f"{CHAIR}_train/voxels_00000.npy"), viewed),
-    Parser("stamp of renders", rendered(STAMP), lambda f: found(f / "out", "0123456789ab")),
-    Parser("names beside renders", rendered(f"{CHAIR}_train_objects.txt"), lambda f: found(f / "out", "0123456789ab")),
+    Parser("stamp of renders", rendered(STAMP), lambda f: found(f / "out", "0123456789ab", [])),
+    Parser(
+        "names beside renders", rendered(f"{CHAIR}_train_objects.txt"), lambda f: found(f / "out", "0123456789ab", [])
+    ),
     Parser("part of renders", part, lambda f: list(stored(f, [0], "images"))),
     Parser("note of a part", note_of_a_part, render_again),
 )

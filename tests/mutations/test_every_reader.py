@@ -42,6 +42,7 @@ OPENERS = frozenset(
 EXCEPTIONS = {
     "sem3d/files.py:sync": "opens for fsync, reads nothing",
     "sem3d/files.py:locked_file": "opens for the lock, reads nothing",
+    "sem3d/files.py:content_digest": "bytes of any kind, for their digest",
     "sem3d/datasets/scans/copies.py:images_digest": "bytes of any kind, for their digest",
     "sem3d/runs/progress.py:last_line": "the text of a log, any bytes, to be shown",
     "sem3d/runs/progress.py:log_line": "appends",

@@ -10,45 +10,29 @@ ShapeNetCore's frame: y up, front at -z. Sweet Home 3D's models have their back 
 """
 
 import os
+import stat
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sem3d.datasets.objects.linear_light import linear_of_srgb
-from sem3d.datasets.objects.model_files import ModelFiles
+from sem3d.datasets.objects.mesh_places import LARGEST_FILE, MeshFile, files_beside, locate_mesh, without_aliases
 from sem3d.datasets.objects.nmr import SYNSETS
-from sem3d.datasets.objects.obj_model import ObjModel, read_model
+from sem3d.datasets.objects.obj_model import read_model
 from sem3d.datasets.objects.obj_text import MOST_FACES
 from sem3d.datasets.objects.sweet_home import indexed_models, inside, is_rotation
+from sem3d.datasets.objects.textures import face_colors
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.errors import BadSample, UserError
-from sem3d.folders import entries, is_hidden, root_entries
+from sem3d.folders import entries, root_entries
 from sem3d.texts import read_regular
 
-LARGEST_FILE = 512 << 20
 LONGEST_CLASS = 200
 """Bytes of a class's name, for it begins the names of the files of its renders."""
-GREY = 0.4
-UNNAMED_LEVEL = 100
-"""Grey, 0 to 255, of faces with texture coordinates and no material."""
 FLATTEST = 1e-6
 SHAPENET_FROM_SWEET_HOME = np.diag([-1.0, 1.0, -1.0])
-
-
-@dataclass(frozen=True)
-class MeshFile:
-    """One object: ``category`` is a synset where the class has one, ``path`` is relative to the data root."""
-
-    category: str
-    identity: str
-    path: str
-    rotation: tuple[float, ...] = ()
-    """Row-major 3x3 that turns the file into ShapeNetCore's frame; empty: it is there."""
-    size: tuple[float, ...] = ()
-    """Extents along x, y, z that it is stretched to; empty: its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +67,9 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
                 f"name it without / and control characters, in at most {LONGEST_CLASS} bytes"
             )
     if not meshes:
-        raise UserError(f"no .obj in {root}: need <synset>/<id>/models/model_normalized.obj or <class>/<name>.obj")
+        found = f" ({faults[0].source}: {faults[0].reason})" if faults else ""
+        need = "<synset>/<id>/models/model_normalized.obj or <class>/<name>.obj"
+        raise UserError(f"no .obj in a class's folder of {root}{found}: need {need}")
     seen: dict[tuple[str, str], MeshFile] = {}
     for mesh in meshes:
         if seen.setdefault((mesh.category, mesh.identity), mesh) is not mesh:
@@ -94,10 +80,13 @@ def find_meshes(root: str | Path) -> tuple[list[MeshFile], list[Quarantined]]:
 def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
     """Return objects of the layouts without an index."""
     items: list[MeshFile | Quarantined] = []
-    for folder in (path for path in root_entries(root) if path.is_dir()):
+    for folder in root_entries(root):
         category = SYNSETS.get(folder.name, folder.name)
         try:
-            items += [item for entry in entries(folder) for item in meshes_of(root, category, entry)]
+            if is_folder(folder):
+                items += [item for entry in entries(folder) for item in meshes_of(root, category, entry)]
+            elif is_mesh(folder):
+                items.append(Quarantined(folder.name, "", "lies in no folder of a class: move it into one"))
         except BadSample as error:
             items.append(Quarantined.of(error, category))
     faults = [item for item in items if isinstance(item, Quarantined)]
@@ -107,32 +96,44 @@ def folder_meshes(root: Path) -> list[MeshFile | Quarantined]:
 def meshes_of(root: Path, category: str, entry: Path) -> list[MeshFile | Quarantined]:
     """Return the object that an entry of a class's folder is, or why it is none; nothing for other kinds of files."""
     path = entry.relative_to(root).as_posix()
-    if os.path.isdir(entry):
+    try:
+        if not is_folder(entry):
+            return [MeshFile(category, entry.stem, path)] if is_mesh(entry) else []
         official = entry / "models" / "model_normalized.obj"
         candidates = [official] if os.path.isfile(official) else meshes_inside(entry)
-        if len(candidates) != 1:
-            return [Quarantined(path, category, f"no single mesh: {len(candidates)} .obj files")]
-        return [MeshFile(category, entry.name, candidates[0].relative_to(root).as_posix())]
-    return [MeshFile(category, entry.stem, path)] if entry.suffix.lower() == ".obj" else []
+    except BadSample as error:
+        return [Quarantined.of(error, category)]
+    if len(candidates) != 1:
+        return [Quarantined(path, category, f"no single mesh: {len(candidates)} .obj files")]
+    return [MeshFile(category, entry.name, candidates[0].relative_to(root).as_posix())]
 
 
 def meshes_inside(folder: Path) -> list[Path]:
-    """Return the .obj files at any depth of a folder, hidden ones left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() == ".obj" and os.path.isfile(path))
-    return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
+    """Return the .obj files at any depth of a folder, hidden ones left out; raises :class:`BadSample` where one of its folders
+    may not be looked into.
+    """
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        for path in entries(waiting.pop()):
+            if not os.path.islink(path) and is_folder(path):
+                waiting.append(path)
+            elif is_mesh(path) and os.path.isfile(path):
+                found.append(path)
+    return sorted(found)
 
 
-def without_aliases(root: Path, meshes: list[MeshFile]) -> list[MeshFile | Quarantined]:
-    """Return each file once, under the name that is no link if it has one, and the other names of files as faults."""
-    places = {mesh: (root / mesh.path).resolve() for mesh in meshes}
-    own = root.resolve()
-    met: dict[Path, str] = {}
-    items: list[MeshFile | Quarantined] = []
-    for mesh in sorted(meshes, key=lambda mesh: (places[mesh] != own / mesh.path, mesh.path)):
-        first = met.setdefault(places[mesh], mesh.path)
-        reason = f"another name of a mesh: {first}; taken once"
-        items.append(mesh if first == mesh.path else Quarantined(mesh.path, mesh.category, reason))
-    return items
+def is_folder(path: Path) -> bool:
+    """Return whether this is a folder, also by a link; raises :class:`BadSample` where that cannot be known."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        raise BadSample(str(path), f"cannot be looked at: {error.strerror}") from error
+
+
+def is_mesh(path: Path) -> bool:
+    """Return whether a file is named as a mesh that can be read."""
+    return path.suffix.lower() == ".obj"
 
 
 def catalogue_meshes(index: Path) -> list[MeshFile | Quarantined]:
@@ -178,7 +179,8 @@ def read_mesh(root: Path, mesh: MeshFile) -> ColoredMesh:
         raise BadSample(mesh.path, "degenerate mesh: no face has an area")
     vertices, inverse = np.unique(corners[kept].reshape(-1, 3).round(7), axis=0, return_inverse=True)
     faces = inverse.reshape(-1, 3)
-    return ColoredMesh(vertices, faces, face_colors(model, files)[kept], count_open_edges(faces), model.notes)
+    colors, notes = face_colors(model, files)
+    return ColoredMesh(vertices, faces, colors[kept], count_open_edges(faces), (*model.notes, *notes))
 
 
 def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[np.ndarray, "face 3 3"]:
@@ -195,54 +197,8 @@ def normalised(corners: Float[np.ndarray, "face 3 3"], mesh: MeshFile) -> Float[
     return corners / float(np.ptp(corners, axis=(0, 1)).max())
 
 
-def face_colors(model: ObjModel, files: ModelFiles) -> Float[np.ndarray, "face 3"]:
-    """Return linear RGB of each face: its picture at the middle of the face, else its diffuse colour, else grey."""
-    linear = linear_of_srgb()
-    plain = [np.full(3, GREY) if material is None else linear[list(material.diffuse)] for material in model.materials]
-    colors = np.array(plain, np.float64)[model.face_material]
-    unnamed = np.array([material is None for material in model.materials])[model.face_material]
-    colors[unnamed & model.textured] = linear[UNNAMED_LEVEL]
-    pictures = {material.picture: 0 for material in model.materials if material and material.picture}
-    numbers = {"": -1} | {path: number for number, path in enumerate(pictures)}
-    number = np.array([numbers[material.picture if material else ""] for material in model.materials])
-    picture_of = np.where(model.textured, number[model.face_material], -1)
-    order = np.argsort(picture_of, kind="stable")
-    ends = np.searchsorted(picture_of[order], np.arange(len(pictures) + 1)).tolist()
-    for path, start, end in zip(pictures, ends, ends[1:], strict=False):
-        chosen = order[start:end]
-        if not len(chosen):
-            continue
-        pixels = np.asarray(files.picture(path).convert("RGB"))
-        middle = model.coordinates[chosen].mean(axis=1) % 1.0
-        column = np.clip(middle[:, 0] * pixels.shape[1], 0, pixels.shape[1] - 1).astype(int)
-        row = np.clip((1.0 - middle[:, 1]) * pixels.shape[0], 0, pixels.shape[0] - 1).astype(int)
-        colors[chosen] = linear[pixels[row, column]]
-    return colors
-
-
 def count_open_edges(faces: Int[np.ndarray, "face 3"]) -> int:
     """Return edges that an odd number of faces share."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     _, uses = np.unique(edges, axis=0, return_counts=True)
     return int((uses % 2 == 1).sum())
-
-
-def locate_mesh(root: Path, mesh: MeshFile) -> Path:
-    """Return the place of a mesh, links resolved; raises :class:`BadSample` if its path leads out of ``root``.
-
-    A link that was found in a folder is the user's choice and may lead anywhere; the paths of an index may not.
-    """
-    path = PurePosixPath(mesh.path)
-    place = (root / path).resolve()
-    listed = bool(mesh.rotation)
-    if path.is_absolute() or ".." in path.parts or (listed and not place.is_relative_to(root.resolve())):
-        raise BadSample(mesh.path, "leads out of the data folder")
-    return place
-
-
-def files_beside(root: Path, mesh: MeshFile, place: Path) -> ModelFiles:
-    """Return the files that a mesh may name: those of the data folder, or of the folder that its object is a link to."""
-    linked = root.joinpath(*PurePosixPath(mesh.path).parts[:2])
-    tops = (top.resolve() for top in (root, linked, place.parent))
-    source = next(top for top in tops if top != place and place.is_relative_to(top))
-    return ModelFiles(str(source), place.parent.relative_to(source).as_posix(), mesh.path)

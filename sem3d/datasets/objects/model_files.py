@@ -8,12 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from sem3d.datasets.objects.sweet_home import inside, read_member
+from sem3d.datasets.objects.sweet_home import inside, is_archive, read_member
 from sem3d.datasets.pictures import MOST_PIXELS, read_user_picture
 from sem3d.errors import BadSample
 
 MOST_TEXTURE_PIXELS = 4 * MOST_PIXELS
 """Pixels of all pictures of a model together."""
+LONGEST_PATH = 4096
+"""Characters; no system has a file of a longer one."""
 ELSEWHERE = re.compile(r"([A-Za-z]:)?/+")
 """Beginning of a path on the machine that wrote the model."""
 
@@ -27,6 +29,7 @@ class ModelFiles:
 
     def __init__(self, source: str, folder: str, owner: str):
         self.source, self.folder, self.owner = source, folder, owner
+        self.archived = is_archive(source)
         self.pixels = 0
         self.names: dict[Path, dict[str, list[str]]] = {}
         """Names in folders and archives that were looked into, by their lower case."""
@@ -38,6 +41,8 @@ class ModelFiles:
         """
         folder = self.folder if folder is None else folder
         name = name.strip().strip('"').replace("\\", "/")
+        if len(name) > LONGEST_PATH:
+            return None
         start = ELSEWHERE.match(name)
         if start is None:
             return self.existing(name, folder)
@@ -51,7 +56,7 @@ class ModelFiles:
         if not inside(path):
             why = "has a colon in its name" if ":" in path else "leads out of the catalogue"
             raise BadSample(self.owner, f"its file '{name}' {why}")
-        if self.source.endswith(".sh3f"):
+        if self.archived:
             return self.the_one(path, Path(self.source))
         found = Path(self.source)
         for part in path.split("/"):

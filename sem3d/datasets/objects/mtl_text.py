@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sem3d.datasets.objects.obj_lines import shown, whole_lines
+from sem3d.errors import BadSample
 from sem3d.texts import decode_any_text
 
 DEFAULT_LEVEL = 102
@@ -18,6 +19,10 @@ CHANGING = {"-t", "-mm", "-cc", "-clamp"}
 HARMLESS = (["off"], ["0", "1"], ["0"], ["0", "0"], ["0", "0", "0"])
 """Values of those that change nothing."""
 
+MOST_MATERIALS = 100_000
+MOST_NOTES = 10
+"""Notes on one material, and on one model."""
+
 Levels = tuple[int, int, int]
 
 
@@ -29,6 +34,8 @@ class ObjMaterial:
     specular: Levels = (DEFAULT_LEVEL, DEFAULT_LEVEL, DEFAULT_LEVEL)
     picture: str = ""
     """File of its diffuse picture; empty where it has none."""
+    colored: bool = False
+    """Whether its .mtl gives it a diffuse colour."""
     library: str = ""
     """Path of the .mtl."""
     scale: tuple[float, float] = (1.0, 1.0)
@@ -39,20 +46,34 @@ class ObjMaterial:
 
 
 def read_materials(content: bytes, source: str) -> dict[str, ObjMaterial]:
-    """Return the materials of an .mtl by name; of several of one name the last counts."""
-    materials: dict[str, ObjMaterial] = {}
-    name = ""
+    """Return the materials of an .mtl by name; of several of one name, and of several lines of one kind, the last counts.
+
+    Raises :class:`BadSample` for more than :data:`MOST_MATERIALS`.
+    """
+    found: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
     for _, line in whole_lines(decode_any_text(content, source)):
-        words = line.split()
-        word = words[0].lower() if len(words) > 1 else ""
+        words = line.split(None, 1)
+        word = words[0].lower() if words else ""
+        rest = words[1].strip() if len(words) > 1 else ""
         if word == "newmtl":
-            name = " ".join(words[1:])
-            materials[name] = ObjMaterial(library=source)
-        elif word in ("kd", "ks") and name:
-            materials[name] = with_color(materials[name], words)
-        elif word == "map_kd" and name:
-            materials[name] = with_picture(materials[name], line.split(None, 1)[1].strip())
-    return materials
+            current = {}
+            if rest:
+                found[" ".join(rest.split())] = current
+                if len(found) > MOST_MATERIALS:
+                    raise BadSample(source, f"more than {MOST_MATERIALS} materials")
+        elif word in ("kd", "ks", "map_kd") and rest:
+            current[word] = line
+    return {name: material_of(lines, source) for name, lines in found.items()}
+
+
+def material_of(lines: Mapping[str, str], source: str) -> ObjMaterial:
+    """Return the material that lines describe, given by their first words in lower case."""
+    material = ObjMaterial(library=source)
+    for word in ("kd", "ks"):
+        if word in lines:
+            material = with_color(material, lines[word].partition("#")[0].split())
+    return with_picture(material, lines["map_kd"].split(None, 1)[1].strip()) if "map_kd" in lines else material
 
 
 def with_color(material: ObjMaterial, words: Sequence[str]) -> ObjMaterial:
@@ -68,7 +89,8 @@ def with_color(material: ObjMaterial, words: Sequence[str]) -> ObjMaterial:
         material = noted(material, f"implausible colour: {shown(' '.join(words))} is cut to 0 to 1")
     levels = [round(255.0 * min(1.0, max(0.0, value))) for value in values]
     red, green, blue = levels[:3] if len(levels) > 1 else 3 * levels
-    return replace(material, diffuse=(red, green, blue)) if diffuse else replace(material, specular=(red, green, blue))
+    color = (red, green, blue)
+    return replace(material, diffuse=color, colored=True) if diffuse else replace(material, specular=color)
 
 
 def with_picture(material: ObjMaterial, rest: str) -> ObjMaterial:
@@ -76,7 +98,8 @@ def with_picture(material: ObjMaterial, rest: str) -> ObjMaterial:
     words = list(re.finditer(r"\S+", rest))
     place, scale, offset = 0, [1.0, 1.0], [0.0, 0.0]
     while place < len(words) - 1 and (option := words[place][0].lower()) in OPTIONS:
-        following = [word[0] for word in words[place + 1 : -1][: NUMBERS.get(option, 1)]]
+        last = min(place + 1 + NUMBERS.get(option, 1), len(words) - 1)
+        following = [word[0] for word in words[place + 1 : last]]
         values = finite_numbers(following)
         given = following[: len(values)] if option in NUMBERS else following
         place += 1 + len(given)
@@ -106,5 +129,7 @@ def finite_numbers(words: Sequence[str]) -> list[float]:
 
 
 def noted(material: ObjMaterial, note: str) -> ObjMaterial:
-    """Return the material with one more note."""
+    """Return the material with one more note, unless it has that one or many."""
+    if note in material.notes or len(material.notes) >= MOST_NOTES:
+        return material
     return replace(material, notes=(*material.notes, note))

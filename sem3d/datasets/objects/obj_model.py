@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from sem3d.datasets.objects.model_files import ModelFiles
-from sem3d.datasets.objects.mtl_text import ObjMaterial, read_materials
+from sem3d.datasets.objects.mtl_text import MOST_NOTES, ObjMaterial, read_materials
 from sem3d.datasets.objects.obj_text import ObjText, read_obj
 from sem3d.errors import BadSample
 
-NAMES_SHOWN = 3
-MOST_LIBRARIES = 100
-MOST_NOTES = 10
-"""Notes on one model."""
+NAMES_SHOWN, LONGEST_SHOWN = 3, 200
+"""Names that a note shows, and characters of one."""
+MOST_LIBRARIES, MOST_LIBRARY_BYTES = 100, 64 << 20
+"""Files of materials of a model, and bytes of them together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,17 @@ def read_model(content: bytes, files: ModelFiles) -> ObjModel:
     if not len(text.faces):
         raise BadSample(files.owner, "empty mesh: it has no faces")
     notes = list(text.notes)
-    known = known_materials(text.libraries, files, notes)
+    paths, lost = libraries_of(text.libraries, files)
+    if lost:
+        notes.append(f"missing material file: {not_there(lost)}: grey is used")
+    known = known_materials(paths, files)
     text = by_name(text) if len(known) > 1 else text
     missing = [name for name in text.materials if name and name not in known]
-    if missing and (known or not text.libraries):
+    if missing and (known or not lost):
         notes.append(f"missing material: {listed(missing)} in no .mtl of it: grey is used")
     materials = with_files([known.get(name) for name in text.materials], files, notes)
+    if grey := without_color(text.materials, materials):
+        notes.append(f"material without a colour: {listed(grey)}, neither Kd nor a picture: grey is used")
     pictured = np.array([bool(material and material.picture) for material in materials])[text.face_material]
     if bare := int((pictured & ~text.textured).sum()):
         notes.append(f"faces without texture coordinates: {bare} of a textured material, for which Kd is used")
@@ -61,26 +66,40 @@ def read_model(content: bytes, files: ModelFiles) -> ObjModel:
     )
 
 
-def known_materials(lines: Sequence[str], files: ModelFiles, notes: list[str]) -> dict[str, ObjMaterial]:
-    """Return the materials of the files that ``mtllib`` lines name, the first of a name; says in ``notes`` which are not there.
+def libraries_of(lines: Sequence[str], files: ModelFiles) -> tuple[list[str], list[str]]:
+    """Return the paths of the files that ``mtllib`` lines name, each once, and the names of those that are not there.
 
-    A line may hold one name with spaces, or several names.
+    A line may hold one name with spaces, or several names. Raises :class:`BadSample` for more names than any model has.
     """
-    lines = list(dict.fromkeys(filter(None, lines)))
-    if len(lines) > MOST_LIBRARIES:
-        raise BadSample(files.owner, f"huge mesh: it names {len(lines)} files of materials")
-    known: dict[str, ObjMaterial] = {}
-    missing = []
-    for line in lines:
+    names: dict[str, str | None] = {}
+    for line in dict.fromkeys(filter(None, lines)):
         whole = files.find(line)
         for name in [line] if whole else line.split():
-            path = whole or files.find(name)
-            if path is None:
-                missing.append(name)
-            else:
-                known = read_materials(files.read(path), path) | known
-    if missing:
-        notes.append(f"missing material file: {not_there(missing)}: grey is used")
+            if name not in names:
+                names[name] = whole or files.find(name)
+            if len(names) > MOST_LIBRARIES:
+                raise BadSample(files.owner, f"huge mesh: it names more than {MOST_LIBRARIES} files of materials")
+    paths = list(dict.fromkeys(path for path in names.values() if path))
+    return paths, [name for name, path in names.items() if not path]
+
+
+def known_materials(paths: Sequence[str], files: ModelFiles) -> dict[str, ObjMaterial]:
+    """Return the materials of some files, the first of a name."""
+    known: dict[str, ObjMaterial] = {}
+    weight = 0
+    for path in paths:
+        content = files.read(path)
+        weight += len(content)
+        if weight > MOST_LIBRARY_BYTES:
+            raise BadSample(
+                files.owner, f"huge materials: more than {MOST_LIBRARY_BYTES} bytes in all its files of them"
+            )
+        try:
+            found = read_materials(content, path)
+        except BadSample as error:
+            raise BadSample(files.owner, f"its file '{path}' cannot be used: {error.reason}") from error
+        for name, material in found.items():
+            known.setdefault(name, material)
     return known
 
 
@@ -121,6 +140,12 @@ def with_files(
     )
 
 
+def without_color(names: Sequence[str], materials: Sequence[ObjMaterial | None]) -> list[str]:
+    """Return the names of materials of which neither colour nor picture is known."""
+    pairs = zip(names, materials, strict=True)
+    return [name for name, material in pairs if material and not (material.colored or material.picture)]
+
+
 def placed(text: ObjText, materials: Sequence[ObjMaterial | None]) -> Float[np.ndarray, "face 3 2"]:
     """Return texture coordinates scaled and moved as the materials say."""
     coordinates = text.coordinates
@@ -138,5 +163,6 @@ def not_there(names: Sequence[str]) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return the first of some names for a message."""
-    first = [name if name.isprintable() else repr(name) for name in names[:NAMES_SHOWN]]
+    cut = [name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}..." for name in names[:NAMES_SHOWN]]
+    first = [name if name.isprintable() else repr(name) for name in cut]
     return ", ".join(first) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")

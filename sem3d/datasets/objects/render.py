@@ -6,13 +6,12 @@
     <class>_{train,val,test}_voxels.npz    arr_0: bool (N, 32, 32, 32), axes as in the release
     <class>_{train,val,test}_objects.txt   one name a line, in the order of the arrays
     quarantine.json                        meshes left out, and notes on those that are used: open, without their texture
-    renders.txt                            digest of the meshes and settings
+    renders.txt                            digests: of the meshes and settings, and of all files that the meshes may name
 
 Objects are in ShapeNetCore's frame (y up, front at -z), so that view 0 sees the back and view 12 the front
 (:func:`sem3d.geometry.object_views.mirrored`). The files appear all at once; a second call goes on where the first stopped.
 """
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -26,7 +25,9 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
 from sem3d.config import digest
-from sem3d.datasets.objects.mesh_files import ColoredMesh, MeshFile, find_meshes, read_mesh
+from sem3d.datasets.objects.mesh_files import ColoredMesh, find_meshes, read_mesh
+from sem3d.datasets.objects.mesh_places import MeshFile, copied_meshes, states_beside
+from sem3d.datasets.objects.mesh_splits import RendersConfig, notes_on_copies, split_meshes
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import DAMAGE, write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
@@ -48,25 +49,6 @@ Draw = Callable[
 """Vertices in the object frame, faces and their colours to images; jobs pass in the renderer."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RendersConfig:
-    """Split of the objects of each class, and the limit of unusable ones."""
-
-    val_fraction: float = 0.1
-    """Share of a class's objects in val; paper: 0.1."""
-    test_fraction: float = 0.2
-    """Share in test; paper: 0.2."""
-    seed: int = 0
-    """Seed of the split."""
-    quarantine_limit: float = 0.5
-    """Largest share of meshes that may be unusable."""
-
-    def __post_init__(self) -> None:
-        """Raise :class:`UserError` for shares that make no sense."""
-        if min(self.val_fraction, self.test_fraction) < 0 or self.val_fraction + self.test_fraction >= 1:
-            raise UserError("val_fraction and test_fraction must not be negative and must leave objects to train on")
-
-
 @dataclass(frozen=True)
 class RendersSummary:
     """Result of :func:`write_renders`, made or found."""
@@ -81,7 +63,7 @@ class RendersSummary:
 def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
     """Read every mesh and write nothing: how many there are, and what is wrong with which. Errors as find_meshes."""
     meshes, faults = find_meshes(root)
-    report = QuarantineReport(list(faults))
+    report = QuarantineReport(list(faults), notes_on_copies(copied_meshes(Path(root), meshes)))
     for mesh in meshes:
         try:
             with faults_of(mesh.path):
@@ -100,17 +82,18 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     meshes, faults = find_meshes(root)
-    key = digest(
-        [FORMAT, asdict(config), [(*asdict(mesh).values(), *size_and_time(root / mesh.path)) for mesh in meshes]]
-    )
-    if out.exists():
-        return found(out, key)
+    copies = copied_meshes(root, meshes)
+    given = [(*asdict(mesh).values(), *size_and_time(root / mesh.path)) for mesh in meshes]
+    key = digest([FORMAT, asdict(config), given, *sorted((mesh.path, first.path) for mesh, first in copies.items())])
     refused = out.with_name(f"{out.name}.quarantine.json")
-    with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
+    states = states_beside(root, meshes, out)
+    if out.exists():
+        return found(out, key, states)
+    with whole_folder(out, out.with_name(f".{out.name}.building-{digest([key, states])}")) as building:
         parts = building / "parts"
         parts.mkdir(exist_ok=True)
         rows = [{"number": number, "mesh": json.dumps(asdict(mesh))} for number, mesh in enumerate(meshes)]
-        report = QuarantineReport(list(faults))
+        report = QuarantineReport(list(faults), notes_on_copies(copies))
         usable = []
         for number, row in enumerate(in_tasks(lambda row: render_row(root, parts, row, draw), rows)):
             mesh = meshes[number]
@@ -120,9 +103,9 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
             usable.append((number, mesh))
             report.notes += [Quarantined(mesh.path, mesh.category, note) for note in row["note"].splitlines()]
         check_limit(report, len(meshes) + len(faults), config.quarantine_limit, refused)
-        counts = join_parts(building, parts, usable, config)
+        counts = join_parts(building, parts, usable, config, copies)
         report.write(building / "quarantine.json")
-        (building / STAMP).write_text(f"{key}\n")
+        (building / STAMP).write_text(f"{key}\n{digest(states)}\n")
         shutil.rmtree(parts)
     return RendersSummary(out, counts, report, reused=False)
 
@@ -181,13 +164,17 @@ def notes_on(colored: ColoredMesh) -> list[str]:
 
 
 def join_parts(
-    building: Path, parts: Path, usable: list[tuple[int, MeshFile]], config: RendersConfig
+    building: Path,
+    parts: Path,
+    usable: list[tuple[int, MeshFile]],
+    config: RendersConfig,
+    copies: dict[MeshFile, MeshFile],
 ) -> dict[str, dict[str, int]]:
     """Write the .npz and lists of names of each class and split; returns the number of objects in them."""
     counts: dict[str, dict[str, int]] = {}
     for category in sorted({mesh.category for _, mesh in usable}):
         members = [(number, mesh) for number, mesh in usable if mesh.category == category]
-        split_of = split_names([mesh.identity for _, mesh in members], config)
+        split_of = split_meshes([mesh for _, mesh in members], config, copies)
         counts[category] = dict(Counter(split_of.values()))
         for split in SPLITS:
             chosen = [(number, mesh.identity) for number, mesh in members if split_of[mesh.identity] == split]
@@ -212,24 +199,23 @@ def stored(parts: Path, numbers: list[int], kind: str) -> Iterator[np.ndarray]:
         yield array
 
 
-def split_names(names: list[str], config: RendersConfig) -> dict[str, str]:
-    """Return splits by name, drawn by a hash of seed and name; of three objects or more each split that is wanted gets one."""
-    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).digest())
-    least = 1 if len(names) >= 3 else 0
-    test = max(round(config.test_fraction * len(names)), least if config.test_fraction else 0)
-    val = max(round(config.val_fraction * len(names)), least if config.val_fraction else 0)
-    return {
-        name: "test" if rank < test else "val" if rank < test + val else "train" for rank, name in enumerate(ranked)
-    }
+def found(out: Path, key: str, states: list[tuple[str, int, int]]) -> RendersSummary:
+    """Return what is in ``out`` already; :class:`UserError` if it is something else.
 
-
-def found(out: Path, key: str) -> RendersSummary:
-    """Return what is in ``out`` already; :class:`UserError` if it is something else."""
+    Renders from before their stamp had a second line are those of files that are no newer than it.
+    """
     stamp = out / STAMP
     if not stamp.is_file():
         raise UserError(f"{out} exists and holds no renders: choose another folder or remove it")
-    if read_text(stamp).strip() != key:
+    said = lines_of(read_text(stamp).strip())
+    if said[0] != key:
         raise UserError(f"{out} holds renders of other meshes or settings: choose another folder")
+    newest = max((changed for _, _, changed in states), default=0)
+    if said[1:] != [digest(states)] if said[1:] else newest > stamp.stat().st_mtime_ns:
+        raise UserError(
+            f"{out} holds renders of these meshes, but materials, pictures or other files beside them have changed since: "
+            "remove it, or choose another folder"
+        )
     counts: dict[str, dict[str, int]] = {}
     for path in named(root_entries(out), "*_objects.txt"):
         category, split, _ = path.name.rsplit("_", 2)

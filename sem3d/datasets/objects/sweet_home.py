@@ -6,6 +6,7 @@ unpacked to disk. What cannot be used is named in :attr:`Catalogue.quarantine`.
 """
 
 import hashlib
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -17,12 +18,16 @@ import numpy as np
 
 from sem3d.datasets.objects.npz_stream import DAMAGE
 from sem3d.errors import BadSample, UserError
-from sem3d.files import open_regular, read_json
+from sem3d.files import first_of_content, open_regular, read_json
 from sem3d.folders import named, root_entries
 from sem3d.texts import decode_text, lines_of, read_regular
 
 LARGEST_FILE = 32 << 20
 MOST_MEMBERS = 20_000
+LARGEST_ARCHIVE = 8 << 30
+"""Bytes of an archive that is compared with others."""
+ARCHIVE = ".sh3f"
+"""Ending of an archive, in any case of letters."""
 PROPERTIES = "PluginFurnitureCatalog.properties"
 
 KIND_BY_WORD = (
@@ -110,16 +115,21 @@ def read_catalogue(folder: str | Path) -> Catalogue:
     Raises :class:`UserError` if there is neither, if the index is no list of objects, or if an archive is hostile or broken.
     """
     root = Path(folder)
-    archives = named(root_entries(root), "*.sh3f") if root.is_dir() else []
+    archives = (
+        [path for path in named(root_entries(root), f"*{ARCHIVE}") if is_archive(str(path))] if root.is_dir() else []
+    )
     index = root / "index.json"
     if not index.is_file() and not archives:
         raise UserError(
             f"no furniture in {root}: need index.json or .sh3f files (Debian package sweethome3d-furniture)"
         )
     raw = indexed_models(index) if index.is_file() else []
-    for archive in archives:
-        raw += archived_models(archive)
     entries, quarantine, skipped = {}, [], 0
+    for archive, first in first_of_content(archives, LARGEST_ARCHIVE).items():
+        if first == archive:
+            raw += archived_models(archive)
+        else:
+            quarantine.append({"source": str(archive), "reason": f"a copy of an archive: {first.name}; taken once"})
     for source, fields in raw:
         try:
             entry = make_entry(source, fields)
@@ -233,6 +243,11 @@ def inside(path: str) -> bool:
     return bool(path) and not pure.is_absolute() and ".." not in pure.parts and not set("\\:\0") & set(path)
 
 
+def is_archive(source: str) -> bool:
+    """Return whether a catalogue is a file, and no folder."""
+    return source.lower().endswith(ARCHIVE) and not os.path.isdir(source)
+
+
 def bounded_read(archive: zipfile.ZipFile, member: str, where: str) -> bytes:
     """Return a member of at most 32 MB; :class:`BadSample` if it is missing, larger or broken."""
     try:
@@ -249,7 +264,7 @@ def read_member(source: str, path: str) -> bytes:
     """Return content of a file in a catalogue folder or archive; refuses paths that lead out of it."""
     if not inside(path):
         raise BadSample(source, f"'{path}' leads out of the catalogue")
-    if source.endswith(".sh3f"):
+    if is_archive(source):
         try:
             with open_regular(source) as file, zipfile.ZipFile(file) as archive:
                 return bounded_read(archive, path, source)

@@ -6,7 +6,6 @@ the other here.
 
 import dataclasses
 import hashlib
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -29,11 +28,10 @@ from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_list
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
-from sem3d.folders import is_hidden
+from sem3d.folders import file_states
 
 SECONDS_BETWEEN_LINES = 3.0
 """Of progress: data may be of thousands of small scenes."""
-DEEPEST = 6  # levels of folders below the root whose files identify the data
 
 
 def prepare(
@@ -213,22 +211,3 @@ def inputs_digest(root: Path, config: PrepareConfig) -> str:
     places = [root, Path(config.splits).resolve()] if config.splits else [root]
     files = [entry for place in places for entry in file_states(place)]
     return digest([FORMAT_VERSION, str(root), files, config.content()])
-
-
-def file_states(folder: Path) -> list[tuple[str, int, int]]:
-    """Return relative name, size and modification time of the files in ``folder``, sorted; hidden ones are left out, and no
-    folder is entered twice.
-    """
-    met: set[str] = set()
-    states: list[tuple[str, int, int]] = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        relative = os.path.relpath(place, folder)
-        deep = relative.count(os.sep) + 1 >= DEEPEST
-        again = os.path.realpath(place) in met
-        met.add(os.path.realpath(place))
-        folders[:] = [] if deep or again else sorted(name for name in folders if not is_hidden(name))
-        for name in sorted(name for name in files if not (again or is_hidden(name))):
-            path = os.path.join(place, name)
-            state = os.stat(path) if os.path.exists(path) else os.lstat(path)
-            states.append((os.path.join(relative, name), state.st_size, state.st_mtime_ns))
-    return states

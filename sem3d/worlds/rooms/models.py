@@ -9,11 +9,11 @@ import trimesh
 from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
-from sem3d.datasets.objects.mesh_files import UNNAMED_LEVEL
 from sem3d.datasets.objects.model_files import ModelFiles
-from sem3d.datasets.objects.mtl_text import ObjMaterial
-from sem3d.datasets.objects.obj_model import ObjModel, read_model
+from sem3d.datasets.objects.mtl_text import Levels, ObjMaterial
+from sem3d.datasets.objects.obj_model import ObjModel, listed, read_model
 from sem3d.datasets.objects.sweet_home import Entry
+from sem3d.datasets.objects.textures import UNNAMED_LEVEL, filled
 from sem3d.errors import BadSample
 from sem3d.worlds.grammar.finishes import draw_color, shade
 from sem3d.worlds.grammar.sketch import Top
@@ -51,6 +51,7 @@ def load_piece(entry: Entry) -> Piece:
     normals = [smooth_normals(vertices, model.faces[part]) for part in parts_of(model)]
     corners = vertices[model.faces]
     label = KIND_LABELS[entry.kind]
+    materials, notes = materials_of(model, files)
     return Piece(
         kind=entry.kind,
         label=label,
@@ -61,10 +62,10 @@ def load_piece(entry: Entry) -> Piece:
         face_material=model.face_material,
         face_label=np.full(len(corners), label),
         face_part=np.zeros(len(corners), np.int64),
-        materials=materials_of(model, files),
+        materials=materials,
         tops=level_top(corners) if entry.kind in ("table", "desk") else (),
         credit=entry.credit,
-        notes=model.notes,
+        notes=(*model.notes, *notes),
     )
 
 
@@ -83,9 +84,9 @@ def smooth_normals(
     return corner_normals(vertices[used][first], inverse[corners.reshape(faces.shape)])
 
 
-def materials_of(model: ObjModel, files: ModelFiles) -> tuple[Material, ...]:
-    """Return colour or picture of each material; grey where it has none."""
-    pictures: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
+def materials_of(model: ObjModel, files: ModelFiles) -> tuple[tuple[Material, ...], tuple[str, ...]]:
+    """Return colour or picture of each material, grey where it has none, and notes."""
+    pictures = Pictures(files)
     materials = []
     for material, part in zip(model.materials, parts_of(model), strict=True):
         shine = 0.4 * float(np.mean(np.asarray((material or ObjMaterial()).specular) / 255.0))
@@ -97,11 +98,7 @@ def materials_of(model: ObjModel, files: ModelFiles) -> tuple[Material, ...]:
             materials.append(grey)
             continue
         if material.picture and model.textured[part].all():
-            if material.picture not in pictures:
-                picture = files.picture(material.picture).convert("RGB")
-                picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
-                pictures[material.picture] = np.asarray(picture)
-            materials.append(pictured(pictures[material.picture], shine))
+            materials.append(pictured(pictures.of(material), shine))
             continue
         red, green, blue = (float(linear_of_srgb()[level]) for level in material.diffuse)
         color = (red, green, blue)
@@ -109,7 +106,33 @@ def materials_of(model: ObjModel, files: ModelFiles) -> tuple[Material, ...]:
         materials.append(
             Material(texture=Texture.PLAIN, color=color, second=second, scale=0.3, shine=shine, gloss=30.0)
         )
-    return tuple(materials)
+    return tuple(materials), pictures.notes()
+
+
+class Pictures:
+    """Pictures of a model's materials, small, each decoded once unless it shows nothing in places, where ``Kd`` is seen."""
+
+    def __init__(self, files: ModelFiles):
+        self.files = files
+        self.whole: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
+        self.with_gaps: dict[tuple[str, Levels], UInt8[np.ndarray, "height width 3"]] = {}
+
+    def of(self, material: ObjMaterial) -> UInt8[np.ndarray, "height width 3"]:
+        """Return the picture of a material that has one; raises :class:`BadSample` for one that cannot be used."""
+        path, key = material.picture, (material.picture, material.diffuse)
+        if path not in self.whole and key not in self.with_gaps:
+            picture, gaps = filled(self.files.picture(path), material.diffuse)
+            picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+            if gaps:
+                self.with_gaps[key] = np.asarray(picture)
+            else:
+                self.whole[path] = np.asarray(picture)
+        return self.whole[path] if path in self.whole else self.with_gaps[key]
+
+    def notes(self) -> tuple[str, ...]:
+        """Return which pictures show nothing in places."""
+        gaps = list(dict.fromkeys(path for path, _ in self.with_gaps))
+        return (f"transparent texture: {listed(gaps)} shows nothing in places: Kd is used there",) if gaps else ()
 
 
 def pictured(image: UInt8[np.ndarray, "height width 3"], shine: float) -> Material:

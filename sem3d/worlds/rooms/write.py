@@ -24,6 +24,7 @@ from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.datasets.stream import in_tasks
 from sem3d.errors import UserError
 from sem3d.files import read_json, whole_folder, write_json, write_text
+from sem3d.folders import file_states
 from sem3d.worlds.rooms.config import RoomsConfig, check
 from sem3d.worlds.rooms.scan import write_room
 from sem3d.worlds.rooms.supply import SPLITS
@@ -60,17 +61,18 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
     """
     check(config)
     out = Path(out).absolute()
-    catalogue = None
+    catalogue, files = None, ""
     settings = {"format": FORMAT, "config": asdict(config)}
     if config.furniture != "parametric":
         config = replace(config, furniture=str(Path(config.furniture).absolute()))
         catalogue = read_catalogue(config.furniture)
         models = [(entry.identity, entry.kind, entry.size, entry.rotation) for entry in catalogue.entries]
         settings["config"] |= {"furniture": models}
+        files = digest(file_states(Path(config.furniture), made=out))
     key = digest(settings)
     if out.exists():
-        return found(out, key)
-    with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
+        return found(out, key, files)
+    with whole_folder(out, out.with_name(f".{out.name}.building-{key}{files}")) as building:
         rooms = build_rooms(building, config)
         for split in SPLITS:
             names = [room["scene"] for room in rooms if room["split"] == split]
@@ -94,7 +96,8 @@ def write_rooms(out: str | Path, config: RoomsConfig) -> RoomsSummary:
             quarantine=listed(bad),
             notes=listed(notes),
         )
-        write_json(building / SUMMARY, asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms})
+        content = asdict(summary) | {"format": FORMAT, "config": asdict(config), "scenes": rooms}
+        write_json(building / SUMMARY, content | ({"furniture_files": files} if catalogue else {}))
     return summary
 
 
@@ -114,8 +117,10 @@ def build_rooms(building: Path, config: RoomsConfig) -> list[dict[str, Any]]:
     return in_tasks(lambda row: write_room(building, config, row), rows)
 
 
-def found(out: Path, key: str) -> RoomsSummary:
-    """Read the summary of a data set that is already there; raises :class:`UserError` if it is another one."""
+def found(out: Path, key: str, files: str = "") -> RoomsSummary:
+    """Read the summary of a data set that is already there; raises :class:`UserError` if it is another one, or if ``files``, the
+    digest of the catalogue's files, says that they have changed since.
+    """
     try:
         stored = read_json(out / SUMMARY)
         same = stored["digest"] == key
@@ -124,6 +129,10 @@ def found(out: Path, key: str) -> RoomsSummary:
     if not same:
         raise UserError(
             f"{out} holds rooms of another configuration ({stored['digest']}, not {key}): choose another folder"
+        )
+    if stored.get("furniture_files", files) != files:
+        raise UserError(
+            f"{out} holds rooms whose models of furniture have changed since: remove it, or choose another folder"
         )
     named = {name: stored[name] for name in RoomsSummary.__dataclass_fields__ if name in stored}
     try:

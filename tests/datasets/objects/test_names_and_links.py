@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
+from sem3d.datasets.objects.mesh_places import copied_meshes
+from sem3d.datasets.objects.mesh_splits import RendersConfig, split_meshes
 from sem3d.datasets.objects.nmr_index import find_renders, object_names
+from sem3d.datasets.objects.render import check_meshes
 from sem3d.errors import BadSample, UserError
+from tests.rights import rights_of_a_user
 
 CUBE = """v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\nv 0 0 1\nv 2 0 1\nv 2 1 1\nv 0 1 1
 f 1 3 2\nf 1 4 3\nf 5 6 7\nf 5 7 8\nf 1 2 6\nf 1 6 5\nf 2 3 7\nf 2 7 6\nf 3 4 8\nf 3 8 7\nf 4 1 5\nf 4 5 8\n"""
@@ -86,6 +90,70 @@ def test_a_mesh_under_two_names_is_taken_once_by_its_own(tmp_path: Path):
     meshes, faults = find_meshes(tmp_path)
     assert [mesh.path for mesh in meshes] == ["chair/own/x.obj"]
     assert {fault.reason for fault in faults} == {"another name of a mesh: chair/own/x.obj; taken once"}
+
+
+def test_copies_of_a_mesh_stand_in_one_split_and_are_noted(tmp_path: Path):
+    for number in range(12):
+        write(tmp_path / f"chair/{number:02d}.obj", f"# {number:02d}\n{CUBE}")
+    write(tmp_path / "chair/copy/x.obj", f"# 03\n{CUBE}")
+    os.link(tmp_path / "chair/03.obj", tmp_path / "chair/hard.obj")
+    write(tmp_path / "table/x.obj", f"# 03\n{CUBE}")
+    meshes, faults = find_meshes(tmp_path)
+    copies = copied_meshes(tmp_path, meshes)
+    assert {mesh.path: first.path for mesh, first in copies.items()} == {
+        "chair/copy/x.obj": "chair/03.obj",
+        "chair/hard.obj": "chair/03.obj",
+    }
+    chairs = [mesh for mesh in meshes if mesh.category == "03001627"]
+    for seed in range(20):
+        split = split_meshes(chairs, RendersConfig(seed=seed), copies)
+        assert len({split[name] for name in ("03", "copy", "hard")}) == 1
+        assert list(split) == [mesh.identity for mesh in chairs]
+    total, report = check_meshes(tmp_path)
+    assert (total, report.items, faults) == (15, [], [])
+    assert report.note_counts() == {"a copy of a mesh": 2}
+
+
+def test_a_mesh_beside_the_folders_of_classes_is_named(tmp_path: Path):
+    write(tmp_path / "chair/x.obj", CUBE)
+    write(tmp_path / "stray.OBJ", CUBE)
+    meshes, faults = find_meshes(tmp_path)
+    assert [mesh.path for mesh in meshes] == ["chair/x.obj"]
+    assert [(fault.source, fault.reason) for fault in faults] == [
+        ("stray.OBJ", "lies in no folder of a class: move it into one")
+    ]
+    (tmp_path / "chair/x.obj").unlink()
+    with pytest.raises(UserError, match=r"\(stray.OBJ: lies in no folder of a class: move it into one\)"):
+        find_meshes(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["chair/gone", "chair/gone.obj", "gone"])
+@pytest.mark.parametrize("target", ["../nowhere", "gone"])
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, name: str, target: str):
+    write(tmp_path / "chair/x.obj", CUBE)
+    os.symlink(target if name != "chair/gone.obj" else "gone.obj", tmp_path / name)
+    meshes, faults = find_meshes(tmp_path)
+    assert [mesh.path for mesh in meshes] == ["chair/x.obj"]
+    assert [fault.source for fault in faults] == [str(tmp_path / name)]
+    assert faults[0].reason.startswith("cannot be looked at")
+
+
+@pytest.mark.parametrize(
+    ("closed", "mode"), [("chair/a/models", 0), ("chair/a", 0), ("chair/a", 0o444), ("table", 0o444)]
+)
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path, closed: str, mode: int):
+    write(tmp_path / "chair/a/models/model_normalized.obj", CUBE)
+    write(tmp_path / "table/a/x.obj", CUBE)
+    write(tmp_path / "sofa/x.obj", CUBE)
+    (tmp_path / closed).chmod(mode)
+    try:
+        with rights_of_a_user():
+            meshes, faults = find_meshes(tmp_path)
+    finally:
+        (tmp_path / closed).chmod(0o755)
+    assert len(meshes) == 2
+    assert [fault.source.startswith(str(tmp_path / closed)) for fault in faults] == [True]
+    assert faults[0].reason.endswith(": Permission denied")
 
 
 @pytest.mark.parametrize("text", ["a\nb\n", "a\nb", "\ufeffa\r\nb\r\n"])

@@ -1,5 +1,6 @@
 """Materials and pictures of an .obj: found as programs of all systems name them, or noted, or refused."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from PIL import Image
 
 from sem3d.datasets.objects.mesh_files import MeshFile, read_mesh
+from sem3d.datasets.objects.model_files import ModelFiles
 from sem3d.datasets.objects.mtl_text import read_materials
+from sem3d.datasets.objects.obj_model import MOST_LIBRARIES, libraries_of
 from sem3d.errors import BadSample
 
 SQUARE = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
@@ -83,6 +86,70 @@ def test_missing_files_of_materials_and_missing_materials_are_noted(tmp_path: Pa
     )
     assert read(tmp_path, head="usemtl other\n").notes == ("missing material: other in no .mtl of it: grey is used",)
     assert read(tmp_path, head="").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("mtl", "head", "note"),
+    [
+        (" ", "mtllib m.mtl\nusemtl red\n", "missing material: red in no .mtl of it: grey is used"),
+        (
+            "<html>not found</html>",
+            "mtllib m.mtl\nusemtl red\n",
+            "missing material: red in no .mtl of it: grey is used",
+        ),
+        ("newmtl red\nKd 1 0 0\n", "mtllib\nusemtl red\n", "missing material: red in no .mtl of it: grey is used"),
+        *(
+            (f"newmtl red\n{line}\n", "mtllib m.mtl\nusemtl red\n", note)
+            for note in ("material without a colour: red, neither Kd nor a picture: grey is used",)
+            for line in ("", "Ka 1 0 0\nmap_Ka red.png", "Kd", "Ks 1 1 1", "newmtl\nKd 1 0 0")
+        ),
+    ],
+)
+def test_grey_that_no_file_asked_for_is_noted(tmp_path: Path, mtl: str, head: str, note: str):
+    mesh = read(tmp_path, mtl=mtl, head=head)
+    assert mesh.notes == (note,)
+    assert np.ptp(mesh.face_colors, axis=1).max() == 0
+
+
+def test_a_material_without_a_name_does_not_colour_the_one_before(tmp_path: Path):
+    mesh = read(tmp_path, mtl="newmtl red\nKd 1 0 0\nnewmtl\nKd 0 0 1\n")
+    np.testing.assert_allclose(mesh.face_colors, [RED, RED])
+
+
+def test_a_texture_shows_nothing_where_it_is_transparent(tmp_path: Path):
+    (tmp_path / "chair").mkdir()
+    half = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    half.paste((255, 0, 0, 9), (0, 4, 8, 8))
+    half.save(tmp_path / "chair/half.png")
+    Image.new("P", (8, 8), 0).save(tmp_path / "chair/none.png", transparency=0)
+    rest = "vt 0.1 0.1\nvt 0.1 0.9\nf 1/-1 2/-1 3/-1\nf 1/-2 3/-2 4/-2\n"
+    mesh = read(tmp_path, "half.png", rest=rest)
+    np.testing.assert_allclose(mesh.face_colors, [BLUE, RED])
+    assert mesh.notes == ("transparent texture: 1 faces lie where their picture shows nothing: Kd is used",)
+    np.testing.assert_allclose(read(tmp_path, "none.png", rest=rest).face_colors, [BLUE, BLUE])
+
+
+def test_a_file_of_materials_is_read_once_whatever_it_is_called(tmp_path: Path):
+    (tmp_path / "m.mtl").touch()
+    files = ModelFiles(str(tmp_path), "", "x.obj")
+    assert libraries_of(["m.mtl ./m.mtl M.MTL lost.mtl", ".//m.mtl"], files) == (["m.mtl"], ["lost.mtl"])
+    assert libraries_of([" ".join(["m.mtl"] * 100_000)], files) == (["m.mtl"], [])
+    with pytest.raises(BadSample, match="names more than 100 files of materials"):
+        libraries_of([" ".join(f"{number}.mtl" for number in range(MOST_LIBRARIES + 1))], files)
+
+
+def test_names_that_no_file_can_have_are_cut_in_notes(tmp_path: Path):
+    (note,) = read(tmp_path, "C:" + "/long" * 50_000).notes
+    assert note.startswith("missing texture: its texture C:/long/long")
+    assert len(note) < 300
+
+
+def test_materials_take_linear_time_and_their_notes_are_few():
+    begin = time.process_time()
+    lines = "Kd 2 2 2\n" * 300_000 + "map_Kd" + " -s 1" * 60_000 + " -mm 0 2 -mm 0 3" * 20 + " a.png\n"
+    material = read_materials(f"newmtl a\n{lines}".encode(), "m.mtl")["a"]
+    assert (material.picture, len(material.notes)) == ("a.png", 3)
+    assert time.process_time() - begin < 5
 
 
 def test_several_files_of_materials_on_lines_of_their_own_or_on_one(tmp_path: Path):

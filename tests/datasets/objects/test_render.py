@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import asdict
 from functools import partial
 
@@ -6,15 +7,18 @@ import numpy as np
 import pytest
 import trimesh
 
+from sem3d.config import digest
 from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
+from sem3d.datasets.objects.mesh_places import states_beside
+from sem3d.datasets.objects.mesh_splits import RendersConfig, split_names
 from sem3d.datasets.objects.nmr import load_view, views_of
 from sem3d.datasets.objects.nmr_index import index_renders
 from sem3d.datasets.objects.render import (
-    RendersConfig,
+    STAMP,
     check_meshes,
+    found,
     render_object,
     render_row,
-    split_names,
     write_renders,
 )
 from sem3d.datasets.quarantine import QuarantineReport
@@ -140,7 +144,7 @@ def test_odd_meshes_are_named_one_by_one_and_what_others_lack_is_noted_by_kind(t
     (root / "zero.obj").write_text(box.replace("\nf ", "\nf 0 0 0\nf ", 1))
     (root / "m.mtl").write_text("newmtl red\nKd 1 0 0\nmap_Kd lost.png\n")
     for name in ("a", "b"):
-        (root / f"{name}.obj").write_text(f"mtllib m.mtl\nusemtl red\n{box}")
+        (root / f"{name}.obj").write_text(f"# {name}\nmtllib m.mtl\nusemtl red\n{box}")
     total, report = check_meshes(tmp_path)
     assert (total, [item.source for item in report.items]) == (5, ["04379243/flat.obj", "04379243/zero.obj"])
     assert report.counts() == {"unreadable mesh": 2}
@@ -176,6 +180,39 @@ def test_a_model_that_its_index_names_but_the_folder_lacks_is_left_out_and_named
     assert made.objects == {"office_chair": {"train": 1}}
 
 
+def test_renders_are_those_of_all_files_that_their_meshes_may_name(tmp_path):
+    store, root, out = tmp_path / "store", tmp_path / "meshes", tmp_path / "meshes/renders"
+    for place in (store / "flat", store / "b/images", root / "chair", out):
+        place.mkdir(parents=True)
+    for path in (store / "flat/a.obj", store / "b/x.obj", root / "chair/c.obj"):
+        path.write_text(trimesh.creation.box().export(file_type="obj"))
+    (root / "chair/a.obj").symlink_to(store / "flat/a.obj")
+    (root / "chair/b").symlink_to(store / "b")
+    meshes = find_meshes(root)[0]
+    assert len(meshes) == 3
+    before = states_beside(root, meshes, out)
+    assert before
+    (out / STAMP).write_text("key\n")
+    (tmp_path / "meshes/renders.quarantine.json").write_text("{}")
+    assert states_beside(root, meshes, out) == before
+    QuarantineReport().write(out / "quarantine.json")
+    assert found(out, "key", before).reused, "renders of an older stamp"
+    for changed in (store / "flat/m.mtl", store / "b/images/t.png", root / "chair/t.png"):
+        changed.write_text("x")
+        after = states_beside(root, meshes, out)
+        assert after != before
+        before = after
+    (out / STAMP).write_text(f"key\n{digest(before)}\n")
+    assert found(out, "key", before).reused
+    os.utime(changed, ns=(0, 0))
+    with pytest.raises(UserError, match="have changed since"):
+        found(out, "key", states_beside(root, meshes, out))
+    (out / STAMP).write_text("key\n")
+    os.utime(out / STAMP, (1, 1))
+    with pytest.raises(UserError, match="have changed since"):
+        found(out, "key", before)
+
+
 def test_meshes_become_nmr_files_that_the_reader_takes_and_bad_ones_are_named(ray_cluster, tmp_path):
     root, out = spoiled_folder(tmp_path / "meshes"), tmp_path / "renders"
     made = write_renders(root, out, RendersConfig(), shaded_views)
@@ -194,4 +231,7 @@ def test_meshes_become_nmr_files_that_the_reader_takes_and_bad_ones_are_named(ra
     assert again.objects == made.objects
     with pytest.raises(UserError, match="other meshes or settings"):
         write_renders(root, out, RendersConfig(seed=1), shaded_views)
+    (root / "04379243" / "wood.png").write_bytes(b"mended")
+    with pytest.raises(UserError, match=r"materials, pictures or other files .* have changed since: remove it"):
+        write_renders(root, out, RendersConfig(), shaded_views)
     assert json.loads((out / "quarantine.json").read_text())["counts"]

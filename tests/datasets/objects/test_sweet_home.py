@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sem3d.config import digest
 from sem3d.datasets.objects.sweet_home import read_catalogue
 from sem3d.errors import BadSample, UserError
+from sem3d.folders import file_states
+from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.models import load_piece
 from sem3d.worlds.rooms.room import build_room
 from sem3d.worlds.rooms.supply import CatalogueSupply
+from sem3d.worlds.rooms.write import write_rooms
 from sem3d.worlds.textures import Texture
 
 WEDGE = """mtllib wedge.mtl
@@ -177,17 +181,44 @@ height#2=90
 """
 
 
-def test_an_sh3f_archive_is_read_in_place(tmp_path: Path):
+@pytest.mark.parametrize("name", ["test.sh3f", "test.SH3F"])
+def test_an_sh3f_archive_is_read_in_place(tmp_path: Path, name: str):
     files = {
         "PluginFurnitureCatalog.properties": PROPERTIES,
         "ann/wedge.obj": WEDGE,
         "ann/wedge.mtl": "newmtl paint\nKd 0 1 0\n",
     }
-    write_archive(tmp_path / "test.sh3f", files)
+    write_archive(tmp_path / name, files)
     catalogue = read_catalogue(tmp_path)
     assert [(entry.identity, entry.kind) for entry in catalogue.entries] == [("test__wedge", "chair")]
     assert catalogue.skipped == 1
     np.testing.assert_allclose(load_piece(catalogue.entries[0]).materials[0].color, [0.0, 1.0, 0.0])
+
+
+def test_a_copy_of_an_archive_is_taken_once(tmp_path: Path):
+    write_archive(tmp_path / "a.sh3f", {"PluginFurnitureCatalog.properties": PROPERTIES, "ann/wedge.obj": WEDGE})
+    (tmp_path / "b.sh3f").write_bytes((tmp_path / "a.sh3f").read_bytes())
+    catalogue = read_catalogue(tmp_path)
+    assert [entry.identity for entry in catalogue.entries] == ["a__wedge"]
+    assert catalogue.quarantine == [
+        {"source": str(tmp_path / "b.sh3f"), "reason": "a copy of an archive: a.sh3f; taken once"}
+    ]
+
+
+def test_a_folder_may_be_called_as_an_archive(tmp_path: Path):
+    catalogue = read_catalogue(write_catalogue(tmp_path / "mine.sh3f", FIELDS | SIZE | {"id": "a"}))
+    np.testing.assert_allclose(load_piece(catalogue.entries[0]).materials[0].color, [1.0, 0.0, 0.0])
+
+
+def test_a_picture_shows_its_materials_colour_where_it_is_transparent(tmp_path: Path):
+    root = write_catalogue(tmp_path, FIELDS | SIZE | {"id": "a"}, material="newmtl paint\nKd 1 0 0\nmap_Kd t.png\n")
+    picture = Image.new("RGBA", (8, 8), (10, 200, 30, 255))
+    picture.putpixel((2, 3), (99, 99, 99, 0))
+    picture.save(root / "chair/a/t.png")
+    piece = load_piece(read_catalogue(tmp_path).entries[0])
+    image = piece.materials[0].image
+    assert (image[3, 2].tolist(), image[0, 0].tolist()) == ([255, 0, 0], [10, 200, 30])
+    assert piece.notes == ("transparent texture: chair/a/t.png shows nothing in places: Kd is used there",)
 
 
 @pytest.mark.parametrize("name", ["bark.png", "Tex\\BARK.PNG"])
@@ -225,6 +256,24 @@ def test_a_folder_without_furniture_or_with_a_broken_index_is_an_error(tmp_path:
     (tmp_path / "a.sh3f").write_text("no zip")
     with pytest.raises(UserError, match="no Sweet Home 3D catalogue"):
         read_catalogue(tmp_path)
+
+
+def test_rooms_of_furniture_that_has_changed_since_are_refused(tmp_path: Path):
+    config = RoomsConfig(furniture=str(write_catalogue(tmp_path / "models", FIELDS | SIZE | {"id": "a"})))
+    (tmp_path / "out").mkdir()
+    facts = {"digest": "", "rooms": 1, "frames": 4, "frame_stride": 1, "label_shares": {}, "quarantine": []}
+    (tmp_path / "out/rooms.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="another configuration") as error:
+        write_rooms(tmp_path / "out", config)
+    facts["digest"] = str(error.value).partition("not ")[2].partition(")")[0]
+    (tmp_path / "out/rooms.json").write_text(json.dumps(facts))
+    assert write_rooms(tmp_path / "out", config).reused, "rooms from before the files were looked at"
+    states = file_states(tmp_path / "models")
+    (tmp_path / "out/rooms.json").write_text(json.dumps(facts | {"furniture_files": digest(states)}))
+    assert write_rooms(tmp_path / "out", config).reused
+    (tmp_path / "models/chair/a/wedge.mtl").write_text("newmtl paint\nKd 0 0 1\n# mended\n")
+    with pytest.raises(UserError, match="models of furniture have changed since: remove it"):
+        write_rooms(tmp_path / "out", config)
 
 
 def test_real_furniture_fills_a_room_and_its_splits_share_nothing(shared_data: Path):

@@ -9,9 +9,10 @@ from sem3d.datasets.budgets import official_budget
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labels import read_label_table
 from sem3d.datasets.scans.layouts import survey
-from sem3d.datasets.scans.prepare import file_states, prepare, scan
+from sem3d.datasets.scans.prepare import prepare, scan
 from sem3d.datasets.scans.splits import read_split_lists
 from sem3d.errors import UserError
+from sem3d.folders import file_states
 from tests.datasets.scans.official_files import (
     wall_frames,
     write_export,
