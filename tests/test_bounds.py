@@ -81,6 +81,13 @@ REFUSED = {
         "data.mirror_probability": (1.5,),
         "data.width": (0, 2**31),
     },
+    "semantic_segmentation_3d": {
+        "data.budget": (0.0, 1.5),
+        "data.voxel_size": (0.0, 1e-9),
+        "data.evaluation_turns": (0, 1000),
+        "data.clouds.chunk": (1e-9, 1e30),
+        "data.clouds.vote_voxel": (0.0,),
+    },
     "ssr": {
         "method.sigma": (
             0.0,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from sem3d.errors import UserError
 from sem3d.folders import is_there
@@ -37,6 +37,15 @@ def scene_budget(scenes: Sequence[str], fraction: float, seed: int) -> Bool[np.n
     names = sorted(set(scenes))
     chosen = {name for name, keep in zip(names, label_budget(names, fraction, seed), strict=True) if keep}
     return np.array([scene in chosen for scene in scenes], dtype=bool)
+
+
+def point_budget(scene: str, points: int, number: int, seed: int) -> Int[np.ndarray, " chosen"]:
+    """Return ``number`` of a scene's labelled ``points``, all if there are no more, ascending; a smaller number is part of a
+    larger one of the same seed.
+    """
+    words = np.frombuffer(hashlib.sha256(scene.encode()).digest(), ">u4")
+    order = np.random.default_rng([seed, *(int(word) for word in words)]).permutation(points)
+    return np.sort(order[:number])
 
 
 def official_budget(list_file: str | Path, scenes: Sequence[str]) -> Bool[np.ndarray, "sample"]:

@@ -29,21 +29,23 @@ def write_rows(path: Path, table: pa.Table) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_rows(path: Path, schema: pa.Schema, written: str = "") -> pa.Table:
+def read_rows(path: Path, schema: pa.Schema, written: str = "", remedy: str = "prepare the index again") -> pa.Table:
     """Return a Parquet file with exactly the columns of ``schema``, whose SHA-256 is ``written`` where that is known.
 
-    Raises :class:`UserError` otherwise.
+    Raises :class:`UserError`, which ends with ``remedy``, otherwise.
     """
     try:
         content = read_regular(path, LARGEST_TABLE)
         if written and hashlib.sha256(content).hexdigest() != written:
-            raise UserError(f"{path} is not what was written: prepare the index again")
+            raise UserError(f"{path} is not what was written: {remedy}")
         with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
             table = file.read()
     except (OSError, pa.ArrowException, MemoryError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}. Prepare the index again") from error
+        raise UserError(
+            f"cannot read {path}: {' '.join(str(error).split())}. {remedy[0].upper()}{remedy[1:]}"
+        ) from error
     if not table.schema.equals(schema):
-        raise UserError(f"{path} has other columns than this version writes: prepare the index again")
+        raise UserError(f"{path} has other columns than this version writes: {remedy}")
     return table
 
 

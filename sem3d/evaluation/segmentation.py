@@ -102,6 +102,15 @@ def segmentation_metrics(confusion: Num[Tensor, "class class"], common: Sequence
     return metrics | ({"miou_scannet_common": _mean_of_known(official.iou[list(common)])} if common else {})
 
 
+def segmentation_tables(confusion: Num[Tensor, "class class"], names: Sequence[str]) -> dict[str, object]:
+    """Return the IoU of each class that has one, and the confusion matrix of what is labelled (rows: truth), by title."""
+    iou = mean_iou(confusion, "scannet").iou
+    known = {name: float(value) for name, value in zip(names, iou, strict=True) if not np.isnan(value)}
+    labelled = confusion.long().clone()
+    labelled[0] = 0
+    return {"iou_by_class": known, "confusion": {"names": list(names), "matrix": labelled.tolist()}}
+
+
 def common_classes(frames: Iterable[tuple[int | str, Iterable[int]]]) -> list[int]:
     """Return the classes but 0 that stand in at least ``COMMON_SCENES`` scenes; each frame is its scene and its classes.
 

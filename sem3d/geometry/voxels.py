@@ -48,6 +48,17 @@ def first_per_voxel(
     return indices[first], first
 
 
+def distinct_voxels(
+    indices: Int[np.ndarray, "point 3"],
+) -> tuple[Int[np.ndarray, "voxel 3"], Int[np.ndarray, " voxel"], Int[np.ndarray, " point"]]:
+    """Return occupied voxels in the order of :func:`pack`, the row of the first point in each, and the voxel of each point.
+
+    Raises ValueError as :func:`pack`.
+    """
+    _, first, of_point = np.unique(pack(indices), return_index=True, return_inverse=True)
+    return indices[first], first, of_point
+
+
 def mean_per_voxel(points: Float[np.ndarray, "point 3"], voxel_size: float) -> Float[np.ndarray, "voxel 3"]:
     """Return the mean position of the points in each occupied voxel, float64, ordered by voxel (x, then y, then z).
 

@@ -1,4 +1,4 @@
-"""Cross entropy of labelled pixels, averaged over the pixels of the global batch."""
+"""Cross entropy of labelled places, pixels or points, averaged over those of the global batch."""
 
 import torch
 import torch.distributed
@@ -8,14 +8,16 @@ from torch.nn import functional as F
 
 
 def segmentation_cross_entropy(
-    logits: Float[Tensor, "batch class height width"],
-    labels: Integer[Tensor, "batch height width"],
+    logits: Float[Tensor, "batch class *place"],
+    labels: Integer[Tensor, "batch *place"],
     ignored: int = 0,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Return the sum of ``-log softmax`` over the pixels whose label is not ``ignored``, and their number.
+    """Return the sum of ``-log softmax`` over the places whose label is not ``ignored``, and their number.
+
+    The axis of points alone is ``batch``.
 
     Pri3D gives class 0 (unlabelled) the weight 0 and all others 1, but lets it be predicted. Computed in float32 at least;
-    the sum of no pixels is a zero that keeps the graph. :func:`global_mean` makes a loss of the two.
+    the sum of no places is a zero that keeps the graph. :func:`global_mean` makes a loss of the two.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     cost = F.cross_entropy(logits, labels.long(), ignore_index=ignored, reduction="sum")
@@ -27,7 +29,7 @@ def global_mean(total: Float[Tensor, ""], count: Float[Tensor, ""]) -> Float[Ten
     global mean.
 
     Data parallelism averages gradients over workers: the sum of totals by the sum of counts is what it then follows,
-    however unevenly the pixels are dealt. Every worker must call this. A count of 0 everywhere gives 0.
+    however unevenly the places are dealt. Every worker must call this. A count of 0 everywhere gives 0.
     """
     count = count.detach().clone()
     workers = 1

@@ -37,6 +37,19 @@ def start_image_network(method: nn.Module, source: str, without: tuple[str, ...]
     return load_encoder(encoder, source, method)
 
 
+def start_point_network(method: nn.Module, source: str, without: tuple[str, ...] = (), remark: str = "") -> str:
+    """Start a method with a 3D network from nothing, or from every part that it and a sem3d checkpoint share; return a line.
+
+    Raises :class:`UserError`, with ``remark`` at its end, for a source that has no weights of a 3D network.
+    """
+    if source.endswith(".safetensors") and Path(source).is_file():
+        return load_parts(method, read_safetensors(Path(source)), source, without)
+    refuse_without(source, without)
+    if source != "scratch":
+        raise UserError(f"init {source} has no weights of a 3D network: give scratch or a run of sem3d{remark}")
+    return "3D network: random weights"
+
+
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Return tensors of a file by name; raises :class:`UserError` where it is damaged or cannot be read."""
     try:

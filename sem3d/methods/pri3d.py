@@ -43,8 +43,14 @@ from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
-from sem3d.networks.sparse import SparseTensor
-from sem3d.networks.sparse_unet import SLIM, SparseUNet, SparseUNetConfig
+from sem3d.networks.sparse_unet import (
+    INPUT_CHANNELS,
+    SLIM,
+    SparseUNet,
+    SparseUNetConfig,
+    VoxelInput,
+    voxel_tensor,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +65,7 @@ class Pri3DConfig:
     """The 2D network that is kept for downstream tasks."""
     sparse_unet: SparseUNetConfig = field(default_factory=SparseUNetConfig)
     """The 3D network of the geometric loss, its backend included."""
-    voxel_input: Literal["occupancy", "color"] = "occupancy"
+    voxel_input: VoxelInput = "occupancy"
     """What a voxel tells the 3D network: that it is there (paper), or its RGB in [0, 1] (released)."""
     projection_dim: Width = 64
     """Dimensions in which pixel and voxel features are compared."""
@@ -172,8 +178,7 @@ class Pri3D(Method):
         config = experiment.method
         self.unet = ResidualUNet(config.unet)
         if config.uses_geo:
-            channels = 3 if config.voxel_input == "color" else 1
-            self.sparse_unet = SparseUNet(config.sparse_unet, channels)
+            self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
             self.pixel_projection = nn.Linear(self.unet.dim, config.projection_dim)
             self.voxel_projection = nn.Linear(self.sparse_unet.out_channels, config.projection_dim)
         if config.depth_head:
@@ -233,10 +238,9 @@ class Pri3D(Method):
         self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
     ) -> Float[Tensor, ""]:
         """Return contrast of projected pixel features with projected voxel features, each view an item."""
-        voxel_input = present(batch.voxel_color).to(self.voxel_projection.weight.dtype) / 255
-        if self.experiment.method.voxel_input == "occupancy":
-            voxel_input = torch.ones_like(voxel_input[:, :1])
-        voxels = self.voxel_projection(self.sparse_unet(SparseTensor(present(batch.voxel).int(), voxel_input)))
+        given, dtype = self.experiment.method.voxel_input, self.voxel_projection.weight.dtype
+        tensor = voxel_tensor(present(batch.voxel), present(batch.voxel_color), given, dtype)
+        voxels = self.voxel_projection(self.sparse_unet(tensor))
         rows = present(batch.geo_voxel).flatten(0, 1)
         if not len(voxels):
             voxels = torch.cat([voxels, voxels.new_zeros(1, voxels.shape[1])])

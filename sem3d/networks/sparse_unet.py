@@ -7,10 +7,10 @@ two linear layers in a row are one in what they can compute.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from sem3d.bounds import Bounds, Width
@@ -18,6 +18,8 @@ from sem3d.networks.batch_norm import GlobalBatchNorm
 from sem3d.networks.sparse import Backend, SparseConvolution, SparseTensor, SparseTransposedConvolution, concatenate
 
 Blocks = Annotated[int, Bounds(1, 1000)]
+VoxelInput = Literal["occupancy", "color"]
+INPUT_CHANNELS: dict[VoxelInput, int] = {"occupancy": 1, "color": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,11 @@ class SparseUNet(nn.Module):
             )
             width = planes
 
+    def encoder(self) -> list[nn.Module]:
+        """Return the modules from the stem down to the coarsest voxels; all others are the decoder."""
+        names = [name for stage in range(4) for name in (down_name(stage), f"bn{stage + 1}", f"block{stage + 1}")]
+        return [self.get_submodule(name) for name in ("conv0p1s1", "bn0", *names)]
+
     def forward(self, tensor: SparseTensor) -> Float[Tensor, "voxel dim"]:
         """Return features (voxel, planes[-1]) in the row order of the input, which has stride 1."""
         tensor = activate(self.bn0, self.conv0p1s1(tensor))
@@ -121,6 +128,14 @@ class SparseUNet(nn.Module):
             tensor = concatenate(activate(norm, up(tensor)), skips[7 - stage])
             tensor = self.get_submodule(f"block{stage + 1}")(tensor)
         return tensor.features
+
+
+def voxel_tensor(
+    voxel: Int[Tensor, "voxel 4"], color: UInt8[Tensor, "voxel 3"], given: VoxelInput, dtype: torch.dtype
+) -> SparseTensor:
+    """Return the input of a network: at each voxel that it is there, or its RGB in [0, 1]."""
+    features = color.to(dtype) / 255
+    return SparseTensor(voxel.int(), torch.ones_like(features[:, :1]) if given == "occupancy" else features)
 
 
 def down_name(stage: int) -> str:

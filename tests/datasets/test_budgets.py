@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sem3d.datasets.budgets import OFFICIAL_PERCENT, label_budget, official_budget, scene_budget
+from sem3d.datasets.budgets import OFFICIAL_PERCENT, label_budget, official_budget, point_budget, scene_budget
 from sem3d.errors import UserError
 
 IDS = [f"scene{n:04d}/{m}" for n in range(40) for m in range(5)]
@@ -35,6 +35,15 @@ def test_scene_budget_takes_scenes_whole():
     assert {scene for scene, keep in zip(scenes, mask, strict=True) if keep}.isdisjoint(
         scene for scene, keep in zip(scenes, mask, strict=True) if not keep
     )
+
+
+def test_points_of_a_scene_are_nested_exact_and_its_own():
+    chosen = [set(point_budget("scene0000_00", 1000, number, seed=3).tolist()) for number in (20, 50, 100, 200)]
+    assert [len(one) for one in chosen] == [20, 50, 100, 200]
+    assert chosen[0] < chosen[1] < chosen[2] < chosen[3] <= set(range(1000))
+    assert chosen[0] != set(point_budget("scene0001_00", 1000, 20, seed=3).tolist())
+    assert chosen[0] != set(point_budget("scene0000_00", 1000, 20, seed=4).tolist())
+    assert point_budget("scene0000_00", 7, 20, seed=3).tolist() == list(range(7))
 
 
 def test_empty_and_absurd_budgets():

@@ -9,6 +9,7 @@ from sem3d.evaluation.figures import (
     feature_sheet,
     pca_features,
     prediction_sheet,
+    seen_from_above,
 )
 from sem3d.evaluation.figures.canvas import legend
 
@@ -174,3 +175,11 @@ def test_real_frames_give_a_match_picture_at_their_own_resolution(shared_data):
     picture = draw_matches(*frames, pixels, pixels, correct=np.array([True, False]))
     assert picture.shape[1] == 2 * 640 + 3 * 8
     np.testing.assert_array_equal(picture[500, 8:500], frames[0][460, 0:492])
+
+
+def test_a_scene_from_above_shows_what_lies_highest_below_the_cut():
+    voxel = np.array([[0, 0, 0], [0, 0, 3], [0, 0, 9], [2, 1, -1], [1, 1, 4]])
+    values = np.array([1, 2, 3, 4, 5], np.uint8)
+    assert seen_from_above(voxel, values, cut=5.0).tolist() == [[0, 5, 4], [2, 0, 0]]
+    colours = np.repeat(values[:, None], 3, axis=1)
+    assert seen_from_above(voxel, colours, cut=100.0)[1, 0].tolist() == [3, 3, 3]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sem3d.geometry import voxels
-from sem3d.geometry.voxels import first_per_voxel, frustum_box, mean_per_voxel, pack, voxel_indices
+from sem3d.geometry.voxel_votes import VoxelVotes
+from sem3d.geometry.voxels import distinct_voxels, first_per_voxel, frustum_box, mean_per_voxel, pack, voxel_indices
 from tests.reference import voxels as reference
 
 
@@ -21,6 +22,27 @@ def test_first_points_equal_the_loop():
     indices = voxel_indices(cloud(), 0.1)
     for ours, theirs in zip(first_per_voxel(indices), reference.first_per_voxel(indices), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_each_point_knows_its_voxel_and_each_voxel_its_first_point():
+    indices = voxel_indices(cloud(), 0.1)
+    voxel, first, of_point = distinct_voxels(indices)
+    np.testing.assert_array_equal(voxel[of_point], indices)
+    assert voxel.tolist() == sorted(voxel.tolist())
+    np.testing.assert_array_equal(np.sort(first), reference.first_per_voxel(indices)[1])
+    np.testing.assert_array_equal(indices[first], voxel)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_by_vote_equal_the_loop(seed):
+    points, voters = cloud(seed), cloud(seed + 10, 3000) * 1.2
+    labels = np.random.default_rng(seed).integers(0, 4, len(voters)).astype(np.uint8)
+    votes = VoxelVotes(points, 0.1, 4)
+    for part in np.array_split(np.arange(len(voters)), 3):
+        votes.add(voters[part], labels[part])
+    expected = reference.majority_labels(points, voters, labels, 0.1)
+    assert (expected == 0).any()
+    np.testing.assert_array_equal(votes.winners(), expected)
 
 
 @pytest.mark.parametrize("dense_voxels", [0, 1 << 23])

@@ -53,6 +53,22 @@ def semantic_segmentation_2d() -> dict[str, Tensor]:
     }
 
 
+def semantic_segmentation_3d() -> dict[str, Tensor]:
+    """Three scenes of about 100 voxels each, and 900 points with random labels."""
+    random = torch.Generator().manual_seed(1)
+    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
+    voxel[:, 0] %= 3
+    voxel = torch.unique(voxel, dim=0)
+    count = len(voxel)
+    return {
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),
+        "point_voxel": torch.randint(0, count, (900, 1), generator=random),
+        "point_label": torch.randint(0, 21, (900,), generator=random, dtype=torch.uint8),
+        "scene": torch.arange(3),
+    }
+
+
 def ssr() -> dict[str, Tensor]:
     """Four objects, two of them labelled, two views each."""
     random = torch.Generator().manual_seed(1)
@@ -75,4 +91,10 @@ def beside() -> dict[str, Tensor]:
     }
 
 
-BATCHES = {"pri3d": pri3d, "ppkt": ppkt, "semantic_segmentation_2d": semantic_segmentation_2d, "ssr": ssr}
+BATCHES = {
+    "pri3d": pri3d,
+    "ppkt": ppkt,
+    "semantic_segmentation_2d": semantic_segmentation_2d,
+    "semantic_segmentation_3d": semantic_segmentation_3d,
+    "ssr": ssr,
+}

@@ -35,6 +35,17 @@ TINY = {
         "data.evaluation_frames": 5,
     },
     "semantic_segmentation_2d": IN_ROOMS | {"method.unet.width": 16, "method.unet.dim": 8},
+    "semantic_segmentation_3d": {
+        "data.prepare.stride": 1,
+        "data.clouds.chunk": 2.5,
+        "data.voxel_size": 0.2,
+        "data.most_points": 2000,
+        "data.points.elastic_grids": (0.8,),
+        "data.points.elastic_strengths": (0.4,),
+        "method.sparse_unet.planes": (4, 4, 4, 4, 4, 4, 4, 4),
+        "method.sparse_unet.init_dim": 4,
+        "schedule.warmup": 0,
+    },
     "ssr": {
         "method.encoder.width": 2,
         "method.encoder.hidden": 8,
@@ -55,7 +66,7 @@ TINY = {
         "schedule.warmup": 0,
     },
 }
-DATA = {"pri3d": "rooms", "ppkt": "rooms", "semantic_segmentation_2d": "rooms", "ssr": "renders"}
+DATA = {name: "renders" if name == "ssr" else "rooms" for name in TINY}
 """The fixture that holds what each method learns from."""
 EVERYWHERE = {
     "init": "scratch",

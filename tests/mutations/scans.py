@@ -13,9 +13,11 @@ from PIL import Image
 from sem3d.datasets.budgets import official_budget
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.clouds import ensure_clouds
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import label_table, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig, load_index
+from sem3d.datasets.scans.labelled_cloud import CloudConfig
 from sem3d.datasets.scans.labels import LABEL_TABLE, read_label_table
 from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
 from sem3d.datasets.scans.prepare import prepare
@@ -23,8 +25,10 @@ from sem3d.datasets.scans.sens import SensFile, SensWriter
 from sem3d.datasets.scans.seven_scenes import official_split
 from sem3d.datasets.scans.splits import read_split_lists
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
-from sem3d.datasets.stream import load_batch
+from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
+from sem3d.datasets.stream import Samples, load_batch
 from sem3d.datasets.voxel_matches import _voxels_of
+from tests.datasets.scans.labelled_walls import labels_file, write_walls
 from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
@@ -227,6 +231,46 @@ def surface_file(folder: Path) -> Path:
     return make(folder)
 
 
+def labelled_walls(name: str) -> Callable[[Path], Path]:
+    """Labelled clouds of two scenes, kept from the first making of them; ``name`` is a file of scans or of clouds."""
+
+    def make(folder: Path) -> Path:
+        if not (folder / "kept").is_dir():
+            write_walls(folder / "data", train=1, held_out=1)
+            prepare(folder / "data", folder / "index", LEVELS)
+            (made,) = {samples.load.folder for samples in opened_clouds(folder).values()}
+            shutil.copytree(made, folder / "kept")
+        (place,) = (folder / "runs" / "clouds").glob("[0-9a-f]*")
+        shutil.rmtree(place)
+        shutil.copytree(folder / "kept", place)
+        return place / name
+
+    return make
+
+
+def opened_clouds(folder: Path) -> dict[str, Samples]:
+    return cloud_samples(SceneClouds(root=str(folder / "index"), voxel_size=0.2), str(folder / "runs"))
+
+
+def trained_on_clouds(folder: Path) -> None:
+    """Opens clouds as training does and loads a scene of each split."""
+    for samples in opened_clouds(folder).values():
+        load_batch(samples, samples.order(0), range(1))
+
+
+def labels_of_a_scene(folder: Path) -> Path:
+    write_walls(folder / "data", train=1, held_out=1)
+    prepare(folder / "data", folder / "index", LEVELS)
+    return labels_file(folder / "data", "scene0000_00")
+
+
+def labelled_anew(folder: Path) -> None:
+    emptied(folder / "runs")
+    opened = ensure_clouds(load_index(folder / "index"), folder / "runs", CloudConfig(), 1.0, lambda _: None)
+    items = QuarantineReport.read(opened.folder / "quarantine.json").items
+    assert not [item for item in items if "unforeseen" in item.reason], items
+
+
 LABEL, IDS = np.full(COLOR_SIZE, 5, np.uint8), np.full(COLOR_SIZE, 3, np.uint16)
 PICTURES = (
     Parser("colour of a frame, JPEG", saved("color", wall_color(), format="JPEG"), lambda f: read_color(f, ROW)),
@@ -291,4 +335,8 @@ INDEXES = (
     Parser("surface of a scene", surface_file, lambda f: read_surface(f / "index" / "surface" / "room0.parquet")),
     Parser("surface in training", surface_file, trained_on),
     Parser("quarantine.json", index("quarantine.json"), left_out),
+    Parser("labels of a scene", labels_of_a_scene, labelled_anew),
+    Parser("clouds.json", labelled_walls("clouds.json"), trained_on_clouds),
+    Parser("parts of clouds", labelled_walls("parts.parquet"), trained_on_clouds),
+    Parser("points of a cloud", labelled_walls("0.parquet"), trained_on_clouds),
 )

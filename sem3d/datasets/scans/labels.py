@@ -61,13 +61,13 @@ def class_palette() -> UInt8[np.ndarray, "21 3"]:
     return np.rint(np.array(colors) * 255).astype(np.uint8)
 
 
-def label_fault(nyu40: Shaped[np.ndarray, "..."]) -> str | None:
-    """Return what is wrong with an image of NYU40 ids: None, or how many pixels hold ids outside 0..40 and which."""
+def label_fault(nyu40: Shaped[np.ndarray, "..."], what: str = "pixels") -> str | None:
+    """Return what is wrong with NYU40 ids of ``what``: None, or how many lie outside 0..40 and which."""
     outside = nyu40[nyu40 > LARGEST_NYU40]
     if not outside.size:
         return None
     ids = ", ".join(map(str, np.unique(outside)[:5]))
-    return f"label ids outside the table: {outside.size} pixels, ids {ids}"
+    return f"label ids outside the table: {outside.size} {what}, ids {ids}"
 
 
 def train_ids(nyu40: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:

@@ -1,14 +1,11 @@
 """From a folder of RGB-D scans to an index: find frames, validate, fuse surfaces, pair frames, and say what was left out.
 
-Scenes are independent (:mod:`sem3d.datasets.scans.prepare_scene`): they run as Ray tasks where Ray is initialised, else one after
-the other here.
+Scenes are independent (:mod:`sem3d.datasets.scans.prepare_scene`, :mod:`sem3d.datasets.scans.scene_tasks`).
 """
 
 import dataclasses
 import hashlib
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +20,13 @@ from sem3d.datasets.scans.copies import without_copies, without_namesakes
 from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
 from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout, survey
 from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene
+from sem3d.datasets.scans.scene_tasks import each_in_order
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
 from sem3d.folders import file_states
-
-SECONDS_BETWEEN_LINES = 3.0
-"""Of progress: data may be of thousands of small scenes."""
 
 
 def prepare(
@@ -114,12 +109,14 @@ def write_index(
     scenes: list[dict[str, Any]] = []
     pairs: list[pa.Table] = []
     identity, files = hashlib.sha256(), {}
-    groups, said = by_scene(records), 0.0
-    for number, scene in enumerate(each_scene(root, groups, config, check), start=1):
+    groups = by_scene(records)
+    given = ((root, group, config, check) for group in groups)
+
+    def tell(number: int, scene: PreparedScene) -> None:
+        say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
+
+    for scene in each_in_order(prepare_scene, given, len(groups), tell):
         report.items += scene.quarantined
-        if number == len(groups) or time.monotonic() - said > SECONDS_BETWEEN_LINES:
-            say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
-            said = time.monotonic()
         if not scene.records:
             continue
         name = scene.records[0].scene
@@ -154,26 +151,6 @@ def write_index(
         "config": config.content(),
         "files": files,
     }
-
-
-def each_scene(
-    root: Path, groups: Sequence[list[FrameRecord]], config: PrepareConfig, check: bool
-) -> Iterator[PreparedScene]:
-    """Give prepared scenes in order; as Ray tasks, few enough at a time that results do not pile up, where Ray is initialised."""
-    import ray
-
-    if not ray.is_initialized():
-        yield from (prepare_scene(root, group, config, check) for group in groups)
-        return
-    task = ray.remote(num_cpus=1)(prepare_scene)
-    most = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    running: deque[Any] = deque()
-    for group in groups:
-        running.append(task.remote(root, group, config, check))
-        if len(running) >= most:
-            yield ray.get(running.popleft())
-    while running:
-        yield ray.get(running.popleft())
 
 
 def pair_table(scene: str, prepared: PreparedScene, first_row: int) -> pa.Table:

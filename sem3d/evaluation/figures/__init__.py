@@ -1,5 +1,6 @@
 """Pictures of results, uint8 RGB arrays (height, width, 3); no files, no screen, no pyplot state."""
 
+from sem3d.evaluation.figures.from_above import seen_from_above
 from sem3d.evaluation.figures.matches import draw_before_and_after, draw_matches
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.evaluation.figures.reconstructions import label_history, reconstruction_sheet
@@ -13,4 +14,5 @@ __all__ = [
     "pca_features",
     "prediction_sheet",
     "reconstruction_sheet",
+    "seen_from_above",
 ]

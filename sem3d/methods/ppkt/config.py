@@ -7,7 +7,7 @@ from sem3d.bounds import Bounds, Width
 from sem3d.config import Weights
 from sem3d.losses.pixel_point import Negatives
 from sem3d.networks.encoders import EncoderName
-from sem3d.networks.sparse_unet import RES16UNET34C, SparseUNetConfig
+from sem3d.networks.sparse_unet import RES16UNET34C, SparseUNetConfig, VoxelInput
 from sem3d.networks.tapped_encoder import Upsampling
 
 
@@ -31,7 +31,7 @@ class PPKTConfig:
     """The 2D network that is learnt from."""
     sparse_unet: SparseUNetConfig = RES16UNET34C
     """The 3D network that is kept for downstream tasks."""
-    voxel_input: Literal["occupancy", "color"] = "color"
+    voxel_input: VoxelInput = "color"
     """What a voxel tells the 3D network: that it is there, or its RGB in [0, 1]."""
     loss: Literal["ppnce", "distillation", "global"] = "ppnce"
     """PPNCE, or one of the two that the paper holds against it."""

@@ -23,7 +23,6 @@ encoder; tapped strides), ``method.upsampling``, image size, and ``--init`` with
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -48,14 +47,13 @@ from sem3d.evaluation.correspondence import (
 from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
 from sem3d.methods.frozen import FrozenPart
-from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.initial_parts import start_point_network
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.ppkt.config import PPKTConfig
 from sem3d.methods.ppkt.presets import PRESETS
 from sem3d.methods.ppkt.teacher import load_teacher
 from sem3d.networks.image_normalisation import normalise_images
-from sem3d.networks.sparse import SparseTensor
-from sem3d.networks.sparse_unet import SparseUNet
+from sem3d.networks.sparse_unet import INPUT_CHANNELS, SparseUNet, voxel_tensor
 from sem3d.networks.tapped_encoder import TappedEncoder, UpsamplingProjection, values_at_pixels
 
 logger = logging.getLogger(__name__)
@@ -109,7 +107,7 @@ class PPKT(Method):
                 "method.loss global compares frames: give at least two a micro-batch (run.batch_size / optim.accumulate)"
             )
         self.teacher = FrozenPart(teacher, config.teacher.weights, load_teacher)
-        self.sparse_unet = SparseUNet(config.sparse_unet, 3 if config.voxel_input == "color" else 1)
+        self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
         dim = config.projection_dim
         if config.loss == "distillation":
             dim = sum(teacher.channels)
@@ -125,15 +123,7 @@ class PPKT(Method):
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start the student from nothing, or from every part that a sem3d checkpoint and this method share."""
-        if source.endswith(".safetensors") and Path(source).is_file():
-            return load_parts(self, read_safetensors(Path(source)), source, without)
-        refuse_without(source, without)
-        if source != "scratch":
-            raise UserError(
-                f"init {source} has no weights of a 3D network: give scratch or a run of sem3d; weights of the teacher are "
-                "method.teacher.weights"
-            )
-        return "3D network: random weights"
+        return start_point_network(self, source, without, "; weights of the teacher are method.teacher.weights")
 
     def forward(self, batch: PPKTBatch, step: int) -> dict[str, Tensor]:
         """Return the loss that is on, by its name (paper, section 3)."""
@@ -151,10 +141,8 @@ class PPKT(Method):
 
     def voxel_features(self, batch: PPKTBatch) -> Float[Tensor, "row dim"]:
         """Return features of the 3D network, one row a voxel."""
-        given = batch.voxel_color.to(self.point_projection.weight.dtype) / 255
-        if self.experiment.method.voxel_input == "occupancy":
-            given = torch.ones_like(given[:, :1])
-        return self.sparse_unet(SparseTensor(batch.voxel.int(), given))
+        given, dtype = self.experiment.method.voxel_input, self.point_projection.weight.dtype
+        return self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype))
 
     def points(self, batch: PPKTBatch) -> Float[Tensor, "batch pair dim"]:
         """Return projected features of the voxel of each pair."""

@@ -47,7 +47,7 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
         floor=segmentation_metrics(guessed, common),
         bound=segmentation_metrics(told, common),
         never_shown=tuple(CLASS_NAMES[number] for number in sorted(held_out) if not shown[number]),
-        basis=basis(sources),
+        basis=basis(sources, "frames"),
     )
 
 
@@ -75,9 +75,9 @@ def frames_with_labels(samples: Samples) -> Iterator[tuple[str, Labels]]:
             continue
 
 
-def basis(sources: Sources) -> str:
-    """Return a remark on the splits of which not all frames are looked at, "" where all are."""
+def basis(sources: Sources, what: str) -> str:
+    """Return a remark on the splits of which not all rows, called ``what``, are looked at, "" where all are."""
     names = {TRAIN: "training", HELD_OUT: "held-out"}
     totals = {names[split]: sources[split].table.num_rows for split in names}
-    parts = [f"{MOST_FRAMES} of {total} {name} frames" for name, total in totals.items() if total > MOST_FRAMES]
+    parts = [f"{MOST_FRAMES} of {total} {name} {what}" for name, total in totals.items() if total > MOST_FRAMES]
     return " and ".join(parts)

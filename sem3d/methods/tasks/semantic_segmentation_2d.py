@@ -33,7 +33,7 @@ from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.scans.labels import CLASS_NAMES, class_palette
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet
-from sem3d.evaluation.segmentation import common_classes, confusion, mean_iou, segmentation_metrics
+from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics, segmentation_tables
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import start_image_network
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Record, Sources
@@ -166,12 +166,7 @@ class SemanticSegmentation2D(Method):
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
-        matrix = found.sums["confusion"]
-        iou = mean_iou(matrix, "scannet").iou
-        known = {name: float(value) for name, value in zip(CLASS_NAMES, iou, strict=True) if not np.isnan(value)}
-        labelled = matrix.long().clone()
-        labelled[0] = 0
-        return {"iou_by_class": known, "confusion": {"names": list(CLASS_NAMES), "matrix": labelled.tolist()}}
+        return segmentation_tables(found.sums["confusion"], CLASS_NAMES)
 
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first images of the batch."""

@@ -1,0 +1,197 @@
+"""Labelled clouds on disk: made once from an index, kept beside the indexes of a storage folder.
+
+=================== =========================================================================================
+``clouds.json``     format version, settings, counts, checksums
+``parts.parquet``   one row a sample, see :data:`PART_SCHEMA`
+``<n>.parquet``     the points of row ``n``, see :data:`POINT_SCHEMA`
+``quarantine.json`` what the index left out, and scenes and frames whose labels cannot be used
+=================== =========================================================================================
+
+They are no part of the index: pretraining, which needs no labels, does not wait for them, and indexes stay what they are.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32, UInt8
+
+from sem3d.config import digest
+from sem3d.datasets.checked_files import read_rows, write_rows
+from sem3d.datasets.quarantine import QuarantineReport, check_limit, first_reasons
+from sem3d.datasets.scans.cloud_labels import find_labelled_mesh
+from sem3d.datasets.scans.index import Index
+from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, CloudConfig, CloudPart, LabelledCloud, labelled_cloud
+from sem3d.datasets.scans.scene_tasks import each_in_order
+from sem3d.datasets.scans.schema import SURFACE_SCHEMA
+from sem3d.errors import BadSample, UserError
+from sem3d.files import read_json, replaced_folder, write_json
+from sem3d.folders import is_there
+
+CLOUDS_FORMAT = 1
+REMEDY = "remove its folder, and the same command makes it anew"
+PART_SCHEMA = pa.schema(
+    [
+        pa.field("scene", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),  # "train", "val"
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("written", pa.string(), nullable=False),  # SHA-256 of the file
+        pa.field("content", pa.string(), nullable=False),  # 24 hexadecimal digits of points, colours and labels
+        pa.field("points", pa.int32(), nullable=False),
+        pa.field("labelled", pa.int32(), nullable=False),  # points of the 20 classes
+    ]
+)
+POINT_SCHEMA = SURFACE_SCHEMA.append(pa.field("label", pa.uint8(), nullable=False))  # train id, 0 where none
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """The labelled clouds of one folder."""
+
+    folder: Path
+    parts: pa.Table
+    described: str
+    """The index's line, and how many of its scenes have usable labels."""
+
+
+def ensure_clouds(
+    index: Index, storage: str | Path, config: CloudConfig, limit: float, say: Callable[[str], None]
+) -> Clouds:
+    """Return the labelled clouds of an index, made under ``storage/clouds`` unless they are there.
+
+    Raises :class:`UserError` if no scene is labelled, or if the labels of more than ``limit`` of the scenes cannot be used.
+    """
+    scenes = scenes_learnt_from(index)
+    folder = Path(storage).resolve() / "clouds" / clouds_digest(index, scenes, config)
+    if not is_there(folder / "clouds.json"):
+        say(f"labelling the points of {len(scenes)} scenes of {index.root} in {folder}")
+        with replaced_folder(folder, lambda: is_there(folder / "clouds.json")) as pending:
+            refused = folder.with_name(f"{folder.name}.quarantine.json")
+            write_clouds(pending, index, scenes, config, (limit, refused), say)
+    return load_clouds(folder, index)
+
+
+def scenes_learnt_from(index: Index) -> list[pa.Table]:
+    """Return the frames of each scene of which some train or are held out."""
+    found, start = [], 0
+    for scene in index.scenes.to_pylist():
+        frames = index.frames.slice(start, scene["frames"])
+        start += len(frames)
+        if set(frames["scene"].unique().to_pylist()) != {scene["scene"]}:
+            raise UserError(f"{index.folder / 'scenes.parquet'} and frames.parquet differ: prepare the index again")
+        if not set(LEARNT_FROM).isdisjoint(scene["split"].split(",")):
+            found.append(frames)
+    return found
+
+
+def clouds_digest(index: Index, scenes: list[pa.Table], config: CloudConfig) -> str:
+    """Return what identifies index, settings, and the states of the files that labels come from."""
+    states = []
+    for frames in scenes:
+        if mesh := find_labelled_mesh(index.root, frames.slice(0, 1).to_pylist()[0]):
+            state = (index.root / mesh).stat()
+            states.append((mesh, state.st_size, state.st_mtime_ns))
+    return digest([CLOUDS_FORMAT, index.digest, index.content.get("inputs"), states, dataclasses.asdict(config)])
+
+
+def write_clouds(
+    folder: Path,
+    index: Index,
+    scenes: list[pa.Table],
+    config: CloudConfig,
+    limit: tuple[float, Path],
+    say: Callable[[str], None],
+) -> None:
+    """Label all scenes and write their parts; ``limit`` is the largest share of unusable ones, and where they are named then."""
+    report, frames = QuarantineReport(), []
+    parts: list[dict[str, Any]] = []
+    usable = 0
+
+    def tell(number: int, scene: LabelledCloud) -> None:
+        say(f"scene {number}/{len(scenes)}: {sum(len(part.points) for part in scene.parts)} points")
+
+    given = ((index.root, frames.to_pylist(), *surface_of(index, frames), config) for frames in scenes)
+    for cloud in each_in_order(labelled_cloud, given, len(scenes), tell):
+        report.items += [cloud.unusable] if cloud.unusable else []
+        report.notes += cloud.notes
+        frames += cloud.frames
+        usable += bool(cloud.parts)
+        for part in cloud.parts:
+            parts.append(write_part(folder, f"{len(parts)}.parquet", cloud.scene, part))
+    check_limit(report, len(scenes), *limit)
+    if not parts:
+        reason = first_reasons(report) or "no scene has a labelled mesh or labelled frames"
+        raise UserError(f"no labelled scene in {index.root}: {reason}; segmentation needs scans with labels")
+    index_report = QuarantineReport.read(index.left_out) if index.left_out else QuarantineReport()
+    QuarantineReport(index_report.items + report.items + frames, index_report.notes + report.notes).write(
+        folder / "quarantine.json"
+    )
+    table = pa.Table.from_pylist(parts, PART_SCHEMA)
+    content = {
+        "format": CLOUDS_FORMAT,
+        "config": dataclasses.asdict(config),
+        "scenes": len(scenes),
+        "usable": usable,
+        "quarantine": dataclasses.replace(report, items=report.items + frames).counts(),
+        "written": write_rows(folder / "parts.parquet", table),
+    }
+    write_json(folder / "clouds.json", content)
+
+
+def surface_of(index: Index, frames: pa.Table) -> tuple[Path | None, str]:
+    """Return the file of the surface of the scene of ``frames``, if it has one, and its SHA-256 as it was written."""
+    path = index.surface_path(frames["scene"][0].as_py())
+    return path, index.surface_digest(path) if path else ""
+
+
+def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str, Any]:
+    """Write the points of one sample; return its row of ``parts.parquet``."""
+    columns = [*part.points.T, *part.colors.T, part.labels]
+    content = hashlib.sha256(b"".join(array.tobytes() for array in (part.points, part.colors, part.labels)))
+    return {
+        "scene": scene,
+        "split": part.split,
+        "file": name,
+        "written": write_rows(folder / name, pa.table([pa.array(one) for one in columns], schema=POINT_SCHEMA)),
+        "content": content.hexdigest()[:24],
+        "points": len(part.points),
+        "labelled": int(np.count_nonzero(part.labels)),
+    }
+
+
+def load_clouds(folder: Path, index: Index) -> Clouds:
+    """Return the clouds of an index in ``folder``; raises :class:`UserError` where they are not what was written."""
+    content = read_json(folder / "clouds.json")
+    numbers = ("scenes", "usable")
+    if not (
+        isinstance(content, dict)
+        and content.get("format") == CLOUDS_FORMAT
+        and all(isinstance(content.get(name), int) for name in numbers)
+        and isinstance(content.get("written"), str)
+        and isinstance(content.get("quarantine"), dict)
+    ):
+        raise UserError(f"{folder / 'clouds.json'} is damaged: {REMEDY}")
+    parts = read_rows(folder / "parts.parquet", PART_SCHEMA, content["written"], REMEDY)
+    line = f"{index.described}; {content['usable']} of {content['scenes']} scenes have usable labels"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in content["quarantine"].items())
+    return Clouds(folder, parts, f"{line}, in quarantine: {reasons}" if reasons else line)
+
+
+def read_points(
+    path: Path, written: str
+) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"], UInt8[np.ndarray, " point"]]:
+    """Return points in metres, colours and train ids of one sample, whose file had the SHA-256 ``written``.
+
+    Raises :class:`BadSample` if the file cannot be read or is another one.
+    """
+    try:
+        table = read_rows(path, POINT_SCHEMA, written, REMEDY)
+    except UserError as error:
+        raise BadSample(str(path), f"unreadable cloud: {error}") from error
+    columns = [table[name].to_numpy() for name in POINT_SCHEMA.names]
+    return np.stack(columns[:3], axis=1), np.stack(columns[3:6], axis=1), columns[6]

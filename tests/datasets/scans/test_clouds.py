@@ -1,0 +1,220 @@
+"""Labelled clouds: labels where their points are, by mesh or by votes of frames, and every fault by its name."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.clouds import ensure_clouds, read_points
+from sem3d.datasets.scans.index import PrepareConfig
+from sem3d.datasets.scans.labelled_cloud import CloudConfig, chunks_of, labelled_cloud
+from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
+from sem3d.datasets.scans.prepare import prepare
+from sem3d.datasets.scans.surface import write_surface
+from sem3d.errors import UserError
+from tests.datasets.scans.labelled_walls import (
+    CHAIR,
+    TABLE,
+    labels_file,
+    wall_colors,
+    wall_labels,
+    wall_points,
+    write_labels,
+    write_walls,
+)
+from tests.datasets.scans.official_files import COLOR_SIZE, write_frames_25k, write_image
+
+SETTINGS, WHOLE = PrepareConfig(), CloudConfig()
+
+
+def clouds_of(folder: Path, config: CloudConfig = WHOLE, limit: float = 0.5, said: list | None = None):
+    """Clouds of the scans in ``folder / "data"``."""
+    index = prepare(folder / "data", folder / "index", SETTINGS)
+    return ensure_clouds(index, folder / "runs", config, limit, (said if said is not None else []).append)
+
+
+def points_of(clouds, row: int):
+    part = clouds.parts.slice(row, 1).to_pylist()[0]
+    return read_points(clouds.folder / part["file"], part["written"])
+
+
+def test_points_have_the_colours_of_the_mesh_and_the_labels_of_its_copy(tmp_path):
+    write_walls(tmp_path / "data")
+    said: list[str] = []
+    clouds = clouds_of(tmp_path, said=said)
+    assert clouds.parts["split"].to_pylist() == ["train", "train", "val"]
+    assert said[0].startswith("labelling the points of 3 scenes of")
+    assert clouds.described.endswith("; 3 of 3 scenes have usable labels")
+    points, colors, labels = points_of(clouds, 0)
+    np.testing.assert_array_equal(points, wall_points())
+    np.testing.assert_array_equal(colors, wall_colors(points))
+    np.testing.assert_array_equal(labels, TRAIN_ID_OF_NYU40[wall_labels(points)])
+    assert set(labels.tolist()) == {0, CHAIR, TABLE}
+    assert clouds.parts["labelled"].to_pylist()[0] == int((labels > 0).sum())
+
+
+def test_clouds_are_made_once_and_anew_where_labels_have_changed(tmp_path):
+    root, said = write_walls(tmp_path / "data"), []
+    first = clouds_of(tmp_path)
+    assert clouds_of(tmp_path, said=said).folder == first.folder
+    assert not said
+    index = prepare(root, tmp_path / "index", SETTINGS)
+    os.utime(labels_file(root, "scene0001_00"), (1, 1))
+    assert ensure_clouds(index, tmp_path / "runs", WHOLE, 0.5, said.append).folder != first.folder
+
+
+def other_length(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points()[1:], wall_labels(wall_points()[1:]))
+
+
+def other_place(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points() + np.float32(0.5), wall_labels(wall_points()))
+
+
+def no_property(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points(), None)
+
+
+def unknown_id(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points(), wall_labels(wall_points()) + 10)
+
+
+def single_class(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points(), np.full(len(wall_points()), CHAIR))
+
+
+def no_class(root: Path) -> None:
+    write_labels(root, "scene0000_00", wall_points(), np.full(len(wall_points()), 38))
+
+
+def cut_short(root: Path) -> None:
+    path = labels_file(root, "scene0000_00")
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (other_length, "labels of another mesh"),
+        (other_place, "labels of another mesh"),
+        (no_property, "no vertex property 'label'"),
+        (unknown_id, "label ids outside the table"),
+        (single_class, "a single class"),
+        (no_class, "without a label of the classes"),
+        (cut_short, "truncated mesh"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_named_and_counted(tmp_path, spoil, kind):
+    spoil(write_walls(tmp_path / "data"))
+    clouds = clouds_of(tmp_path)
+    assert clouds.described.endswith(f"; 2 of 3 scenes have usable labels, in quarantine: 1 {kind}")
+    (item,) = QuarantineReport.read(clouds.folder / "quarantine.json").items
+    assert (item.scene, item.reason.startswith(kind[:10])) == ("scene0000_00", True)
+    assert clouds.parts["scene"].to_pylist() == ["scene0001_00", "scene0002_00"]
+
+
+def test_too_many_unusable_labels_end_the_work_by_name(tmp_path):
+    other_length(write_walls(tmp_path / "data"))
+    with pytest.raises(
+        UserError, match=r"1 of 3 items cannot be used.*labels of another mesh: 2399 of them, 2400 points"
+    ):
+        clouds_of(tmp_path, limit=0.2)
+
+
+def test_scenes_without_labels_are_noted_and_without_any_refused(tmp_path):
+    root = write_walls(tmp_path / "data")
+    labels_file(root, "scene0000_00").unlink()
+    clouds = clouds_of(tmp_path)
+    assert clouds.described.endswith("; 2 of 3 scenes have usable labels")
+    (note,) = QuarantineReport.read(clouds.folder / "quarantine.json").notes
+    assert (note.scene, note.reason) == ("scene0000_00", "no labels: its scene is left out")
+    with pytest.raises(UserError, match="no scene has a labelled mesh or labelled frames"):
+        clouds_of(tmp_path, CloudConfig(labels="frames"))
+
+
+def test_points_beyond_all_bounds_are_named(tmp_path):
+    points = wall_points()
+    points[:3] += 5000
+    written = write_surface(tmp_path / "s.parquet", points, wall_colors(points))
+    labels_file(tmp_path, "scene0000_00").parent.mkdir()
+    write_labels(tmp_path, "scene0000_00", points, wall_labels(points))
+    row = {"scene": "scene0000_00", "color": "scene0000_00/color/0.jpg", "label": "", "split": "train"}
+    found = labelled_cloud(tmp_path, [row], tmp_path / "s.parquet", written, WHOLE)
+    assert found.unusable is not None
+    assert found.unusable.reason == "points outside: 3 lie more than 1000 m from the origin"
+    assert not found.parts
+
+
+def test_frames_vote_for_points_and_damaged_ones_do_not(tmp_path):
+    for number in range(2):
+        folder = write_frames_25k(tmp_path / "data", f"scene{number:04d}_00", 4)
+        for path in (folder / "label").iterdir():
+            label = np.full(COLOR_SIZE, CHAIR, np.uint8)
+            label[:, 81:] = TABLE
+            label[:10] = 0
+            write_image(path, label)
+    write_image(folder / "label" / "000100.png", np.full(COLOR_SIZE, 77, np.uint8))
+    (tmp_path / "data" / "train.txt").write_text("scene0000_00")
+    (tmp_path / "data" / "val.txt").write_text("scene0001_00")
+    clouds = clouds_of(tmp_path)
+    assert clouds.described.endswith("2 of 2 scenes have usable labels, in quarantine: 1 label ids outside the table")
+    for row in range(2):
+        points, _, labels = points_of(clouds, row)
+        top = points[:, 1] < -0.68
+        assert set(labels[(points[:, 0] < -0.1) & ~top].tolist()) == {CHAIR}
+        assert set(labels[(points[:, 0] > 0.3) & ~top].tolist()) == {TABLE}
+        assert not labels[points[:, 1] < -0.75].any()
+
+
+def test_a_scene_with_frames_of_both_splits_is_divided_by_space(tmp_path):
+    root = write_walls(tmp_path / "data", train=1, held_out=0)
+    for name in ("scannetv2_train.txt", "scannetv2_val.txt"):
+        (root / name).unlink()
+    clouds = clouds_of(tmp_path)
+    assert clouds.parts["split"].to_pylist() == ["train", "val"]
+    train, held_out = (points_of(clouds, row)[0] for row in range(2))
+    assert train[:, 0].max() < held_out[:, 0].min()
+    assert len(train) + len(held_out) == len(wall_points())
+    assert len(held_out) == pytest.approx(len(wall_points()) / 2, rel=0.05)
+    (note,) = QuarantineReport.read(clouds.folder / "quarantine.json").notes
+    assert note.reason.startswith("divided by space: x below")
+
+
+def test_chunks_hold_every_point_once_and_lie_in_their_squares():
+    points = np.random.default_rng(0).uniform(-3, 4, (500, 3)).astype(np.float32)
+    mask = points[:, 2] > 0
+    chunks = list(chunks_of(points, mask, 2.0))
+    assert sorted(np.concatenate(chunks).tolist()) == np.flatnonzero(mask).tolist()
+    assert len(chunks) == 16
+    assert all((np.ptp(points[chunk, :2], axis=0) <= 2.0).all() for chunk in chunks)
+    (whole,) = chunks_of(points, mask, 0.0)
+    np.testing.assert_array_equal(whole, np.flatnonzero(mask))
+
+
+def test_a_chunk_without_a_label_is_noted(tmp_path):
+    root = write_walls(tmp_path / "data")
+    points = wall_points()
+    labels = np.where(points[:, 0] < -0.8, 0, wall_labels(points))
+    write_labels(root, "scene0000_00", points, labels)
+    clouds = clouds_of(tmp_path, CloudConfig(chunk=0.5))
+    (note,) = QuarantineReport.read(clouds.folder / "quarantine.json").notes
+    assert note.reason == "chunks without a label: 4 of 24"
+    counts = dict(zip(*np.unique(clouds.parts["scene"].to_pylist(), return_counts=True), strict=True))
+    assert counts == {"scene0000_00": 20, "scene0001_00": 24, "scene0002_00": 24}
+
+
+@pytest.mark.parametrize("name", ["clouds.json", "parts.parquet"])
+def test_a_damaged_folder_is_refused_by_name(tmp_path, name):
+    write_walls(tmp_path / "data")
+    path = clouds_of(tmp_path).folder / name
+    path.write_bytes(path.read_bytes()[:-40] + b"\n" * 40)
+    with pytest.raises(UserError, match=name):
+        clouds_of(tmp_path)
+
+
+def test_chunks_of_which_there_would_be_thousands_are_refused():
+    with pytest.raises(UserError, match=r"data\.clouds\.chunk is 0\.01, it must be 0 or at least 0\.5"):
+        dataclasses.replace(WHOLE, chunk=0.01)
