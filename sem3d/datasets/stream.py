@@ -130,35 +130,6 @@ def load_batch(samples: Samples, order: Order, positions: range) -> tuple[dict[s
     return samples.collate(loaded), failures
 
 
-@dataclass(frozen=True)
-class Told:
-    """The map function of a job of a task a row: what ``call`` makes of a row, or the line of its :class:`UserError`."""
-
-    call: Callable[[dict[str, Any]], Any]
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the result as JSON, and the error, empty where there is none."""
-        try:
-            return {"place": row["place"], "made": json.dumps(self.call(json.loads(row["row"]))), "error": ""}
-        except UserError as error:
-            return {"place": row["place"], "made": "", "error": str(error)}
-
-
-def in_tasks(call: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) -> list[Any]:
-    """Return what ``call``, which gives JSON values, makes of each row, in their order, by a Ray Data job of a task a row.
-
-    A :class:`UserError` of a task comes out here as itself: Ray would put it into pages of its own.
-    """
-    quiet_ordered_context()
-    encoded = [{"place": place, "row": json.dumps(row)} for place, row in enumerate(rows)]
-    jobs = ray.data.from_items(encoded, override_num_blocks=max(len(rows), 1))
-    done = sorted(jobs.map(Told(call)).take_all(), key=lambda row: row["place"])
-    for row in done:
-        if row["error"]:
-            raise UserError(row["error"])
-    return [json.loads(row["made"]) for row in done]
-
-
 def quiet_ordered_context() -> None:
     """Set this process's Ray Data defaults: output in input order, no progress bars, all CPUs on a small machine.
 

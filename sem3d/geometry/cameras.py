@@ -6,6 +6,12 @@ from jaxtyping import Float
 RIGID_TOLERANCE = 1e-2  # real 7-Scenes rotations are orthonormal to 1e-4 only
 LEAST_FOCAL, LARGEST_FOCAL = 0.1, 100.0
 """Focal length as a share of width or height: a view of 157 degrees, and one of half a degree."""
+FARTHEST_PRINCIPAL_POINT = 0.12
+"""Share of width or height that a principal point may lie off the middle; that of an Azure Kinect's depth is 0.09 below it."""
+RESIZED = 0.04
+"""Share of width and of height from which on a principal point that is off by the same share of both is one of another size."""
+SAME_SHARE = 0.03
+"""Difference of shares that lenses make; they move a principal point by up to 0.04, but not along the diagonal by more."""
 
 
 def resize_intrinsics(
@@ -41,14 +47,34 @@ def intrinsics_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]
     return None
 
 
+def principal_point_fault(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> str | None:
+    """Return why the principal point is none of an image of ``size`` (height, width); None where it may be.
+
+    An image that was resized without its intrinsics leaves it off the middle by the same share of width and height, which no
+    lens does.
+    """
+    right, below = off_middle(intrinsics, size)
+    where = f"principal point ({intrinsics[0, 2]:.1f}, {intrinsics[1, 2]:.1f}) of {size[1]}x{size[0]}"
+    if max(abs(right), abs(below)) > FARTHEST_PRINCIPAL_POINT:
+        return f"{where} is far from the middle; are they of another image size?"
+    if min(abs(right), abs(below)) > RESIZED and abs(right - below) < SAME_SHARE:
+        return f"{where} is off the middle along the diagonal; are they of an image {1 + right + below:.2f} times as large?"
+    return None
+
+
 def off_centre(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> float:
     """Return the distance of the principal point from the middle of an image of ``size``, as a share of width or height,
     whichever is larger.
     """
+    return max(map(abs, off_middle(intrinsics, size)))
+
+
+def off_middle(intrinsics: Float[np.ndarray, "3 3"], size: tuple[int, int]) -> tuple[float, float]:
+    """Return how far right of the middle of an image of ``size``, and below it, the principal point lies, as shares of width
+    and height.
+    """
     height, width = size
-    return max(
-        abs(float(intrinsics[0, 2]) + 0.5 - width / 2) / width, abs(float(intrinsics[1, 2]) + 0.5 - height / 2) / height
-    )
+    return (float(intrinsics[0, 2]) + 0.5 - width / 2) / width, (float(intrinsics[1, 2]) + 0.5 - height / 2) / height
 
 
 def pose_fault(world_from_camera: Float[np.ndarray, "4 4"]) -> str | None:

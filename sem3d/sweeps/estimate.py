@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from sem3d.config import Experiment, digest, flatten, of_kind, override
+from sem3d.datasets.tasks import deaths_told
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock, stored_json, write_json
 from sem3d.runs.run_folder import CIRCUMSTANCES, run_folder
@@ -116,7 +117,8 @@ def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace
     holds = process_holds([short])
     process = ray.remote(num_cpus=holds["CPU"], num_gpus=holds.get("GPU", 0.0), max_calls=1)(_timed)
     try:
-        return ray.get(process.remote(method, short))
+        with deaths_told():
+            return ray.get(process.remote(method, short))
     except RayTaskError as error:
         raise error.cause from None
 

@@ -69,3 +69,17 @@ def test_list_that_is_missing_or_names_none_is_refused(tmp_path: Path):
     (tmp_path / "list.txt").write_text("scene9999\n")
     with pytest.raises(UserError, match="none of the 200"):
         official_budget(tmp_path / "list.txt", IDS)
+
+
+def test_a_list_has_a_name_a_line_and_what_is_not_there_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    scenes = ["living room", "living", "part1-scene0000_00", "scene0001_00"]
+    path = tmp_path / "list.txt"
+    path.write_text(" living room\n\nscene0000_00 \nscene0007_00\n")
+    assert official_budget(path, scenes).tolist() == [True, False, True, False]
+    assert caplog.messages == [f"{path}: 1 of its 3 names (scene0007_00) are no scene to train on"]
+    path.write_text("scene0001_00\nliving")
+    assert official_budget(path, scenes).tolist() == [False, True, False, True]
+    assert len(caplog.messages) == 1
+    path.write_text("scene0001_00 living\n")
+    with pytest.raises(UserError, match="names 1 scenes, none of the 4"):
+        official_budget(path, scenes)

@@ -1,8 +1,9 @@
 """Ray Data jobs of a task a row: their results in order, and their errors as they were raised."""
 
 import pytest
+from ray.exceptions import RayTaskError, WorkerCrashedError
 
-from sem3d.datasets.stream import in_tasks
+from sem3d.datasets.tasks import deaths_told, in_tasks
 from sem3d.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -18,3 +19,13 @@ def test_rows_come_back_in_order_and_a_users_error_as_itself(ray_cluster: None):
     assert in_tasks(made, rows) == [{"double": 2 * row["number"], "name": row["name"]} for row in rows]
     with pytest.raises(UserError, match=r"^no room in /x: 0 MB are free$"):
         in_tasks(made, [{"number": 3, "name": []}])
+
+
+def test_the_death_of_a_task_is_one_line_and_an_error_of_its_own_stays_one():
+    with (
+        pytest.raises(UserError, match=r"^a task died of .*\(WorkerCrashedError\): let fewer run"),
+        deaths_told(),
+    ):
+        raise WorkerCrashedError
+    with pytest.raises(RayTaskError, match="pages"), deaths_told():
+        raise RayTaskError("made", "pages", KeyError("bug"))

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sem3d.geometry.cameras import intrinsics_fault, invert_rigid, orthonormalise, pose_fault, resize_intrinsics
+from sem3d.geometry.cameras import (
+    intrinsics_fault,
+    invert_rigid,
+    orthonormalise,
+    pose_fault,
+    principal_point_fault,
+    resize_intrinsics,
+)
 
 INTRINSICS = np.array([[577.0, 0.0, 319.5], [0.0, 578.0, 239.5], [0.0, 0.0, 1.0]])
 
@@ -54,6 +61,40 @@ def test_broken_intrinsics_are_named(entry, value, reason):
     broken = INTRINSICS.copy()
     broken[entry] = value
     assert reason in intrinsics_fault(broken, (480, 640))
+
+
+CAMERAS = {
+    "ScanNet colour": ((968, 1296), (646.3, 489.9)),
+    "7-Scenes": ((480, 640), (320.0, 240.0)),
+    "RealSense SR300": ((480, 640), (298.44, 247.52)),
+    "HoloLens 2": ((360, 540), (269.5, 169.19)),
+    "TUM freiburg1": ((480, 640), (318.6, 255.3)),
+    "Kinect of NYUv2, colour": ((480, 640), (325.58, 253.74)),
+    "Azure Kinect depth": ((576, 640), (321.9, 337.2)),
+    "Kinect v2 depth": ((424, 512), (257.2, 205.9)),
+}
+
+
+def centred_at(point: tuple[float, float]) -> np.ndarray:
+    return np.array([[500.0, 0.0, point[0]], [0.0, 500.0, point[1]], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_the_principal_points_of_cameras_have_no_fault(camera: str):
+    (height, width), point = CAMERAS[camera]
+    assert principal_point_fault(centred_at(point), (height, width)) is None
+    assert principal_point_fault(centred_at((width - 1 - point[0], height - 1 - point[1])), (height, width)) is None
+
+
+@pytest.mark.parametrize("camera", ["ScanNet colour", "7-Scenes", "Kinect v2 depth"])
+@pytest.mark.parametrize("factor", [0.5, 0.79, 0.88, 1.14, 1.25, 2.0])
+def test_the_principal_point_of_an_image_that_was_resized_without_its_intrinsics_is_named(camera: str, factor: float):
+    size, point = CAMERAS[camera]
+    resized = (round(factor * size[0]), round(factor * size[1]))
+    fault = principal_point_fault(centred_at(point), resized) or ""
+    assert f"principal point ({point[0]:.1f}, {point[1]:.1f}) of {resized[1]}x{resized[0]}" in fault
+    told = resize_intrinsics(centred_at(point), size, resized)
+    assert principal_point_fault(told, resized) is None
 
 
 def test_resizing_there_and_back_changes_nothing():

@@ -32,7 +32,7 @@ from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import DAMAGE, write_npz
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
 from sem3d.datasets.scans.splits import SPLITS
-from sem3d.datasets.stream import in_tasks
+from sem3d.datasets.tasks import in_tasks
 from sem3d.errors import BadSample, UserError
 from sem3d.files import whole_folder, write_text, writes_in
 from sem3d.folders import named, root_entries

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import locate, read_depth, read_label, resize_label
 from sem3d.datasets.scans.labels import LARGEST_NYU40, label_fault
-from sem3d.datasets.scans.scannet import existing
+from sem3d.datasets.scans.numbered import first_there
 from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import resize_intrinsics
@@ -24,12 +24,8 @@ SAME_PLACE = 1e-3
 
 def find_labelled_mesh(root: Path, row: Mapping[str, Any]) -> str:
     """Return locator of ``<scene>_vh_clean_2.labels.ply`` in the folder of a frame's scene, or ""."""
-    for folder in locate(root, row["color"]).parents[:2]:
-        if folder.is_relative_to(root):
-            locator = existing(root, folder / f"{folder.name}_vh_clean_2.labels.ply")
-            if locator:
-                return locator
-    return ""
+    folders = [folder for folder in locate(root, row["color"]).parents[:2] if folder.is_relative_to(root)]
+    return first_there(root, (folder / f"{folder.name}_vh_clean_2.labels.ply" for folder in folders))
 
 
 def mesh_labels(root: Path, locator: str, points: Float[np.ndarray, "point 3"]) -> UInt8[np.ndarray, " point"]:

@@ -23,7 +23,7 @@ from jaxtyping import Float32, UInt8
 
 from sem3d.config import digest
 from sem3d.datasets.checked_files import read_rows, write_rows
-from sem3d.datasets.quarantine import QuarantineReport, check_limit, first_reasons
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
 from sem3d.datasets.scans.cloud_labels import find_labelled_mesh
 from sem3d.datasets.scans.index import Index
 from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, CloudConfig, CloudPart, LabelledCloud, labelled_cloud
@@ -68,12 +68,18 @@ def ensure_clouds(
     """
     scenes = scenes_learnt_from(index)
     folder = Path(storage).resolve() / "clouds" / clouds_digest(index, scenes, config)
-    if not is_there(folder / "clouds.json"):
+    if not stands(folder):
         say(f"labelling the points of {len(scenes)} scenes of {index.root} in {folder}")
-        with replaced_folder(folder, lambda: is_there(folder / "clouds.json")) as pending:
+        with replaced_folder(folder, lambda: stands(folder)) as pending:
             refused = folder.with_name(f"{folder.name}.quarantine.json")
             write_clouds(pending, index, scenes, config, (limit, refused), say)
     return load_clouds(folder, index)
+
+
+def stands(folder: Path) -> bool:
+    """Return whether labelled clouds are in ``folder``, and all tasks lived that made them."""
+    content = read_json(folder / "clouds.json") if is_there(folder / "clouds.json") else {"died": True}
+    return not (isinstance(content, dict) and content.get("died"))
 
 
 def scenes_learnt_from(index: Index) -> list[pa.Table]:
@@ -94,7 +100,8 @@ def clouds_digest(index: Index, scenes: list[pa.Table], config: CloudConfig) -> 
     states = []
     for frames in scenes:
         if mesh := find_labelled_mesh(index.root, frames.slice(0, 1).to_pylist()[0]):
-            state = (index.root / mesh).stat()
+            path = index.root / mesh
+            state = path.stat() if is_there(path) else path.lstat()
             states.append((mesh, state.st_size, state.st_mtime_ns))
     return digest([CLOUDS_FORMAT, index.digest, index.content.get("inputs"), states, dataclasses.asdict(config)])
 
@@ -110,13 +117,18 @@ def write_clouds(
     """Label all scenes and write their parts; ``limit`` is the largest share of unusable ones, and where they are named then."""
     report, frames = QuarantineReport(), []
     parts: list[dict[str, Any]] = []
-    usable = 0
+    usable, died = 0, list[str]()
 
     def tell(number: int, scene: LabelledCloud) -> None:
         say(f"scene {number}/{len(scenes)}: {sum(len(part.points) for part in scene.parts)} points")
 
     given = ((index.root, frames.to_pylist(), *surface_of(index, frames), config) for frames in scenes)
-    for cloud in each_in_order(labelled_cloud, given, len(scenes), tell):
+
+    def dead(_: Path, rows: list[dict[str, Any]], *__: Any, reason: str) -> LabelledCloud:
+        died.append(rows[0]["scene"])
+        return LabelledCloud(rows[0]["scene"], unusable=Quarantined(rows[0]["color"], rows[0]["scene"], reason))
+
+    for cloud in each_in_order(labelled_cloud, given, len(scenes), tell, dead):
         report.items += [cloud.unusable] if cloud.unusable else []
         report.notes += cloud.notes
         frames += cloud.frames
@@ -137,6 +149,7 @@ def write_clouds(
         "config": dataclasses.asdict(config),
         "scenes": len(scenes),
         "usable": usable,
+        "died": died,
         "quarantine": dataclasses.replace(report, items=report.items + frames).counts(),
         "written": write_rows(folder / "parts.parquet", table),
     }

@@ -19,10 +19,10 @@ from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.copies import without_copies, without_namesakes
 from sem3d.datasets.scans.index import Index, PrepareConfig, load_index, read_index_json
 from sem3d.datasets.scans.layouts import FrameRecord, detect_layout, load_layout, survey
-from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene
+from sem3d.datasets.scans.prepare_scene import PreparedScene, prepare_scene, unprepared
 from sem3d.datasets.scans.scene_tasks import each_in_order
 from sem3d.datasets.scans.schema import FORMAT_VERSION, FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
-from sem3d.datasets.scans.splits import assign_splits, by_scene, read_split_lists
+from sem3d.datasets.scans.splits import assign_splits, by_scene, listed_elsewhere, read_split_lists
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
@@ -67,9 +67,9 @@ def prepare(
 
 
 def answers(out: Path, inputs: str, check: bool) -> bool:
-    """Tell if ``out`` is an index of these inputs, and a checked one if ``check``."""
-    content = read_index_json(out)
-    return content is not None and content.get("inputs") == inputs and bool(content.get("checked") or not check)
+    """Tell if ``out`` is an index of these inputs, of which no task died, and a checked one if ``check``."""
+    content = read_index_json(out) or {"died": True}
+    return content.get("inputs") == inputs and not content.get("died") and bool(content.get("checked") or not check)
 
 
 def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameRecord], QuarantineReport]:
@@ -83,7 +83,9 @@ def scan(root: Path, layout: str, config: PrepareConfig) -> tuple[list[FrameReco
     if config.depth_scale:
         records = [dataclasses.replace(record, depth_scale=config.depth_scale) for record in records]
     report = QuarantineReport(faults + namesakes, places.aliases + copies)
-    records, unlisted = assign_splits(records, read_split_lists(root, config.splits), config.val_fraction, config.seed)
+    split_of = read_split_lists(root, config.splits)
+    report.notes += listed_elsewhere(split_of, {record.scene for record in records})
+    records, unlisted = assign_splits(records, split_of, config.val_fraction, config.seed)
     report.items += unlisted
     report.notes += [
         Quarantined(scene[0].color, scene[0].scene, scene[0].note) for scene in by_scene(records) if scene[0].note
@@ -109,13 +111,17 @@ def write_index(
     scenes: list[dict[str, Any]] = []
     pairs: list[pa.Table] = []
     identity, files = hashlib.sha256(), {}
-    groups = by_scene(records)
+    groups, died = by_scene(records), list[str]()
     given = ((root, group, config, check) for group in groups)
 
     def tell(number: int, scene: PreparedScene) -> None:
         say(f"scene {number}/{len(groups)}: {len(scene.records)} frames, {len(scene.anchor)} pairs")
 
-    for scene in each_in_order(prepare_scene, given, len(groups), tell):
+    def dead(_: Path, group: list[FrameRecord], *__: Any, reason: str) -> PreparedScene:
+        died.append(group[0].scene)
+        return unprepared(group, reason)
+
+    for scene in each_in_order(prepare_scene, given, len(groups), tell, dead):
         report.items += scene.quarantined
         if not scene.records:
             continue
@@ -146,6 +152,7 @@ def write_index(
         "root": str(root),
         "digest": identity.hexdigest()[:12],
         "checked": check,
+        "died": died,
         "counts": {name: table.num_rows for name, table in tables.items()} | {"quarantined": len(report)},
         "quarantine": report.counts(),
         "config": config.content(),

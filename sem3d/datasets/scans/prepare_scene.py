@@ -5,6 +5,7 @@ the surface.
 """
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +23,12 @@ from sem3d.datasets.scans.plausibility import frames_fault, median_fault, sample
 from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
-from sem3d.geometry.cameras import intrinsics_fault, off_centre, orthonormalise, pose_fault
+from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault, principal_point_fault
 from sem3d.geometry.overlap import overlapping_pairs
 from sem3d.geometry.projection import transform, unproject_valid
 from sem3d.geometry.voxels import mean_per_voxel
 
 FARTHEST_CAMERA = 1000.0  # metres from the origin; beyond it a pose is rubbish, and fine voxels would overflow
-
-FARTHEST_PRINCIPAL_POINT = 0.15
-"""Share of width or height that a principal point may lie off the middle of its image."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,17 @@ def prepare_scene(root: Path, records: Sequence[FrameRecord], config: PrepareCon
         with faults_of(records[0].color):
             return validated(root, records, config, check)
     except BadSample as error:
-        lost = Quarantined.of(error, records[0].scene, len(records))
-        return PreparedScene([], [lost], *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+        return unprepared(records, error.reason, error.source)
+
+
+def unprepared(records: Sequence[FrameRecord], reason: str, source: str = "") -> PreparedScene:
+    """Return a scene whose frames all are in quarantine for one reason, in the name of ``source`` or of the first of them."""
+    return nothing_of([Quarantined(source or records[0].color, records[0].scene, reason, len(records))])
+
+
+def nothing_of(quarantined: list[Quarantined]) -> PreparedScene:
+    """Return a scene that has only its quarantine."""
+    return PreparedScene([], quarantined, *no_pairs(), *SurfaceFusion(1.0).surface())
 
 
 def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig, check: bool) -> PreparedScene:
@@ -68,8 +75,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
     kept: list[FrameRecord] = []
     sample = sampled_frames(root, records)
     if fault := frames_fault(records, sample):
-        contradicted = Quarantined(records[0].depth, records[0].scene, fault, len(records))
-        return PreparedScene([], [contradicted], *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+        return unprepared(records, fault, records[0].depth)
     mesh = read_mesh(root, records[0], sample, quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)
     if check:
@@ -113,7 +119,7 @@ def without(
     """Return the scene without the frames whose depth is ``odd``: they are in its surface, so all is done again."""
     left = [record for record in records if record.depth not in {item.source for item in odd}]
     if not left:
-        return PreparedScene([], odd, *no_pairs(), *SurfaceFusion(config.surface_voxel).surface())
+        return nothing_of(odd)
     again = validated(root, left, config, check)
     return dataclasses.replace(again, quarantined=odd + again.quarantined)
 
@@ -130,14 +136,8 @@ def read_valid_frame(
         ("colour", record.intrinsics_color, record.color_size),
         ("depth", record.intrinsics_depth, record.depth_size),
     ):
-        if fault := intrinsics_fault(intrinsics, size):
+        if fault := intrinsics_fault(intrinsics, size) or principal_point_fault(intrinsics, size):
             raise BadSample(record.color, f"bad {kind} intrinsics: {fault}")
-        if off_centre(intrinsics, size) > FARTHEST_PRINCIPAL_POINT:
-            where = f"({intrinsics[0, 2]:.1f}, {intrinsics[1, 2]:.1f}) of {size[1]}x{size[0]}"
-            raise BadSample(
-                record.color,
-                f"bad {kind} intrinsics: principal point {where} is far from the middle; are they of another image size?",
-            )
     row = record.row()
     depth = read_depth(root, row)
     valid = np.count_nonzero(depth) / depth.size
@@ -186,7 +186,7 @@ def check_labels_of_mesh(root: Path, record: FrameRecord, quarantined: list[Quar
     if not record.mesh:
         return
     labelled = Path(record.mesh).with_suffix(".labels.ply")
-    if not (root / labelled).is_file():
+    if not os.path.lexists(root / labelled):
         return
     try:
         if read_scene_mesh(locate(root, str(labelled)))[2] is None:

@@ -4,7 +4,7 @@ Poses are camera-to-world of the depth camera, metres, and the released readers 
 ``extrinsic`` of colour or depth that is not the identity is used so too, and noted in the report.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ from sem3d.datasets.scans.layouts import (
     scene_folders,
     scene_name,
 )
+from sem3d.datasets.scans.numbered import existing, file_of, first_there, numbered
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
-from sem3d.folders import entries, is_there, matching
+from sem3d.folders import is_there, matching
 
 
 class ScanNetSens:
@@ -40,7 +41,8 @@ class ScanNetSens:
     def scan(self, root: Path, stride: int) -> Iterator[FrameRecord | Quarantined]:
         """Yield every ``stride``-th frame of every scan, by one pass over its frame headers."""
         for folder in scene_folders(root):
-            for path in matching(folder, "*.sens"):
+            paths = matching(folder, "*.sens")
+            for path in paths:
                 scene = path.stem
                 try:
                     with SensFile(path) as scan:
@@ -48,35 +50,61 @@ class ScanNetSens:
                             wanted, held = (len(range(0, end, stride)) for end in (scan.header.frames, len(scan)))
                             lost = max(1, wanted - held)
                             yield Quarantined(path.relative_to(root).as_posix(), scene, scan.fault, lost)
-                        yield from scan_frames(root, path, scan, stride)
+                        yield from scan_frames(root, path, scan, stride, len(paths) == 1)
                 except BadSample as error:
                     yield Quarantined.of(error, scene)
 
 
-def scan_frames(root: Path, path: Path, scan: SensFile, stride: int) -> Iterator[FrameRecord | Quarantined]:
-    """Yield records of a scan's frames; a label or instance image that is no image puts only its own frame in quarantine."""
-    locator, header = path.relative_to(root).as_posix(), scan.header
-    mesh, note = find_mesh(root, path.parent), extrinsics_note(header.extrinsics_color, header.extrinsics_depth)
-    for number in range(0, len(scan), stride):
+def scan_frames(
+    root: Path, path: Path, scan: SensFile, stride: int, alone: bool
+) -> Iterator[FrameRecord | Quarantined]:
+    """Yield records of a scan's frames; a label or instance image that is no image puts only its own frame in quarantine.
+
+    A mesh of the folder's name is that of the scan only if it is ``alone`` there.
+    """
+    locator, header, numbers = path.relative_to(root).as_posix(), scan.header, range(0, len(scan), stride)
+    mesh = find_mesh(root, path.parent, *([path.parent.name] if alone else []), path.stem)
+    note = extrinsics_note(header.extrinsics_color, header.extrinsics_depth)
+    try:
+        labels, instances = (images_beside(path, kind, alone) for kind in ("label-filt", "instance-filt"))
+    except BadSample as error:
+        yield Quarantined.of(error, path.stem, lost=max(1, len(numbers)))
+        return
+    for number in numbers:
         try:
-            yield FrameRecord(
-                scene=path.stem,
-                frame=number,
-                color=f"{locator}#{number}",
-                depth=f"{locator}#{number}",
-                label=find_label(root, path.parent / "label-filt" / f"{number}.png"),
-                instance=existing(root, path.parent / "instance-filt" / f"{number}.png"),
-                world_from_camera=scan.pose(number),
-                intrinsics_color=header.intrinsics_color,
-                intrinsics_depth=header.intrinsics_depth,
-                color_size=header.color_size,
-                depth_size=header.depth_size,
-                depth_scale=header.depth_scale,
-                mesh=mesh,
-                note=note,
-            )
+            with faults_of(f"{path}: frame {number}"):
+                record = FrameRecord(
+                    scene=path.stem,
+                    frame=number,
+                    color=f"{locator}#{number}",
+                    depth=f"{locator}#{number}",
+                    label=find_label(root, labels.get(number)),
+                    instance=existing(root, instances.get(number)),
+                    world_from_camera=scan.pose(number),
+                    intrinsics_color=header.intrinsics_color,
+                    intrinsics_depth=header.intrinsics_depth,
+                    color_size=header.color_size,
+                    depth_size=header.depth_size,
+                    depth_scale=header.depth_scale,
+                    mesh=mesh,
+                    note=note,
+                )
+            yield record
         except BadSample as error:
             yield Quarantined.of(error, path.stem)
+
+
+def images_beside(path: Path, kind: str, alone: bool) -> dict[int, Path]:
+    """Return the label or instance images in the folder ``kind`` beside a scan, by the number of their frame.
+
+    Raises :class:`BadSample` where they cannot be looked at, or be those of any other scan there.
+    """
+    found = numbered(path.parent / kind, (".png",))
+    if found and not alone:
+        raise BadSample(
+            str(path.parent / kind), "images beside several .sens files: give each scan a folder of its own"
+        )
+    return found
 
 
 class ScanNetExport:
@@ -152,7 +180,7 @@ class ScanNetExport:
             intrinsics_depth=intrinsics_depth,
             color_size=color_size,
             depth_size=depth_size,
-            mesh=find_mesh(root, folder),
+            mesh=find_mesh(root, folder, folder.name),
             note=exported_note(folder),
         )
 
@@ -169,39 +197,6 @@ class ScanNetFrames25k(ScanNetExport):
         return folder / f"intrinsics_{kind}.txt"
 
 
-def numbered(folder: Path, endings: Sequence[str]) -> dict[int, Path]:
-    """Return the files of ``folder`` by the frame number that their name is, whatever zeros and case of the ending.
-
-    Of files of one number that with the first of ``endings`` is taken. Raises :class:`BadSample` if two have the same.
-    """
-    found: dict[int, Path] = {}
-    for path in entries(folder) if is_there(folder) else ():
-        if not path.stem.isdecimal() or path.suffix.lower() not in endings:
-            continue
-        number = int(path.stem)
-        first = found.setdefault(number, path)
-        rank, best = (endings.index(name.suffix.lower()) for name in (path, first))
-        if first is not path and rank == best:
-            raise BadSample(str(folder), f"two files of one number: {first.name} and {path.name}; remove one of them")
-        if rank < best:
-            found[number] = path
-    return found
-
-
-def file_of(files: dict[int, Path], folder: Path, number: int) -> Path:
-    """Return the file of a frame; raises :class:`BadSample` in the name that it would have."""
-    if number not in files:
-        like = next(iter(files.values()), folder / f"{number}.?")
-        name = f"{number:0{len(like.stem)}d}" if like.stem.startswith("0") and len(like.stem) > 1 else str(number)
-        raise BadSample(str(folder / f"{name}{like.suffix}"), "missing file")
-    return files[number]
-
-
-def existing(root: Path, path: Path | None) -> str:
-    """Return locator of ``path``, or "" where there is no such file."""
-    return path.relative_to(root).as_posix() if path and path.is_file() else ""
-
-
 def find_label(root: Path, path: Path | None) -> str:
     """Return locator of a label image, with that of the table if it is 16 bit and so holds ScanNet's category ids.
 
@@ -215,9 +210,9 @@ def find_label(root: Path, path: Path | None) -> str:
     return locator
 
 
-def find_mesh(root: Path, folder: Path) -> str:
-    """Return locator of ``<scene>_vh_clean_2.ply``, or ""."""
-    return existing(root, folder / f"{folder.name}_vh_clean_2.ply")
+def find_mesh(root: Path, folder: Path, *scenes: str) -> str:
+    """Return locator of the first ``<scene>_vh_clean_2.ply`` whose name is there, whatever it is, or ""."""
+    return first_there(root, (folder / f"{scene}_vh_clean_2.ply" for scene in scenes))
 
 
 def extrinsics_note(*extrinsics: Float[np.ndarray, "4 4"]) -> str:

@@ -101,6 +101,11 @@ class SensFile:
         header = self._read(int(self._index[frame, 0]), FRAME_HEADER.size)
         return doubles(header, 16).reshape(4, 4)
 
+    def stored(self, frame: int) -> bytes:
+        """Return the bytes of a frame as they lie in the file: header, colour and depth."""
+        offset, color_bytes, depth_bytes = map(int, self._index[frame])
+        return self._read(offset, FRAME_HEADER.size + color_bytes + depth_bytes)
+
     def color(self, frame: int) -> UInt8[np.ndarray, "height width 3"]:
         """Return RGB image; raises :class:`BadSample` if it does not decode to the size of the header."""
         offset, color_bytes, _ = map(int, self._index[frame])

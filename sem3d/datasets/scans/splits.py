@@ -1,22 +1,24 @@
 """Splits of frames: the data set's own lists, or a seeded share of rooms, or the end of a single room."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sem3d.datasets.budgets import label_budget
+from sem3d.datasets.budgets import SCANNET_NAME, label_budget, listed_name, names_in, not_there
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.errors import UserError
 from sem3d.folders import is_there
-from sem3d.texts import read_text
 
 SPLITS = ("train", "val", "test")
+SEQUENCE = re.compile(r"(?:(?P<room>.*)-)?seq-\d+", re.DOTALL | re.IGNORECASE)
+"""Name of a scene that is one of the sequences of a folder, as in 7-Scenes."""
 
 
 def read_split_lists(root: Path, splits: str) -> dict[str, str]:
-    """Return splits by scene from ``scannetv2_<split>.txt`` or ``<split>.txt`` in ``splits``, else in ``root``; may be empty.
+    """Return splits by scene from ``scannetv2_<split>.txt`` or ``<split>.txt``, a scene a line, in ``splits``, else in ``root``;
+    may be empty.
 
     Raises :class:`UserError` if ``splits`` is given and holds no list, or if a scene stands in two.
     """
@@ -24,7 +26,7 @@ def read_split_lists(root: Path, splits: str) -> dict[str, str]:
     split_of: dict[str, str] = {}
     for split in SPLITS:
         path = next((folder / name for name in list_names(split) if is_there(folder / name)), None)
-        for scene in read_text(path).split() if path else ():
+        for scene in names_in(path) if path else ():
             if split_of.setdefault(scene, split) != split:
                 raise UserError(f"{path}: scene {scene} is also in the list of {split_of[scene]}: leave it in one")
     if splits and not split_of:
@@ -43,19 +45,19 @@ def assign_splits(
     """Return ``records`` with their split, and those whose scene no list names.
 
     A split the layout gives stays. Else the lists decide. Without lists ``val_fraction`` of the rooms is held out, drawn by
-    a hash of ``seed`` (rescans ``scene0000_00`` and ``_01`` are one room). A single room is cut by time instead: the last
-    ``val_fraction`` of each scene's frames are held out as one block.
+    a hash of ``seed`` (see :func:`room_of`). A single room is cut by time instead: the last ``val_fraction`` of each scene's
+    frames are held out as one block.
     """
     open_records = [record for record in records if not record.split]
     if split_of:
-        unlisted = [record for record in open_records if record.scene not in split_of]
-        left = {id(record) for record in unlisted}
-        kept = [
-            replace(record, split=record.split or split_of[record.scene])
-            for record in records
-            if id(record) not in left
+        split_of = {scene: split_of.get(listed_name(scene, split_of) or "", "") for scene in {r.scene for r in records}}
+        placed = [replace(record, split=record.split or split_of[record.scene]) for record in records]
+        unlisted = [
+            Quarantined(record.color, record.scene, f"scene in no split list: its name is {record.scene}")
+            for record in placed
+            if not record.split
         ]
-        return kept, [Quarantined(record.color, record.scene, "scene in no split list") for record in unlisted]
+        return [record for record in placed if record.split], unlisted
     rooms = sorted({room_of(record.scene) for record in open_records})
     if len(rooms) < 2:
         return [record for scene in by_scene(records) for record in cut_by_time(scene, val_fraction)], []
@@ -67,10 +69,22 @@ def assign_splits(
     return [replace(record, split=record.split or names[room_of(record.scene) in held_out]) for record in records], []
 
 
+def listed_elsewhere(split_of: dict[str, str], scenes: Iterable[str]) -> list[Quarantined]:
+    """Return a note on each split of whose listed scenes some are not among ``scenes``."""
+    found = {listed_name(scene, split_of) for scene in scenes}
+    words = {split: not_there([name for name in split_of if split_of[name] == split], found) for split in SPLITS}
+    return [
+        Quarantined(f"list of {split}", "", f"{missing} of these data") for split, missing in words.items() if missing
+    ]
+
+
 def room_of(scene: str) -> str:
-    """Return the room a scene shows: ScanNet numbers rescans of a room ``scene0000_00``, ``scene0000_01``."""
-    match = re.fullmatch(r"(scene\d{4})_\d{2}", scene)
-    return match[1] if match else scene
+    """Return the room a scene shows, also where it lies in a folder of the user's.
+
+    ScanNet numbers rescans of a room ``scene0000_00``, ``scene0000_01``; sequences ``seq-01``, ``seq-02`` of a folder are of one.
+    """
+    match = SCANNET_NAME.fullmatch(scene) or SEQUENCE.fullmatch(scene)
+    return (match["room"] or "") if match else scene
 
 
 def by_scene(records: Sequence[FrameRecord]) -> list[list[FrameRecord]]:

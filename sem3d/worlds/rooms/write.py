@@ -21,7 +21,7 @@ from typing import Any
 
 from sem3d.config import digest
 from sem3d.datasets.objects.sweet_home import read_catalogue
-from sem3d.datasets.stream import in_tasks
+from sem3d.datasets.tasks import in_tasks
 from sem3d.errors import UserError
 from sem3d.files import read_json, whole_folder, write_json, write_text
 from sem3d.folders import file_states

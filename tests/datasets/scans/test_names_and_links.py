@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sem3d.datasets.budgets import official_budget
@@ -11,11 +12,15 @@ from sem3d.datasets.scans.labels import read_label_table
 from sem3d.datasets.scans.layouts import survey
 from sem3d.datasets.scans.prepare import prepare, scan
 from sem3d.datasets.scans.splits import read_split_lists
+from sem3d.datasets.scans.surface import read_surface
 from sem3d.errors import UserError
 from sem3d.folders import file_states
 from tests.datasets.scans.official_files import (
+    COLOR_SIZE,
     wall_frames,
     write_export,
+    write_image,
+    write_ply,
     write_sens_scene,
     write_seven_scenes,
 )
@@ -293,3 +298,166 @@ def test_other_things_in_the_place_of_a_pose_are_bad_samples(tmp_path: Path, kin
     assert len(records) == 1
     assert len(report) == 1
     assert Path(report.items[0].source).name == pose.name
+
+
+def copied_frames(folder: Path, copy: Path, numbers) -> None:
+    copy.mkdir()
+    for path in folder.iterdir():
+        if not path.name.startswith("frame-") or int(path.name[6:12]) in numbers:
+            (copy / path.name).write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize("numbers", [range(3), range(3, 6), (0, 1, 2, 4, 5), (2,)])
+def test_a_part_of_a_scan_beside_the_whole_one_is_left_out_whatever_its_name(tmp_path: Path, numbers):
+    for name in ("a", "b"):
+        write_seven_scenes(tmp_path / "m", 6)
+        copied_frames(tmp_path / "m", tmp_path / name, numbers)
+    write_seven_scenes(tmp_path / "z", 6)
+    records, report = scanned(tmp_path)
+    assert [record.color for record in records if record.scene == "m"] == [
+        f"m/frame-{n:06d}.color.jpg" for n in range(6)
+    ]
+    assert {record.scene for record in records} == {"m", "z"}
+    part = f"{len(numbers)} of its {len(numbers)} frames"
+    assert [note.reason for note in report.notes] == [f"a copy of a scan: {part} are those of m; taken once"] * 2
+
+
+def test_a_copy_of_a_sens_file_that_was_cut_is_left_out_and_a_scan_that_shares_a_few_frames_is_not(tmp_path: Path):
+    whole = write_sens_scene(tmp_path, "scene0001_00", wall_frames(7)).read_bytes()
+    write_sens_scene(tmp_path, "scene0000_00", wall_frames(1)).write_bytes(whole[: len(whole) * 2 // 3])
+    write_seven_scenes(tmp_path / "clips" / "a", 6)
+    copied_frames(tmp_path / "clips" / "a", tmp_path / "clips" / "b", (0, 1))
+    rest = [f"frame-{number:06d}" for number in range(2, 6)]
+    for path in list((tmp_path / "clips" / "a").iterdir()):
+        if path.name.partition(".")[0] in rest:
+            path.rename(path.with_name(path.name.replace("frame-0", "frame-1")))
+    write_seven_scenes(tmp_path / "c", 4)
+    for path in list((tmp_path / "c").glob("frame-*")):
+        path.rename(tmp_path / "clips" / "b" / path.name.replace("frame-0", "frame-2"))
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert {record.scene for record in records} == {"scene0001_00"}
+    assert [note.reason for note in report.notes] == [
+        "a copy of a scan: 4 of its 4 frames are those of scene0001_00; taken once"
+    ]
+    records, report = scanned(tmp_path / "clips")
+    assert [record.scene for record in records] == ["a"] * 6 + ["b"] * 6
+    assert not report.notes
+
+
+@pytest.mark.parametrize("name", ["{}.PNG", "{:06d}.png", "{:03d}.Png"])
+def test_labels_and_instances_beside_a_sens_file_are_found_by_their_number(tmp_path: Path, name: str):
+    scene = write_sens_scene(tmp_path, "scene0000_00", wall_frames(3)).parent
+    for number in range(2):
+        for kind in ("label-filt", "instance-filt"):
+            write_image(scene / kind / f"{number}.png", np.full(COLOR_SIZE, 5, np.uint8))
+            (scene / kind / f"{number}.png").rename(scene / kind / name.format(number))
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    for kind, found in (("label-filt", [r.label for r in records]), ("instance-filt", [r.instance for r in records])):
+        assert found == [f"scans/scene0000_00/{kind}/{name.format(number)}" for number in range(2)] + [""]
+    assert not len(report)
+
+
+def broken_link(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("/nowhere/0.png")
+
+
+def whole_folder(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+@pytest.mark.parametrize("make", [broken_link, whole_folder])
+@pytest.mark.parametrize("layout", ["scannet_sens", "scannet_export"])
+@pytest.mark.parametrize("kind", ["label-filt", "instance-filt"])
+def test_what_has_the_name_of_a_label_and_is_none_costs_its_frame(tmp_path: Path, layout: str, kind: str, make):
+    if layout == "scannet_sens":
+        scene = write_sens_scene(tmp_path, "scene0000_00", wall_frames(2)).parent
+    else:
+        scene = write_export(tmp_path, "scene0000_00", 2, 1)
+    make(scene / kind / "0.png")
+    records, report = scan(tmp_path, layout, PrepareConfig(stride=1))
+    assert [record.frame for record in records] == [1]
+    (item,) = report.items
+    assert Path(item.source).name == "0.png"
+    assert item.reason in ("cannot be read: No such file or directory", "no regular file")
+
+
+@pytest.mark.parametrize("make", [broken_link, Path.touch])
+def test_what_has_the_name_of_the_folder_of_labels_and_is_none_costs_its_scan(tmp_path: Path, make):
+    scene = write_sens_scene(tmp_path, "scene0000_00", wall_frames(3)).parent
+    write_sens_scene(tmp_path, "scene0001_00", wall_frames(3))
+    make(scene / "label-filt")
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert {record.scene for record in records} == {"scene0001_00"}
+    assert [(Path(item.source).name, item.scene, item.lost) for item in report.items] == [
+        ("label-filt", "scene0000_00", 3)
+    ]
+
+
+def test_labels_that_may_not_be_looked_at_end_no_other_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    scenes = [write_sens_scene(tmp_path, f"scene000{n}_00", wall_frames(2)).parent for n in range(3)]
+    for scene in scenes:
+        write_image(scene / "label-filt" / "0.png", np.full(COLOR_SIZE, 5, np.uint8))
+    forbidden = {scenes[0] / "label-filt", scenes[1] / "label-filt" / "0.png"}
+    listing, looking = Path.iterdir, Path.stat
+
+    def refuse(real):
+        def checked(path: Path, **options):
+            if path in forbidden:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path, **options)
+
+        return checked
+
+    monkeypatch.setattr(Path, "iterdir", refuse(listing))
+    monkeypatch.setattr(Path, "stat", refuse(looking))
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert [(record.scene, record.frame) for record in records] == [
+        ("scene0001_00", 1),
+        ("scene0002_00", 0),
+        ("scene0002_00", 1),
+    ]
+    assert [(item.scene, item.reason, item.lost) for item in report.items] == [
+        ("scene0000_00", "unreadable folder: Permission denied", 2),
+        ("scene0001_00", "cannot be read: Permission denied", 1),
+    ]
+
+
+def test_several_sens_files_in_a_folder_share_no_mesh_and_no_labels(tmp_path: Path):
+    folder = tmp_path / "scans" / "flat"
+    folder.mkdir(parents=True)
+    for number in range(2):
+        path = write_sens_scene(tmp_path, f"scene000{number}_00", wall_frames(2))
+        path.rename(folder / path.name)
+    for name in ("flat", "scene0001_00"):
+        (folder / f"{name}_vh_clean_2.ply").touch()
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert [record.mesh for record in records[::2]] == ["", "scans/flat/scene0001_00_vh_clean_2.ply"]
+    write_image(folder / "label-filt" / "0.png", np.full(COLOR_SIZE, 5, np.uint8))
+    records, report = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert not records
+    assert report.counts() == {"images beside several .sens files": 4}
+    (folder / "scene0001_00.sens").unlink()
+    records, _ = scan(tmp_path, "scannet_sens", PrepareConfig(stride=1))
+    assert [(record.mesh, record.label) for record in records[:1]] == [
+        ("scans/flat/flat_vh_clean_2.ply", "scans/flat/label-filt/0.png")
+    ]
+
+
+@pytest.mark.parametrize("layout", ["scannet_sens", "scannet_export"])
+@pytest.mark.parametrize("kind", ["", ".labels"])
+def test_a_mesh_that_is_a_broken_link_is_named_and_the_surface_is_fused(tmp_path: Path, layout: str, kind: str):
+    scene = tmp_path / "data" / "scene0000_00"
+    if layout == "scannet_sens":
+        scene = write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(4)).parent
+    else:
+        write_export(tmp_path / "data", "scene0000_00", 4)
+    if kind:
+        corners = np.array([[x, y, 2.0] for x in (-0.4, 0.4) for y in (-0.3, 0.3)], np.float32)
+        faces = np.array([[0, 1, 2], [1, 3, 2]])
+        write_ply(scene / "scene0000_00_vh_clean_2.ply", corners, np.full((4, 3), 9, np.uint8), faces, None)
+    (scene / f"scene0000_00_vh_clean_2{kind}.ply").symlink_to("/nowhere/mesh.ply")
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig(stride=1), check=True)
+    assert index.content["quarantine"] == {"missing file": 1}
+    points = len(read_surface(index.surface_path("scene0000_00"))[0])
+    assert points == 4 if kind else points > 500

@@ -156,6 +156,18 @@ def test_intrinsics_of_a_smaller_colour_image_are_refused(tmp_path: Path):
     assert INTRINSICS_COLOR[0, 2] == 80.5
 
 
+def test_intrinsics_of_a_colour_image_before_it_was_resized_are_refused(tmp_path: Path):
+    folder = write_export(tmp_path / "data", "scene0000_00", 3)
+    for number in range(3):
+        write_image(folder / "color" / f"{25 * number}.jpg", wall_color(number, (96, 128)))
+    with pytest.raises(UserError, match=r"bad colour intrinsics: principal point \(80.5, 60.2\) of 128x96 is"):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    for number in range(3):
+        write_image(folder / "color" / f"{25 * number}.jpg", wall_color(number, (108, 144)))
+    with pytest.raises(UserError, match=r"is off the middle along the diagonal; are they of an image 1.1\d times as"):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+
+
 def test_a_setting_that_older_indexes_did_not_know_leaves_their_names_as_they_were(tmp_path: Path):
     write_seven_scenes(tmp_path / "room", 3)
     assert "depth_scale" not in PrepareConfig().content()

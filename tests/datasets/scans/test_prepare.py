@@ -1,22 +1,30 @@
 """An index from disk: its tables, splits, surfaces, reuse, and refusals."""
 
+import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig, load_index
-from sem3d.datasets.scans.prepare import answers, prepare
+from sem3d.datasets.scans.prepare import answers, prepare, scan
+from sem3d.datasets.scans.prepare_scene import unprepared
+from sem3d.datasets.scans.scene_tasks import made_by
 from sem3d.datasets.scans.schema import FRAME_SCHEMA, PAIR_SCHEMA, SCENE_SCHEMA
 from sem3d.datasets.scans.splits import room_of
 from sem3d.datasets.scans.surface import SurfaceFusion, read_surface
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder
 from tests.datasets.scans.official_files import (
+    DEPTH_SIZE,
+    jpeg,
+    wall_color,
     wall_frames,
     write_export,
     write_ply,
@@ -61,6 +69,77 @@ def test_rescans_of_a_room_stay_in_one_split(tmp_path: Path):
     split_of = dict(zip(index.scenes["scene"].to_pylist(), index.scenes["split"].to_pylist(), strict=True))
     assert list(split_of.values()).count("val") == 2
     assert all(split_of[scene] == split_of[f"{room_of(scene)}_00"] for scene in scenes)
+
+
+def test_rescans_and_sequences_of_a_room_stay_in_one_split_whatever_folders_are_above_them(tmp_path: Path):
+    names = {f"part{room % 2}/scene{room:04d}_{scan:02d}" for room in range(4) for scan in range(2)}
+    names |= {f"room{room}/seq-0{sequence}" for room in range(4) for sequence in range(3)}
+    for number, name in enumerate(sorted(names)):
+        write_seven_scenes(tmp_path / "data" / name, 1)
+        (tmp_path / "data" / name / "frame-000000.color.jpg").write_bytes(jpeg(wall_color(number, DEPTH_SIZE)))
+    for seed in range(3):
+        records, _ = scan(tmp_path / "data", "seven_scenes", PrepareConfig(val_fraction=0.5, seed=seed))
+        rooms = {(room_of(record.scene), record.split) for record in records}
+        assert len(records) == len(names)
+        assert len(rooms) == 8
+        assert {split for _, split in rooms} == {"train", "val"}
+    assert {room for room, _ in rooms} == {f"scene000{n}" for n in range(4)} | {f"room{n}" for n in range(4)}
+
+
+def test_sequences_that_lie_in_the_root_are_one_room_cut_by_time(tmp_path: Path):
+    for sequence in range(3):
+        write_seven_scenes(tmp_path / f"seq-{sequence}", 4)
+    records, _ = scan(tmp_path, "seven_scenes", PrepareConfig(val_fraction=0.25))
+    assert [record.split for record in records] == ["train", "train", "train", "val"] * 3
+
+
+def test_lists_have_a_name_a_line_name_scans_of_scannet_in_any_folder_and_say_what_is_not_there(tmp_path: Path):
+    for name in ("part1/scene0000_00", "part1/scene0001_00", "living room", "attic"):
+        write_seven_scenes(tmp_path / name, 1)
+    (tmp_path / "train.txt").write_text("scene0000_00\nliving room\nscene0009_00\n")
+    (tmp_path / "val.txt").write_text("part1-scene0001_00\n")
+    records, report = scan(tmp_path, "seven_scenes", PrepareConfig())
+    assert {record.scene: record.split for record in records} == {
+        "living room": "train",
+        "part1-scene0000_00": "train",
+        "part1-scene0001_00": "val",
+    }
+    assert [(item.scene, item.reason) for item in report.items] == [
+        ("attic", "scene in no split list: its name is attic")
+    ]
+    assert [(note.source, note.reason) for note in report.notes] == [
+        ("list of train", "1 of its 3 names (scene0009_00) are no scene of these data")
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", [WorkerCrashedError(), OutOfMemoryError("node 1"), ObjectLostError("0" * 56, None, "")], ids=repr
+)
+def test_a_scene_whose_task_dies_is_in_quarantine_by_name(tmp_path: Path, error: RayError):
+    write_seven_scenes(tmp_path / "room", 3)
+    records, _ = scan(tmp_path, "seven_scenes", PrepareConfig())
+
+    def dead(_):
+        raise error
+
+    scene = made_by(dead, "task", partial(unprepared, records))
+    (item,) = scene.quarantined
+    assert (item.source, item.scene, item.lost) == ("room/frame-000000.color.jpg", "room", 3)
+    assert item.reason.startswith(f"its task died of memory, of a library or with its node ({type(error).__name__})")
+    assert (scene.records, len(scene.points), len(scene.anchor)) == ([], 0, 0)
+    told = RayTaskError("prepare_scene", "Traceback of pages", UserError("mend the table"))
+    error = told.as_instanceof_cause()
+    with pytest.raises(UserError, match=r"^mend the table$"):
+        made_by(dead, "task", partial(unprepared, records))
+
+
+def test_an_index_of_which_a_task_died_is_made_again(tmp_path: Path):
+    write_seven_scenes(tmp_path / "data" / "room", 3)
+    index = prepare(tmp_path / "data", tmp_path / "index", PrepareConfig())
+    content = json.loads((index.folder / "index.json").read_text())
+    (index.folder / "index.json").write_text(json.dumps(content | {"died": ["room"]}))
+    assert not prepare(tmp_path / "data", tmp_path / "index", PrepareConfig()).reused
+    assert prepare(tmp_path / "data", tmp_path / "index", PrepareConfig()).reused
 
 
 def test_official_lists_decide_the_split_and_unlisted_scenes_are_named(tmp_path: Path):
