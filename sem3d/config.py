@@ -237,7 +237,14 @@ def of_fields(content: dict[str, Any], kind: type) -> dict[str, Any]:
     :class:`TypeError`, :class:`KeyError` or :class:`OverflowError` for others.
     """
     hints = get_type_hints(kind)
-    return {name: _with_floats(of_kind(value, hints[name]), hints[name]) for name, value in content.items()}
+    return {name: as_kind(value, hints[name]) for name, value in content.items()}
+
+
+def as_kind(value: Any, kind: Any) -> Any:
+    """Return :func:`of_kind` with whole numbers as floats where ``kind`` says float; raises :class:`OverflowError` for one too
+    large.
+    """
+    return _with_floats(of_kind(value, kind), kind)
 
 
 def _with_floats(value: Any, kind: Any) -> Any:

@@ -22,7 +22,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, BinaryIO
 
-from sem3d.errors import UserError
+from sem3d.config import as_kind
+from sem3d.errors import UserError, one_line
 from sem3d.folders import is_hidden, is_there
 from sem3d.texts import read_text
 
@@ -257,8 +258,8 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is no JSON: {error}") from error
 
 
-def stored_json(path: Path, *keys: str) -> dict[str, Any] | None:
-    """Return a JSON object that sem3d wrote, with these keys at least; ``None`` where there is none.
+def stored_json(path: Path, *keys: str, **kinds: Any) -> dict[str, Any] | None:
+    """Return a JSON object that sem3d wrote, with these keys at least, and values of these types; ``None`` where there is none.
 
     One that a full disk, a dead file server or a hand has damaged counts as absent, which is said in one line of sem3d's log.
     """
@@ -269,10 +270,15 @@ def stored_json(path: Path, *keys: str) -> dict[str, Any] | None:
     except UserError as error:
         logger.warning("%s; it counts as absent", error)
         return None
-    if not isinstance(content, dict) or not set(keys) <= content.keys():
-        logger.warning("%s is damaged: it is no object with %s; it counts as absent", path, ", ".join(keys) or "keys")
+    needed = (*keys, *kinds)
+    if not isinstance(content, dict) or not set(needed) <= content.keys():
+        logger.warning("%s is damaged: it is no object with %s; it counts as absent", path, ", ".join(needed) or "keys")
         return None
-    return content
+    try:
+        return content | {name: as_kind(content[name], kind) for name, kind in kinds.items()}
+    except (OverflowError, TypeError, ValueError) as error:
+        logger.warning("%s is damaged: %s; it counts as absent", path, one_line(str(error)))
+        return None
 
 
 def record_paths(folder: Path) -> list[Path]:

@@ -45,10 +45,11 @@ class CheckpointStore:
 
     def best(self) -> Path | None:
         """Return the checkpoint that ``best.json`` names, if it is whole."""
-        candidate = self._named_best()
+        candidate = self.named_best()
         return candidate if candidate is not None and problem(candidate) is None else None
 
-    def _named_best(self) -> Path | None:
+    def named_best(self) -> Path | None:
+        """Return the place that ``best.json`` names; ``None`` where that is absent or damaged."""
         pointer = stored_json(self.folder / "best.json", "checkpoint")
         return self.folder / Path(str(pointer["checkpoint"])).name if pointer else None
 
@@ -62,7 +63,7 @@ class CheckpointStore:
 
     def prune(self) -> None:
         """Remove all but the newest ``keep`` checkpoints and the best one."""
-        best = self._named_best()
+        best = self.named_best()
         for old in self.newest_first()[max(self.keep, 1) :]:
             if old != best:
                 shutil.rmtree(old, ignore_errors=True)

@@ -15,6 +15,15 @@ from sem3d.runs.checkpoint_files import read_state
 CONFIG_NAME = "config.json"
 RESULT_NAME = "result.json"
 EVALUATION_NAME = "evaluation.json"
+RESULT = {
+    "steps": int,
+    "metrics": dict[str, float],
+    "checkpoint_best": str,
+    "checkpoint_last": str,
+    "mlflow_run_id": str,
+    "seconds": dict[str, float],
+}
+"""Types of what a result holds."""
 LONGEST_NAME = 255
 """Bytes, of Linux's file systems."""
 CIRCUMSTANCES = frozenset(
@@ -157,8 +166,10 @@ def write_evaluation(folder: Path, step: int, metrics: dict[str, float], artifac
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """Return the result of a finished run, or ``None`` where it is absent or damaged: the run then ends again."""
-    return stored_json(folder / RESULT_NAME)
+    """Return the result of a finished run, with all of :data:`RESULT`, or ``None`` where it is absent or damaged: the run then
+    ends again.
+    """
+    return stored_json(folder / RESULT_NAME, **RESULT)
 
 
 def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sem3d.config import Experiment, flatten, kinds, of_kind, override
+from sem3d.config import Experiment, as_kind, flatten, kinds, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class, registered_name
 from sem3d.runs.checkpoint import weights_file
@@ -45,7 +45,7 @@ def settings_of(template: Experiment, leaves: dict[str, Any], folder: Path) -> d
                 f"{folder} has the setting '{leaf}', which this version does not know: use the one it was made with"
             )
         try:
-            settings[leaf] = of_kind(leaves[leaf], declared[leaf])
-        except (TypeError, ValueError) as error:
+            settings[leaf] = as_kind(leaves[leaf], declared[leaf])
+        except (OverflowError, TypeError, ValueError) as error:
             raise UserError(f"{folder} has {leaf} {leaves[leaf]!r}: {error}") from error
     return settings

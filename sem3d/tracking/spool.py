@@ -4,6 +4,7 @@ A record is written before anyone tries to send it and removed once the store ha
 between loses nothing; the next one finds the records in their order.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -11,12 +12,26 @@ import threading
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from sem3d.config import of_kind
+from sem3d.errors import one_line
 from sem3d.files import stored_json, sync, write_json
+from sem3d.folders import is_there
+from sem3d.runs.run_folder import LONGEST_NAME
 
+logger = logging.getLogger(__name__)
 RECORD = "record.json"
 UNFINISHED = ".unfinished-"
+KINDS: dict[str, dict[str, Any]] = {
+    "metrics": {"points": list[tuple[str, float, int, int]]},
+    "tags": {"values": dict[str, str]},
+    "value": {"name": str, "content": Any},
+    "file": {"folder": str},
+    "status": {"value": Literal["FINISHED", "FAILED", "KILLED"]},
+}
+"""Types of what a record of each kind has."""
+LARGEST = 1 << 62
 ENTRY = re.compile(r"\d{8,}-[0-9a-f]{6}")
 
 
@@ -83,13 +98,35 @@ def is_waiting(folder: Path) -> bool:
 
 
 def _read(entry: Path) -> dict[str, Any] | None:
-    """Return the record of an entry; ``None`` if it is damaged, or a process of an attempt that is being killed has just
-    removed it.
+    """Return the record of an entry; ``None`` if it is damaged, so that no store would ever take it, or a process of an attempt
+    that is being killed has just removed it.
     """
-    record = stored_json(entry / RECORD, "kind", "file")
+    record = stored_json(entry / RECORD, "file", kind=str)
     if record is None:
         return None
-    return {**record, "file": entry / "file" / Path(str(record["file"])).name if record["file"] else None}
+    record["file"] = entry / "file" / Path(str(record["file"])).name if record["file"] else None
+    if fault := _fault(record):
+        logger.warning("%s is damaged: %s; it is left out", entry / RECORD, fault)
+        return None
+    return record
+
+
+def _fault(record: dict[str, Any]) -> str:
+    """Return why no store can take a record of this content, "" where one may."""
+    kind = record["kind"]
+    try:
+        values = [of_kind(record[name], like) for name, like in KINDS[kind].items()]
+    except (LookupError, TypeError, ValueError) as error:
+        return one_line(f"its kind is {kind!r}, and {type(error).__name__} of {error}")
+    numbers = [number for point in values[0] for number in point if type(number) is int] if kind == "metrics" else []
+    if any(abs(number) > LARGEST for number in numbers):
+        return "it has a number of more than 64 bits"
+    if kind == "file" and not (record["file"] and is_there(record["file"])):
+        return "its file is gone"
+    names = [part for value in values if isinstance(value, str) for part in value.split("/")]
+    if any(len(name.encode()) > LONGEST_NAME or not name.isprintable() for name in names):
+        return "it has a name that no folder can have"
+    return ""
 
 
 def _keep(file: Path, place: Path) -> None:

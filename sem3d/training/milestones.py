@@ -68,8 +68,7 @@ class Milestones:
         ):
             path = state.save()
             if self.context.leads:
-                if best:
-                    state.mark_best()
+                state.mark_best()
                 state.store.prune()
             self.context.say(f"checkpoint {path}")
         self.context.tracking.flush()

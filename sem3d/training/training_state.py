@@ -90,7 +90,7 @@ class TrainingState:
             restore_optimizer(start, name, optimizer)
         saved = read_state(start)
         self.step, self.counters = saved["step"], Counters(**saved["counters"])
-        if self.context.leads and self.counters.best_step == self.step:
+        if self.context.leads:
             self.mark_best()
         self.context.say(f"resuming from step {self.step}: {start}")
 
@@ -112,9 +112,11 @@ class TrainingState:
         return checkpoint
 
     def mark_best(self) -> None:
-        """Point the store at the checkpoint of this step as the best one."""
-        assert self.counters.best is not None
-        self.store.mark_best(self.step, self.method.score[0], self.counters.best)
+        """Point the store at the best checkpoint so far, unless it does already; its pointer may have been damaged."""
+        step, value = self.counters.best_step, self.counters.best
+        place = self.store.path(step)
+        if value is not None and place.is_dir() and self.store.named_best() != place:
+            self.store.mark_best(step, self.method.score[0], value)
 
     def _description(self) -> dict[str, Any]:
         return {

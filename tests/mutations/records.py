@@ -1,13 +1,16 @@
 """Readers of what runs, sweeps and their trackers leave on disk, and of what servers answer."""
 
+import functools
 import http.server
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -41,8 +44,12 @@ from sem3d.sweeps.results import read_review
 from sem3d.sweeps.search import ArmSearch, _points
 from sem3d.sweeps.spent import spent_in_all
 from sem3d.tracking.registry import _is_whole
+from sem3d.tracking.run import SPOOL_NAME, MlflowTracker, write_what_waits
 from sem3d.tracking.spool import Spool
+from sem3d.tracking.store import LockedStore, store_client
+from sem3d.training.ray.launch import _result
 from sem3d.training.ray.worker import first_error
+from sem3d.training.training_state import Counters, TrainingState
 from tests.methods.tiny import tiny_experiment
 from tests.mutations.containers import put_in_checkpoint, put_png, take_png
 from tests.mutations.scans import index, text
@@ -79,8 +86,20 @@ def run_settings(folder: Path) -> Path:
 
 
 def result(folder: Path) -> Path:
-    write_result(folder, {"metrics": {"error": 0.5}, "step": 4, "checkpoint": "step-00000004"})
+    paths = dict.fromkeys(("checkpoint_best", "checkpoint_last"), str(folder / "step-00000004"))
+    outcome = {"metrics": {"error": 0.5}, "steps": 4, "mlflow_run_id": "0" * 32, "seconds": {"training": 1.5}}
+    write_result(folder, outcome | paths)
     return folder / "result.json"
+
+
+def finished(folder: Path) -> None:
+    """Takes the result of a run as the command does that finds it finished, and those who make sums of it."""
+    outcome = read_result(folder)
+    if outcome is not None:
+        ended = _result(folder, outcome)
+        write_what_waits("", ended.mlflow_run_id, folder)
+        (ended.checkpoint_last / "weights", ended.checkpoint_best / "weights", ended.steps + 1)
+        sum([*ended.metrics.values(), *ended.seconds.values()])
 
 
 def checkpoint(name: str) -> Callable[[Path], Path]:
@@ -120,6 +139,16 @@ def resumed(folder: Path) -> None:
         stored_experiment(newest)
 
 
+def trained_on(folder: Path) -> None:
+    """Takes the pointer to the best checkpoint as a training does before it prunes."""
+    state = object.__new__(TrainingState)
+    state.store = CheckpointStore(folder / "checkpoints", keep=1, warn=lambda _: None)
+    state.method, state.counters = method_class("ssr"), Counters(best=0.5, best_step=4)
+    state.mark_best()
+    assert state.store.named_best() == state.store.path(4)
+    resumed(folder)
+
+
 def evaluated(folder: Path) -> None:
     """Takes a checkpoint as ``jobs.evaluate`` does."""
     name, experiment = stored_experiment(folder)
@@ -134,11 +163,44 @@ def quarantine_lines(folder: Path) -> Path:
     return quarantine.path
 
 
-def waiting_record(folder: Path) -> Path:
-    spool = Spool(folder / "waits")
-    if spool.is_empty():
-        spool.add({"kind": "metrics", "step": 3, "values": {"loss": 0.5}})
-    return spool.waiting(1)[0][0] / "record.json"
+RECORDS = {
+    "metrics": {"points": [("train/loss", 0.5, 3, 3), ("train/error", 1.5, 3, 3)]},
+    "value": {"name": "evaluation/names.json", "content": {"a": [1, None]}},
+    "file": {"folder": "weights/last"},
+}
+
+
+def waiting_record(kind: str) -> Callable[[Path], Path]:
+    """A record that waits, with one of tags behind it."""
+
+    def make(folder: Path) -> Path:
+        (folder / "weights.txt").write_text("weights")
+        spool = Spool(folder / "kept")
+        spool.add({"kind": kind, **RECORDS[kind]}, folder / "weights.txt" if kind == "file" else None)
+        spool.add({"kind": "tags", "values": {"device": "cpu"}})
+        return spool.entries[0] / "record.json"
+
+    return make
+
+
+@functools.cache
+def mlflow_run() -> tuple[TemporaryDirectory[str], str, str]:
+    """A store with a run, made once."""
+    place = TemporaryDirectory()
+    store = LockedStore(Path(place.name), f"sqlite:///{place.name}/mlflow.db")
+    client = store_client(store.uri)
+    return place, store.uri, client.create_run(store.experiment_id(client, "sem3d")).info.run_id
+
+
+def sent(folder: Path) -> None:
+    """Sends what waits to a store, as a run does: nothing damaged may stay and block what is behind it."""
+    shutil.copytree(folder / "kept", emptied(folder / "run") / SPOOL_NAME)
+    _, uri, run = mlflow_run()
+    tracker = MlflowTracker(uri, run, folder / "run")
+    tracker.flush()
+    tracker.writer.shutdown()
+    log = folder / "run" / "progress.log"
+    assert tracker.spool.is_empty(), log.read_text() if log.exists() else "no line"
 
 
 def sweep(name: str) -> Callable[[Path], Path]:
@@ -303,15 +365,15 @@ def mounts(folder: Path) -> Path:
 ENCODER = TinyEncoder()
 RUNS = (
     Parser("config.json", run_settings, lambda f: open_run_folder("toy", toy_experiment(f / "runs"), "data")),
-    Parser("result.json", result, read_result),
-    Parser("best.json", checkpoint("best.json"), resumed),
+    Parser("result.json", result, finished),
+    Parser("best.json", checkpoint("best.json"), trained_on),
     Parser("manifest.json", checkpoint("manifest.json"), resumed),
     Parser("weights of a checkpoint", checkpoint("weights.safetensors"), resumed),
     Parser("state.json", checkpoint("state.json"), evaluated, put=put_in_checkpoint),
     Parser("weights of a foreign checkpoint", checkpoint("weights.safetensors"), evaluated, put=put_in_checkpoint),
     Parser("manifest of a model", checkpoint("manifest.json"), registered),
     Parser("quarantine lines", quarantine_lines, quarantine_report),
-    Parser("waiting record", waiting_record, lambda f: Spool(f / "waits").waiting(5)),
+    *(Parser(f"waiting {kind}", waiting_record(kind), sent) for kind in RECORDS),
     Parser("request to a run", text(".stop", "asked\n"), STOP.is_made),
     Parser("error of a worker", error_of_a_worker, first_error),
 )

@@ -11,7 +11,15 @@ from sem3d.runs import checkpoint_files
 from sem3d.runs.checkpoint import CheckpointStore, weights_file
 from sem3d.runs.checkpoint_files import problem, write_checkpoint
 from sem3d.runs.quarantine import Quarantine, quarantine_report
-from sem3d.runs.run_folder import CONFIG_NAME, RESULT_NAME, open_run_folder, read_config, read_result
+from sem3d.runs.run_folder import (
+    CONFIG_NAME,
+    RESULT,
+    RESULT_NAME,
+    open_run_folder,
+    read_config,
+    read_result,
+    write_result,
+)
 from tests.runs.test_checkpoint import trained, write
 from tests.training.toy_method import toy_experiment
 
@@ -102,10 +110,36 @@ def test_a_run_whose_settings_are_damaged_writes_them_again(tmp_path: Path, cont
     assert (folder / CONFIG_NAME).read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", DAMAGE[:5])
+@pytest.mark.parametrize("content", DAMAGE)
 def test_a_run_whose_result_is_damaged_is_not_finished(tmp_path: Path, content: bytes):
     (tmp_path / RESULT_NAME).write_bytes(content)
     assert read_result(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [*[{key: None} for key in RESULT], {"metrics": {"miou": "0.5"}}, {"seconds": 3.5}, {"steps": "4"}],
+    ids=str,
+)
+def test_a_result_that_says_less_than_its_readers_need_is_none(
+    tmp_path: Path, change: dict, caplog: pytest.LogCaptureFixture
+):
+    result = {
+        "steps": 4,
+        "metrics": {},
+        "mlflow_run_id": "1",
+        "seconds": {},
+        "checkpoint_best": "",
+        "checkpoint_last": "",
+    }
+    write_result(tmp_path, result)
+    assert read_result(tmp_path) == result
+    write_result(tmp_path, result | change)
+    assert read_result(tmp_path) is None
+    (key,) = change
+    write_result(tmp_path, {name: value for name, value in result.items() if name != key})
+    assert read_result(tmp_path) is None
+    assert [f"{tmp_path / RESULT_NAME} is damaged" in message for message in caplog.messages] == [True, True]
 
 
 def test_a_cut_line_of_the_quarantine_costs_that_line_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture):

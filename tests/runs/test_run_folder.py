@@ -79,5 +79,7 @@ def test_storage_must_be_a_folder_one_can_write_to(tmp_path: Path):
 
 def test_a_result_is_there_only_once_it_is_written(tmp_path: Path):
     assert read_result(tmp_path) is None
-    write_result(tmp_path, {"steps": 4})
-    assert read_result(tmp_path) == {"steps": 4}
+    result = {"steps": 4, "metrics": {"error": 1}, "mlflow_run_id": "1", "seconds": {"training": 0.5}}
+    result |= {"checkpoint_best": "a", "checkpoint_last": "b"}
+    write_result(tmp_path, result)
+    assert read_result(tmp_path) == result

@@ -1,13 +1,33 @@
 """Records that wait for a tracking store, on a disk that was full or went away."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sem3d.tracking.spool import RECORD, Spool, is_waiting
 
+DAMAGED = (
+    {"kind": "metrics", "pointr": [["loss", 0.5, 3, 3]]},
+    {"kind": "metrics", "points": [["loss", 0.5, 3]]},
+    {"kind": "metrics", "points": [["loss", 0.5, 3, 10**30]]},
+    {"kind": "metrics", "points": [["loss", "0.5", 3, 3]]},
+    {"kind": "metricr", "points": []},
+    {"kind": ["tags"], "values": {}},
+    {"kind": "tags", "values": {"a": 1}},
+    {"kind": "status", "value": "FINISHEE"},
+    {"kind": "value", "name": "a" * 300, "content": 1},
+    {"kind": "value", "content": 1},
+    {"kind": "file", "folder": ""},
+    {"kind": "file", "folder": "", "file": "gone.txt"},
+)
 
-@pytest.mark.parametrize("content", [b"", b'{"kind": "ta', b"\0" * 30, b"[]", b'{"kind": "tags"}'])
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"kind": "ta', b"\0" * 30, b"[]", b'{"kind": "tags"}']
+    + [json.dumps({"file": None} | record).encode() for record in DAMAGED],
+)
 def test_a_damaged_record_is_dropped_by_name_and_the_others_keep_their_order(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ):
@@ -22,6 +42,23 @@ def test_a_damaged_record_is_dropped_by_name_and_the_others_keep_their_order(
     assert str(damaged) in caplog.messages[0]
     again.remove(list(again.entries))
     assert not is_waiting(tmp_path)
+
+
+def test_records_of_every_kind_are_read_as_they_were_written(tmp_path: Path):
+    (tmp_path / "weights").write_text("weights")
+    records = [
+        {"kind": "metrics", "points": [["loss", value, 3, 3] for value in (0.5, 1e300, float("inf"))]},
+        {"kind": "tags", "values": {"device": "cpu"}},
+        {"kind": "status", "value": "KILLED"},
+        {"kind": "value", "name": "evaluation/step-1/names.json", "content": {"a": [None]}},
+        {"kind": "file", "folder": ""},
+    ]
+    spool = Spool(tmp_path / "waits")
+    for record in records:
+        spool.add(record, tmp_path / "weights" if record["kind"] == "file" else None)
+    read = [record for _, record in Spool(tmp_path / "waits").waiting(10)]
+    assert [{**record, "file": None} for record in read] == [{**record, "file": None} for record in records]
+    assert read[-1]["file"].read_text() == "weights"
 
 
 def test_strange_files_in_the_spool_are_no_records(tmp_path: Path):

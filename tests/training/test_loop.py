@@ -169,6 +169,27 @@ def test_best_is_by_the_score_and_stays(tmp_path: Path):
     assert Path(result["checkpoint_best"]).name == f"step-{min(errors, key=errors.get):08d}"
 
 
+@pytest.mark.parametrize("damage", ["", '{"checkpoint": "step-00000016"}', '{"checkpoint": "step-00000001"}'])
+def test_the_best_checkpoint_stays_where_its_pointer_is_damaged(tmp_path: Path, damage: str):
+    settings = {"optim": {"lr": 0.3, "momentum": 0.0}, "schedule": {"steps": 12}}
+    settings["run"] = {"evaluate_every": 2, "checkpoint_every": 1, "keep": 1}
+    best = Path(learn(tmp_path / "whole", **settings)["checkpoint_best"])
+    assert best.name < "step-00000012", "the last step is the best: the test could not fail"
+
+    def damaged(*arguments, **options):
+        for batch in stream_in_process(*arguments, **options):
+            if batch.step == int(best.name[5:]) + 1:
+                (tmp_path / "damaged/checkpoints/best.json").write_text(damage)
+            yield batch
+
+    experiment = toy_experiment(tmp_path / "damaged", **settings)
+    result = fit(ToyMethod, experiment, context(tmp_path / "damaged", stream_batches=damaged))
+    assert Path(result["checkpoint_best"]).name == best.name
+    (tmp_path / "damaged/checkpoints/best.json").write_text(damage)
+    again = fit(ToyMethod, experiment, context(tmp_path / "damaged"))
+    assert Path(again["checkpoint_best"]).name == best.name
+
+
 class OfAnIndex(ToyMethod):
     """The toy method on samples that something was left out of."""
 
