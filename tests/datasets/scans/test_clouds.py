@@ -1,6 +1,7 @@
 """Labelled clouds: labels where their points are, by mesh or by votes of frames, and every fault by its name."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -61,6 +62,11 @@ def test_clouds_are_made_once_and_anew_where_labels_have_changed(tmp_path):
     first = clouds_of(tmp_path)
     assert clouds_of(tmp_path, said=said).folder == first.folder
     assert not said
+    content = json.loads((first.folder / "clouds.json").read_text())
+    (first.folder / "clouds.json").write_text(json.dumps(content | {"died": ["scene0000_00"]}))
+    assert clouds_of(tmp_path, said=said).folder == first.folder
+    assert said.pop(0).startswith("labelling")
+    said.clear()
     index = prepare(root, tmp_path / "index", SETTINGS)
     os.utime(labels_file(root, "scene0001_00"), (1, 1))
     assert ensure_clouds(index, tmp_path / "runs", WHOLE, 0.5, said.append).folder != first.folder
@@ -95,6 +101,12 @@ def cut_short(root: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def broken_link(root: Path) -> None:
+    path = labels_file(root, "scene0000_00")
+    path.unlink()
+    path.symlink_to("/nowhere/labels.ply")
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
@@ -105,6 +117,7 @@ def cut_short(root: Path) -> None:
         (single_class, "a single class"),
         (no_class, "without a label of the classes"),
         (cut_short, "truncated mesh"),
+        (broken_link, "missing file"),
     ],
 )
 def test_labels_that_cannot_be_used_are_named_and_counted(tmp_path, spoil, kind):
