@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from sem3d.config import Experiment, FilePath
 from sem3d.datasets.objects.mesh_files import MeshFile, find_meshes, read_mesh
-from sem3d.datasets.objects.nmr_index import objects_list, unlisted_name
+from sem3d.datasets.objects.object_names import objects_list, unlisted_name
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import reconstruction_sheet

@@ -1,7 +1,7 @@
 """Renders that stand in the files of several splits: what is held out would have been trained on."""
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +42,13 @@ def fingerprint(views: UInt8[np.ndarray, "view 4 height width"]) -> bytes:
     return hashlib.blake2b(views.tobytes(), digest_size=16).digest() if views[:, 3].any() else b""
 
 
-def shared_objects(seen: dict[Part, list[bytes]]) -> list[Quarantined]:
-    """Return notes on splits of which some objects look exactly like some of another split of the class, from fingerprints."""
+def shared_objects(seen: Mapping[Part, Sequence[str | bytes]], what: str = "objects") -> list[Quarantined]:
+    """Return notes on splits of which some objects, told apart by what is ``seen``, are in another split of the class too."""
     notes = []
     for (name, split), own in seen.items():
         for other in SPLITS[: SPLITS.index(split)]:
             known = {look for look in seen.get((name, other), ()) if look}
             if count := sum(look in known for look in own):
                 also = f"{count} of its {len(own)} are also in {name}_{other}_images.npz"
-                notes.append(Quarantined(f"{name}_{split}_images.npz", name, f"objects of another split: {also}"))
+                notes.append(Quarantined(f"{name}_{split}_images.npz", name, f"{what} of another split: {also}"))
     return notes

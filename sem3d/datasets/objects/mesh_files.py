@@ -32,6 +32,7 @@ from sem3d.texts import read_regular
 LONGEST_CLASS = 200
 """Bytes of a class's name, for it begins the names of the files of its renders."""
 FLATTEST = 1e-6
+OTHER_MESHES = {".ply", ".off", ".stl", ".glb", ".gltf", ".dae", ".fbx", ".3ds"}
 SHAPENET_FROM_SWEET_HOME = np.diag([-1.0, 1.0, -1.0])
 
 
@@ -98,6 +99,8 @@ def meshes_of(root: Path, category: str, entry: Path) -> list[MeshFile | Quarant
     path = entry.relative_to(root).as_posix()
     try:
         if not is_folder(entry):
+            if entry.suffix.lower() in OTHER_MESHES and not os.path.lexists(entry.with_suffix(".obj")):
+                return [Quarantined(path, category, "a mesh of a kind that is not read: save it as .obj")]
             return [MeshFile(category, entry.stem, path)] if is_mesh(entry) else []
         official = entry / "models" / "model_normalized.obj"
         candidates = [official] if os.path.isfile(official) else meshes_inside(entry)

@@ -19,6 +19,7 @@ CHANGING = {"-t", "-mm", "-cc", "-clamp"}
 HARMLESS = (["off"], ["0", "1"], ["0"], ["0", "0"], ["0", "0", "0"])
 """Values of those that change nothing."""
 
+WORDS = {"kd", "ks", "map_kd", "map_d", "d"}
 MOST_MATERIALS = 100_000
 MOST_NOTES = 10
 """Notes on one material, and on one model."""
@@ -62,7 +63,7 @@ def read_materials(content: bytes, source: str) -> dict[str, ObjMaterial]:
                 found[" ".join(rest.split())] = current
                 if len(found) > MOST_MATERIALS:
                     raise BadSample(source, f"more than {MOST_MATERIALS} materials")
-        elif word in ("kd", "ks", "map_kd") and rest:
+        elif word in WORDS and rest:
             current[word] = line
     return {name: material_of(lines, source) for name, lines in found.items()}
 
@@ -73,7 +74,15 @@ def material_of(lines: Mapping[str, str], source: str) -> ObjMaterial:
     for word in ("kd", "ks"):
         if word in lines:
             material = with_color(material, lines[word].partition("#")[0].split())
-    return with_picture(material, lines["map_kd"].split(None, 1)[1].strip()) if "map_kd" in lines else material
+    named = {word: lines[word].split(None, 1)[1].strip() for word in ("map_kd", "map_d") if word in lines}
+    if "map_kd" in named:
+        material = with_picture(material, named["map_kd"])
+    if "map_d" in named and named["map_d"] != named.get("map_kd"):
+        material = noted(material, f"picture of opacity: {shown(lines['map_d'])} is not applied")
+    opacity = finite_numbers(lines.get("d", "").split()[1:2])
+    return (
+        noted(material, f"invisible material: {shown(lines['d'])}, it is drawn whole") if opacity == [0.0] else material
+    )
 
 
 def with_color(material: ObjMaterial, words: Sequence[str]) -> ObjMaterial:

@@ -7,7 +7,7 @@ The folder of an index::
     <class>_<split>/images_00000.npy   uint8 (256, 24, 4, 64, 64), the last one shorter
     <class>_<split>/voxels_00000.npy   bool (256, 32, 32, 32)
                     ..._00000.crc32.npy    checksums of the views and of the objects' voxels
-    quarantine.json                    views whose mask is empty, faint, inverted or missing, objects without voxels
+    quarantine.json                    unusable views, such as those of empty, faint or inverted masks, and objects
 
 An .npz is compressed, so that reading one object means unpacking all before it; a shard is 100 MB of plain bytes of which
 a worker touches what it needs.
@@ -36,14 +36,14 @@ from sem3d.datasets.objects.nmr import (
     read_renders_json,
 )
 from sem3d.datasets.objects.npz_stream import npz_header, npz_items
-from sem3d.datasets.objects.plausible_renders import FAINTEST, mask_faults, odd_colors
+from sem3d.datasets.objects.object_names import object_names, objects_list
+from sem3d.datasets.objects.plausible_renders import FAINTEST, filled_corners, inverted_voxels, mask_faults, odd_views
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
 from sem3d.folders import file_identity, is_there, named, root_entries
 from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
-from sem3d.texts import lines_of, read_text
 
 LEVELS = {"images": 2, "voxels": 1}
 """Axes of a shard that count what is read at a time: a view of an object, the voxels of an object."""
@@ -121,10 +121,12 @@ def convert(
     rows: list[dict[str, object]] = []
     report = QuarantineReport(notes=copied_files(files))
     seen: dict[tuple[str, str], list[bytes]] = {}
+    listed: dict[tuple[str, str], list[str]] = {}
     for (name, split), (images, voxels) in files.items():
         say(f"{name} {split}: {counts[name, split]} objects")
         target = building and building / f"{name}_{split}"
         names = object_names(root, name, split, counts[name, split])
+        listed[name, split] = names if is_there(objects_list(root, name, split)) else []
         found, seen[name, split] = convert_images(images, target, name, split, names, report)
         unusable = convert_voxels(voxels, target)
         report.items += [
@@ -133,7 +135,7 @@ def convert(
             if (lost := sum(row["object"] == number for row in found))
         ]
         rows += [row for row in found if row["object"] not in unusable]
-    report.notes += shared_objects(seen)
+    report.notes += shared_objects(seen) + shared_objects(listed, "names")
     return rows, report
 
 
@@ -181,29 +183,6 @@ def checked_count(images: Path, voxels: Path) -> int:
     return count[images]
 
 
-def objects_list(root: Path, name: str, split: str) -> Path:
-    """Return the place of the list of the objects of a class and split; it need not be there, NMR's release has none."""
-    return root / f"{name}_{split}_objects.txt"
-
-
-def object_names(root: Path, name: str, split: str, count: int) -> list[str]:
-    """Return one name an object: the lines of its list where there is one, else its number."""
-    path = objects_list(root, name, split)
-    if not is_there(path):
-        return [unlisted_name(number) for number in range(count)]
-    names = lines_of(read_text(path))
-    if len(names) != count:
-        raise UserError(
-            f"{path} names {len(names)} objects, but {name}_{split}_images.npz has {count}: fetch both again"
-        )
-    return names
-
-
-def unlisted_name(number: int) -> str:
-    """Return the name of an object that no list names."""
-    return f"{number:05d}"
-
-
 def convert_images(
     path: Path, target: Path | None, name: str, split: str, names: list[str], report: QuarantineReport
 ) -> tuple[list[dict[str, object]], list[bytes]]:
@@ -214,7 +193,7 @@ def convert_images(
     remarks: Counter[str] = Counter()
     highest = 0
     for number, views in enumerate(npz_items(path)):
-        remarks += odd_colors(views)
+        remarks += odd_views(views)
         looks.append(fingerprint(views))
         highest = max(highest, int(views[:, 3].max()))
         for view, fault in enumerate(mask_faults(views)):
@@ -240,17 +219,20 @@ def convert_voxels(path: Path, target: Path | None) -> dict[int, str]:
     """Write shards of voxels, or only read through them if ``target`` is None; returns why objects have no shape."""
     shard: list[np.ndarray] = []
     unusable: dict[int, str] = {}
+    filled: list[int] = []
     number = -1
     for number, solid in enumerate(npz_items(path)):
         shard.append(solid)
         if solid.all() or not solid.any():
             unusable[number] = f"no voxel of it is {'empty' if solid.all() else 'solid'}"
+        elif filled_corners(solid):
+            filled.append(number)
         if len(shard) == OBJECTS_PER_SHARD:
             write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
             shard = []
     if shard:
         write_shard(target, "voxels", number // OBJECTS_PER_SHARD, shard)
-    return unusable
+    return unusable | inverted_voxels(filled, number + 1)
 
 
 def write_shard(target: Path | None, kind: str, number: int, items: list[np.ndarray]) -> None:

@@ -207,11 +207,11 @@ def found(out: Path, key: str, states: list[tuple[str, int, int]]) -> RendersSum
     stamp = out / STAMP
     if not stamp.is_file():
         raise UserError(f"{out} exists and holds no renders: choose another folder or remove it")
-    said = lines_of(read_text(stamp).strip())
-    if said[0] != key:
+    said, _, files = read_text(stamp).strip().partition("\n")
+    if said != key:
         raise UserError(f"{out} holds renders of other meshes or settings: choose another folder")
     newest = max((changed for _, _, changed in states), default=0)
-    if said[1:] != [digest(states)] if said[1:] else newest > stamp.stat().st_mtime_ns:
+    if files != digest(states) if files else newest > stamp.stat().st_mtime_ns:
         raise UserError(
             f"{out} holds renders of these meshes, but materials, pictures or other files beside them have changed since: "
             "remove it, or choose another folder"

@@ -1,4 +1,4 @@
-"""Pictures of materials as colours: of faces, and as they are seen where a texel shows nothing."""
+"""Colours of faces from the pictures of their materials, and the places where these show nothing."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -6,7 +6,6 @@ from PIL import Image
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
-from sem3d.datasets.objects.mtl_text import Levels
 from sem3d.datasets.objects.obj_model import ObjModel
 
 GREY = 0.4
@@ -36,29 +35,14 @@ def face_colors(model: ObjModel, files: ModelFiles) -> tuple[Float[np.ndarray, "
         middle = model.coordinates[chosen].mean(axis=1) % 1.0
         column = np.clip(middle[:, 0] * picture.width, 0, picture.width - 1).astype(int)
         row = np.clip((1.0 - middle[:, 1]) * picture.height, 0, picture.height - 1).astype(int)
-        seen = ~empty_texels(picture)[row, column] if has_alpha(picture) else np.ones(len(chosen), bool)
-        colors[chosen[seen]] = linear[np.asarray(picture.convert("RGB"))[row[seen], column[seen]]]
-        unseen += int((~seen).sum())
-    if unseen:
-        return colors, (f"transparent texture: {unseen} faces lie where their picture shows nothing: Kd is used",)
-    return colors, ()
-
-
-def has_alpha(picture: Image.Image) -> bool:
-    """Return whether a picture may have transparent pixels."""
-    return "A" in picture.getbands() or "transparency" in picture.info
+        colors[chosen] = linear[np.asarray(picture.convert("RGB"))[row, column]]
+        unseen += int(empty_texels(picture)[row, column].sum())
+    notes = [f"transparent texture: {unseen} faces lie where their picture shows nothing, and have the colour under it"]
+    return colors, tuple(notes if unseen else ())
 
 
 def empty_texels(picture: Image.Image) -> Bool[np.ndarray, "height width"]:
-    """Return the pixels of a picture with transparency that show nothing: their colour means nothing."""
-    return np.asarray(picture.convert("RGBA").getchannel("A")) == 0
-
-
-def filled(picture: Image.Image, diffuse: Levels) -> tuple[Image.Image, bool]:
-    """Return a picture as RGB with a material's colour where it shows nothing, and whether there is such a place."""
-    rgb = picture.convert("RGB")
-    empty = empty_texels(picture) if has_alpha(picture) else np.zeros((1, 1), bool)
-    if not empty.any():
-        return rgb, False
-    rgb.paste(diffuse, mask=Image.fromarray(empty))
-    return rgb, True
+    """Return the pixels of a picture that show nothing: their colour may be any."""
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        return np.asarray(picture.convert("RGBA").getchannel("A")) == 0
+    return np.zeros((picture.height, picture.width), bool)

@@ -10,10 +10,10 @@ from jaxtyping import Float, Int, UInt8
 
 from sem3d.datasets.objects.linear_light import linear_of_srgb
 from sem3d.datasets.objects.model_files import ModelFiles
-from sem3d.datasets.objects.mtl_text import Levels, ObjMaterial
-from sem3d.datasets.objects.obj_model import ObjModel, listed, read_model
+from sem3d.datasets.objects.mtl_text import ObjMaterial
+from sem3d.datasets.objects.obj_model import ObjModel, read_model
 from sem3d.datasets.objects.sweet_home import Entry
-from sem3d.datasets.objects.textures import UNNAMED_LEVEL, filled
+from sem3d.datasets.objects.textures import UNNAMED_LEVEL, empty_texels
 from sem3d.errors import BadSample
 from sem3d.worlds.grammar.finishes import draw_color, shade
 from sem3d.worlds.grammar.sketch import Top
@@ -85,8 +85,9 @@ def smooth_normals(
 
 
 def materials_of(model: ObjModel, files: ModelFiles) -> tuple[tuple[Material, ...], tuple[str, ...]]:
-    """Return colour or picture of each material, grey where it has none, and notes."""
-    pictures = Pictures(files)
+    """Return colour or picture of each material, grey where it has none, and notes on pictures."""
+    notes = []
+    pictures: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
     materials = []
     for material, part in zip(model.materials, parts_of(model), strict=True):
         shine = 0.4 * float(np.mean(np.asarray((material or ObjMaterial()).specular) / 255.0))
@@ -98,7 +99,14 @@ def materials_of(model: ObjModel, files: ModelFiles) -> tuple[tuple[Material, ..
             materials.append(grey)
             continue
         if material.picture and model.textured[part].all():
-            materials.append(pictured(pictures.of(material), shine))
+            if material.picture not in pictures:
+                picture = files.picture(material.picture)
+                if empty_texels(picture).any():
+                    notes.append(f"transparent texture: {material.picture}, which is seen where it shows nothing too")
+                picture = picture.convert("RGB")
+                picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
+                pictures[material.picture] = np.asarray(picture)
+            materials.append(pictured(pictures[material.picture], shine))
             continue
         red, green, blue = (float(linear_of_srgb()[level]) for level in material.diffuse)
         color = (red, green, blue)
@@ -106,33 +114,7 @@ def materials_of(model: ObjModel, files: ModelFiles) -> tuple[tuple[Material, ..
         materials.append(
             Material(texture=Texture.PLAIN, color=color, second=second, scale=0.3, shine=shine, gloss=30.0)
         )
-    return tuple(materials), pictures.notes()
-
-
-class Pictures:
-    """Pictures of a model's materials, small, each decoded once unless it shows nothing in places, where ``Kd`` is seen."""
-
-    def __init__(self, files: ModelFiles):
-        self.files = files
-        self.whole: dict[str, UInt8[np.ndarray, "height width 3"]] = {}
-        self.with_gaps: dict[tuple[str, Levels], UInt8[np.ndarray, "height width 3"]] = {}
-
-    def of(self, material: ObjMaterial) -> UInt8[np.ndarray, "height width 3"]:
-        """Return the picture of a material that has one; raises :class:`BadSample` for one that cannot be used."""
-        path, key = material.picture, (material.picture, material.diffuse)
-        if path not in self.whole and key not in self.with_gaps:
-            picture, gaps = filled(self.files.picture(path), material.diffuse)
-            picture.thumbnail((LARGEST_PICTURE, LARGEST_PICTURE))
-            if gaps:
-                self.with_gaps[key] = np.asarray(picture)
-            else:
-                self.whole[path] = np.asarray(picture)
-        return self.whole[path] if path in self.whole else self.with_gaps[key]
-
-    def notes(self) -> tuple[str, ...]:
-        """Return which pictures show nothing in places."""
-        gaps = list(dict.fromkeys(path for path, _ in self.with_gaps))
-        return (f"transparent texture: {listed(gaps)} shows nothing in places: Kd is used there",) if gaps else ()
+    return tuple(materials), tuple(notes)
 
 
 def pictured(image: UInt8[np.ndarray, "height width 3"], shine: float) -> Material:

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sem3d.datasets.objects.copied_renders import shared_objects
 from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
 from sem3d.datasets.objects.mesh_places import copied_meshes
 from sem3d.datasets.objects.mesh_splits import RendersConfig, split_meshes
-from sem3d.datasets.objects.nmr_index import find_renders, object_names
+from sem3d.datasets.objects.nmr_index import find_renders
+from sem3d.datasets.objects.object_names import object_names
 from sem3d.datasets.objects.render import check_meshes
 from sem3d.errors import BadSample, UserError
 from tests.rights import rights_of_a_user
@@ -127,6 +129,16 @@ def test_a_mesh_beside_the_folders_of_classes_is_named(tmp_path: Path):
         find_meshes(tmp_path)
 
 
+def test_a_mesh_of_another_format_is_named_unless_it_is_there_as_obj_too(tmp_path: Path):
+    for name in ("a.obj", "a.ply", "b.PLY", "c.glb", "notes.txt"):
+        write(tmp_path / "chair" / name, CUBE)
+    meshes, faults = find_meshes(tmp_path)
+    assert [mesh.identity for mesh in meshes] == ["a"]
+    assert [(fault.source, fault.reason) for fault in faults] == [
+        (f"chair/{name}", "a mesh of a kind that is not read: save it as .obj") for name in ("b.PLY", "c.glb")
+    ]
+
+
 @pytest.mark.parametrize("name", ["chair/gone", "chair/gone.obj", "gone"])
 @pytest.mark.parametrize("target", ["../nowhere", "gone"])
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, name: str, target: str):
@@ -162,3 +174,15 @@ def test_names_of_objects_do_not_hang_on_the_last_line(tmp_path: Path, text: str
     assert object_names(tmp_path, "03001627", "train", 2) == ["a", "b"]
     with pytest.raises(UserError, match="names 2 objects"):
         object_names(tmp_path, "03001627", "train", 3)
+
+
+def test_a_name_of_two_objects_is_refused_in_one_list_and_noted_in_two(tmp_path: Path):
+    write(tmp_path / "03001627_train_objects.txt", "a\nb\na\n")
+    with pytest.raises(UserError, match="names a twice: every object has a name of its own"):
+        object_names(tmp_path, "03001627", "train", 3)
+    names = {("03001627", "train"): ["a", "b"], ("03001627", "val"): ["b"], ("sofa", "val"): ["b"]}
+    (note,) = shared_objects(names, "names")
+    assert (note.source, note.reason) == (
+        "03001627_val_images.npz",
+        "names of another split: 1 of its 1 are also in 03001627_train_images.npz",
+    )

@@ -285,6 +285,28 @@ def test_inverted_masks_are_refused_and_views_that_an_object_fills_are_not(tmp_p
     }
 
 
+def test_inverted_voxels_are_in_quarantine_and_a_single_box_is_not(tmp_path):
+    _, voxels = write_split(tmp_path, "train", 4)
+    voxels = np.zeros_like(voxels)
+    voxels[:, 8:24, 8:20, 6:20] = True
+    for changed, counts in ((voxels[:1], {}), (voxels, {"inverted voxels": 96})):
+        changed[:] = ~changed
+        np.savez_compressed(tmp_path / f"{CHAIR}_train_voxels.npz", voxels)
+        assert index_renders(tmp_path, tmp_path / "runs", check=True, quarantine_limit=1.0).counts() == counts
+        changed[:1] = ~changed[:1]
+
+
+def test_a_camera_that_has_not_turned_is_noted(tmp_path):
+    images, _ = write_split(tmp_path, "train", 2)
+    images[1] = images[1, :1]
+    images[:, :, :3] = np.minimum(images[:, :, :3], images[:, :, 3:])
+    np.savez_compressed(tmp_path / f"{CHAIR}_train_images.npz", images)
+    report = index_renders(tmp_path, tmp_path / "runs", check=True)
+    assert [note.reason for note in report.notes] == [
+        "same picture from everywhere, the camera has not turned: 24 views"
+    ]
+
+
 def test_copies_of_a_file_in_two_splits_are_refused_and_objects_of_both_are_noted(tmp_path):
     images, voxels = write_split(tmp_path, "train", 3)
     np.savez(tmp_path / f"{CHAIR}_val_images.npz", images)

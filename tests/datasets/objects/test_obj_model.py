@@ -116,7 +116,7 @@ def test_a_material_without_a_name_does_not_colour_the_one_before(tmp_path: Path
     np.testing.assert_allclose(mesh.face_colors, [RED, RED])
 
 
-def test_a_texture_shows_nothing_where_it_is_transparent(tmp_path: Path):
+def test_faces_where_a_texture_is_transparent_are_noted(tmp_path: Path):
     (tmp_path / "chair").mkdir()
     half = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
     half.paste((255, 0, 0, 9), (0, 4, 8, 8))
@@ -124,9 +124,10 @@ def test_a_texture_shows_nothing_where_it_is_transparent(tmp_path: Path):
     Image.new("P", (8, 8), 0).save(tmp_path / "chair/none.png", transparency=0)
     rest = "vt 0.1 0.1\nvt 0.1 0.9\nf 1/-1 2/-1 3/-1\nf 1/-2 3/-2 4/-2\n"
     mesh = read(tmp_path, "half.png", rest=rest)
-    np.testing.assert_allclose(mesh.face_colors, [BLUE, RED])
-    assert mesh.notes == ("transparent texture: 1 faces lie where their picture shows nothing: Kd is used",)
-    np.testing.assert_allclose(read(tmp_path, "none.png", rest=rest).face_colors, [BLUE, BLUE])
+    said = "faces lie where their picture shows nothing, and have the colour under it"
+    assert mesh.notes == (f"transparent texture: 1 {said}",)
+    np.testing.assert_allclose(mesh.face_colors, [RED, RED])
+    assert read(tmp_path, "none.png", rest=rest).notes == (f"transparent texture: 2 {said}",)
 
 
 def test_a_file_of_materials_is_read_once_whatever_it_is_called(tmp_path: Path):
@@ -219,6 +220,11 @@ def test_unused_materials_are_not_looked_at(tmp_path: Path):
         ("Kd spectral a.rfl", (102, 102, 102), "unusable colour"),
         ("Kd nan 0 0", (102, 102, 102), "unusable colour"),
         ("Ks 1 1 1", (102, 102, 102), ""),
+        ("Kd 1 0 0 # red", (255, 0, 0), ""),
+        ("map_Kd a.png\nmap_d a.png", (102, 102, 102), ""),
+        ("map_Kd a.png\nmap_d b.png", (102, 102, 102), "picture of opacity: 'map_d b.png' is not applied"),
+        ("Kd 1 0 0\nd 0.0", (255, 0, 0), "invisible material: 'd 0.0', it is drawn whole"),
+        ("Kd 1 0 0\nd 0.3", (255, 0, 0), ""),
     ],
 )
 def test_colours_of_materials(line: str, levels: tuple, words: str):
