@@ -1,6 +1,7 @@
 """Work in Ray tasks: what they make, in order, and in a line what they met or how they died."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from ray.exceptions import RayError, RayTaskError
 
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import UserError
+
+TRIES_AGAIN = 3
+"""Times that a task that died is tried again, as Ray does elsewhere; Ray Data would try for ever."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def in_tasks(call: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) 
     encoded = [{"place": place, "row": json.dumps(row)} for place, row in enumerate(rows)]
     jobs = ray.data.from_items(encoded, override_num_blocks=max(len(rows), 1))
     with deaths_told():
-        done = sorted(jobs.map(Told(call)).take_all(), key=lambda row: row["place"])
+        done = sorted(jobs.map(Told(call), max_retries=TRIES_AGAIN).take_all(), key=lambda row: row["place"])
     for row in done:
         if row["error"]:
             raise UserError(row["error"])
@@ -45,13 +49,21 @@ def in_tasks(call: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) 
 
 @contextmanager
 def deaths_told() -> Iterator[None]:
-    """Turn the death of a task inside into a :class:`UserError`; what a task itself raised stays as it is."""
+    """Turn the death of a task inside into a :class:`UserError`; what a task itself raised stays as it is.
+
+    Ray Data's log would tell either in pages before.
+    """
+    log = logging.getLogger("ray.data")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
         yield
     except RayTaskError:
         raise
     except RayError as error:
         raise UserError(f"a task {death(error)}, and start it again") from error
+    finally:
+        log.setLevel(level)
 
 
 def death(error: RayError) -> str:
