@@ -20,6 +20,7 @@ from sem3d.datasets.augment_points import PointAugmentation, augment_points, rot
 from sem3d.datasets.budgets import official_budget, point_budget, scene_budget
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
+from sem3d.datasets.scans.cloud_sources import meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import Clouds, ensure_clouds, read_points
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig
@@ -168,8 +169,9 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
 
     Raises :class:`UserError` where no training scene has labels.
     """
-    index = ensure_index(config.root, storage, config.prepare)
-    clouds = ensure_clouds(index, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
+    source = meshes_alone(Path(config.root), config.prepare)
+    source = source or scans_of_index(ensure_index(config.root, storage, config.prepare))
+    clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = (clouds.parts.filter(pc.equal(clouds.parts["split"], split)) for split in ("train", "val"))
     if not train.num_rows:
         raise UserError(f"no labelled training scene in {config.root}: lower --data.prepare.val-fraction")

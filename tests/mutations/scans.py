@@ -13,6 +13,7 @@ from PIL import Image
 from sem3d.datasets.budgets import official_budget
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.cloud_sources import scans_of_index
 from sem3d.datasets.scans.clouds import ensure_clouds
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import label_table, read_color, read_depth, read_instance, read_label
@@ -266,7 +267,8 @@ def labels_of_a_scene(folder: Path) -> Path:
 
 def labelled_anew(folder: Path) -> None:
     emptied(folder / "runs")
-    opened = ensure_clouds(load_index(folder / "index"), folder / "runs", CloudConfig(), 1.0, lambda _: None)
+    source = scans_of_index(load_index(folder / "index"))
+    opened = ensure_clouds(source, folder / "runs", CloudConfig(), 1.0, lambda _: None)
     items = QuarantineReport.read(opened.folder / "quarantine.json").items
     assert not [item for item in items if "unforeseen" in item.reason], items
 

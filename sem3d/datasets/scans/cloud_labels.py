@@ -23,9 +23,14 @@ SAME_PLACE = 1e-3
 
 
 def find_labelled_mesh(root: Path, row: Mapping[str, Any]) -> str:
-    """Return locator of ``<scene>_vh_clean_2.labels.ply`` in the folder of a frame's scene, or ""."""
-    folders = [folder for folder in locate(root, row["color"]).parents[:2] if folder.is_relative_to(root)]
-    return first_there(root, (folder / f"{folder.name}_vh_clean_2.labels.ply" for folder in folders))
+    """Return locator of the labelled copy of the mesh in the folder of a frame's scene, or ""."""
+    folders = (folder for folder in locate(root, row["color"]).parents[:2] if folder.is_relative_to(root))
+    return next((locator for folder in folders if (locator := labelled_mesh_in(root, folder))), "")
+
+
+def labelled_mesh_in(root: Path, folder: Path) -> str:
+    """Return locator of ``<scene>_vh_clean_2.labels.ply`` in a scene's folder, or ""."""
+    return first_there(root, [folder / f"{folder.name}_vh_clean_2.labels.ply"])
 
 
 def mesh_labels(root: Path, locator: str, points: Float[np.ndarray, "point 3"]) -> UInt8[np.ndarray, " point"]:

@@ -1,4 +1,4 @@
-"""Labelled clouds on disk: made once from an index, kept beside the indexes of a storage folder.
+"""Labelled clouds on disk: made once from an index or from meshes, kept beside the indexes of a storage folder.
 
 =================== =========================================================================================
 ``clouds.json``     format version, settings, counts, checksums
@@ -24,9 +24,8 @@ from jaxtyping import Float32, UInt8
 from sem3d.config import digest
 from sem3d.datasets.checked_files import read_rows, write_rows
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
-from sem3d.datasets.scans.cloud_labels import find_labelled_mesh
-from sem3d.datasets.scans.index import Index
-from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, CloudConfig, CloudPart, LabelledCloud, labelled_cloud
+from sem3d.datasets.scans.cloud_sources import CloudSource
+from sem3d.datasets.scans.labelled_cloud import CloudConfig, CloudPart, LabelledCloud, LabelledScene, labelled_cloud
 from sem3d.datasets.scans.scene_tasks import each_in_order
 from sem3d.datasets.scans.schema import SURFACE_SCHEMA
 from sem3d.errors import BadSample, UserError
@@ -56,24 +55,24 @@ class Clouds:
     folder: Path
     parts: pa.Table
     described: str
-    """The index's line, and how many of its scenes have usable labels."""
+    """The line of their source, and how many of its scenes have usable labels."""
 
 
 def ensure_clouds(
-    index: Index, storage: str | Path, config: CloudConfig, limit: float, say: Callable[[str], None]
+    source: CloudSource, storage: str | Path, config: CloudConfig, limit: float, say: Callable[[str], None]
 ) -> Clouds:
-    """Return the labelled clouds of an index, made under ``storage/clouds`` unless they are there.
+    """Return the labelled clouds of a source, made under ``storage/clouds`` unless they are there.
 
     Raises :class:`UserError` if no scene is labelled, or if the labels of more than ``limit`` of the scenes cannot be used.
     """
-    scenes = scenes_learnt_from(index)
-    folder = Path(storage).resolve() / "clouds" / clouds_digest(index, scenes, config)
+    key = digest([CLOUDS_FORMAT, source.digest, dataclasses.asdict(config)])
+    folder = Path(storage).resolve() / "clouds" / key
     if not stands(folder):
-        say(f"labelling the points of {len(scenes)} scenes of {index.root} in {folder}")
+        say(f"labelling points, {source.total} scene{'s' * (source.total != 1)} of {source.root}, in {folder}")
         with replaced_folder(folder, lambda: stands(folder)) as pending:
             refused = folder.with_name(f"{folder.name}.quarantine.json")
-            write_clouds(pending, index, scenes, config, (limit, refused), say)
-    return load_clouds(folder, index)
+            write_clouds(pending, source, config, (limit, refused), say)
+    return load_clouds(folder, source.described)
 
 
 def stands(folder: Path) -> bool:
@@ -82,84 +81,53 @@ def stands(folder: Path) -> bool:
     return not (isinstance(content, dict) and content.get("died"))
 
 
-def scenes_learnt_from(index: Index) -> list[pa.Table]:
-    """Return the frames of each scene of which some train or are held out."""
-    found, start = [], 0
-    for scene in index.scenes.to_pylist():
-        frames = index.frames.slice(start, scene["frames"])
-        start += len(frames)
-        if set(frames["scene"].unique().to_pylist()) != {scene["scene"]}:
-            raise UserError(f"{index.folder / 'scenes.parquet'} and frames.parquet differ: prepare the index again")
-        if not set(LEARNT_FROM).isdisjoint(scene["split"].split(",")):
-            found.append(frames)
-    return found
-
-
-def clouds_digest(index: Index, scenes: list[pa.Table], config: CloudConfig) -> str:
-    """Return what identifies index, settings, and the states of the files that labels come from."""
-    states = []
-    for frames in scenes:
-        if mesh := find_labelled_mesh(index.root, frames.slice(0, 1).to_pylist()[0]):
-            path = index.root / mesh
-            state = path.stat() if is_there(path) else path.lstat()
-            states.append((mesh, state.st_size, state.st_mtime_ns))
-    return digest([CLOUDS_FORMAT, index.digest, index.content.get("inputs"), states, dataclasses.asdict(config)])
-
-
 def write_clouds(
     folder: Path,
-    index: Index,
-    scenes: list[pa.Table],
+    source: CloudSource,
     config: CloudConfig,
     limit: tuple[float, Path],
     say: Callable[[str], None],
 ) -> None:
     """Label all scenes and write their parts; ``limit`` is the largest share of unusable ones, and where they are named then."""
-    report, frames = QuarantineReport(), []
+    report, frames = QuarantineReport(list(source.unlisted)), []
     parts: list[dict[str, Any]] = []
     usable, died = 0, list[str]()
 
     def tell(number: int, scene: LabelledCloud) -> None:
-        say(f"scene {number}/{len(scenes)}: {sum(len(part.points) for part in scene.parts)} points")
+        say(f"scene {number}/{source.total}: {sum(len(part.points) for part in scene.parts)} points")
 
-    given = ((index.root, frames.to_pylist(), *surface_of(index, frames), config) for frames in scenes)
+    given = ((source.root, scene, config) for scene in source.scenes())
 
-    def dead(_: Path, rows: list[dict[str, Any]], *__: Any, reason: str) -> LabelledCloud:
-        died.append(rows[0]["scene"])
-        return LabelledCloud(rows[0]["scene"], unusable=Quarantined(rows[0]["color"], rows[0]["scene"], reason))
+    def dead(_: Path, scene: LabelledScene, __: CloudConfig, reason: str) -> LabelledCloud:
+        died.append(scene.scene)
+        return LabelledCloud(scene.scene, unusable=Quarantined(scene.named, scene.scene, reason))
 
-    for cloud in each_in_order(labelled_cloud, given, len(scenes), tell, dead):
+    for cloud in each_in_order(labelled_cloud, given, source.total, tell, dead):
         report.items += [cloud.unusable] if cloud.unusable else []
         report.notes += cloud.notes
         frames += cloud.frames
         usable += bool(cloud.parts)
         for part in cloud.parts:
             parts.append(write_part(folder, f"{len(parts)}.parquet", cloud.scene, part))
-    check_limit(report, len(scenes), *limit)
+    check_limit(report, source.total + len(source.unlisted), *limit)
     if not parts:
         reason = first_reasons(report) or "no scene has a labelled mesh or labelled frames"
-        raise UserError(f"no labelled scene in {index.root}: {reason}; segmentation needs scans with labels")
-    index_report = QuarantineReport.read(index.left_out) if index.left_out else QuarantineReport()
-    QuarantineReport(index_report.items + report.items + frames, index_report.notes + report.notes).write(
+        raise UserError(f"no labelled scene in {source.root}: {reason}; segmentation needs scans with labels")
+    before = QuarantineReport.read(source.left_out) if source.left_out else QuarantineReport()
+    QuarantineReport(before.items + report.items + frames, before.notes + report.notes).write(
         folder / "quarantine.json"
     )
     table = pa.Table.from_pylist(parts, PART_SCHEMA)
     content = {
         "format": CLOUDS_FORMAT,
         "config": dataclasses.asdict(config),
-        "scenes": len(scenes),
+        "scenes": source.total,
         "usable": usable,
         "died": died,
         "quarantine": dataclasses.replace(report, items=report.items + frames).counts(),
         "written": write_rows(folder / "parts.parquet", table),
     }
     write_json(folder / "clouds.json", content)
-
-
-def surface_of(index: Index, frames: pa.Table) -> tuple[Path | None, str]:
-    """Return the file of the surface of the scene of ``frames``, if it has one, and its SHA-256 as it was written."""
-    path = index.surface_path(frames["scene"][0].as_py())
-    return path, index.surface_digest(path) if path else ""
 
 
 def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str, Any]:
@@ -177,8 +145,11 @@ def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str
     }
 
 
-def load_clouds(folder: Path, index: Index) -> Clouds:
-    """Return the clouds of an index in ``folder``; raises :class:`UserError` where they are not what was written."""
+def load_clouds(folder: Path, described: str) -> Clouds:
+    """Return the clouds in ``folder``, whose source is ``described``.
+
+    Raises :class:`UserError` where they are not what was written.
+    """
     content = read_json(folder / "clouds.json")
     numbers = ("scenes", "usable")
     if not (
@@ -190,7 +161,7 @@ def load_clouds(folder: Path, index: Index) -> Clouds:
     ):
         raise UserError(f"{folder / 'clouds.json'} is damaged: {REMEDY}")
     parts = read_rows(folder / "parts.parquet", PART_SCHEMA, content["written"], REMEDY)
-    line = f"{index.described}; {content['usable']} of {content['scenes']} scenes have usable labels"
+    line = f"{described}; {content['usable']} of {content['scenes']} scenes have usable labels"
     reasons = ", ".join(f"{count} {reason}" for reason, count in content["quarantine"].items())
     return Clouds(folder, parts, f"{line}, in quarantine: {reasons}" if reasons else line)
 

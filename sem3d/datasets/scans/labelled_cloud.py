@@ -1,6 +1,5 @@
 """One scene as labelled points, in parts: what trains and what is held out, and chunks of these."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,11 @@ from jaxtyping import Bool, Float32, UInt8
 
 from sem3d.bounds import Bounds, Metres
 from sem3d.datasets.quarantine import Quarantined, faults_of
-from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, mesh_labels, voted_labels
+from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
+from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
-from sem3d.datasets.scans.surface import read_surface
+from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
 
 LEARNT_FROM = ("train", "val")
@@ -41,6 +41,27 @@ class CloudConfig:
             raise UserError(f"data.clouds.chunk is {self.chunk:g}, it must be 0 or at least {SMALLEST_CHUNK}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabelledScene:
+    """The files of one scene that labelled points are made of; locators are those of an index."""
+
+    scene: str
+    named: str
+    """Locator that reports name it by."""
+    shares: Mapping[str, int]
+    """Weight of each split that has a part of it."""
+    labelled_mesh: str = ""
+    """Locator of the labelled copy of its mesh."""
+    voters: Sequence[Mapping[str, Any]] = ()
+    """Labelled frames, rows of ``frames.parquet``."""
+    surface: Path | None = None
+    """File of its surface in an index."""
+    written: str = ""
+    """SHA-256 of that file as it was written."""
+    mesh: str = ""
+    """Locator of its mesh, where there is no index."""
+
+
 @dataclass(frozen=True)
 class CloudPart:
     """Points that are one sample: world frame, metres, with train ids of the 20 classes, 0 where none."""
@@ -63,34 +84,27 @@ class LabelledCloud:
     notes: list[Quarantined] = field(default_factory=list)
 
 
-def labelled_cloud(
-    root: Path, rows: Sequence[Mapping[str, Any]], surface: Path | None, written: str, config: CloudConfig
-) -> LabelledCloud:
-    """Return the labelled points of the scene of ``rows`` (of ``frames.parquet``), whose ``surface`` was ``written`` so.
+def labelled_cloud(root: Path, files: LabelledScene, config: CloudConfig) -> LabelledCloud:
+    """Return the labelled points of one scene: its whole surface, of whichever split its frames are.
 
-    The scene's whole surface counts, of whichever split its frames are. One that cannot be used is named.
+    A scene that cannot be used is named.
     """
-    scene = rows[0]["scene"]
     try:
-        with faults_of(scene):
-            return read_cloud_of(root, rows, surface, written, config)
+        with faults_of(files.scene):
+            return read_cloud_of(root, files, config)
     except BadSample as error:
-        return LabelledCloud(scene, unusable=Quarantined.of(error, scene))
+        return LabelledCloud(files.scene, unusable=Quarantined.of(error, files.scene))
 
 
-def read_cloud_of(
-    root: Path, rows: Sequence[Mapping[str, Any]], surface: Path | None, written: str, config: CloudConfig
-) -> LabelledCloud:
+def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> LabelledCloud:
     """Return what :func:`labelled_cloud` does; raises :class:`BadSample` for a scene that cannot be used."""
-    scene = rows[0]["scene"]
-    locator = find_labelled_mesh(root, rows[0]) if config.labels != "frames" else ""
-    voters = [row for row in rows if row["label"] and config.labels != "mesh"]
+    scene = files.scene
+    locator = files.labelled_mesh if config.labels != "frames" else ""
+    voters = list(files.voters) if config.labels != "mesh" else []
     if not locator and not voters:
-        return LabelledCloud(scene, notes=[Quarantined(rows[0]["color"], scene, "no labels: its scene is left out")])
+        return LabelledCloud(scene, notes=[Quarantined(files.named, scene, "no labels: its scene is left out")])
     source = locator or voters[0]["label"]
-    if surface is None:
-        raise BadSample(source, "no surface: the scene has labels, and neither mesh nor depth to put them on")
-    points, colors = read_surface(surface, written)
+    points, colors = surface_points(root, files, source)
     outside = int((np.abs(points) > FARTHEST_CAMERA).any(axis=1).sum())
     if outside:
         raise BadSample(source, f"points outside: {outside} lie more than {FARTHEST_CAMERA:.0f} m from the origin")
@@ -100,7 +114,7 @@ def read_cloud_of(
         nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
     labels = TRAIN_ID_OF_NYU40[nyu40]
     check_classes(source, labels)
-    parts, notes = divided_by_space(scene, rows, points)
+    parts, notes = divided_by_space(files, points)
     chunks = [
         CloudPart(split, points[chunk], colors[chunk], labels[chunk])
         for split, mask in parts
@@ -110,6 +124,18 @@ def read_cloud_of(
     if len(known) < len(chunks):
         notes.append(Quarantined(source, scene, f"chunks without a label: {len(chunks) - len(known)} of {len(chunks)}"))
     return LabelledCloud(scene, known, frames=frames, notes=notes)
+
+
+def surface_points(
+    root: Path, files: LabelledScene, source: str
+) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"]]:
+    """Return points and colours of a scene's surface; raises :class:`BadSample` where there is none."""
+    if files.surface is not None:
+        return read_surface(files.surface, files.written)
+    if not files.mesh:
+        raise BadSample(source, "no surface: the scene has labels, and neither mesh nor depth to put them on")
+    points, colors, _, _ = read_scene_mesh(locate(root, files.mesh))
+    return points, colors
 
 
 def check_classes(source: str, labels: Labels) -> None:
@@ -122,20 +148,16 @@ def check_classes(source: str, labels: Labels) -> None:
 
 
 def divided_by_space(
-    scene: str, rows: Sequence[Mapping[str, Any]], points: Float32[np.ndarray, "point 3"]
+    files: LabelledScene, points: Float32[np.ndarray, "point 3"]
 ) -> tuple[list[tuple[str, Bool[np.ndarray, " point"]]], list[Quarantined]]:
-    """Return the points of each split, and a note where a scene has frames of two: it is cut across its longer side.
-
-    The held-out share of the points is that of the frames.
-    """
-    count = Counter(row["split"] for row in rows if row["split"] in LEARNT_FROM)
-    if len(count) == 1:
-        return [(split, np.ones(len(points), bool)) for split in count], []
+    """Return the points of each split, and a note where a scene is of two: it is cut across its longer side, by their shares."""
+    if len(files.shares) == 1:
+        return [(split, np.ones(len(points), bool)) for split in files.shares], []
     axis = int(np.ptp(points[:, :2], axis=0).argmax())
-    border = float(np.quantile(points[:, axis], count["train"] / count.total()))
+    border = float(np.quantile(points[:, axis], files.shares["train"] / sum(files.shares.values())))
     first = points[:, axis] < border
     note = f"divided by space: {'xy'[axis]} below {border:.2f} m trains, the rest is held out"
-    return [("train", first), ("val", ~first)], [Quarantined(rows[0]["color"], scene, note)]
+    return [("train", first), ("val", ~first)], [Quarantined(files.named, files.scene, note)]
 
 
 def chunks_of(

@@ -123,16 +123,21 @@ def load_layout(name: str) -> Layout:
 
 def detect_layout(root: Path) -> str:
     """Return the name of the one layout that ``root`` has; raises :class:`UserError` if there is none or more than one."""
-    layouts = {name: load_layout(name) for name in LAYOUTS}
-    found = [name for name, layout in layouts.items() if layout.detect(root)]
+    found = detected_layouts(root)
     if len(found) == 1:
         return found[0]
+    layouts = {name: load_layout(name) for name in LAYOUTS}
     looked_for = "; ".join(f"{name}: {layout.looked_for}" for name, layout in layouts.items())
     if found:
         raise UserError(
             f"{root} matches {' and '.join(found)}: choose one with --layout (data.prepare.layout). Looked for {looked_for}"
         )
     raise UserError(f"{root} has no known layout: jobs/data.md describes them. Looked for {looked_for}")
+
+
+def detected_layouts(root: Path) -> list[str]:
+    """Return the names of the layouts that ``root`` has."""
+    return [name for name in LAYOUTS if load_layout(name).detect(root)]
 
 
 def every(numbers: Iterable[int], stride: int) -> Iterator[int]:

@@ -61,10 +61,7 @@ def assign_splits(
     rooms = sorted({room_of(record.scene) for record in open_records})
     if len(rooms) < 2:
         return [record for scene in by_scene(records) for record in cut_by_time(scene, val_fraction)], []
-    held_out: set[str] = set()
-    if val_fraction > 0:
-        drawn = label_budget(rooms, min(val_fraction, 1 - 1 / len(rooms)), seed)
-        held_out = {room for room, take in zip(rooms, drawn, strict=True) if take}
+    held_out = held_out_rooms(rooms, val_fraction, seed)
     names = {True: "val", False: "train"}
     return [replace(record, split=record.split or names[room_of(record.scene) in held_out]) for record in records], []
 
@@ -76,6 +73,14 @@ def listed_elsewhere(split_of: dict[str, str], scenes: Iterable[str]) -> list[Qu
     return [
         Quarantined(f"list of {split}", "", f"{missing} of these data") for split, missing in words.items() if missing
     ]
+
+
+def held_out_rooms(rooms: Sequence[str], val_fraction: float, seed: int) -> set[str]:
+    """Return ``val_fraction`` of at least two rooms, drawn by a hash of ``seed``; at least one is left."""
+    if val_fraction <= 0:
+        return set()
+    drawn = label_budget(rooms, min(val_fraction, 1 - 1 / len(rooms)), seed)
+    return {room for room, take in zip(rooms, drawn, strict=True) if take}
 
 
 def room_of(scene: str) -> str:

@@ -3,15 +3,18 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.cloud_sources import meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import ensure_clouds, read_points
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.labelled_cloud import CloudConfig, chunks_of, labelled_cloud
+from sem3d.datasets.scans.labelled_cloud import CloudConfig, LabelledScene, chunks_of, labelled_cloud
 from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.surface import write_surface
@@ -34,7 +37,8 @@ SETTINGS, WHOLE = PrepareConfig(), CloudConfig()
 def clouds_of(folder: Path, config: CloudConfig = WHOLE, limit: float = 0.5, said: list | None = None):
     """Clouds of the scans in ``folder / "data"``."""
     index = prepare(folder / "data", folder / "index", SETTINGS)
-    return ensure_clouds(index, folder / "runs", config, limit, (said if said is not None else []).append)
+    source = scans_of_index(index)
+    return ensure_clouds(source, folder / "runs", config, limit, (said if said is not None else []).append)
 
 
 def points_of(clouds, row: int):
@@ -47,7 +51,7 @@ def test_points_have_the_colours_of_the_mesh_and_the_labels_of_its_copy(tmp_path
     said: list[str] = []
     clouds = clouds_of(tmp_path, said=said)
     assert clouds.parts["split"].to_pylist() == ["train", "train", "val"]
-    assert said[0].startswith("labelling the points of 3 scenes of")
+    assert said[0].startswith("labelling points, 3 scenes of")
     assert clouds.described.endswith("; 3 of 3 scenes have usable labels")
     points, colors, labels = points_of(clouds, 0)
     np.testing.assert_array_equal(points, wall_points())
@@ -69,7 +73,7 @@ def test_clouds_are_made_once_and_anew_where_labels_have_changed(tmp_path):
     said.clear()
     index = prepare(root, tmp_path / "index", SETTINGS)
     os.utime(labels_file(root, "scene0001_00"), (1, 1))
-    assert ensure_clouds(index, tmp_path / "runs", WHOLE, 0.5, said.append).folder != first.folder
+    assert ensure_clouds(scans_of_index(index), tmp_path / "runs", WHOLE, 0.5, said.append).folder != first.folder
 
 
 def other_length(root: Path) -> None:
@@ -154,8 +158,15 @@ def test_points_beyond_all_bounds_are_named(tmp_path):
     written = write_surface(tmp_path / "s.parquet", points, wall_colors(points))
     labels_file(tmp_path, "scene0000_00").parent.mkdir()
     write_labels(tmp_path, "scene0000_00", points, wall_labels(points))
-    row = {"scene": "scene0000_00", "color": "scene0000_00/color/0.jpg", "label": "", "split": "train"}
-    found = labelled_cloud(tmp_path, [row], tmp_path / "s.parquet", written, WHOLE)
+    files = LabelledScene(
+        scene="scene0000_00",
+        named="scene0000_00",
+        shares={"train": 1},
+        labelled_mesh="scene0000_00/scene0000_00_vh_clean_2.labels.ply",
+        surface=tmp_path / "s.parquet",
+        written=written,
+    )
+    found = labelled_cloud(tmp_path, files, WHOLE)
     assert found.unusable is not None
     assert found.unusable.reason == "points outside: 3 lie more than 1000 m from the origin"
     assert not found.parts
@@ -194,6 +205,51 @@ def test_a_scene_with_frames_of_both_splits_is_divided_by_space(tmp_path):
     assert len(held_out) == pytest.approx(len(wall_points()) / 2, rel=0.05)
     (note,) = QuarantineReport.read(clouds.folder / "quarantine.json").notes
     assert note.reason.startswith("divided by space: x below")
+
+
+def meshes_of(folder: Path, **settings):
+    """Clouds of a folder of meshes without frames."""
+    source = meshes_alone(folder / "data", PrepareConfig(**settings))
+    assert source is not None
+    return ensure_clouds(source, folder / "runs", WHOLE, 0.5, [].append)
+
+
+def without_frames(root: Path) -> Path:
+    for scene in root.glob("scene*"):
+        for name in ("color", "depth", "pose", "intrinsic"):
+            shutil.rmtree(scene / name)
+    return root
+
+
+def test_meshes_need_no_frames(tmp_path):
+    root = write_walls(tmp_path / "data")
+    assert meshes_alone(root, SETTINGS) is None
+    without_frames(root)
+    clouds = meshes_of(tmp_path)
+    assert clouds.described == "index: no frames, 3 scenes with a mesh; 3 of 3 scenes have usable labels"
+    assert clouds.parts["split"].to_pylist() == ["train", "train", "val"]
+    points, colors, labels = points_of(clouds, 0)
+    np.testing.assert_array_equal(points, wall_points())
+    np.testing.assert_array_equal(colors, wall_colors(points))
+    np.testing.assert_array_equal(labels, TRAIN_ID_OF_NYU40[wall_labels(points)])
+    assert meshes_alone(tmp_path / "runs", SETTINGS) is None
+    (root / "scannetv2_val.txt").write_text("")
+    clouds = meshes_of(tmp_path)
+    (item,) = QuarantineReport.read(clouds.folder / "quarantine.json").items
+    assert (item.scene, item.reason) == ("scene0002_00", "scene in no split list: its name is scene0002_00")
+
+
+@pytest.mark.parametrize("scenes", [1, 3])
+def test_meshes_without_lists_are_split_by_room_or_space(tmp_path, scenes):
+    root = without_frames(write_walls(tmp_path / "data", train=scenes, held_out=0))
+    for name in ("scannetv2_train.txt", "scannetv2_val.txt"):
+        (root / name).unlink()
+    parts = meshes_of(tmp_path, val_fraction=0.25).parts
+    held_out = parts.filter(pc.equal(parts["split"], "val"))
+    assert held_out.num_rows == 1
+    assert parts.num_rows == max(2, scenes)
+    if scenes == 1:
+        assert held_out["points"].to_pylist() == [pytest.approx(0.25 * len(wall_points()), rel=0.05)]
 
 
 def test_chunks_hold_every_point_once_and_lie_in_their_squares():

@@ -1,0 +1,139 @@
+"""The scenes that labelled clouds are made of: those of an index, or meshes alone, without a single frame."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from sem3d.config import digest
+from sem3d.datasets.budgets import listed_name
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_in
+from sem3d.datasets.scans.index import Index, PrepareConfig
+from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
+from sem3d.datasets.scans.layouts import detected_layouts, scene_folders, scene_name
+from sem3d.datasets.scans.scannet import find_mesh
+from sem3d.datasets.scans.splits import held_out_rooms, read_split_lists, room_of
+from sem3d.errors import UserError
+from sem3d.folders import is_there
+
+WHOLE = 1000
+"""Shares of a scene that is divided count in thousandths."""
+
+
+@dataclass(frozen=True)
+class CloudSource:
+    """Scenes of one folder, and what their clouds depend on besides the settings of clouds."""
+
+    root: Path
+    scenes: Callable[[], Iterator[LabelledScene]]
+    total: int
+    """Number of scenes that train or are held out."""
+    digest: str
+    described: str
+    left_out: Path | None = None
+    """The report of what was left out of them before."""
+    unlisted: tuple[Quarantined, ...] = ()
+    """Scenes that no list of a split names."""
+
+
+def scans_of_index(index: Index) -> CloudSource:
+    """Return the scenes of an index; raises :class:`UserError` where its tables do not belong together."""
+    frames, states = [], []
+    start = 0
+    for scene in index.scenes.to_pylist():
+        own = index.frames.slice(start, scene["frames"])
+        start += len(own)
+        if set(own["scene"].unique().to_pylist()) != {scene["scene"]}:
+            raise UserError(f"{index.folder / 'scenes.parquet'} and frames.parquet differ: prepare the index again")
+        if not set(LEARNT_FROM).isdisjoint(scene["split"].split(",")):
+            frames.append(own)
+            states += state_of(index.root, find_labelled_mesh(index.root, own.slice(0, 1).to_pylist()[0]))
+    return CloudSource(
+        root=index.root,
+        scenes=lambda: map(partial(scene_of_index, index), frames),
+        total=len(frames),
+        digest=digest([index.digest, index.content.get("inputs"), states]),
+        described=index.described,
+        left_out=index.left_out,
+    )
+
+
+def scene_of_index(index: Index, frames: pa.Table) -> LabelledScene:
+    """Return one scene of an index, its surface and its labelled frames."""
+    rows = frames.to_pylist()
+    surface = index.surface_path(rows[0]["scene"])
+    return LabelledScene(
+        scene=rows[0]["scene"],
+        named=rows[0]["color"],
+        shares=dict(Counter(row["split"] for row in rows if row["split"] in LEARNT_FROM)),
+        labelled_mesh=find_labelled_mesh(index.root, rows[0]),
+        voters=[row for row in rows if row["label"]],
+        surface=surface,
+        written=index.surface_digest(surface) if surface else "",
+    )
+
+
+def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
+    """Return the scenes of a folder that has meshes, ``<scene>/<scene>_vh_clean_2.ply``, and no frames; None of another one.
+
+    Splits are those of the lists, or a seeded share of the rooms, or of a single room a share of its space.
+    """
+    if not root.is_dir() or detected_layouts(root):
+        return None
+    meshes = {folder: find_mesh(root, folder, folder.name) for folder in scene_folders(root)}
+    places = {scene_name(root, folder): folder for folder, mesh in meshes.items() if mesh}
+    if not places:
+        return None
+    split_of = read_split_lists(root, config.splits)
+    shares = shares_of(list(places), split_of, config)
+    scenes = [
+        LabelledScene(
+            scene=scene,
+            named=meshes[folder],
+            shares=shares[scene],
+            labelled_mesh=labelled_mesh_in(root, folder),
+            mesh=meshes[folder],
+        )
+        for scene, folder in places.items()
+        if scene in shares
+    ]
+    states = [state_of(root, scene.mesh) + state_of(root, scene.labelled_mesh) for scene in scenes]
+    return CloudSource(
+        root=root,
+        scenes=lambda: iter(scenes),
+        total=len(scenes),
+        digest=digest(["meshes", str(root.resolve()), states, [scene.shares for scene in scenes]]),
+        described=f"index: no frames, {len(scenes)} scene{'s' * (len(scenes) != 1)} with a mesh",
+        unlisted=tuple(
+            Quarantined(meshes[folder], scene, f"scene in no split list: its name is {scene}")
+            for scene, folder in places.items()
+            if split_of and not listed_name(scene, split_of)
+        ),
+    )
+
+
+def shares_of(scenes: list[str], split_of: dict[str, str], config: PrepareConfig) -> dict[str, dict[str, int]]:
+    """Return of each scene that trains or is held out the weight of its splits."""
+    if split_of:
+        placed = {scene: split_of.get(listed_name(scene, split_of) or "") for scene in scenes}
+        return {scene: {split: 1} for scene, split in placed.items() if split in LEARNT_FROM}
+    rooms = sorted({room_of(scene) for scene in scenes})
+    if len(rooms) < 2:
+        held_out = round(WHOLE * config.val_fraction)
+        both = {"train": WHOLE - held_out, "val": held_out} if held_out else {"train": 1}
+        return dict.fromkeys(scenes, both)
+    held_out = held_out_rooms(rooms, config.val_fraction, config.seed)
+    return {scene: {"val" if room_of(scene) in held_out else "train": 1} for scene in scenes}
+
+
+def state_of(root: Path, locator: str) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of a file, if there is one."""
+    if not locator:
+        return []
+    path = root / locator
+    state = path.stat() if is_there(path) else path.lstat()
+    return [(locator, state.st_size, state.st_mtime_ns)]
