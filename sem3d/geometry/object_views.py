@@ -12,11 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-VIEWS = 24
-DISTANCE = 2.732
-ELEVATION_DEGREES = 30.0
-AZIMUTH_STEP_DEGREES = -15.0
-HALF_FIELD_OF_VIEW_DEGREES = 15.0
+from sem3d.geometry.nmr_views import AZIMUTH_STEP_DEGREES, DISTANCE, ELEVATION_DEGREES, HALF_FIELD_OF_VIEW_DEGREES
 
 
 def eyes_of_views(views: Int[Tensor, "*batch"], *, dtype: torch.dtype = torch.float32) -> Float[Tensor, "*batch 3"]:

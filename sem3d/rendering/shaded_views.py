@@ -13,7 +13,8 @@ from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
-from sem3d.geometry.object_views import VIEWS, camera_axes, eyes_of_views, to_device_coordinates
+from sem3d.geometry.nmr_views import VIEWS
+from sem3d.geometry.object_views import camera_axes, eyes_of_views, to_device_coordinates
 
 TILE = 16
 AMBIENT, HEADLIGHT, SKYLIGHT = 0.3, 0.5, 0.2

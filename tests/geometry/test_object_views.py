@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from sem3d.geometry.object_views import VIEWS, camera_axes, eyes_of_views, mirrored, to_device_coordinates
+from sem3d.geometry.nmr_views import VIEWS
+from sem3d.geometry.object_views import camera_axes, eyes_of_views, mirrored, to_device_coordinates
 
 
 def seen(points: list[list[float]], view: int) -> torch.Tensor:

@@ -21,7 +21,7 @@ from sem3d.datasets.objects.npz_stream import DAMAGE
 from sem3d.errors import BadSample, UserError
 from sem3d.files import read_json
 from sem3d.folders import is_there
-from sem3d.geometry.object_views import VIEWS
+from sem3d.geometry.nmr_views import VIEWS
 
 FORMAT_VERSION = 1
 IMAGE_SHAPE, VOXEL_SHAPE = (VIEWS, 4, 64, 64), (32, 32, 32)

@@ -43,7 +43,7 @@ from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import UserError
 from sem3d.files import replaced_folder, write_json
 from sem3d.folders import file_identity, is_there, named, root_entries
-from sem3d.geometry.object_views import AZIMUTH_STEP_DEGREES
+from sem3d.geometry.nmr_views import AZIMUTH_STEP_DEGREES
 
 LEVELS = {"images": 2, "voxels": 1}
 """Axes of a shard that count what is read at a time: a view of an object, the voxels of an object."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Float32, Int32
-from scipy.spatial import cKDTree
 
 from sem3d.datasets.scans.mistakes import Frame
 from sem3d.datasets.scans.plausibility import PIXELS, depth_beside, sampled_depth
@@ -65,6 +64,8 @@ def measured_on_mesh(frames: Sequence[Frame], surface: Float[np.ndarray, "point 
 
     Where a frame looks past the mesh, which may be a part of the scene only, nothing is asked of it.
     """
+    from scipy.spatial import cKDTree  # takes as long to import as all else that a worker of Ray Data needs
+
     tree = cKDTree(surface)
     gaps, _ = tree.query(surface[:: max(1, len(surface) // PIXELS)], k=2)
     spacing = float(np.median(gaps[:, 1]))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from sem3d.bounds import AtLeastOne, Bounds, Positive, Share, Side
 from sem3d.errors import UserError
-from sem3d.geometry.object_views import VIEWS
+from sem3d.geometry.nmr_views import VIEWS
 from sem3d.losses.viewpoint_pairs import PairChoice
 from sem3d.networks.mesh_decoder import MeshDecoderConfig
 from sem3d.networks.shape_encoder import ShapeEncoderConfig

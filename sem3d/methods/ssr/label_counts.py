@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass
 from jaxtyping import Int
 from torch import Tensor
 
-from sem3d.geometry.object_views import VIEWS
+from sem3d.geometry.nmr_views import VIEWS
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
 
 

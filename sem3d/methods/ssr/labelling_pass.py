@@ -11,7 +11,7 @@ from torch import Tensor
 from sem3d.datasets.object_views import reference_images
 from sem3d.datasets.stream import Samples
 from sem3d.geometry.image_rotation import rotate_images
-from sem3d.geometry.object_views import VIEWS
+from sem3d.geometry.nmr_views import VIEWS
 from sem3d.losses.viewpoint_pairs import balanced_accuracy, viewpoint_pair_counts
 from sem3d.methods.method import Passes
 from sem3d.methods.ssr.config import SSRConfig

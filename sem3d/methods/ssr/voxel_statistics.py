@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sem3d.evaluation.reconstruction import voxel_iou
-from sem3d.geometry.object_views import VIEWS
+from sem3d.geometry.nmr_views import VIEWS
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
 
 Sums = dict[str, Tensor]

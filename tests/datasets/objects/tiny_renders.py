@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from sem3d.datasets.objects.npz_stream import write_npz
-from sem3d.geometry.object_views import VIEWS, eyes_of_views, to_device_coordinates
+from sem3d.geometry.nmr_views import VIEWS
+from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.geometry.solid_voxels import solid_voxels, to_dataset_axes
 from sem3d.rendering import soft_silhouettes
 
