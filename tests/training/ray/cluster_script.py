@@ -22,8 +22,9 @@ from sem3d.training.ray.launch import train
 from tests.methods.tiny import tiny_experiment
 from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
+from tests.warm_workers import SCRIPT
 
-NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False}
+NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False, "setup_worker_path": SCRIPT}
 """Of every node; a monitor of logs that nobody reads takes as much of a core as a small run."""
 SECONDS = 200.0
 HELD = TROUBLE + 6

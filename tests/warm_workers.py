@@ -1,0 +1,128 @@
+"""Workers of Ray that are forked from a process which has imported what they all import, in the clusters of tests.
+
+A worker of Ray Train imports torch, MLflow and Ray for 8 s of CPU, and tests start more than a hundred. Ray lets a script set
+up the environment of a worker before it starts the worker's own (``setup_worker_path``); here that script hands arguments,
+environment and streams over to a process that forks. What is forked is a process like any other, with a pid of its own, and
+can be killed. Heads of ``ray start`` start their workers as Ray does, so that this is tried as well.
+"""
+
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+IMPORTED = (
+    "torch.distributed",
+    "torch.utils.data",
+    "pandas",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "optuna",
+    "jaxtyping",
+    "jsonschema",
+    "pydantic",
+    "requests",
+    "PIL.Image",
+    "google.protobuf.json_format",
+)
+"""Not Ray itself, which reads the settings of its process from the environment as it is imported."""
+ADDRESS = "SEM3D_TESTS_WARM_WORKERS"
+LONGEST_MESSAGE = 1 << 20
+SCRIPT = str(Path(__file__).resolve())
+"""What is given to Ray as ``setup_worker_path``."""
+
+
+@contextmanager
+def warm_workers(folder: Path) -> Iterator[None]:
+    """Keep a process that forks workers; clusters whose ``setup_worker_path`` is this file find it by the environment."""
+    address = str(folder / "warm")
+    command = [sys.executable, SCRIPT, address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        os.environ[ADDRESS] = address
+        yield
+        del os.environ[ADDRESS]
+        server.communicate()
+
+
+def serve(address: str) -> None:
+    """Import, say so, and fork a worker for each message until standard input ends."""
+    for name in IMPORTED:
+        import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    server.bind(address)
+    server.listen(64)
+    print("ready", flush=True)
+    while sys.stdin not in select.select([server, sys.stdin], [], [])[0]:
+        client, _ = server.accept()
+        with client:
+            message, streams, _, _ = socket.recv_fds(client, LONGEST_MESSAGE, 3)
+        if message and not os.fork():
+            server.close()
+            become(json.loads(message), streams)
+        for stream in streams:
+            os.close(stream)
+
+
+def become(told: dict, streams: list[int]) -> None:
+    """Run the script of a worker in this process, which never returns."""
+    for sent in (signal.SIGCHLD, signal.SIGINT):
+        signal.signal(sent, signal.SIG_DFL)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    os.chdir(told["folder"])
+    sys.argv = told["arguments"]
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    code = 1
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def hand_over() -> None:
+    """Stand in for Ray's script that sets up a worker; one that wants another interpreter or a prefix gets Ray's own."""
+    given = [word for word in sys.argv[1:] if not word.startswith(("--serialized-runtime-env-context=", "--language="))]
+    options = dict(word[2:].split("=", 1) for word in sys.argv[1:] if word not in given)
+    context = json.loads(options.get("serialized-runtime-env-context") or "{}")
+    plain = not context.get("command_prefix") and context.get("py_executable", sys.executable) == sys.executable
+    if not plain or options.get("language") != "PYTHON":
+        own = Path(given[0]).with_name("setup_worker.py")
+        os.execv(sys.executable, [sys.executable, str(own), *sys.argv[1:]])
+    told = {
+        "environment": dict(os.environ) | (context.get("env_vars") or {}),
+        "folder": str(Path.cwd()),
+        "arguments": given[1:] if given[0] == sys.executable else given,
+    }
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.connect(os.environ[ADDRESS])
+        socket.send_fds(client, [json.dumps(told).encode()], [0, 1, 2])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        serve(sys.argv[1])
+    else:
+        hand_over()
