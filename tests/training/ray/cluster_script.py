@@ -22,7 +22,7 @@ from sem3d.training.ray.launch import train
 from tests.methods.tiny import tiny_experiment
 from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
-from tests.warm_workers import SCRIPT
+from tests.warm_workers import SCRIPT, warm_workers
 
 NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False, "setup_worker_path": SCRIPT}
 """Of every node; a monitor of logs that nobody reads takes as much of a core as a small run."""
@@ -236,4 +236,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "drive":
         drive(Path(sys.argv[2]), json.loads(sys.argv[3]))
     else:
-        main(Path(sys.argv[1]))
+        with warm_workers(Path(os.environ["RAY_TMPDIR"]), "nodes"):
+            main(Path(sys.argv[1]))

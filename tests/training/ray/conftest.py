@@ -26,9 +26,7 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
-def case(
-    indexed_rooms: Path, quick_workers: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], dict]]:
+def case(indexed_rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict]]:
     """Runs a case of ``cluster_script.py`` by its name and returns what it answers."""
     folder = tmp_path_factory.mktemp("cluster")
     environment = {**os.environ, **QUICK, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
