@@ -12,6 +12,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import UserError
+from sem3d.ray_internals.data import mapped
 
 TRIES_AGAIN = 3
 """Times that a task that died is tried again, as Ray does elsewhere; Ray Data would try for ever."""
@@ -40,7 +41,7 @@ def in_tasks(call: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) 
     encoded = [{"place": place, "row": json.dumps(row)} for place, row in enumerate(rows)]
     jobs = ray.data.from_items(encoded, override_num_blocks=max(len(rows), 1))
     with deaths_told():
-        done = sorted(jobs.map(Told(call), max_retries=TRIES_AGAIN).take_all(), key=lambda row: row["place"])
+        done = sorted(mapped(jobs, Told(call), TRIES_AGAIN).take_all(), key=lambda row: row["place"])
     for row in done:
         if row["error"]:
             raise UserError(row["error"])

@@ -1,8 +1,11 @@
-"""The scheduler of Ray Data."""
+"""The scheduler of Ray Data, and how often it tries again."""
 
 import time
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+from ray.data import Dataset
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 
 
@@ -18,3 +21,13 @@ class PauseBetweenSteps(ExecutionCallback):
     def on_execution_step(self, executor: Any) -> None:  # noqa: ARG002 -- Ray's signature
         """Sleep; Ray calls this after every step of the scheduler."""
         time.sleep(self.seconds)
+
+
+def mapped(dataset: Dataset, call: Callable[[dict[str, Any]], dict[str, Any]], tries_again: int) -> Dataset:
+    """Return ``dataset`` with ``call`` done to each row, by tasks that are tried again so many times where they die.
+
+    Ray 2.60 tries for ever unless told so by an argument of those that it deprecates without another in their place.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
+        return dataset.map(call, max_retries=tries_again)
