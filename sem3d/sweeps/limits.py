@@ -43,7 +43,7 @@ def effects_of(
     trials: Sequence[TrialRecord],
 ) -> tuple[Effect, ...]:
     """Return what was measured before and after each pretraining of a sweep, with the arms whose chains hold it."""
-    first = {one.key: one.arm for one in pretrainings}
+    first, parts = ({one.key: getattr(one, name) for one in pretrainings} for name in ("arm", "name"))
     found = []
     for effect in effects:
         key = effect.pretraining
@@ -53,6 +53,7 @@ def effects_of(
             found.append(
                 Effect(
                     arms=known,
+                    part=parts.get(key, ""),
                     seed=effect.seed,
                     before=effect.before,
                     after=effect.after,

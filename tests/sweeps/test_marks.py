@@ -124,3 +124,19 @@ def test_a_sweep_without_marks_is_shown_without_them(tmp_path: Path):
     assert not any("floor" in line or "Nothing" in line for line in lines)
     assert "Marks beside" not in (tmp_path / "out" / "report.html").read_text()
     assert (tmp_path / "out" / "marks.csv").read_text().strip() == ""
+
+
+def test_the_pretrainings_of_a_chain_are_told_apart(tmp_path: Path):
+    folder = fake_sweep(tmp_path, budgets=(0.2,))
+    for seed in range(2):
+        for name, after in (("pri3d", 0.5), ("ppkt", 0.1)):
+            key = f"{name}-{seed}"
+            write_record(folder, PretrainingRecord(key=key, method=name, arm="pri3d", seed=seed, name=name))
+            figures = {"match_rate_5px": after / 2}, {"match_rate_5px": after}
+            effect = EffectRecord(key=f"{key}-matches", pretraining=key, seed=seed, before=figures[0], after=figures[1])
+            write_record(folder, effect)
+    lines = [line for line in sweep_table(read_review(folder)) if line.startswith("pretraining of")]
+    assert sorted(line.partition(" %")[0] for line in lines) == [
+        "pretraining of pri3d (ppkt): match rate 5px 5.0 ± 0.0",
+        "pretraining of pri3d (pri3d): match rate 5px 25.0 ± 0.0",
+    ]

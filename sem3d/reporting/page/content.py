@@ -96,6 +96,8 @@ class Effect:
 
     arms: tuple[str, ...]
     """Those that start from it."""
+    part: str = ""
+    """Name of the pretraining in a chain of several."""
     seed: int
     before: Mapping[str, float]
     after: Mapping[str, float]

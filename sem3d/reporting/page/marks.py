@@ -146,7 +146,8 @@ def _over_seeds(values: Sequence[float], metric: Metric) -> str:
 def _by_arms(review: SweepReview) -> dict[str, list[Effect]]:
     found: dict[str, list[Effect]] = {}
     for effect in review.effects:
-        found.setdefault(", ".join(effect.arms), []).append(effect)
+        part = f" ({effect.part})" if effect.part else ""
+        found.setdefault(f"{', '.join(effect.arms)}{part}", []).append(effect)
     return found
 
 
