@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.pair import Pair
-from tests.warm_workers import SCRIPT, warm_workers
+from tests.warm_workers import patch_new_clusters, warm_workers
 
 LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
 LONGEST_FIRST = (
@@ -195,16 +195,10 @@ def ray_cluster(quick_workers: None) -> Iterator[None]:
     """One local Ray cluster for the whole lane; four logical CPUs so that two workers leave room for Ray Data."""
     import ray
     from ray._private.node import Node
-    from ray._private.parameter import RayParams
-
-    fill = RayParams.update_if_absent
-
-    def with_quick_workers(params: RayParams, **absent: Any) -> None:
-        fill(params, **{name: SCRIPT if name == "setup_worker_path" else value for name, value in absent.items()})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RayParams, "update_if_absent", with_quick_workers)
         patch.setattr(Node, "start_log_monitor", lambda _: None)  # nobody reads here what it would pass on
+        patch_new_clusters()
         ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()

@@ -3,13 +3,15 @@
 A worker of Ray Train imports torch, MLflow and Ray for 8 s of CPU, and tests start more than a hundred. Ray lets a script set
 up the environment of a worker before it starts the worker's own (``setup_worker_path``); here that script hands arguments,
 environment and streams over to a process that forks. What is forked is a process like any other, with a pid of its own, and
-can be killed. Heads of ``ray start`` start their workers as Ray does, so that this is tried as well.
+can be killed. Jobs that tests start in processes of their own, without a cluster, start their workers as Ray does, so that this
+is tried as well.
 """
 
 import json
 import os
 import runpy
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 IMPORTED = (
     "torch.distributed",
@@ -47,7 +50,7 @@ SCRIPT = str(Path(__file__).resolve())
 def warm_workers(folder: Path, name: str = "lane") -> Iterator[None]:
     """Keep a process that forks workers; clusters whose ``setup_worker_path`` is this file find it by the environment."""
     address = str(folder / f"warm-{name}")
-    command = [sys.executable, SCRIPT, address]
+    command = [sys.executable, SCRIPT, "serve", address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
@@ -80,6 +83,7 @@ def serve(address: str) -> None:
 
 def become(told: dict, streams: list[int]) -> None:
     """Run the script of a worker in this process, which never returns."""
+    os.setsid()  # a job ends with its process group
     for sent in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(sent, signal.SIG_DFL)
     for number, stream in enumerate(streams):
@@ -89,7 +93,7 @@ def become(told: dict, streams: list[int]) -> None:
     os.environ.update(told["environment"])
     os.chdir(told["folder"])
     sys.argv = told["arguments"]
-    sys.path[0] = str(Path(sys.argv[0]).parent)
+    sys.path[:1] = [str(Path(sys.argv[0]).parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     code = 1
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -103,26 +107,44 @@ def become(told: dict, streams: list[int]) -> None:
 
 
 def hand_over() -> None:
-    """Stand in for Ray's script that sets up a worker; one that wants another interpreter or a prefix gets Ray's own."""
+    """Stand in for Ray's script that sets up a worker; one that wants more than a folder and variables gets Ray's own."""
     given = [word for word in sys.argv[1:] if not word.startswith(("--serialized-runtime-env-context=", "--language="))]
     options = dict(word[2:].split("=", 1) for word in sys.argv[1:] if word not in given)
     context = json.loads(options.get("serialized-runtime-env-context") or "{}")
-    plain = not context.get("command_prefix") and context.get("py_executable", sys.executable) == sys.executable
-    if not plain or options.get("language") != "PYTHON":
+    prefix = context.get("command_prefix") or ["cd", shlex.quote(str(Path.cwd())), "&&"]
+    plain = context.get("py_executable", sys.executable) == sys.executable and options.get("language") == "PYTHON"
+    if not plain or len(prefix) != 3 or (prefix[0], prefix[2]) != ("cd", "&&"):
         own = Path(given[0]).with_name("setup_worker.py")
         os.execv(sys.executable, [sys.executable, str(own), *sys.argv[1:]])
     told = {
         "environment": dict(os.environ) | (context.get("env_vars") or {}),
-        "folder": str(Path.cwd()),
-        "arguments": given[1:] if given[0] == sys.executable else given,
+        "folder": shlex.split(prefix[1])[0],
+        "arguments": given,
     }
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.connect(os.environ[ADDRESS])
         socket.send_fds(client, [json.dumps(told).encode()], [0, 1, 2])
 
 
+def patch_new_clusters() -> None:
+    """Have nodes that this process starts from now on set their workers up by this file."""
+    from ray._private.parameter import RayParams
+
+    fill = RayParams.update_if_absent
+
+    def with_this_file(params: RayParams, **absent: Any) -> None:
+        fill(params, **{name: SCRIPT if name == "setup_worker_path" else value for name, value in absent.items()})
+
+    RayParams.update_if_absent = with_this_file
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        serve(sys.argv[1])
+    if sys.argv[1] == "serve":
+        serve(sys.argv[2])
+    elif sys.argv[1] == "start":
+        from ray.scripts.scripts import main
+
+        patch_new_clusters()
+        main()
     else:
         hand_over()

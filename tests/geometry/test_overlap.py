@@ -100,14 +100,14 @@ def test_the_kitchen_equals_all_distances(kitchen):
 
 @pytest.mark.slow
 def test_all_pairs_of_the_kitchen_equal_a_tree_search_and_some_equal_all_distances(kitchen):
-    clouds = [kitchen.cloud(frame) for frame in range(100)]
+    clouds = [kitchen.cloud(frame) for frame in range(0, 100, 2)]
     ours = overlap_matrix(clouds, OverlapConfig())
     coarse = [voxels.mean_per_voxel(cloud, 0.05) for cloud in clouds]
     trees = [cKDTree(cloud) for cloud in coarse]
-    for a, b in np.ndindex(100, 100):
+    for a, b in np.ndindex(50, 50):
         nearest, _ = trees[b].query(coarse[a], distance_upper_bound=0.08)
         assert ours[a, b] == np.float32((nearest <= 0.075).sum() / len(coarse[a])), (a, b)
-    for a, b in np.random.default_rng(0).integers(0, 100, size=(12, 2)):
+    for a, b in np.random.default_rng(0).integers(0, 50, size=(12, 2)):
         assert ours[a, b] == np.float32(reference.matched_points(coarse[a], coarse[b], 0.075) / len(coarse[a]))
     anchor, positive, score = overlapping_pairs(clouds, OverlapConfig())
     np.testing.assert_array_equal(score, np.maximum(ours, ours.T)[anchor, positive])

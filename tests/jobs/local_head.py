@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.warm_workers import ADDRESS, SCRIPT
+
 ROOT = Path(__file__).parents[2]
 PORTS = (
     "port",
@@ -65,7 +67,10 @@ def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
         "OMP_NUM_THREADS": "1",
     }
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--num-cpus={cpus}"]
+    if ADDRESS in os.environ:
+        environment[ADDRESS] = os.environ[ADDRESS]
+    ray_command = [SCRIPT] if ADDRESS in os.environ else ["-m", "ray.scripts.scripts"]
+    command = [sys.executable, *ray_command, "start", "--head", "--block", f"--num-cpus={cpus}"]
     command += [f"--temp-dir={folder / 'ray'}", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"]
     command += [f"--{name}={port}" for name, port in ports.items()]
     command += [

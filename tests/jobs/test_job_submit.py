@@ -16,7 +16,7 @@ from sem3d.sweeps.records import read_trials, sweep_folder
 from tests.jobs.local_head import LocalHead, fresh_clone, local_head
 from tests.methods.tiny import EVERYWHERE, TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +35,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def head() -> Iterator[LocalHead]:
+def head(quick_workers: None) -> Iterator[LocalHead]:
     with local_head(RAY_JOB_STOP_WAIT_TIME_S="60") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def job_rooms(head: LocalHead, clone: Path) -> Path:
-    """Small rooms, rendered by a job: the tests of this file need no Ray but their own."""
-    rooms = head.folder / "rooms"
-    sizes = ["--color-height", "60", "--color-width", "80", "--depth-height", "60", "--depth-width", "80"]
-    sizes += ["--rooms-train", "2", "--rooms-val", "1", "--frames-per-room", "8", "--point-spacing", "0.05"]
-    answer = submit(head, clone, ["python", "-m", "jobs.prepare", "rooms", "--out", str(rooms), *sizes])
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return rooms
 
 
 def flags(settings: dict[str, object]) -> list[str]:
@@ -112,8 +101,8 @@ def test_the_doctor_finds_the_head_and_what_it_wants(head, monkeypatch):
     assert "RAY_AUTH_MODE=token" in refused.fix
 
 
-def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, clone, job_rooms, tmp_path):
-    answer = submit(head, clone, train_command(job_rooms, str(tmp_path), run__name="job"))
+def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, clone, indexed_rooms, tmp_path):
+    answer = submit(head, clone, train_command(indexed_rooms, str(tmp_path), run__name="job"))
     log = answer.stdout + answer.stderr
     assert answer.returncode == 0, log
     assert "step 4/4" in log
@@ -125,16 +114,16 @@ def test_a_job_from_a_fresh_clone_trains_with_the_code_that_was_handed_in(head, 
     assert runs_in(tmp_path / "mlflow.db") == {"job": "FINISHED"}
 
 
-def test_a_relative_storage_is_refused_in_a_job_or_taken_from_the_shared_folder(head, clone, job_rooms):
-    answer = submit(head, clone, train_command(job_rooms, "runs"))
+def test_a_relative_storage_is_refused_in_a_job_or_taken_from_the_shared_folder(head, clone, indexed_rooms):
+    answer = submit(head, clone, train_command(indexed_rooms, "runs"))
     assert answer.returncode != 0
     assert "error: run.storage 'runs' is relative and this is a Ray job" in answer.stdout + answer.stderr
 
 
-def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, job_rooms, tmp_path):
+def test_a_stopped_job_leaves_a_checkpoint_of_its_last_step(head, clone, indexed_rooms, tmp_path):
     run_folder = tmp_path / "stopped"
     command = train_command(
-        job_rooms, str(tmp_path), run__name="stopped", schedule__steps=5000, run__checkpoint_every=5000
+        indexed_rooms, str(tmp_path), run__name="stopped", schedule__steps=5000, run__checkpoint_every=5000
     )
     options = ("--no-wait", "--submission-id", "to-be-stopped")
     assert submit(head, clone, command, *options).returncode == 0
