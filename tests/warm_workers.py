@@ -47,9 +47,9 @@ SCRIPT = str(Path(__file__).resolve())
 
 
 @contextmanager
-def warm_workers(folder: Path, name: str = "lane") -> Iterator[None]:
+def warm_workers(folder: Path) -> Iterator[None]:
     """Keep a process that forks workers; clusters whose ``setup_worker_path`` is this file find it by the environment."""
-    address = str(folder / f"warm-{name}")
+    address = str(folder / f"warm-{os.getpid()}")
     command = [sys.executable, SCRIPT, "serve", address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None

@@ -236,5 +236,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "drive":
         drive(Path(sys.argv[2]), json.loads(sys.argv[3]))
     else:
-        with warm_workers(Path(os.environ["RAY_TMPDIR"]), "nodes"):
+        with warm_workers(Path(os.environ["RAY_TMPDIR"])):
             main(Path(sys.argv[1]))
