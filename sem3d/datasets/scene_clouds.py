@@ -20,13 +20,14 @@ from sem3d.datasets.augment_points import PointAugmentation, augment_points, rot
 from sem3d.datasets.budgets import official_budget, point_budget, scene_budget
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
-from sem3d.datasets.scans.cloud_sources import meshes_alone, scans_of_index
+from sem3d.datasets.scans.cloud_sources import CloudSource, meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import Clouds, ensure_clouds, read_points
-from sem3d.datasets.scans.ensure_index import ensure_index
+from sem3d.datasets.scans.ensure_index import index_at, index_in, place_of_index
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
+from sem3d.folders import is_there
 from sem3d.geometry.voxels import distinct_voxels, voxel_indices
 
 logger = logging.getLogger(__name__)
@@ -169,8 +170,7 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
 
     Raises :class:`UserError` where no training scene has labels.
     """
-    source = meshes_alone(Path(config.root), config.prepare)
-    source = source or scans_of_index(ensure_index(config.root, storage, config.prepare))
+    source = cloud_source(config, storage)
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = (clouds.parts.filter(pc.equal(clouds.parts["split"], split)) for split in ("train", "val"))
     if not train.num_rows:
@@ -193,6 +193,17 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
         )
         for split, table in (("train", train), ("val", held_out))
     }
+
+
+def cloud_source(config: SceneClouds, storage: str) -> CloudSource:
+    """Return the scenes at ``root``: an index, scans, or meshes alone; the data are walked once where their index is there."""
+    root, prepare = Path(config.root), config.prepare
+    index = index_at(root, prepare)
+    if index:
+        return scans_of_index(index)
+    place = place_of_index(root, storage, prepare)
+    meshes = None if is_there(place) else meshes_alone(root, prepare)
+    return meshes or scans_of_index(index_in(place, root, prepare))
 
 
 def within_budget(parts: pa.Table, config: SceneClouds) -> np.ndarray:
