@@ -17,6 +17,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,13 +27,15 @@ import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
+from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
 from sem3d.errors import BadSample, UserError
-from sem3d.ray_internals.data import PauseBetweenSteps
+from sem3d.ray_internals.data import PauseBetweenSteps, mapped
 
 BATCHES_PER_PIPELINE = 1000
 """Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
-
+TRIES_AGAIN = 10
+"""Times that the task of a batch is tried again where it dies, of its data or with its node; Ray Data would try for ever."""
 BATCHES_WORTH_A_PROCESS = 50
 """Batches from which on Ray Data's scheduler gets a process of its own."""
 
@@ -194,23 +197,39 @@ def run_pipeline(
     assert reference is not None
     for first in range(numbers.start, numbers.stop, BATCHES_PER_PIPELINE):
         count = min(BATCHES_PER_PIPELINE, numbers.stop - first)
-        pipeline = ray.data.range(count, override_num_blocks=count).map_batches(
-            LoadBatch(reference, order, deal, first), batch_size=1
-        )
+        numbered = ray.data.range(count, override_num_blocks=count)
+        pipeline = mapped(numbered, LoadBatch(reference, order, deal, first), TRIES_AGAIN, batch_size=1)
         source = pipeline.streaming_split(1, equal=False)[0] if own_process else pipeline
         blocks = source.iter_batches(
             batch_size=None,  # pyright: ignore[reportArgumentType]  # documented: whole blocks
             batch_format="numpy",
             prefetch_batches=2,
         )
-        for block in cast(Iterable[dict[str, np.ndarray]], blocks):
-            failures = json.loads(str(block["failures"][0]))
-            if isinstance(failures, str):
-                raise UserError(failures)
-            columns = {
-                name.removeprefix("column:"): array[0] for name, array in block.items() if name.startswith("column:")
-            }
-            yield int(block["number"][0]), columns, failures
+        with deaths_of_tasks():
+            for block in cast(Iterable[dict[str, np.ndarray]], blocks):
+                failures = json.loads(str(block["failures"][0]))
+                if isinstance(failures, str):
+                    raise UserError(failures)
+                columns = {
+                    name.removeprefix("column:"): array[0]
+                    for name, array in block.items()
+                    if name.startswith("column:")
+                }
+                yield int(block["number"][0]), columns, failures
+
+
+@contextmanager
+def deaths_of_tasks() -> Iterator[None]:
+    """Turn what Ray raises where all tries of a batch have died into a :class:`UserError`: another attempt would meet it too."""
+    try:
+        yield
+    except RayError as error:
+        if not isinstance(getattr(error, "cause", error), WorkerCrashedError | OutOfMemoryError):
+            raise
+        raise UserError(
+            f"the process that loads a batch died {TRIES_AGAIN + 1} times, of memory or of a file that a library cannot "
+            "take: let fewer load at a time (fewer CPUs), or prepare the data with --check"
+        ) from error
 
 
 def stream_batches(

@@ -23,11 +23,12 @@ class PauseBetweenSteps(ExecutionCallback):
         time.sleep(self.seconds)
 
 
-def mapped(dataset: Dataset, call: Callable[[dict[str, Any]], dict[str, Any]], tries_again: int) -> Dataset:
-    """Return ``dataset`` with ``call`` done to each row, by tasks that are tried again so many times where they die.
+def mapped(dataset: Dataset, call: Callable[[dict[str, Any]], dict[str, Any]], tries_again: int, **how: Any) -> Dataset:
+    """Return ``dataset`` with ``call`` done to each row, or to batches of a ``batch_size``, by tasks that are tried again so
+    many times where they die.
 
     Ray 2.60 tries for ever unless told so by an argument of those that it deprecates without another in their place.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
-        return dataset.map(call, max_retries=tries_again)
+        return (dataset.map_batches if how else dataset.map)(call, max_retries=tries_again, **how)

@@ -1,12 +1,16 @@
 """The order of samples, the split over workers, resuming, and rows that cannot be used."""
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
+from sem3d.datasets import stream
 from sem3d.datasets.stream import Order, Samples, stream_batches, stream_once
-from sem3d.errors import BadSample
+from sem3d.errors import BadSample, UserError
 
 
 def load(row, rng):
@@ -98,6 +102,18 @@ def test_one_pass_deals_every_row_once_whatever_the_number_of_workers(ray_cluste
         for value in batch.columns["value"].tolist()
     ]
     assert sorted(seen) == list(range(11))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_row_that_kills_the_process_that_loads_it_is_an_error_on_one_line(ray_cluster, monkeypatch):
+    monkeypatch.setattr(stream, "TRIES_AGAIN", 1)
+
+    def killing(row: dict, rng: np.random.Generator) -> dict:
+        os._exit(1)
+
+    dying = replace(numbers(4), load=killing)
+    with pytest.raises(UserError, match=r"^the process that loads a batch died 2 times, of memory or .*\Z"):
+        list(stream_once(dying, batch_size=2, rank=0, world_size=1))
 
 
 def test_a_batch_that_does_not_divide_is_refused():
