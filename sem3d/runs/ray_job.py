@@ -29,7 +29,7 @@ def submitted_revision() -> str:
         return named
     try:
         uri = json.loads(os.environ[JOB_VARIABLE])["runtime_env"]["working_dir"]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return ""
     return PurePosixPath(uri).stem.lstrip("_") if isinstance(uri, str) else ""
 

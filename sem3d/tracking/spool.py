@@ -32,6 +32,8 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Types of what a record of each kind has."""
 LARGEST = 1 << 62
+LONGEST_PART, LONGEST_PATH = LONGEST_NAME - 55, 1024
+"""Bytes of a folder's name and of a path below a store's, which puts its own before and an ending behind."""
 ENTRY = re.compile(r"\d{8,}-[0-9a-f]{6}")
 
 
@@ -123,8 +125,10 @@ def _fault(record: dict[str, Any]) -> str:
         return "it has a number of more than 64 bits"
     if kind == "file" and not (record["file"] and is_there(record["file"])):
         return "its file is gone"
-    names = [part for value in values if isinstance(value, str) for part in value.split("/")]
-    if any(len(name.encode()) > LONGEST_NAME or not name.isprintable() for name in names):
+    paths = [value for value in values if isinstance(value, str)]
+    names = [part for path in paths for part in path.split("/")]
+    too_long = max(map(len, map(str.encode, paths)), default=0) > LONGEST_PATH
+    if too_long or any(len(name.encode()) > LONGEST_PART or not name.isprintable() for name in names):
         return "it has a name that no folder can have"
     return ""
 

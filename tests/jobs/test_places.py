@@ -53,6 +53,8 @@ def test_storage_is_a_folder():
 
 def test_the_code_of_a_job_is_known_by_its_package_or_by_the_name_it_is_given(monkeypatch):
     assert submitted_revision() == ""
+    monkeypatch.setenv(JOB_VARIABLE, "[" * 100_000)
+    assert submitted_revision() == ""
     monkeypatch.setenv(JOB_VARIABLE, JOB)
     assert submitted_revision() == "ray_pkg_0123456789abcdef"
     monkeypatch.setenv("SEM3D_REVISION", "8450d2e")

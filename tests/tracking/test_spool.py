@@ -17,6 +17,8 @@ DAMAGED = (
     {"kind": "tags", "values": {"a": 1}},
     {"kind": "status", "value": "FINISHEE"},
     {"kind": "value", "name": "a" * 300, "content": 1},
+    {"kind": "value", "name": "a" * 250, "content": 1},
+    {"kind": "value", "name": "/".join(["a" * 90] * 50), "content": 1},
     {"kind": "value", "content": 1},
     {"kind": "file", "folder": ""},
     {"kind": "file", "folder": "", "file": "gone.txt"},
