@@ -31,6 +31,8 @@ ON_THE_PAPERS_DATA = "paper"
 ROOT = Path(__file__).parents[2]
 DIGITS = 6
 """Decimals of numbers in a record."""
+LARGEST = 1e100
+"""Of the numbers of a record: their squares are added up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +208,8 @@ def read_evidence(path: Path) -> Evidence:
         evidence = Evidence(**fields)
         numbers = [one for row in rows for one in (*row.scores, *row.differences, row.paper, row.p, row.floor)]
         numbers += [evidence.seconds, evidence.cpu_hours, evidence.gpu_hours]
-        if not all(one is None or math.isfinite(one) for one in numbers):
-            raise ValueError("a number in it is not finite")
+        if not all(one is None or abs(one) <= LARGEST for one in numbers):
+            raise ValueError(f"a number in it is not finite, or beyond {LARGEST:g}")
         return evidence
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
         raise UserError(f"{path} is no evidence of python -m jobs.evidence: {error}") from error

@@ -203,7 +203,7 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
     words = set(re.findall(r"[a-z]+", name.lower()))
     category = fields.get("category")
     matches = (kind for choices, kind in KIND_BY_WORD if words & set(choices.split()))
-    kind = next(matches, None) if category is None else category
+    kind = next(matches, None) if category is None else str(category)
     if category == "table" and "desk" in name.lower():
         kind = "desk"
     if kind not in SIZES:
@@ -211,10 +211,11 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
     if words & OTHER_THINGS:
         return None
     where = f"{source}: {identity or name or 'entry without id'}"
-    if not identity or not inside(str(fields["model"])):
-        raise BadSample(where, f"no id, or its model '{fields['model']}' leads out of the catalogue")
-    if not str(fields["model"]).lower().endswith(".obj"):
-        raise BadSample(where, f"its model '{fields['model']}' is no .obj")
+    model = str(fields.get("model") or "")
+    if not identity or not inside(model):
+        raise BadSample(where, f"no id, or its model '{model}' leads out of the catalogue")
+    if not model.lower().endswith(".obj"):
+        raise BadSample(where, f"its model '{model}' is no .obj")
     try:
         width, depth, height = (float(fields[f"{side}_cm"]) / 100.0 for side in ("width", "depth", "height"))
         rotation = tuple(float(number) for number in str(fields.get("modelRotation") or "1 0 0 0 1 0 0 0 1").split())
@@ -226,7 +227,7 @@ def make_entry(source: str, fields: dict[str, Any]) -> Entry | None:
     if not all(low <= side <= high for side, (low, high) in zip(size, SIZES[kind], strict=True)):
         raise BadSample(where, "its size {:.2f} x {:.2f} x {:.2f} m is not that of a {}".format(*size, kind))
     credit = f"{name} by {fields.get('creator') or 'unknown'}, {fields.get('license') or 'licence unknown'}"
-    return Entry(identity, kind, name, source, str(fields["model"]), size, rotation, credit)
+    return Entry(identity, kind, name, source, model, size, rotation, credit)
 
 
 def is_rotation(numbers: Sequence[float]) -> bool:

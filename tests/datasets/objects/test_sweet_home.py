@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sem3d.config import digest
-from sem3d.datasets.objects.sweet_home import read_catalogue
+from sem3d.datasets.objects.sweet_home import make_entry, read_catalogue
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import file_states
 from sem3d.worlds.rooms.config import RoomsConfig
@@ -123,6 +123,17 @@ def test_an_unreadable_or_flat_model_is_a_bad_sample_with_its_name(tmp_path: Pat
     (tmp_path / "chair/broken/wedge.obj").write_text(content)
     with pytest.raises(BadSample, match="broken"):
         load_piece(read_catalogue(tmp_path).entries[0])
+
+
+@pytest.mark.parametrize("fields", [{"category": ["chair"]}, {"category": {}}])
+def test_an_entry_whose_kind_is_no_text_is_a_thing_that_rooms_do_not_use(fields: dict):
+    assert make_entry("index.json", FIELDS | SIZE | {"id": "a", "model": "a.obj"} | fields) is None
+
+
+def test_an_entry_without_a_model_is_a_bad_sample_with_its_name():
+    fields = FIELDS | SIZE | {"id": "a"}
+    with pytest.raises(BadSample, match=r"^index\.json: a: no id, or its model '' leads"):
+        make_entry("index.json", fields)
 
 
 def test_a_material_library_cannot_reach_out_of_the_catalogue(tmp_path: Path):
