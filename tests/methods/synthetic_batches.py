@@ -26,12 +26,17 @@ def pri3d() -> dict[str, Tensor]:
     }
 
 
+def voxels_of_three(random: torch.Generator) -> Tensor:
+    """About 300 voxels of three items, each once."""
+    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
+    voxel[:, 0] %= 3
+    return torch.unique(voxel, dim=0)
+
+
 def ppkt() -> dict[str, Tensor]:
     """Three 33 x 44 images with 16 pairs, and 300 voxels."""
     random = torch.Generator().manual_seed(1)
-    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
-    voxel[:, 0] %= 3
-    voxel = torch.unique(voxel, dim=0)
+    voxel = voxels_of_three(random)
     count = len(voxel)
     return {
         "image": torch.randint(0, 256, (3, 3, 33, 44), generator=random, dtype=torch.uint8),
@@ -56,9 +61,7 @@ def semantic_segmentation_2d() -> dict[str, Tensor]:
 def semantic_segmentation_3d() -> dict[str, Tensor]:
     """Three scenes of about 100 voxels each, and 900 points with random labels."""
     random = torch.Generator().manual_seed(1)
-    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
-    voxel[:, 0] %= 3
-    voxel = torch.unique(voxel, dim=0)
+    voxel = voxels_of_three(random)
     count = len(voxel)
     return {
         "voxel": voxel,

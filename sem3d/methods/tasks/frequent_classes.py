@@ -1,11 +1,12 @@
 """Marks of 2D segmentation: the most frequent class at each pixel position, and the classes that a label budget shows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor
 
 from sem3d.config import Experiment
 from sem3d.datasets.labelled_frames import LoadLabelled
@@ -18,6 +19,10 @@ from sem3d.methods.method import HELD_OUT, TRAIN, Marks, Sources
 MOST_FRAMES = 4000
 """Labelled frames of a split that are looked at: the labels of all of ScanNet would take minutes."""
 Labels = UInt8[np.ndarray, "height width"]
+Guessed = tuple[str, UInt8[np.ndarray, "..."], Tensor]
+"""Scene, labels, and the class that is guessed for each."""
+Metrics = Callable[[Tensor, Sequence[int]], dict[str, float]]
+"""Scores of a confusion matrix, over all classes and over common ones."""
 
 
 def marks(experiment: Experiment, sources: Sources) -> Marks:
@@ -32,22 +37,27 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
     for _, label in frames_with_labels(sources[TRAIN]):
         counts[label, rows, columns] += 1
     counts[0] = 0
-    shown = counts.reshape(len(CLASS_NAMES), -1).sum(1) > 0
     guess = torch.from_numpy(most_frequent(counts))
-    guessed, told = (torch.zeros(len(CLASS_NAMES), len(CLASS_NAMES), dtype=torch.int64) for _ in range(2))
-    frames = []
-    for scene, label in frames_with_labels(sources[HELD_OUT]):
+    guessed = ((scene, label, guess) for scene, label in frames_with_labels(sources[HELD_OUT]))
+    return scored(guessed, counts.sum((1, 2)) > 0, segmentation_metrics, basis(sources, "frames"))
+
+
+def scored(guessed: Iterable[Guessed], shown: Bool[np.ndarray, " class"], metrics: Metrics, basis: str) -> Marks:
+    """Return the marks of guesses, and of a predictor that is right about all classes that were ``shown``."""
+    floor, bound = (torch.zeros(len(CLASS_NAMES), len(CLASS_NAMES), dtype=torch.int64) for _ in range(2))
+    scenes = []
+    for scene, label, guess in guessed:
         truth = torch.from_numpy(label.astype(np.int64))
-        guessed += confusion(truth, guess, len(CLASS_NAMES))
-        told += confusion(truth, truth * torch.from_numpy(shown)[truth], len(CLASS_NAMES))
-        frames.append((scene, np.unique(label).tolist()))
-    common = common_classes(frames)
-    held_out = {number for _, classes in frames for number in classes if number}
+        floor += confusion(truth, guess, len(CLASS_NAMES))
+        bound += confusion(truth, truth * torch.from_numpy(shown)[truth], len(CLASS_NAMES))
+        scenes.append((scene, np.unique(label).tolist()))
+    common = common_classes(scenes)
+    held_out = {number for _, classes in scenes for number in classes if number}
     return Marks(
-        floor=segmentation_metrics(guessed, common),
-        bound=segmentation_metrics(told, common),
+        floor=metrics(floor, common),
+        bound=metrics(bound, common),
         never_shown=tuple(CLASS_NAMES[number] for number in sorted(held_out) if not shown[number]),
-        basis=basis(sources, "frames"),
+        basis=basis,
     )
 
 

@@ -12,9 +12,8 @@ from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.scene_clouds import LoadCloud
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
-from sem3d.evaluation.segmentation import common_classes, confusion
 from sem3d.methods.method import HELD_OUT, TRAIN, Marks, Sources
-from sem3d.methods.tasks.frequent_classes import basis, chosen_rows, most_frequent
+from sem3d.methods.tasks.frequent_classes import basis, chosen_rows, most_frequent, scored
 from sem3d.methods.tasks.semantic_segmentation_3d import point_metrics
 
 STEP, STEPS = 0.1, 40
@@ -34,23 +33,10 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:  # noqa: ARG001 --
         cells = label.astype(np.int64) * STEPS + height
         counts += np.bincount(cells, minlength=counts.size).reshape(counts.shape)
     counts[0] = 0
-    shown = torch.from_numpy(counts.any((1, 2)))
     guess = torch.from_numpy(most_frequent(counts)[:, 0])
-    guessed, told = (torch.zeros(len(CLASS_NAMES), len(CLASS_NAMES), dtype=torch.int64) for _ in range(2))
-    scenes = []
-    for scene, height, label in heights_and_labels(sources[HELD_OUT]):
-        truth = torch.from_numpy(label.astype(np.int64))
-        guessed += confusion(truth, guess[torch.from_numpy(height)], len(CLASS_NAMES))
-        told += confusion(truth, truth * shown[truth], len(CLASS_NAMES))
-        scenes.append((scene, np.unique(label).tolist()))
-    common = common_classes(scenes)
-    held_out = {number for _, classes in scenes for number in classes if number}
-    return Marks(
-        floor=point_metrics(guessed, common),
-        bound=point_metrics(told, common),
-        never_shown=tuple(CLASS_NAMES[number] for number in sorted(held_out) if not shown[number]),
-        basis=basis(sources, "scenes or chunks"),
-    )
+    known = heights_and_labels(sources[HELD_OUT])
+    guessed = ((scene, label, guess[torch.from_numpy(height)]) for scene, height, label in known)
+    return scored(guessed, counts.sum((1, 2)) > 0, point_metrics, basis(sources, "scenes or chunks"))
 
 
 def heights_and_labels(samples: Samples) -> Iterator[Known]:
