@@ -5,6 +5,10 @@ SEM3D_EXTRAS=test,minkowski
 . "$(dirname "${BASH_SOURCE[0]}")/../jobs/setup.sh"
 ruff check .
 ruff format --check .
-pyright --project pyproject.toml
 unset PYTHONDONTWRITEBYTECODE  # the tests start many processes that import sem3d
-exec python -m pytest -n 2 "$@"
+pyright --project pyproject.toml &
+types=$!
+code=0
+python -m pytest -n 2 "$@" || code=$?
+wait $types || code=1
+exit $code

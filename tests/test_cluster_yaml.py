@@ -160,7 +160,8 @@ def test_what_is_asked_for_is_installed_and_what_is_there_is_not(extras, ready, 
     (tmp_path / "jobs").mkdir()
     for name in ("pyproject.toml", "jobs/setup.sh"):
         (tmp_path / name).write_text("")
-    played = 'pip() { echo "pip $*"; }; install_minkowski() { echo built; }; python() { :; }; say() { :; }'
+    played = 'pip() { echo "pip $*"; }; install_by_uv() { return 1; }; '
+    played += 'install_minkowski() { echo built; }; python() { :; }; say() { :; }'
     stamp = f'echo "$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d" " -f1) {ready}" >.venv/.sem3d-ready'
     command = f"{setup_functions()}\n{played}\n{stamp if ready else ':'}\nprepare_environment"
     environment = os.environ | {"SEM3D_EXTRAS": extras}
@@ -168,6 +169,32 @@ def test_what_is_asked_for_is_installed_and_what_is_there_is_not(extras, ready, 
         ["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert (done.returncode, " ".join(done.stdout.split())) == (0, does), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "handed_on"),
+    [
+        ("", "  "),
+        ("global.index-url='https://a.test/simple'", "https://a.test/simple  "),
+        (":env:.find-links='/a /b'\nglobal.find-links='/c'", " /a,/b "),
+        ("global.extra-index-url='\\nfile:///a\\nfile:///b'\n:env:.timeout='9'", "  file:///a file:///b"),
+        ("global.client-cert='/a'", None),
+        ("install.require-hashes='true'", None),
+    ],
+)
+def test_uv_installs_from_where_pip_would_and_pip_where_it_was_told_more(settings, handed_on, tmp_path):
+    (tmp_path / "settings").write_text(settings and settings + "\n")
+    played = f"pip() {{ cat {tmp_path}/settings; }}; "
+    played += 'uv() { echo "${UV_DEFAULT_INDEX:-} ${UV_FIND_LINKS:-} ${UV_INDEX:-}"; }'
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{setup_functions()}\n{played}\ninstall_by_uv -e . || echo pip"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.removesuffix("\n") == ("pip" if handed_on is None else handed_on)
 
 
 def test_what_takes_minutes_is_heard_of_and_its_failure_is_one():
