@@ -161,7 +161,7 @@ def test_what_is_asked_for_is_installed_and_what_is_there_is_not(extras, ready, 
     for name in ("pyproject.toml", "jobs/setup.sh"):
         (tmp_path / name).write_text("")
     played = 'pip() { echo "pip $*"; }; install_by_uv() { return 1; }; '
-    played += 'install_minkowski() { echo built; }; python() { :; }; say() { :; }'
+    played += "install_minkowski() { echo built; }; python() { :; }; say() { :; }"
     stamp = f'echo "$(cat pyproject.toml jobs/setup.sh | sha256sum | cut -d" " -f1) {ready}" >.venv/.sem3d-ready'
     command = f"{setup_functions()}\n{played}\n{stamp if ready else ':'}\nprepare_environment"
     environment = os.environ | {"SEM3D_EXTRAS": extras}
