@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Int64
 
 MARGIN = 6
 """Empty cells kept around the grid, so that the key of every cell up to five steps away is in range and names no other."""
-_BITMAP_CELLS = 1 << 32
+_BITMAP_CELLS = 1 << 29  # 64 MB of bits and as much of counts, whatever lies far from the rest
 _MOST_CELLS = 1 << 46  # leaves bits of a key for 2^16 frames
 
 
@@ -40,7 +40,8 @@ def ranker(
     bitmap = np.zeros((top >> 6) + 1, dtype=np.uint64)
     np.bitwise_or.at(bitmap, cells >> 6, _bit(cells))
     count = np.bitwise_count(bitmap)
-    before = np.cumsum(count, dtype=np.int64) - count
+    before = np.cumsum(count, dtype=np.int64)
+    before -= count
 
     def rank(keys: Int64[np.ndarray, " key"]) -> Int[np.ndarray, " key"]:
         word = keys >> 6

@@ -8,7 +8,9 @@ def transform(
     target_from_source: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "point 3"]
 ) -> Float[np.ndarray, "point 3"]:
     """Return points of the source frame in the target frame."""
-    return points @ target_from_source[:3, :3].T + target_from_source[:3, 3]
+    moved = points @ target_from_source[:3, :3].T
+    moved += target_from_source[:3, 3]
+    return moved
 
 
 def valid_depth(depth: Float[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
@@ -21,10 +23,13 @@ def unproject_valid(
 ) -> tuple[Float[np.ndarray, "point 3"], Int[np.ndarray, "point 2"]]:
     """Return points of the pixels that have depth (camera frame, metres) and those pixels (u, v), in row-major order."""
     v, u = np.nonzero(valid_depth(depth))
-    z = depth[v, u].astype(np.float64)
-    x = (u - intrinsics[0, 2]) / intrinsics[0, 0] * z
-    y = (v - intrinsics[1, 2]) / intrinsics[1, 1] * z
-    return np.stack([x, y, z], axis=1), np.stack([u, v], axis=1)
+    points = np.empty((len(u), 3))  # filled in place: images may have millions of pixels
+    z = points[:, 2]
+    z[:] = depth[v, u]
+    for axis, pixel in enumerate((u, v)):
+        np.divide(pixel - intrinsics[axis, 2], intrinsics[axis, axis], out=points[:, axis])
+        points[:, axis] *= z
+    return points, np.stack([u, v], axis=1)
 
 
 def project(

@@ -67,15 +67,19 @@ def mean_per_voxel(points: Float[np.ndarray, "point 3"], voxel_size: float) -> F
     """
     if len(points) == 0:
         return np.zeros((0, 3))
-    axes = [np.ascontiguousarray(points[:, axis], dtype=np.float64) for axis in range(3)]
-    x, y, z = (((axis - (axis.min() - voxel_size / 2)) / voxel_size).astype(np.int64) for axis in axes)
-    rows, columns = int(y.max()) + 1, int(z.max()) + 1
-    voxel = (x * rows + y) * columns + z
-    if (int(x.max()) + 1) * rows * columns > _DENSE_VOXELS:
+    voxel, cells = np.zeros(len(points), np.int64), 1
+    for place in points.T:  # one axis at a time: clouds may have millions of points
+        axis = np.ascontiguousarray(place, dtype=np.float64)
+        along = ((axis - (axis.min() - voxel_size / 2)) / voxel_size).astype(np.int64)
+        length = int(along.max()) + 1
+        cells *= length
+        voxel *= length
+        voxel += along
+    if cells > _DENSE_VOXELS:
         voxel = np.unique(voxel, return_inverse=True)[1]
     count = np.bincount(voxel)
     occupied = np.flatnonzero(count)
-    return np.stack([np.bincount(voxel, weights=axis)[occupied] / count[occupied] for axis in axes], axis=1)
+    return np.stack([np.bincount(voxel, weights=axis)[occupied] / count[occupied] for axis in points.T], axis=1)
 
 
 def frustum_box(

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,16 @@ def test_a_grid_too_large_for_a_bitmap_is_searched_with_the_same_result(monkeypa
     expected = frames_within(points, frame, 0.1)
     monkeypatch.setattr(cells, "_BITMAP_CELLS", 0)
     np.testing.assert_array_equal(frames_within(points, frame, 0.1), expected)
+
+
+def test_a_few_points_far_apart_take_no_memory_for_what_lies_between_them():
+    points = np.random.default_rng(0).uniform(0, 25, size=(400, 3))
+    tracemalloc.start()
+    near = frames_within(points, np.arange(400) % 9, 0.075)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(near) == 400
+    assert peak < 256 << 20
 
 
 def test_the_rank_of_a_key_counts_the_cells_before_it():

@@ -20,6 +20,8 @@ NEAREST_MEDIAN, FARTHEST_MEDIAN = 0.1, 20.0
 """Metres between which the median depth of an indoor frame lies."""
 ANCHORS, REACH = 6, (1, 3, 6, 11)
 """Frames that are looked at in a scene, and how many frames later those stand that each is compared with."""
+MOST_SAMPLED = 64 << 20
+"""Pixels of all frames that are looked at in a scene; with more there are fewer anchors."""
 PIXELS = 2000
 """Pixels of a frame that are compared."""
 UNITS = (0.1, 0.125, 0.2, 0.25, 0.5, 2.0, 4.0, 5.0, 8.0, 10.0)
@@ -67,7 +69,9 @@ def median_fault(depth: Float32[np.ndarray, "height width"]) -> str | None:
 
 def sampled_frames(root: Path, records: Sequence[FrameRecord]) -> list[list[Frame]]:
     """Return groups of usable frames: an anchor and some that follow it; frames that cannot be used are left out."""
-    starts = sorted(set(np.linspace(0, max(0, len(records) - 1 - REACH[0]), ANCHORS).astype(int).tolist()))
+    height, width = records[0].depth_size
+    anchors = min(ANCHORS, max(2, MOST_SAMPLED // (height * width * (1 + len(REACH)))))
+    starts = sorted(set(np.linspace(0, max(0, len(records) - 1 - REACH[0]), anchors).astype(int).tolist()))
     numbers = [[start, *(start + step for step in REACH if start + step < len(records))] for start in starts]
     opened = {number: usable_frame(root, records[number]) for number in sorted({n for group in numbers for n in group})}
     return [[frame for number in group if (frame := opened[number])] for group in numbers]

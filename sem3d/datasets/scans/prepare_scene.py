@@ -6,7 +6,7 @@ the surface.
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +24,12 @@ from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, 
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault, principal_point_fault
-from sem3d.geometry.overlap import overlapping_pairs
+from sem3d.geometry.overlap import OverlapConfig, overlapping_pairs
 from sem3d.geometry.projection import transform, unproject_valid
 from sem3d.geometry.voxels import mean_per_voxel
 
+STRIP = 1 << 20
+"""Pixels of depth whose points are held at once on their way into a surface."""
 FARTHEST_CAMERA = 1000.0  # metres from the origin; beyond it a pose is rubbish, and fine voxels would overflow
 
 
@@ -83,7 +85,6 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
 
     # Each cloud is thinned as it is read: a scene of 300 frames then takes some MB instead of 2 GB.
     clouds: list[Float[np.ndarray, "point 3"]] = []
-    cell = config.overlap.cell
     units = UnitChain()
     for record in records:
         try:
@@ -99,8 +100,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
             continue
         kept.append(record)
         units.add(record, depth)
-        cloud = world_points(record, depth)[:: config.overlap.pixel_stride]
-        clouds.append(mean_per_voxel(cloud, cell) if cell else cloud.astype(np.float32))
+        clouds.append(thinned_cloud(record, depth, config.overlap))
     if odd := units.odd():
         return without(odd, root, records, config, check)
     thinned_already = dataclasses.replace(config.overlap, pixel_stride=1, voxel_size=0.0)
@@ -204,10 +204,17 @@ def thinned(depth: Float32[np.ndarray, "height width"], stride: int) -> Float32[
     return sparse
 
 
+def thinned_cloud(
+    record: FrameRecord, depth: Float32[np.ndarray, "height width"], config: OverlapConfig
+) -> Float[np.ndarray, "point 3"]:
+    """Return the cloud of a frame that its overlaps are found with."""
+    cloud = world_points(record, depth)[:: config.pixel_stride]
+    return mean_per_voxel(cloud, config.cell) if config.cell else cloud.astype(np.float32)
+
+
 def world_points(record: FrameRecord, depth: Float32[np.ndarray, "height width"]) -> Float[np.ndarray, "point 3"]:
     """Return world points of all pixels with depth."""
-    points, _ = unproject_valid(depth, record.intrinsics_depth)
-    return transform(record.world_from_camera, points)
+    return transform(record.world_from_camera, unproject_valid(depth, record.intrinsics_depth)[0])
 
 
 def add_surface(
@@ -218,11 +225,23 @@ def add_surface(
     stride: int,
 ) -> None:
     """Add world points of a frame's thinned depth pixels and their colours; raises :class:`BadSample` where they are too far."""
-    depth = thinned(depth, stride)
-    colors, pixels = colors_at_depth_pixels(color, depth, record.intrinsics_color, record.intrinsics_depth)
-    seen = np.zeros_like(depth)
-    seen[pixels[:, 0], pixels[:, 1]] = depth[pixels[:, 0], pixels[:, 1]]
-    try:
-        fusion.add(world_points(record, seen), colors)
-    except ValueError as error:
-        raise BadSample(record.depth, f"implausible depth: {error}") from error
+    for strip in strips(thinned(depth, stride)):
+        colors, pixels = colors_at_depth_pixels(color, strip, record.intrinsics_color, record.intrinsics_depth)
+        seen = np.zeros_like(strip)
+        seen[pixels[:, 0], pixels[:, 1]] = strip[pixels[:, 0], pixels[:, 1]]
+        try:
+            fusion.add(world_points(record, seen), colors)
+        except ValueError as error:
+            raise BadSample(record.depth, f"implausible depth: {error}") from error
+
+
+def strips(depth: Float32[np.ndarray, "height width"]) -> Iterator[Float32[np.ndarray, "height width"]]:
+    """Yield ``depth`` whole, or, where it has more than :data:`STRIP` pixels, some rows of it at a time and 0 elsewhere."""
+    rows = max(1, STRIP // depth.shape[1])
+    if len(depth) <= rows:
+        yield depth
+        return
+    for top in range(0, len(depth), rows):
+        strip = np.zeros_like(depth)
+        strip[top : top + rows] = depth[top : top + rows]
+        yield strip

@@ -1,6 +1,7 @@
 """Scans that contradict themselves: units of depth, meshes in another frame, intrinsics of another image."""
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ from PIL import Image
 
 from sem3d.config import digest
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans import prepare_scene
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.mesh_plausibility import mesh_fault, mesh_points
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
-from sem3d.datasets.scans.surface import read_surface
+from sem3d.datasets.scans.prepare_scene import add_surface, thinned_cloud
+from sem3d.datasets.scans.surface import SurfaceFusion, read_surface
 from sem3d.errors import UserError
+from sem3d.geometry.overlap import OverlapConfig
 from tests.datasets.scans.box_room import ROOM, room_depth, room_mesh, room_pose, room_record, write_room
 from tests.datasets.scans.official_files import (
+    COLOR_SIZE,
     DEPTH_SIZE,
     INTRINSICS_COLOR,
     INTRINSICS_DEPTH,
@@ -79,6 +84,32 @@ def test_a_pixel_of_depth_too_far_for_voxels_costs_its_frame(tmp_path: Path):
     index = prepare(tmp_path / "data", tmp_path / "index", dataclasses.replace(ALL_FRAMES, depth_scale=1.0))
     assert index.frames["frame"].to_pylist() == [0, 50, 75]
     assert index.content["quarantine"] == {"implausible depth": 1}
+
+
+def test_a_surface_that_is_fused_from_strips_of_depth_is_the_same(monkeypatch: pytest.MonkeyPatch):
+    record, depth = room_record(3, room_pose(3)), room_depth(3).astype(np.float32)
+    color = np.random.default_rng(0).integers(0, 256, (*COLOR_SIZE, 3), np.uint8)
+    whole, parts = SurfaceFusion(0.05), SurfaceFusion(0.05)
+    add_surface(whole, record, depth, color, 1)
+    monkeypatch.setattr(prepare_scene, "STRIP", 7 * depth.shape[1])
+    add_surface(parts, record, depth, color, 1)
+    for one, other in zip(whole.surface(), parts.surface(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_cloud_and_a_surface_of_huge_depth_take_bounded_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(prepare_scene, "STRIP", 1 << 17)
+    lens = np.array([[600.0, 0, 400], [0, 600, 400], [0, 0, 1]])
+    record = dataclasses.replace(room_record(0, room_pose(0)), intrinsics_depth=lens, depth_size=(800, 800))
+    depth, color = np.full((800, 800), 2.0, np.float32), np.zeros((*COLOR_SIZE, 3), np.uint8)
+    tracemalloc.start()
+    thinned_cloud(record, depth, OverlapConfig())
+    of_cloud = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    add_surface(SurfaceFusion(0.05), record, depth, color, 1)
+    of_surface = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(of_cloud, of_surface) < 70 * depth.size
 
 
 def test_depth_of_no_room_is_in_quarantine_by_frame(tmp_path: Path):
