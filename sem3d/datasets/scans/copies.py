@@ -3,12 +3,13 @@
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import divided, open_scan
 from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.left_out import stored_file
 from sem3d.errors import BadSample
 from sem3d.files import open_regular
 from sem3d.folders import file_identity
@@ -16,6 +17,8 @@ from sem3d.folders import file_identity
 LOOKED_AT = 1 << 20
 """Bytes at the begin and at the end of a file that tell copies."""
 
+COMPARED = 5
+"""Frames of a scan that are looked for among those that a stride left out of another."""
 Place = tuple[str, str]
 """Name of a scene, and the folder or ``.sens`` file that its frames lie in."""
 Marks = dict[int, FrameRecord]
@@ -59,6 +62,7 @@ def without_duplicates(
     """
     scans = by_place(records)
     told_apart: dict[Place, Marks] = {}
+    cameras: dict[Hashable, list[Place]] = {}
     holders: dict[int, list[Place]] = {}
     reasons: dict[Place, str] = {}
     stored = functools.cache(functools.partial(stored_digest, root))
@@ -73,13 +77,60 @@ def without_duplicates(
                 )
                 reasons[place] = f"a copy of a scan: {what} are those of {known[0]}; taken once"
                 break
+        alike = cameras.setdefault(camera_of(scans[place][0]), [])
+        if place not in reasons and (known := among_left_out(root, scans, place, alike, stored)):
+            reasons[place] = f"a copy of a scan: its frames are among those of {known[0]} that the stride left out"
         if place not in reasons:
+            alike.append(place)
             told_apart[place] = own
             for mark in own:
                 holders.setdefault(mark, []).append(place)
     kept = [record for place, scan in scans.items() if place not in reasons for record in scan]
     told = [Quarantined(scans[place][0].color, place[0], reasons[place]) for place in scans if place in reasons]
     return kept, notes + told
+
+
+def camera_of(record: FrameRecord) -> Hashable:
+    """Return what all frames of a scan, and of its copies, share."""
+    return record.intrinsics_color.tobytes(), record.intrinsics_depth.tobytes(), record.color_size, record.depth_size
+
+
+def among_left_out(
+    root: Path,
+    scans: Mapping[Place, Sequence[FrameRecord]],
+    place: Place,
+    others: Sequence[Place],
+    stored: Callable[[str, str], bytes | None],
+) -> Place | None:
+    """Return the one of ``others`` of which the scan at ``place`` is a copy that begins with another frame, None if of none.
+
+    A stride then takes other frames of each, so the images of some are compared with those that it left out of the other.
+    """
+    own = scans[place]
+    sample = [own[place] for place in sorted({len(own) * part // COMPARED for part in range(COMPARED)})]
+    for other in others:
+        if divided(own[0].color)[1] or own[0].frame in {record.frame for record in scans[other]}:
+            continue
+        same = [same_as_left_out(root, record, scans[other][0], stored) for record in sample]
+        if False not in same and same.count(True) > len(same) / 2:
+            return other
+    return None
+
+
+def same_as_left_out(
+    root: Path, record: FrameRecord, of_other: FrameRecord, stored: Callable[[str, str], bytes | None]
+) -> bool | None:
+    """Return whether the frame of the same number as ``record``, of another scan, has its images; None where there is no such
+    frame.
+    """
+    try:
+        found = [stored_file(root, of_other, kind, record.frame) for kind in ("color", "depth")]
+    except BadSample:
+        return None
+    color, depth = (path.relative_to(root).as_posix() if path else "" for path in found)
+    if not color or not depth:
+        return None
+    return stored(record.color, record.depth) == stored(color, depth) is not None
 
 
 def mark_of(record: FrameRecord) -> int:

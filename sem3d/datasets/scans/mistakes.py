@@ -7,11 +7,13 @@ a mistake that leaves frames in agreement, such as depth upside down of a camera
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from sem3d.datasets.scans.layouts import FrameRecord
+from sem3d.datasets.scans.left_out import stored_pose
 from sem3d.geometry.cameras import invert_rigid, orthonormalise, pose_fault
 
 Frame = tuple[FrameRecord, Float32[np.ndarray, "_ _"]]
@@ -30,7 +32,7 @@ class Explanation:
         return [[changed for frame in group if (changed := self.undone(frame))] for group in groups]
 
 
-def explanations(records: Sequence[FrameRecord]) -> list[Explanation]:
+def explanations(root: Path, records: Sequence[FrameRecord]) -> list[Explanation]:
     """Return the mistakes that the frames of a scene may have been spoiled by."""
     focal_x, focal_y = records[0].intrinsics_depth[[0, 1], [0, 1]]
     return [
@@ -55,20 +57,11 @@ def explanations(records: Sequence[FrameRecord]) -> list[Explanation]:
             with_pose(lambda pose: pose * [1, -1, -1, 1]),
             "axes of the camera are taken as y up and z backward: turn them to y down and z forward",
         ),
-        *poses_off_by_one(records),
-    ]
-
-
-def poses_off_by_one(records: Sequence[FrameRecord]) -> list[Explanation]:
-    """Return that poses are numbered one too low or too high; nothing where frames are left out, whose poses nobody has read."""
-    if (np.diff([record.frame for record in records]) != 1).any():
-        return []
-    return [
         Explanation(
-            with_pose_of(records, -1), "each frame has the pose of the one after it: number the poses one higher"
+            with_pose_of(root, records, -1), "each frame has the pose of the one after it: number the poses one higher"
         ),
         Explanation(
-            with_pose_of(records, 1), "each frame has the pose of the one before it: number the poses one lower"
+            with_pose_of(root, records, 1), "each frame has the pose of the one before it: number the poses one lower"
         ),
     ]
 
@@ -105,18 +98,17 @@ def with_pose(
     )
 
 
-def with_pose_of(records: Sequence[FrameRecord], step: int) -> Callable[[Frame], Frame | None]:
-    """Return a change that gives a frame the pose of that ``step`` places after it; None where there is none or no rigid one."""
-    pose_of = {
-        record.frame: records[place + step].world_from_camera
-        for place, record in enumerate(records)
-        if 0 <= place + step < len(records)
-    }
+def with_pose_of(root: Path, records: Sequence[FrameRecord], step: int) -> Callable[[Frame], Frame | None]:
+    """Return a change that gives a frame the pose whose number is ``step`` higher, also one that a stride left out; None where
+    there is none or no rigid one.
+    """
+    taken = {record.frame: record.world_from_camera for record in records}
 
     def moved(frame: Frame) -> Frame | None:
-        pose = pose_of.get(frame[0].frame)
+        record, number = frame[0], frame[0].frame + step
+        pose = taken[number] if number in taken else stored_pose(root, record, number)
         if pose is None or pose_fault(pose):
             return None
-        return dataclasses.replace(frame[0], world_from_camera=pose), frame[1]
+        return dataclasses.replace(record, world_from_camera=pose), frame[1]
 
     return moved

@@ -11,7 +11,7 @@ from jaxtyping import Float, Float32, Int
 
 from sem3d.datasets.scans.frames import read_depth
 from sem3d.datasets.scans.layouts import FrameRecord
-from sem3d.datasets.scans.mistakes import Frame, explanations
+from sem3d.datasets.scans.mistakes import Explanation, Frame, explanations
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, invert_rigid, orthonormalise, pose_fault
 from sem3d.geometry.projection import inside_image, nearest_pixel, project, transform, unproject_valid
@@ -88,7 +88,7 @@ def usable_frame(root: Path, record: FrameRecord) -> Frame | None:
     return None if median_fault(depth) else (record, depth)
 
 
-def frames_fault(records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame]]) -> str | None:
+def frames_fault(root: Path, records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame]]) -> str | None:
     """Return why the frames of a scene cannot be used as they are; None where they may be or where nothing tells.
 
     ``groups`` are the :func:`sampled_frames` of all its ``records``. Frames that disagree are looked at in other units of depth
@@ -102,7 +102,9 @@ def frames_fault(records: Sequence[FrameRecord], groups: Sequence[Sequence[Frame
         return None
     if (fault := unit_fault(pairs, found)) or met.sum() < LEAST_COMPARED:
         return fault
-    return mistake_fault(records, groups, pairs, found) or contradiction(float(np.median(found[met])))
+    return mistake_fault(explanations(root, records), groups, pairs, found) or contradiction(
+        float(np.median(found[met]))
+    )
 
 
 def unit_fault(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> str | None:
@@ -139,13 +141,13 @@ def unit_fault(pairs: Sequence[Pair], found: Float[np.ndarray, " point"]) -> str
 
 
 def mistake_fault(
-    records: Sequence[FrameRecord],
+    possible: Sequence[Explanation],
     groups: Sequence[Sequence[Frame]],
     pairs: Sequence[Pair],
     found: Float[np.ndarray, " point"],
 ) -> str | None:
     """Return which mistake must be undone that frames agree whose :func:`disagreement` is ``found`` as they are, in ``pairs``;
-    None where none of :func:`explanations` was made.
+    None where none that is ``possible`` was made.
 
     Where few pairs are spoilt, single frames are wrong: a change of all poses may only move them to where nothing looks.
     """
@@ -154,7 +156,7 @@ def mistake_fault(
     if (before <= LEAST_EXPLAINED).all() or spoilt_share(pairs, found) <= LEAST_SPOILT:
         return None
     told: list[tuple[float, str]] = []
-    for explanation in explanations(records):
+    for explanation in possible:
         other = disagreement(matched_pairs(explanation.applied(groups)))
         other = other[np.isfinite(other)]
         if len(other) < max(LEAST_COMPARED, len(met) / 2):

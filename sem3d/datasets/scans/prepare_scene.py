@@ -76,7 +76,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
     quarantined: list[Quarantined] = []
     kept: list[FrameRecord] = []
     sample = sampled_frames(root, records)
-    if fault := frames_fault(records, sample):
+    if fault := frames_fault(root, records, sample):
         return unprepared(records, fault, records[0].depth)
     mesh = read_mesh(root, records[0], sample, quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)

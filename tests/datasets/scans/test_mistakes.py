@@ -1,5 +1,6 @@
 """Mistakes with scans that geometry tells: each is named with its remedy, and the same scan without it passes."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,22 @@ from PIL import Image
 
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.mistakes import explanations
+from sem3d.datasets.scans.layouts import detect_layout
 from sem3d.datasets.scans.plausibility import frames_fault, sampled_frames
-from sem3d.datasets.scans.prepare import prepare
+from sem3d.datasets.scans.prepare import prepare, scan
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import UserError
 from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, room_record, write_room
-from tests.datasets.scans.official_files import INTRINSICS_DEPTH, pose, write_image, write_text_matrix
+from tests.datasets.scans.official_files import (
+    INTRINSICS_DEPTH,
+    jpeg,
+    pose,
+    wall_color,
+    write_export,
+    write_image,
+    write_sens_scene,
+    write_text_matrix,
+)
 
 ALL_FRAMES = PrepareConfig(stride=1)
 
@@ -96,13 +106,31 @@ def test_the_scan_without_a_mistake_passes(tmp_path: Path, pose_of: Callable[[in
     assert index.content["quarantine"] == {}
 
 
-def test_poses_off_by_one_frame_are_not_told_where_frames_are_left_out():
-    def off_by_one(step: int) -> list[str]:
-        records = [room_record(number, nodding_pose(number)) for number in range(0, 12 * step, step)]
-        return [one.says for one in explanations(records) if "number the poses" in one.says]
+@pytest.mark.parametrize("off", [-1, 0, 1])
+@pytest.mark.parametrize("stored", ["files", "sens"])
+def test_poses_off_by_one_frame_are_told_by_those_of_frames_that_a_stride_leaves_out(
+    tmp_path: Path, stored: str, off: int
+):
+    def pose_of(number: int) -> np.ndarray:
+        return nodding_pose(number / 3)
 
-    assert len(off_by_one(1)) == 2
-    assert off_by_one(25) == []
+    depths = [np.rint(1000 * room_depth(number, pose_of)).astype(np.uint16) for number in range(36)]
+    if stored == "sens":
+        frames = [(pose_of(n + off), jpeg(wall_color(n)), zlib.compress(depths[n].tobytes())) for n in range(36)]
+        write_sens_scene(tmp_path / "data", "scene0000_00", frames)
+    else:
+        folder = write_export(tmp_path / "data", "scene0000_00", 36, step=1)
+        for number, depth in enumerate(depths):
+            write_image(folder / "depth" / f"{number}.png", depth)
+            write_text_matrix(folder / "pose" / f"{number}.txt", pose_of(number + off))
+    records, _ = scan(tmp_path / "data", detect_layout(tmp_path / "data"), PrepareConfig(stride=3))
+    assert len(records) == 12
+    fault = frames_fault(tmp_path / "data", records, sampled_frames(tmp_path / "data", records))
+    if off:
+        assert fault is not None
+        assert f"number the poses one {'higher' if off > 0 else 'lower'}" in fault
+    else:
+        assert fault is None
 
 
 @pytest.mark.parametrize("wrong", [0, 23, 34])
@@ -118,7 +146,7 @@ def test_one_wrong_pose_is_no_mistake_of_the_whole_scan(tmp_path: Path, wrong: i
         if number == wrong:
             found[:3, 3] += 0.6, 0.2, 0.5
         records.append(room_record(number, found, f"{number}.png"))
-    assert frames_fault(records, sampled_frames(tmp_path, records)) is None
+    assert frames_fault(tmp_path, records, sampled_frames(tmp_path, records)) is None
 
 
 @pytest.mark.parametrize("units", [2000.0, 500.0, 250.0])

@@ -1,6 +1,8 @@
 """Scans as they lie on the disks of others: encodings, names of images, time stamps, links, folders of other users."""
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -320,6 +322,28 @@ def test_a_part_of_a_scan_beside_the_whole_one_is_left_out_whatever_its_name(tmp
     assert {record.scene for record in records} == {"m", "z"}
     part = f"{len(numbers)} of its {len(numbers)} frames"
     assert [note.reason for note in report.notes] == [f"a copy of a scan: {part} are those of m; taken once"] * 2
+
+
+@pytest.mark.parametrize("layout", ["seven_scenes", "scannet_export"])
+@pytest.mark.parametrize("copy", ["a", "z"])
+def test_a_copy_without_its_first_frame_is_left_out_though_a_stride_takes_other_frames_of_it(
+    tmp_path: Path, layout: str, copy: str
+):
+    for scene in ("m", "y"):
+        if layout == "seven_scenes":
+            write_seven_scenes(tmp_path / scene, 11)
+        else:
+            write_export(tmp_path, scene, 11, step=1)
+    shutil.copytree(tmp_path / "m", tmp_path / copy)
+    for scene in ("y", copy):
+        for path in [path for path in (tmp_path / scene).rglob("*") if re.match(r"(frame-00000)?0\.", path.name)]:
+            path.unlink()
+    records, report = scan(tmp_path, layout, PrepareConfig(stride=5))
+    assert [(record.scene, record.frame) for record in records if record.scene == "y"] == [("y", 1), ("y", 6)]
+    kept = {record.scene for record in records} - {"y"}
+    assert len(kept) == 1
+    reason = f"a copy of a scan: its frames are among those of {kept.pop()} that the stride left out"
+    assert [note.reason for note in report.notes] == [reason]
 
 
 def test_a_copy_of_a_sens_file_that_was_cut_is_left_out_and_a_scan_that_shares_a_few_frames_is_not(tmp_path: Path):
