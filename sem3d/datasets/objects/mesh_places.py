@@ -1,6 +1,6 @@
 """The places of meshes: one file under several names, copies of one, and what lies beside it that it may name."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,23 +43,31 @@ def without_aliases(root: Path, meshes: list[MeshFile]) -> list[MeshFile | Quara
     return items
 
 
-def copied_meshes(root: Path, meshes: Sequence[MeshFile]) -> dict[MeshFile, MeshFile]:
-    """Return the first mesh of the same bytes, class and proportions of each that is a copy, whatever its materials.
-
-    A copy in another split would be a held-out object that was trained on.
-    """
+def contents_of(root: Path, meshes: Sequence[MeshFile]) -> dict[MeshFile, Hashable]:
+    """Return what each mesh that can be found shares with its copies: bytes and proportions, whatever its materials."""
     places: dict[MeshFile, Path] = {}
     for mesh in meshes:
         with suppress(BadSample):
             places[mesh] = locate_mesh(root, mesh)
     content = first_of_content(list(places.values()), LARGEST_FILE)
+    return {mesh: (mesh.rotation, mesh.size, content[place]) for mesh, place in places.items()}
+
+
+def copied_meshes(contents: Mapping[MeshFile, Hashable]) -> dict[MeshFile, MeshFile]:
+    """Return the first mesh of the same :func:`contents_of` and class of each that is a copy.
+
+    A copy in another split would be a held-out object that was trained on.
+    """
     first: dict[Hashable, MeshFile] = {}
-    copies = {}
-    for mesh, place in places.items():
-        known = first.setdefault((mesh.category, mesh.rotation, mesh.size, content[place]), mesh)
-        if known is not mesh:
-            copies[mesh] = known
-    return copies
+    known = {mesh: first.setdefault((mesh.category, content), mesh) for mesh, content in contents.items()}
+    return {mesh: other for mesh, other in known.items() if other is not mesh}
+
+
+def in_other_classes(contents: Mapping[MeshFile, Hashable]) -> dict[MeshFile, MeshFile]:
+    """Return the first mesh of the same :func:`contents_of` of each that is of another class than that."""
+    first: dict[Hashable, MeshFile] = {}
+    known = {mesh: first.setdefault(content, mesh) for mesh, content in contents.items()}
+    return {mesh: other for mesh, other in known.items() if other.category != mesh.category}
 
 
 def locate_mesh(root: Path, mesh: MeshFile) -> Path:

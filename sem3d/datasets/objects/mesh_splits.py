@@ -1,9 +1,10 @@
 """Splits of meshes, seeded, in which all copies of one stand together."""
 
 import hashlib
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from sem3d.datasets.objects.mesh_places import MeshFile
+from sem3d.datasets.objects.mesh_places import MeshFile, copied_meshes, in_other_classes
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.errors import UserError
 
@@ -27,13 +28,25 @@ class RendersConfig:
             raise UserError("val_fraction and test_fraction must not be negative and must leave objects to train on")
 
 
-def notes_on_copies(copies: dict[MeshFile, MeshFile]) -> list[Quarantined]:
-    """Return a remark on each mesh that is a copy of another."""
+def notes_on_copies(contents: Mapping[MeshFile, Hashable]) -> list[Quarantined]:
+    """Return a remark on each mesh that is a copy of another, in its class or in another one."""
+    copies, elsewhere = copied_meshes(contents), in_other_classes(contents)
     return [
-        Quarantined(
-            mesh.path, mesh.category, f"a copy of a mesh: it has the bytes of {first.path}; one split takes both"
-        )
-        for mesh, first in copies.items()
+        *(
+            Quarantined(
+                mesh.path, mesh.category, f"a copy of a mesh: it has the bytes of {first.path}; one split takes both"
+            )
+            for mesh, first in copies.items()
+        ),
+        *(
+            Quarantined(
+                mesh.path,
+                mesh.category,
+                f"a mesh of two classes: it has the bytes of {first.path}, of {first.category}, whose split may be another; "
+                "keep one of them",
+            )
+            for mesh, first in elsewhere.items()
+        ),
     ]
 
 

@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from sem3d.config import digest
 from sem3d.datasets.objects.mesh_files import ColoredMesh, find_meshes, read_mesh
-from sem3d.datasets.objects.mesh_places import MeshFile, copied_meshes, states_beside
+from sem3d.datasets.objects.mesh_places import MeshFile, contents_of, copied_meshes, states_beside
 from sem3d.datasets.objects.mesh_splits import RendersConfig, notes_on_copies, split_meshes
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE, VOXEL_SHAPE
 from sem3d.datasets.objects.npz_stream import DAMAGE, write_npz
@@ -63,7 +63,7 @@ class RendersSummary:
 def check_meshes(root: str | Path) -> tuple[int, QuarantineReport]:
     """Read every mesh and write nothing: how many there are, and what is wrong with which. Errors as find_meshes."""
     meshes, faults = find_meshes(root)
-    report = QuarantineReport(list(faults), notes_on_copies(copied_meshes(Path(root), meshes)))
+    report = QuarantineReport(list(faults), notes_on_copies(contents_of(Path(root), meshes)))
     for mesh in meshes:
         try:
             with faults_of(mesh.path):
@@ -82,7 +82,8 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
     """
     root, out = Path(root).resolve(), Path(out).resolve()
     meshes, faults = find_meshes(root)
-    copies = copied_meshes(root, meshes)
+    contents = contents_of(root, meshes)
+    copies = copied_meshes(contents)
     given = [(*asdict(mesh).values(), *size_and_time(root / mesh.path)) for mesh in meshes]
     key = digest([FORMAT, asdict(config), given, *sorted((mesh.path, first.path) for mesh, first in copies.items())])
     refused = out.with_name(f"{out.name}.quarantine.json")
@@ -93,7 +94,7 @@ def write_renders(root: str | Path, out: str | Path, config: RendersConfig, draw
         parts = building / "parts"
         parts.mkdir(exist_ok=True)
         rows = [{"number": number, "mesh": json.dumps(asdict(mesh))} for number, mesh in enumerate(meshes)]
-        report = QuarantineReport(list(faults), notes_on_copies(copies))
+        report = QuarantineReport(list(faults), notes_on_copies(contents))
         usable = []
         for number, row in enumerate(in_tasks(lambda row: render_row(root, parts, row, draw), rows)):
             mesh = meshes[number]

@@ -8,7 +8,7 @@ import pytest
 
 from sem3d.datasets.objects.copied_renders import shared_objects
 from sem3d.datasets.objects.mesh_files import find_meshes, read_mesh
-from sem3d.datasets.objects.mesh_places import copied_meshes
+from sem3d.datasets.objects.mesh_places import contents_of, copied_meshes
 from sem3d.datasets.objects.mesh_splits import RendersConfig, split_meshes
 from sem3d.datasets.objects.nmr_index import find_renders
 from sem3d.datasets.objects.object_names import object_names
@@ -101,7 +101,7 @@ def test_copies_of_a_mesh_stand_in_one_split_and_are_noted(tmp_path: Path):
     os.link(tmp_path / "chair/03.obj", tmp_path / "chair/hard.obj")
     write(tmp_path / "table/x.obj", f"# 03\n{CUBE}")
     meshes, faults = find_meshes(tmp_path)
-    copies = copied_meshes(tmp_path, meshes)
+    copies = copied_meshes(contents_of(tmp_path, meshes))
     assert {mesh.path: first.path for mesh, first in copies.items()} == {
         "chair/copy/x.obj": "chair/03.obj",
         "chair/hard.obj": "chair/03.obj",
@@ -113,7 +113,7 @@ def test_copies_of_a_mesh_stand_in_one_split_and_are_noted(tmp_path: Path):
         assert list(split) == [mesh.identity for mesh in chairs]
     total, report = check_meshes(tmp_path)
     assert (total, report.items, faults) == (15, [], [])
-    assert report.note_counts() == {"a copy of a mesh": 2}
+    assert report.note_counts() == {"a copy of a mesh": 2, "a mesh of two classes": 1}
 
 
 def test_a_mesh_beside_the_folders_of_classes_is_named(tmp_path: Path):
