@@ -1,7 +1,7 @@
 """The scenes that labelled clouds are made of: those of an index, or meshes alone, without a single frame."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,12 @@ from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_in
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
-from sem3d.datasets.scans.layouts import detected_layouts, scene_folders, scene_name
+from sem3d.datasets.scans.layouts import detected_layouts, scene_name, survey
 from sem3d.datasets.scans.scannet import find_mesh
-from sem3d.datasets.scans.splits import held_out_rooms, read_split_lists, room_of
+from sem3d.datasets.scans.splits import held_out_rooms, listed_elsewhere, read_split_lists, room_of
+from sem3d.datasets.scans.surface import LARGEST_MESH
 from sem3d.errors import UserError
+from sem3d.files import first_of_content
 from sem3d.folders import is_there
 
 WHOLE = 1000
@@ -36,8 +38,10 @@ class CloudSource:
     described: str
     left_out: Path | None = None
     """The report of what was left out of them before."""
-    unlisted: tuple[Quarantined, ...] = ()
-    """Scenes that no list of a split names."""
+    unusable: tuple[Quarantined, ...] = ()
+    """Scenes that no list of a split names, that have the name of another one, and folders that cannot be looked into."""
+    notes: tuple[Quarantined, ...] = ()
+    """Other names and copies of scenes, and listed ones that are not there."""
 
 
 def scans_of_index(index: Index) -> CloudSource:
@@ -80,16 +84,19 @@ def scene_of_index(index: Index, frames: pa.Table) -> LabelledScene:
 def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
     """Return the scenes of a folder that has meshes, ``<scene>/<scene>_vh_clean_2.ply``, and no frames; None of another one.
 
-    Splits are those of the lists, or a seeded share of the rooms, or of a single room a share of its space.
+    Splits are those of the lists, or a seeded share of the rooms, or of a single room a share of its space. Of copies of a mesh,
+    which would stand on both sides of a split, and of scenes of one name the first is taken.
     """
     if not root.is_dir() or detected_layouts(root):
         return None
-    meshes = {folder: find_mesh(root, folder, folder.name) for folder in scene_folders(root)}
-    places = {scene_name(root, folder): folder for folder, mesh in meshes.items() if mesh}
-    if not places:
+    places = survey(root)
+    meshes = {folder: mesh for folder in places.folders if (mesh := find_mesh(root, folder, folder.name))}
+    if not meshes:
         return None
+    copies = copied_meshes(root, meshes)
+    named, namesakes = by_name(root, {folder: mesh for folder, mesh in meshes.items() if mesh not in copies})
     split_of = read_split_lists(root, config.splits)
-    shares = shares_of(list(places), split_of, config)
+    shares = shares_of(list(named), split_of, config)
     scenes = [
         LabelledScene(
             scene=scene,
@@ -98,22 +105,51 @@ def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
             labelled_mesh=labelled_mesh_in(root, folder),
             mesh=meshes[folder],
         )
-        for scene, folder in places.items()
+        for scene, folder in named.items()
         if scene in shares
     ]
     states = [state_of(root, scene.mesh) + state_of(root, scene.labelled_mesh) for scene in scenes]
+    unlisted = [
+        Quarantined(meshes[folder], scene, f"scene in no split list: its name is {scene}")
+        for scene, folder in named.items()
+        if split_of and not listed_name(scene, split_of)
+    ]
+    every_name = [scene_name(root, folder) for folder in meshes]
     return CloudSource(
         root=root,
         scenes=lambda: iter(scenes),
         total=len(scenes),
         digest=digest(["meshes", str(root.resolve()), states, [scene.shares for scene in scenes]]),
         described=f"index: no frames, {len(scenes)} scene{'s' * (len(scenes) != 1)} with a mesh",
-        unlisted=tuple(
-            Quarantined(meshes[folder], scene, f"scene in no split list: its name is {scene}")
-            for scene, folder in places.items()
-            if split_of and not listed_name(scene, split_of)
-        ),
+        unusable=(*places.unreadable, *unlisted, *namesakes),
+        notes=(*places.aliases, *copies.values(), *listed_elsewhere(split_of, every_name)),
     )
+
+
+def copied_meshes(root: Path, meshes: Mapping[Path, str]) -> dict[str, Quarantined]:
+    """Return a note on each of the meshes by folder that has the bytes of one before it."""
+    first = first_of_content([root / mesh for mesh in meshes.values()], LARGEST_MESH)
+    return {
+        mesh: Quarantined(
+            mesh,
+            scene_name(root, folder),
+            f"a copy of a mesh: it has the bytes of {first[root / mesh].relative_to(root).as_posix()}; taken once",
+        )
+        for folder, mesh in meshes.items()
+        if first[root / mesh] != root / mesh
+    }
+
+
+def by_name(root: Path, meshes: Mapping[Path, str]) -> tuple[dict[str, Path], list[Quarantined]]:
+    """Return the folder of each scene by its name, and the others that have the name of one before them."""
+    named: dict[str, Path] = {}
+    namesakes = []
+    for folder, mesh in meshes.items():
+        scene = scene_name(root, folder)
+        if (known := named.setdefault(scene, folder)) != folder:
+            reason = f"another scan has this name: {scene} is that of {meshes[known]}; rename one of them"
+            namesakes.append(Quarantined(mesh, scene, reason))
+    return named, namesakes
 
 
 def shares_of(scenes: list[str], split_of: dict[str, str], config: PrepareConfig) -> dict[str, dict[str, int]]:

@@ -89,7 +89,7 @@ def write_clouds(
     say: Callable[[str], None],
 ) -> None:
     """Label all scenes and write their parts; ``limit`` is the largest share of unusable ones, and where they are named then."""
-    report, frames = QuarantineReport(list(source.unlisted)), []
+    report, frames = QuarantineReport(list(source.unusable), list(source.notes)), []
     parts: list[dict[str, Any]] = []
     usable, died = 0, list[str]()
 
@@ -109,7 +109,7 @@ def write_clouds(
         usable += bool(cloud.parts)
         for part in cloud.parts:
             parts.append(write_part(folder, f"{len(parts)}.parquet", cloud.scene, part))
-    check_limit(report, source.total + len(source.unlisted), *limit)
+    check_limit(report, source.total + len(source.unusable), *limit)
     if not parts:
         reason = first_reasons(report) or "no scene has a labelled mesh or labelled frames"
         raise UserError(f"no labelled scene in {source.root}: {reason}; segmentation needs scans with labels")

@@ -14,12 +14,17 @@ from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
 from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
-from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
+from sem3d.datasets.scans.surface import colors_fault, read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
+from sem3d.geometry.voxels import pack, voxel_indices
 
 LEARNT_FROM = ("train", "val")
 SMALLEST_CHUNK = 0.5
 """Metres; a file each."""
+SMALLEST_SCENE = 0.5
+"""Metres along the longest side of a scene."""
+NEIGHBOURHOOD, FEWEST_NEIGHBOURS = 0.5, 4.0
+"""Metres, and the vertices of a scanned mesh in a cube of that side that holds any, at least; of ScanNet's there are 680."""
 Labels = UInt8[np.ndarray, " point"]
 
 
@@ -107,7 +112,10 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
     points, colors = surface_points(root, files, source)
     outside = int((np.abs(points) > FARTHEST_CAMERA).any(axis=1).sum())
     if outside:
-        raise BadSample(source, f"points outside: {outside} lie more than {FARTHEST_CAMERA:.0f} m from the origin")
+        raise BadSample(
+            source,
+            f"points outside: {outside} lie more than {FARTHEST_CAMERA:.0f} m from the origin: give them in metres, near it",
+        )
     if locator:
         nyu40, frames = mesh_labels(root, locator, points), []
     else:
@@ -135,7 +143,25 @@ def surface_points(
     if not files.mesh:
         raise BadSample(source, "no surface: the scene has labels, and neither mesh nor depth to put them on")
     points, colors, _, _ = read_scene_mesh(locate(root, files.mesh))
+    if fault := colors_fault(colors) or spacing_fault(points):
+        raise BadSample(files.mesh, fault)
     return points, colors
+
+
+def spacing_fault(points: Float32[np.ndarray, "point 3"]) -> str | None:
+    """Return why the points of a mesh are no room's in metres; None where they may be. No frame is there to tell its unit."""
+    extent = float(np.ptp(points, axis=0).max(initial=0))
+    if extent < SMALLEST_SCENE:
+        return f"implausible mesh: the whole scene lies within {extent:.3g} m: give its vertices in metres"
+    if extent > 2 * FARTHEST_CAMERA:
+        return None  # points outside
+    around = len(points) / len(np.unique(pack(voxel_indices(points, NEIGHBOURHOOD))))
+    if around >= FEWEST_NEIGHBOURS:
+        return None
+    return (
+        f"implausible mesh: its vertices lie far apart, {around:.1f} in a cube of {NEIGHBOURHOOD:g} m that has any: are they in "
+        "centimetres or inches? Give metres, and every vertex of the scan"
+    )
 
 
 def check_classes(source: str, labels: Labels) -> None:

@@ -20,7 +20,7 @@ from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.mesh_plausibility import mesh_fault
 from sem3d.datasets.scans.mistakes import Frame
 from sem3d.datasets.scans.plausibility import frames_fault, median_fault, sampled_frames
-from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
+from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, colors_fault, read_scene_mesh
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault, principal_point_fault
@@ -173,7 +173,7 @@ def read_mesh(
     try:
         with faults_of(record.mesh):
             points, colors, _, faces = read_scene_mesh(locate(root, record.mesh))
-        if fault := mesh_fault(sample, points, faces):
+        if fault := colors_fault(colors) or mesh_fault(sample, points, faces):
             raise BadSample(record.mesh, fault)
     except BadSample as error:
         quarantined.append(Quarantined.of(error, record.scene))

@@ -26,6 +26,10 @@ def wall_labels(points: np.ndarray) -> np.ndarray:
     return np.where(abs(points[:, 0]) < 0.1, OTHER_STRUCTURE, np.where(points[:, 0] < 0, CHAIR, TABLE))
 
 
+def mesh_file(root: Path, scene: str) -> Path:
+    return root / scene / f"{scene}_vh_clean_2.ply"
+
+
 def labels_file(root: Path, scene: str) -> Path:
     return root / scene / f"{scene}_vh_clean_2.labels.ply"
 
@@ -41,7 +45,7 @@ def write_walls(root: Path, train: int = 2, held_out: int = 1) -> Path:
     for number, scene in enumerate(scenes):
         write_export(root, scene, 2)
         points = wall_points() + np.float32(0.001 * number)
-        write_ply(root / scene / f"{scene}_vh_clean_2.ply", points, wall_colors(points), NO_FACES, None)
+        write_ply(mesh_file(root, scene), points, wall_colors(points), NO_FACES, None)
         write_labels(root, scene, points, wall_labels(points))
     (root / "scannetv2_train.txt").write_text("\n".join(scenes[:train]))
     (root / "scannetv2_val.txt").write_text("\n".join(scenes[train:]))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -21,15 +22,17 @@ from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
 from tests.datasets.scans.labelled_walls import (
     CHAIR,
+    NO_FACES,
     TABLE,
     labels_file,
+    mesh_file,
     wall_colors,
     wall_labels,
     wall_points,
     write_labels,
     write_walls,
 )
-from tests.datasets.scans.official_files import COLOR_SIZE, write_frames_25k, write_image
+from tests.datasets.scans.official_files import COLOR_SIZE, write_frames_25k, write_image, write_ply
 
 SETTINGS, WHOLE = PrepareConfig(), CloudConfig()
 
@@ -168,7 +171,9 @@ def test_points_beyond_all_bounds_are_named(tmp_path):
     )
     found = labelled_cloud(tmp_path, files, WHOLE)
     assert found.unusable is not None
-    assert found.unusable.reason == "points outside: 3 lie more than 1000 m from the origin"
+    assert (
+        found.unusable.reason == "points outside: 3 lie more than 1000 m from the origin: give them in metres, near it"
+    )
     assert not found.parts
 
 
@@ -237,6 +242,69 @@ def test_meshes_need_no_frames(tmp_path):
     clouds = meshes_of(tmp_path)
     (item,) = QuarantineReport.read(clouds.folder / "quarantine.json").items
     assert (item.scene, item.reason) == ("scene0002_00", "scene in no split list: its name is scene0002_00")
+
+
+def test_copies_of_a_mesh_and_scenes_of_one_name_are_taken_once_and_said(tmp_path):
+    root = without_frames(write_walls(tmp_path / "data", train=2, held_out=2))
+    shutil.copytree(root / "scene0000_00", root / "scans" / "scene0000_00")
+    points = wall_points() + np.float32(0.5)
+    write_ply(mesh_file(root / "scans", "scene0000_00"), points, wall_colors(points), NO_FACES, None)
+    write_labels(root / "scans", "scene0000_00", points, wall_labels(wall_points()))
+    mesh_file(root, "scene0003_00").write_bytes(mesh_file(root, "scene0001_00").read_bytes())
+    os.symlink("scene0000_00", root / "scene0009_00")
+    (root / "scannetv2_val.txt").write_text("scene0002_00\nscene0003_00\nscene0777_00\n")
+    clouds = meshes_of(tmp_path)
+    assert dict(zip(clouds.parts["scene"].to_pylist(), clouds.parts["split"].to_pylist(), strict=True)) == {
+        "scene0000_00": "train",
+        "scene0001_00": "train",
+        "scene0002_00": "val",
+    }
+    report = QuarantineReport.read(clouds.folder / "quarantine.json")
+    assert [(item.scene, item.reason.partition(":")[0]) for item in report.items] == [
+        ("scene0000_00", "another scan has this name")
+    ]
+    copied = "a copy of a mesh: it has the bytes of scene0001_00/scene0001_00_vh_clean_2.ply; taken once"
+    assert {(note.scene, note.reason) for note in report.notes if "copy" in note.reason} == {("scene0003_00", copied)}
+    said = [(note.source, note.reason) for note in report.notes if note.source.startswith("list")]
+    assert said == [("list of val", "1 of its 3 names (scene0777_00) are no scene of these data")]
+    assert sum(note.reason.startswith("another name of a folder") for note in report.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda points: points * 100, r"implausible mesh: its vertices lie far apart, 1\.0 in a cube of 0\.5 m"),
+        (lambda points: points * 39.37, "implausible mesh: its vertices lie far apart"),
+        (
+            lambda points: points * 1000,
+            r"points outside: \d+ lie more than 1000 m from the origin: give them in metres",
+        ),
+        (lambda points: points / 1000, r"implausible mesh: the whole scene lies within 0\.00295 m"),
+    ],
+)
+def test_a_mesh_in_another_unit_than_metres_is_named(tmp_path, change, said):
+    root = without_frames(write_walls(tmp_path / "data"))
+    points = change(wall_points()).astype(np.float32)
+    write_ply(mesh_file(root, "scene0000_00"), points, wall_colors(wall_points()), NO_FACES, None)
+    write_labels(root, "scene0000_00", points, wall_labels(wall_points()))
+    clouds = meshes_of(tmp_path)
+    (item,) = QuarantineReport.read(clouds.folder / "quarantine.json").items
+    assert re.match(said, item.reason)
+    assert clouds.parts["scene"].to_pylist() == ["scene0001_00", "scene0002_00"]
+
+
+def test_a_mesh_whose_colours_are_fractions_in_whole_numbers_is_named(tmp_path):
+    root = write_walls(tmp_path / "data")
+    points = wall_points()
+    write_ply(mesh_file(root, "scene0000_00"), points, (wall_colors(points) > 90).astype(np.uint8), NO_FACES, None)
+    index = prepare(root, tmp_path / "index", SETTINGS)
+    without_frames(root)
+    reports = [
+        QuarantineReport.read(folder / "quarantine.json") for folder in (index.folder, meshes_of(tmp_path).folder)
+    ]
+    for report in reports:
+        (item,) = report.items
+        assert item.reason.startswith("implausible colours: none is above 1 of 255")
 
 
 @pytest.mark.parametrize("scenes", [1, 3])
