@@ -257,7 +257,7 @@ def test_scenes_prepared_as_ray_tasks_give_the_same_index(tmp_path: Path, ray_cl
         "print(prepare(sys.argv[1], sys.argv[2], PrepareConfig()).digest)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "inline")]
-    alone = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    alone = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
     assert by_ray.digest == alone.stdout.strip()
 
 
@@ -277,7 +277,7 @@ def test_real_kitchen_is_prepared_whole(shared_data: Path, tmp_path: Path):
 def test_job_prints_a_summary_and_turns_user_errors_into_code_2(tmp_path: Path):
     write_seven_scenes(tmp_path / "data", 3)
     command = [sys.executable, "-m", "jobs.prepare", "scans"]
-    where = {"capture_output": True, "text": True, "cwd": Path(__file__).parents[2]}
+    where = {"capture_output": True, "text": True, "cwd": Path(__file__).parents[3]}
     options = ["--out", str(tmp_path / "index"), "--overlap.definition", "paper"]
     good = subprocess.run([*command, str(tmp_path / "data"), *options], **where)
     assert good.returncode == 0, good.stderr
