@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.pair import Pair
+from tests.type_checks import patch_import_hook
 from tests.warm_workers import patch_new_clusters, warm_workers
 
 LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -66,6 +67,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would have other l
 os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+patch_import_hook()
 if LANE:
     for package in IMPORTED_FIRST:
         importlib.import_module(package)
