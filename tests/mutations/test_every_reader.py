@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import pytest
 
@@ -39,6 +39,7 @@ OPENERS = frozenset(
     }
 )
 """Names of functions that open or parse, with their module where the name alone says too little."""
+LAST_WORDS = frozenset(name.split(".")[-1] for name in OPENERS)
 EXCEPTIONS = {
     "sem3d/files.py:sync": "opens for fsync, reads nothing",
     "sem3d/files.py:locked_file": "opens for the lock, reads nothing",
@@ -75,12 +76,18 @@ def opener(node: ast.AST) -> bool:
     """Whether a node calls something that opens or parses bytes."""
     if not isinstance(node, ast.Call):
         return False
+    if isinstance(node.func, ast.Name | ast.Attribute) and last_word(node.func) not in LAST_WORDS:
+        return False
     written = ast.unparse(node.func)
     words = written.split(".")
     if not ({words[-1], ".".join(words[-2:])} & OPENERS):
         return False
     made_here = [ast.unparse(given.func) for given in node.args if isinstance(given, ast.Call)]
     return not (words[-1] == "loads" and made_here == ["json.dumps"])
+
+
+def last_word(name: ast.Name | ast.Attribute) -> str:
+    return name.attr if isinstance(name, ast.Attribute) else name.id
 
 
 def functions(tree: ast.AST, outer: str = "") -> Iterator[tuple[str, ast.AST]]:
@@ -115,21 +122,21 @@ def openers() -> set[str]:
 
 def entered(read: Callable[[], object]) -> set[str]:
     """Functions of sem3d that a call enters."""
-    met: set[tuple[str, str]] = set()
+    met: set[CodeType] = set()
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call":
-            met.add((frame.f_code.co_filename, frame.f_code.co_qualname))
+    def note(frame: FrameType, _event: str, _argument: object) -> None:
+        met.add(frame.f_code)
 
-    before = sys.getprofile()
-    threading.setprofile(note)
-    sys.setprofile(note)
+    before = sys.gettrace()
+    threading.settrace(note)
+    sys.settrace(note)
     try:
         read()
     finally:
-        sys.setprofile(before)
-        threading.setprofile(None)
-    return {f"{Path(file).relative_to(ROOT)}:{name}" for file, name in met if file.startswith(f"{ROOT}/sem3d/")}
+        sys.settrace(before)
+        threading.settrace(None)
+    own = [code for code in met if code.co_filename.startswith(f"{ROOT}/sem3d/")]
+    return {f"{Path(code.co_filename).relative_to(ROOT)}:{code.co_qualname}" for code in own}
 
 
 @pytest.mark.slow
