@@ -74,7 +74,7 @@ def scale_gradient(rank: int, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_with_unequal_labels_follow_the_gradient_of_one(pair: Pair, tmp_path: Path):
+def test_two_processes_with_unequal_labels_follow_the_gradient_of_one(pair: Pair, tmp_path: Path):
     pair(scale_gradient, str(tmp_path))
     logits, labels = random_scores()
     scale = torch.ones((), dtype=torch.float64, requires_grad=True)

@@ -42,7 +42,7 @@ def one_worker(rank: int, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_workers_with_uneven_rows_equal_one(pair: Pair, tmp_path: Path):
+def test_two_processes_with_uneven_rows_equal_one(pair: Pair, tmp_path: Path):
     pair(one_worker, str(tmp_path))
     workers = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     for case, dims in enumerate((2, 4)):
