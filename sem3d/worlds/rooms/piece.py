@@ -1,6 +1,7 @@
 """A piece of furniture in its own frame: z up, the floor at z = 0, the back at +y, the footprint centred on the origin."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -36,7 +37,7 @@ class Piece:
     notes: tuple[str, ...] = ()
     """What its file asked for and could not have, such as a texture."""
 
-    @property
+    @cached_property
     def size(self) -> Float[np.ndarray, "3"]:
         """Return width, depth and height in metres."""
         flat = self.corners.reshape(-1, 3)
