@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
+from jobs import prepare as job
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import PrepareConfig, load_index
 from sem3d.datasets.scans.prepare import answers, prepare, scan
@@ -31,6 +32,7 @@ from tests.datasets.scans.official_files import (
     write_sens_scene,
     write_seven_scenes,
 )
+from tests.jobs.outcome import outcome
 
 ALL_FRAMES = PrepareConfig(stride=1)
 
@@ -248,17 +250,14 @@ def test_fusion_keeps_the_first_point_of_each_voxel():
         np.testing.assert_array_equal(color, first_color)
 
 
-def test_scenes_prepared_as_ray_tasks_give_the_same_index(tmp_path: Path, ray_cluster: None):
+def test_scenes_prepared_as_ray_tasks_give_the_same_index(tmp_path: Path, ray_cluster: None, monkeypatch):
     for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
         write_export(tmp_path / "data", scene, 3)
     by_ray = prepare(tmp_path / "data", tmp_path / "ray", PrepareConfig())
-    program = (
-        "import sys; from sem3d.datasets.scans.prepare import prepare, PrepareConfig; "
-        "print(prepare(sys.argv[1], sys.argv[2], PrepareConfig()).digest)"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path / "data"), str(tmp_path / "inline")]
-    alone = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
-    assert by_ray.digest == alone.stdout.strip()
+    with monkeypatch.context() as patch:
+        patch.setattr("ray.is_initialized", lambda: False)
+        alone = prepare(tmp_path / "data", tmp_path / "inline", PrepareConfig())
+    assert by_ray.digest == alone.digest
 
 
 def test_real_kitchen_is_prepared_whole(shared_data: Path, tmp_path: Path):
@@ -274,16 +273,15 @@ def test_real_kitchen_is_prepared_whole(shared_data: Path, tmp_path: Path):
     assert index.pairs.num_rows > 10
 
 
-def test_job_prints_a_summary_and_turns_user_errors_into_code_2(tmp_path: Path):
+def test_job_prints_a_summary_and_turns_user_errors_into_code_2(tmp_path: Path, monkeypatch, capsys):
     write_seven_scenes(tmp_path / "data", 3)
-    command = [sys.executable, "-m", "jobs.prepare", "scans"]
-    where = {"capture_output": True, "text": True, "cwd": Path(__file__).parents[3]}
-    options = ["--out", str(tmp_path / "index"), "--overlap.definition", "paper"]
-    good = subprocess.run([*command, str(tmp_path / "data"), *options], **where)
-    assert good.returncode == 0, good.stderr
-    assert "frames      3 (train 2, val 1)" in good.stdout
+    options = ["--out", tmp_path / "index", "--overlap.definition", "paper"]
+    code, said, error = outcome(job.main, monkeypatch, capsys, "scans", tmp_path / "data", *options)
+    assert code == 0, error
+    assert "frames      3 (train 2, val 1)" in said
     assert load_index(tmp_path / "index").config["overlap"]["definition"] == "paper"
-    bad = subprocess.run([*command, str(tmp_path / "none")], **where)
+    command = [sys.executable, "-m", "jobs.prepare", "scans", str(tmp_path / "none")]
+    bad = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
     assert bad.stderr.startswith("error: no data folder")
 
