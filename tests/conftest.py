@@ -39,6 +39,7 @@ ON_ONE_LANE = {
     "training/ray/test_nodes_that_come_and_go.py": "clusters of nodes",
     "training/ray/test_cluster_of_nodes.py": "clusters of nodes",
     "jobs/test_job_submit.py": "heads",
+    "sweeps/test_run_killed.py": "killed sweeps",
     "training/ray/test_launch.py": "groups of workers",
     "of_ray_train": "groups of workers",
     "two_processes": "pairs",

@@ -1,12 +1,14 @@
-"""Workers of Ray that are forked from a process which has imported what they all import, in the clusters of tests.
+"""Workers of Ray and programs of tests that are forked from a process which has imported what they all import.
 
 A worker of Ray Train imports torch, MLflow and Ray for 8 s of CPU, and tests start more than a hundred. Ray lets a script set
 up the environment of a worker before it starts the worker's own (``setup_worker_path``); here that script hands arguments,
 environment and streams over to a process that forks. What is forked is a process like any other, with a pid of its own, and
 can be killed. Jobs that tests start in processes of their own, without a cluster, start their workers as Ray does, so that this
-is tried as well.
+is tried as well. Programs that tests kill are started by :mod:`tests.warm_process`; commands that users type are not.
 """
 
+import atexit
+import gc
 import json
 import os
 import runpy
@@ -17,7 +19,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,8 +64,11 @@ def warm_workers(folder: Path) -> Iterator[None]:
 
 def serve(address: str) -> None:
     """Import, say so, and fork a worker for each message until standard input ends."""
+    atexit.register(leave)  # first, so that it is done last
     for name in IMPORTED:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # else each fork copies all of it when it looks for garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -74,18 +79,36 @@ def serve(address: str) -> None:
         client, _ = server.accept()
         with client:
             message, streams, _, _ = socket.recv_fds(client, LONGEST_MESSAGE, 3)
-        if message and not os.fork():
-            server.close()
-            become(json.loads(message), streams)
+            if message and not os.fork():
+                server.close()
+                told = json.loads(message)
+                if told.get("watched"):
+                    watch(client, streams)
+                client.close()
+                become(told, streams)
         for stream in streams:
             os.close(stream)
 
 
+def watch(client: socket.socket, streams: list[int]) -> None:
+    """Fork, and return in the child; tell the client its number, and how it ended once it has, and end then too."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    child = os.fork()
+    if child:
+        for stream in (0, 1, *streams):
+            os.close(stream)
+        client.send(str(child).encode())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with suppress(BrokenPipeError):
+            client.send(str(code).encode())
+        os._exit(0)
+
+
 def become(told: dict, streams: list[int]) -> None:
-    """Run the script of a worker in this process, which never returns."""
+    """Run a program in this process, and end it as Python does: ``module`` as by ``-m``, else the script of its arguments."""
     os.setsid()  # a job ends with its process group
-    for sent in (signal.SIGCHLD, signal.SIGINT):
-        signal.signal(sent, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -93,17 +116,37 @@ def become(told: dict, streams: list[int]) -> None:
     os.environ.update(told["environment"])
     os.chdir(told["folder"])
     sys.argv = told["arguments"]
-    sys.path[:1] = [str(Path(sys.argv[0]).parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    code = 1
+    module = told.get("module")
+    place = told["folder"] if module else str(Path(sys.argv[0]).parent)
+    sys.path[:1] = [place, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-        code = 0
+        if module:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        sys.exit()
     except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        Ending.code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+    except BaseException as error:
+        Ending.code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        raise
+
+
+class Ending:
+    """How this process ends, as its parent sees it: with a code, or by a signal if negative."""
+
+    code: int = 0
+
+
+def leave() -> None:
+    """End this process where Python has done all but free its memory, which takes a fork 0.4 s of CPU."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if Ending.code < 0:
+        signal.signal(-Ending.code, signal.SIG_DFL)
+        os.kill(os.getpid(), -Ending.code)
+    os._exit(Ending.code)
 
 
 def hand_over() -> None:
@@ -121,9 +164,15 @@ def hand_over() -> None:
         "folder": shlex.split(prefix[1])[0],
         "arguments": given,
     }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-        client.connect(os.environ[ADDRESS])
-        socket.send_fds(client, [json.dumps(told).encode()], [0, 1, 2])
+    ask_warm(told, [0, 1, 2]).close()
+
+
+def ask_warm(told: dict, streams: list[int]) -> socket.socket:
+    """Ask the warm process for a fork that runs what is told with these streams; return the line to it."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.connect(os.environ[ADDRESS])
+    socket.send_fds(client, [json.dumps(told).encode()], streams)
+    return client
 
 
 def patch_new_clusters() -> None:

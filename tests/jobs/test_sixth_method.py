@@ -99,7 +99,7 @@ class Flow:
 
 
 @pytest.fixture(scope="module")
-def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+def flow(quick_workers: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     folder = tmp_path_factory.mktemp("sixth")
     tree, logs = project(folder), Path(tempfile.mkdtemp(prefix="rs-", dir="/tmp"))
     server = Server(folder)

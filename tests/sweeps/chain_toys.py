@@ -68,10 +68,17 @@ def chain_request(
 
 
 def curriculum_request(rooms: Path, storage: Path) -> Request:
-    """Return a request for a chain of registered methods, small images before large ones, without workers."""
+    """Return a request for two trials in the process that Tune keeps for them: one from nothing, one after a chain.
+
+    The chain is one of registered methods, with small images before large ones.
+    """
+    large = {"data.height": 66, "data.width": 88}
     small = {"method": "semantic_segmentation_2d", "seed_leaves": ("run.seed",)}
-    arm = {"pretrain": [PRI3D, small], "settings": {"data.height": 66, "data.width": 88}}
-    changes = {leaf: value for leaf, value in TINY.items() if leaf not in arm["settings"]} | {"run.workers": 0}
-    space = space_of(toy_module(ARMS={"curriculum": arm}))
+    arms = {
+        "scratch": {"settings": large | {"init": "scratch"}},
+        "curriculum": {"pretrain": [PRI3D, small], "settings": large},
+    }
+    changes = {leaf: value for leaf, value in TINY.items() if leaf not in large} | {"run.workers": 0}
+    space = space_of(toy_module(ARMS=arms))
     request = chain_request(rooms, storage, space=space)
     return replace(request, settings=changes | {"data.root": str(rooms)})

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from sem3d.sweeps.forecast import Terms
 from sem3d.sweeps.run import run_sweep
-from tests.sweeps.sweep_toys import REQUESTS
+from tests.sweeps.chain_toys import curriculum_request
+from tests.sweeps.sweep_toys import searching_request
+
+REQUESTS = {"curriculum": curriculum_request, "searching": searching_request}
 
 
 def say(line: str) -> None:

@@ -74,17 +74,9 @@ def toy_request(rooms: Path, storage: Path, changes: dict[str, Any] | None = Non
     return Request(space=space, settings=settings, storage=storage, **fields | asked)
 
 
-def small_request(rooms: Path, storage: Path) -> Request:
-    """Return a request for a pretraining and two trials, each in the process that Tune keeps for it."""
-    return toy_request(rooms, storage, {"run.workers": 0}, budgets=(1.0,), seeds=(0,))
-
-
 def searching_request(rooms: Path, storage: Path) -> Request:
     """Return a request for two points of a search, each with a worker, and one trial without."""
     searched = {"optim.lr": tune.loguniform(1e-4, 1e-2)}
     space = space_of(toy_module(SEARCH=searched, METRIC="loss_cross_entropy", MODE="min"))
     one = {"arms": ("scratch",), "budgets": (1.0,), "seeds": (0,)}
     return toy_request(rooms, storage, {"run.workers": 0}, space=space, search=2, **one)
-
-
-REQUESTS = {"small": small_request, "searching": searching_request}

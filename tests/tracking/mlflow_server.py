@@ -1,13 +1,13 @@
-"""An MLflow server on loopback that a test may kill and start again."""
+"""An MLflow server on loopback that a test with ``quick_workers`` may kill and start again."""
 
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
+
+from tests.warm_process import WarmProcess
 
 
 class Server:
@@ -17,18 +17,16 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen | None = None
+        self.process: WarmProcess | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
+        command = ["mlflow", "server", "--host", "127.0.0.1", "--port", self.port, "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         environment.pop("MLFLOW_TRACKING_URI", None)
         with (self.folder / "server.log").open("a") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = WarmProcess(*command, environment=environment, folder=self.folder, output=log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:

@@ -1,6 +1,4 @@
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from sem3d.tracking.spool import Spool
 from sem3d.tracking.store import store_client
 from tests.tracking.mlflow_server import Server
 from tests.training.toy_method import toy_experiment
+from tests.warm_process import WarmProcess
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -129,40 +128,18 @@ def test_what_the_store_refuses_does_not_hold_up_the_rest(tmp_path: Path):
     assert store_client(uri).get_run(run_id).data.metrics == {"train/loss": 2.0}
 
 
-WRITER = """
-import os, signal, sys
-from pathlib import Path
-from sem3d.tracking import run as tracking
-tracking.SECONDS_BETWEEN_WRITES = tracking.SECONDS_BETWEEN_TRIES = 0.2
-uri, run_id, folder, first, last, end = sys.argv[1:]
-writer = tracking.MlflowTracker(uri, run_id, Path(folder))
-for step in range(int(first), int(last)):
-    writer.metrics({"train/loss": 1.0 / step, "train/lr": float(step)}, step)
-    if step % 10 == 0:
-        writer.value(f"values/{step}", {"step": step})
-    if end == "flush" and step % 10 == 0:
-        writer.flush()
-    print(step, flush=True)
-    sys.stdin.readline()
-writer.flush()
-if end == "kill":
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
+def started_writer(*arguments: object) -> WarmProcess:
+    return WarmProcess("tests.tracking.writer", *arguments, piped=True)
 
 
-def started_writer(*arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-c", WRITER, *map(str, arguments)]
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-
-
-def let_write(writer: subprocess.Popen, steps: int) -> None:
+def let_write(writer: WarmProcess, steps: int) -> None:
     for _ in range(steps):
         assert writer.stdout.readline()
         writer.stdin.write("\n")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_workers")
 def test_a_server_that_is_killed_in_mid_run_gets_everything_once_when_it_is_back(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     server = Server(tmp_path)
@@ -197,6 +174,7 @@ def test_a_server_that_is_killed_in_mid_run_gets_everything_once_when_it_is_back
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_workers")
 def test_four_processes_on_one_sqlite_store_lose_no_metric(tmp_path: Path):
     runs = []
     for number in range(4):
@@ -207,8 +185,8 @@ def test_four_processes_on_one_sqlite_store_lose_no_metric(tmp_path: Path):
     for writer in writers:
         writer.stdin.write("\n" * 100)
     for writer in writers:
-        writer.communicate(timeout=120)
-        assert writer.returncode == 0
+        with writer:
+            assert writer.wait(120) == 0
     for uri, run_id, folder in runs:
         history = store_client(uri).get_metric_history(run_id, "train/loss")
         assert [(point.step, point.value) for point in history] == [(step, 1.0 / step) for step in range(1, 101)]

@@ -7,11 +7,11 @@ data; each node has two, which is what one worker asks for, so two workers need 
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 from ray._raylet import GcsClient
@@ -22,6 +22,7 @@ from sem3d.training.ray.launch import train
 from tests.methods.tiny import tiny_experiment
 from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
+from tests.warm_process import WarmProcess
 from tests.warm_workers import SCRIPT, warm_workers
 
 NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False, "setup_worker_path": SCRIPT}
@@ -64,10 +65,12 @@ class Nodes:
 class Run:
     """A driver process and the progress it makes, with the time at which each line was seen."""
 
+    drivers: ClassVar[list[WarmProcess]] = []
+    """All that were started."""
+
     def __init__(self, address: str, folder: Path, name: str, **settings: dict):
         self.folder, self.hold = folder / name, Path()
-        self.command = [sys.executable, "-m", "tests.training.ray.cluster_script", "drive", str(folder)]
-        self.command += [json.dumps({"name": name, **settings})]
+        self.command = ["tests.training.ray.cluster_script", "drive", folder, json.dumps({"name": name, **settings})]
         self.environment = {**os.environ, "RAY_ADDRESS": address}
         self.lines: list[tuple[float, str]] = []
         self.start()
@@ -87,7 +90,8 @@ class Run:
         self.hold.unlink()
 
     def start(self) -> None:
-        self.driver = subprocess.Popen(self.command, env=self.environment, stdout=sys.stderr, stderr=sys.stderr)
+        self.driver = WarmProcess(*self.command, environment=self.environment)
+        Run.drivers.append(self.driver)
 
     def look(self) -> None:
         log = self.folder / "progress.log"
@@ -131,9 +135,8 @@ def own_train_workers() -> list[psutil.Process]:
 
 
 def stop_drivers() -> None:
-    for process in psutil.Process().children():
-        if "drive" in process.cmdline():
-            process.kill()
+    for driver in Run.drivers:
+        driver.kill()
 
 
 def pretraining(nodes: Nodes, folder: Path) -> dict:
@@ -167,8 +170,7 @@ def killed_driver(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
     run = Run.held(nodes.cluster.address, folder, "killed_driver", HELD)
     run.until_step(TROUBLE)
-    run.driver.send_signal(signal.SIGKILL)
-    run.driver.wait()
+    run.driver.kill()
     killed_at = time.monotonic()
     finished_then = (run.folder / "result.json").exists()
     run.start()
