@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.errors import UserError
+from sem3d.networks.cell_centres import CellGrid, cell_grids
 from sem3d.networks.encoders import EncoderName, make_encoder
 
 STRIDES = (4, 8, 16, 32)
@@ -33,21 +34,27 @@ class TappedEncoder(nn.Module):
         maps = self.encoder(image.to(next(self.parameters()).dtype))
         return tuple(maps[place] for place in self.tapped)
 
+    def grids(self, size: tuple[int, int]) -> tuple[CellGrid, ...]:
+        """Return where the cells of the tapped maps look, for images of ``size`` (height, width); in eval."""
+        found = cell_grids(self.encoder, STRIDES, size)
+        return tuple(found[place] for place in self.tapped)
+
 
 def values_at_pixels(
     features: Float[Tensor, "image dim rows columns"],
     pixels: Num[Tensor, "image pixel 2"],
-    size: tuple[int, int],
+    grid: CellGrid,
     upsampling: Upsampling = "bilinear",
 ) -> Float[Tensor, "image pixel dim"]:
-    """Return values at pixels (u, v), which may lie between two, of images of ``size`` (height, width); float32 at least.
+    """Return values at pixels (u, v), which may lie between two, of maps whose cells look where ``grid`` says; float32 or more.
 
-    ``bilinear``: those of the map upsampled to ``size`` by the project's pixel rule, without making it: 4096 pixels of a
-    480 x 640 image need a 75th of its memory. ``none``: those of the cell that holds the pixel.
+    ``bilinear``: between the four cells around, as in the map upsampled to the image's size, without making it: 4096 pixels of
+    a 480 x 640 image need a 75th of its memory; beyond the outermost cells, theirs. ``none``: those of the nearest cell.
     """
     features = features.to(torch.promote_types(features.dtype, torch.float32))
-    span = torch.tensor(size[::-1], device=features.device)
-    places = (2 * pixels.to(features.dtype) + 1) / span - 1
+    first = torch.tensor(grid.first, dtype=features.dtype, device=features.device)
+    cells = (pixels.to(features.dtype) - first) / grid.stride
+    places = (2 * cells + 1) / torch.tensor(features.shape[:-3:-1], device=features.device) - 1
     mode = "bilinear" if upsampling == "bilinear" else "nearest"
     found = F.grid_sample(features, places[:, None], mode=mode, padding_mode="border", align_corners=False)
     return found[:, :, 0].transpose(1, 2)
@@ -68,11 +75,11 @@ class UpsamplingProjection(nn.Module):
         self.upsampling: Upsampling = upsampling
 
     def forward(
-        self, maps: tuple[Tensor, ...], pixels: Num[Tensor, "image pixel 2"], size: tuple[int, int]
+        self, maps: tuple[Tensor, ...], pixels: Num[Tensor, "image pixel 2"], grids: tuple[CellGrid, ...]
     ) -> Float[Tensor, "image pixel dim"]:
-        """Return projected features of pixels (u, v) of images of ``size``. Not normalised."""
+        """Return projected features of pixels (u, v), from maps whose cells look where their ``grids`` say. Not normalised."""
         answers = [
-            values_at_pixels(project(features), pixels, size, self.upsampling)
-            for project, features in zip(self.projections, maps, strict=True)
+            values_at_pixels(project(features), pixels, grid, self.upsampling)
+            for project, features, grid in zip(self.projections, maps, grids, strict=True)
         ]
         return sum(answers[1:], answers[0])

@@ -39,7 +39,8 @@ class PPKTConfig:
     """Pixels that a point's own competes with: those of its frame, or of all frames of the global batch, of each
     micro-batch where optim.accumulate is above 1 (SLidR)."""
     upsampling: Upsampling = "bilinear"
-    """Upsampling of the teacher's maps to pixels; none: a pixel has the feature of its cell."""
+    """Upsampling of the teacher's maps to pixels; none: a pixel has the feature of the cell that looks
+    nearest to it."""
     projection_dim: Width = 128
     """Dimensions in which pixels and points are compared; distillation takes the teacher's."""
     temperature: Annotated[float, Bounds(1e-3, 1e3)] = 0.04

@@ -10,9 +10,10 @@ the smaller network of its ablation, ``slidr`` that of the re-implementation in 
 dimensions, negatives of the whole batch, cosine decay. ``laptop`` is a small network for two CPU cores. Where the paper is
 silent: the learning rate falls as PointContrast's does, voxels have their colours, and strengths of the augmentation are those
 of :mod:`sem3d.datasets.single_frames`. Unlike SLidR: frames are indoor ones of 240 x 320 pixels instead of crops of 224 x 416
-(its teacher of MoCo v2 is ``--method.teacher.weights FILE``), upsampling follows the project's pixel rule instead of aligning
-corners, voxels are cubes, and BatchNorm sees the global batch with a momentum of 0.1 instead of 0.05. Features are upsampled at
-the sampled pixels only, which gives the same numbers in a fraction of the memory.
+(its teacher of MoCo v2 is ``--method.teacher.weights FILE``), cells of the teacher's maps lie where they look
+(:mod:`sem3d.networks.cell_centres`) instead of with aligned corners, voxels are cubes, and BatchNorm sees the global batch with a
+momentum of 0.1 instead of 0.05. Features are upsampled at the sampled pixels only, which gives the same numbers in a fraction of
+the memory.
 
 Arms of the paper's ablations: ``method.loss`` (distillation regresses the teacher's own features, as a trained projection
 would let both sides agree on a constant; global contrasts whole frames by their mean features), ``method.teacher.*`` (weights
@@ -52,6 +53,7 @@ from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, 
 from sem3d.methods.ppkt.config import PPKTConfig
 from sem3d.methods.ppkt.presets import PRESETS
 from sem3d.methods.ppkt.teacher import load_teacher
+from sem3d.networks.cell_centres import CellGrid
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.sparse_unet import INPUT_CHANNELS, SparseUNet, voxel_tensor
 from sem3d.networks.tapped_encoder import TappedEncoder, UpsamplingProjection, values_at_pixels
@@ -107,6 +109,7 @@ class PPKT(Method):
                 "method.loss global compares frames: give at least two a micro-batch (run.batch_size / optim.accumulate)"
             )
         self.teacher = FrozenPart(teacher, config.teacher.weights, load_teacher)
+        self.measured_grids: dict[tuple[int, int], tuple[CellGrid, ...]] = {}
         self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
         dim = config.projection_dim
         if config.loss == "distillation":
@@ -159,11 +162,21 @@ class PPKT(Method):
         self, maps: tuple[Tensor, ...], positions: Num[Tensor, "batch pixel 2"], batch: PPKTBatch
     ) -> Float[Tensor, "batch pixel dim"]:
         """Return projected features at positions (u, v) of the images; for distillation the teacher's own."""
-        size = (batch.image.shape[-2], batch.image.shape[-1])
-        config = self.experiment.method
-        if config.loss == "distillation":
-            return torch.cat([values_at_pixels(one, positions, size, config.upsampling) for one in maps], dim=2)
-        return self.upsampling_projection(maps, positions, size)
+        upsampling, grids = (
+            self.experiment.method.upsampling,
+            self.grids((batch.image.shape[-2], batch.image.shape[-1])),
+        )
+        if self.experiment.method.loss == "distillation":
+            of_maps = zip(maps, grids, strict=True)
+            return torch.cat([values_at_pixels(one, positions, grid, upsampling) for one, grid in of_maps], dim=2)
+        return self.upsampling_projection(maps, positions, grids)
+
+    def grids(self, size: tuple[int, int]) -> tuple[CellGrid, ...]:
+        """Return where the cells of the tapped maps look in images of ``size``; measured once, as the teacher stays as it is."""
+        if size not in self.measured_grids:
+            assert isinstance(self.teacher.network, TappedEncoder)
+            self.measured_grids[size] = self.teacher.network.grids(size)
+        return self.measured_grids[size]
 
     def searched(self, batch: PPKTBatch, maps: tuple[Tensor, ...], frame: int) -> Float[Tensor, "dim rows columns"]:
         """Return projected features of every fourth pixel of a frame along both axes, among which a point's own is searched.
