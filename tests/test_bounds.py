@@ -73,6 +73,12 @@ REFUSED = {
         "method.temperature": (0.0, 1e30),
         "method.projection_dim": (0,),
     },
+    "pointcontrast": {
+        "data.matches": (0, 2**31),
+        "data.match_radius": (0.0, 101.0),
+        "method.temperature": (0.0, 1e30),
+        "method.embedding_dim": (0,),
+    },
     "semantic_segmentation_2d": {
         "data.budget": (
             0.0,

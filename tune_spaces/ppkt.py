@@ -1,4 +1,6 @@
-"""Worth of PPKT's pretraining to 3D segmentation when labelled scenes are few, beside Pri3D's and a random teacher's."""
+"""Worth of PPKT's pretraining to 3D segmentation when labelled scenes are few, beside PointContrast's, Pri3D's and a random
+teacher's.
+"""
 
 from ray import tune
 
@@ -13,10 +15,13 @@ SEED_LEAVES = ("run.seed", "data.budget_seed")
 SHARED = ("data.root", "data.prepare.", "data.voxel_size", "method.sparse_unet.", "method.voxel_input")
 PPKT = {"method": "ppkt", "settings": RUNS, "seed_leaves": ("run.seed",)}
 PRI3D = {"method": "pri3d", "settings": RUNS | {"init": "imagenet"}, "seed_leaves": ("run.seed",)}
+POINTCONTRAST = {"method": "pointcontrast", "settings": RUNS, "seed_leaves": ("run.seed",)}
 ARMS = {
     "scratch": {"settings": {"init": "scratch"}},
     "ppkt": {"pretrain": PPKT},
     "pri3d": {"pretrain": PRI3D},
+    "pointcontrast": {"pretrain": POINTCONTRAST},
+    "pointcontrast, then ppkt": {"pretrain": [POINTCONTRAST, PPKT]},
     "ppkt, random teacher": {"pretrain": PPKT | {"settings": RUNS | {"method.teacher.weights": "scratch"}}},
     "ppkt, teacher of pri3d": {"pretrain": [PRI3D | {"into": "method.teacher.weights"}, PPKT]},
 }

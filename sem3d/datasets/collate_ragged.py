@@ -21,6 +21,13 @@ def concatenate_numbered(
     ).astype(np.int32)
 
 
+def renumbered(parts: Sequence[Int[np.ndarray, "_ 4"]], each: int) -> Int[np.ndarray, "row 4"]:
+    """Join voxels of items whose rows are led by a number below ``each``, which becomes ``each * item + number``."""
+    return np.concatenate(
+        [part + np.array([each * item, 0, 0, 0], np.int32) for item, part in enumerate(parts)]
+    ).astype(np.int32)
+
+
 def stack_references(
     references: Sequence[Int[np.ndarray, "*view match"]], valid: Sequence[np.ndarray], counts: Sequence[int]
 ) -> Int[np.ndarray, "item *view match"]:

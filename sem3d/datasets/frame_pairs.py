@@ -5,6 +5,7 @@ pixels through depth and pose, cuts each frame's chunk out of the scene's surfac
 pixels. Nothing is cached on disk.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
@@ -16,7 +17,7 @@ from sem3d.bounds import AtLeastOne, Bounds, Metres
 from sem3d.config import DataFolder, digest
 from sem3d.datasets.augment import ColorAugmentation, augment_color
 from sem3d.datasets.budgets import label_budget
-from sem3d.datasets.collate_ragged import concatenate_numbered, stack_references
+from sem3d.datasets.collate_ragged import concatenate_numbered, renumbered, stack_references
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.stream import Samples
@@ -30,8 +31,8 @@ VIEWS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class FramePairs(VoxelMatching):
-    """A choice of scans, and the making of pairs from frames; the defaults are the paper's."""
+class PairChoice:
+    """A choice of scans, and of the pairs of their overlapping frames."""
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "pair"
@@ -43,6 +44,12 @@ class FramePairs(VoxelMatching):
     """Seeded share of the training pairs that is used; a smaller share is part of a larger one."""
     evaluation_pairs: AtLeastOne = 64
     """Held-out pairs that an evaluation visits, evenly spread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FramePairs(PairChoice, VoxelMatching):
+    """A choice of scans, and the making of pairs from frames; the defaults are the paper's."""
+
     augmentation: ColorAugmentation = field(default_factory=ColorAugmentation)
     """Colour augmentation, drawn independently for the two frames."""
     view_criterion: Criterion = "distance"
@@ -144,9 +151,7 @@ class CollatePairs:
                 [pair["geo_valid"][:, None] for pair in pairs],
                 [len(pair["voxel"]) for pair in pairs],
             )
-            columns["voxel"] = np.concatenate(
-                [pair["voxel"] + np.array([VIEWS * item, 0, 0, 0], np.int32) for item, pair in enumerate(pairs)]
-            ).astype(np.int32)
+            columns["voxel"] = renumbered([pair["voxel"] for pair in pairs], VIEWS)
             columns["voxel_color"] = np.concatenate([pair["voxel_color"] for pair in pairs])
         return columns
 
@@ -159,9 +164,27 @@ def pairs_of_split(index: Index, split: str) -> pa.Table:
 
 
 def pair_samples(config: FramePairs, storage: str, seed: int, *, voxels: bool, depth: bool) -> dict[str, Samples]:
+    """Open what :func:`opened_pairs` does, as both frames with matches of pixels and, where wanted, of voxels."""
+    return opened_pairs(
+        config,
+        storage,
+        seed,
+        lambda index, augment: LoadPair(index, config, voxels, augment),
+        CollatePairs(config, voxels, depth),
+    )
+
+
+def opened_pairs(
+    config: PairChoice,
+    storage: str,
+    seed: int,
+    loader: Callable[[Index, bool], Callable[[dict[str, Any], np.random.Generator], dict[str, np.ndarray]]],
+    collate: Callable[[list[dict[str, np.ndarray] | None]], dict[str, np.ndarray]],
+) -> dict[str, Samples]:
     """Open the training pairs, augmented, and held-out pairs, plain, by split: ``train`` and ``val``.
 
-    Raises :class:`UserError` where the scans have no overlapping training pair.
+    ``loader`` gets the index, without its pairs, and whether to augment. Raises :class:`UserError` where the scans have no
+    overlapping training pair.
     """
     index = ensure_index(config.root, storage, config.prepare)
     train, held_out = (pairs_of_split(index, split) for split in ("train", "val"))
@@ -179,8 +202,8 @@ def pair_samples(config: FramePairs, storage: str, seed: int, *, voxels: bool, d
     return {
         split: Samples(
             table,
-            LoadPair(loaded_from, config, voxels, augment=split == "train"),
-            CollatePairs(config, voxels, depth),
+            loader(loaded_from, split == "train"),
+            collate,
             digest([index.digest, split, config.share, seed]),
             index.described,
             index.left_out,

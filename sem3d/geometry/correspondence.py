@@ -74,7 +74,7 @@ def match_voxels(
         return voxel[close], pixels[close]
     # 2. by pixel: its surface point (point 3) and the nearest voxel within the threshold (point), -1 for none
     points, pixels = unproject_valid(depth, intrinsics)
-    voxel = _nearest_within(points, in_camera, threshold)
+    voxel = nearest_within(points, in_camera, threshold)
     return voxel[voxel >= 0], pixels[voxel >= 0]
 
 
@@ -113,7 +113,7 @@ def _seen(
     return row[has_depth], pixels[has_depth]
 
 
-def _nearest_within(
+def nearest_within(
     queries: Float[np.ndarray, "query 3"], targets: Float[np.ndarray, "target 3"], radius: float
 ) -> Int[np.ndarray, " query"]:
     """Return the row of the nearest target less than ``radius`` away, -1 where there is none.

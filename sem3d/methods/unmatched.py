@@ -9,16 +9,20 @@ UNMATCHED = {
     "together, and is data.geo_threshold wide enough?",
     "view": "pixel that both frames see: the view loss learns nothing there. Do depth and poses belong together, and is "
     "data.view_threshold wide enough?",
+    "match": "voxel of one frame near one of the other: nothing is learnt there. Do depth and poses belong together, and is "
+    "data.match_radius wide enough?",
 }
 """What a pair has nothing of, by the loss that needs it."""
 
 
 def count_unmatched(columns: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Count pairs of a batch that could be read, and those of them without a match: of two pixels, of a pixel and a voxel."""
+    """Count pairs of a batch that could be read, and those of them without a match: of two pixels, of a pixel and a voxel,
+    of two voxels, those that the batch has.
+    """
     usable = columns["usable"] > 0
-    counts = {"pairs": usable, "view": usable & (columns["view_valid"] == 0)}
-    if "geo_valid" in columns:
-        counts["geo"] = usable & (columns["geo_valid"] == 0).all(1)
+    valid = {kind: columns[f"{kind}_valid"] for kind in UNMATCHED if f"{kind}_valid" in columns}
+    counts = {kind: usable & (of_pair == 0).reshape(len(usable), -1).all(1) for kind, of_pair in valid.items()}
+    counts["pairs"] = usable
     return {name: float(which.sum()) for name, which in counts.items()}
 
 

@@ -1,4 +1,6 @@
-"""Correspondence before and after pretraining: which share of pixels or points find their match among the pixels of an image."""
+"""Correspondence before and after pretraining: which share of pixels or points find their match among the pixels of an image, or
+of voxels among those of another frame.
+"""
 
 from collections.abc import Mapping
 
@@ -19,26 +21,42 @@ from sem3d.pipelines.trained_run import Outcome, Table, TrainedRun
 from sem3d.runs.device import chosen_device, tensors
 
 Found = tuple[Num[np.ndarray, "pair 2"], Bool[np.ndarray, "pair"]]
-COLUMNS = {
+Columns = Mapping[str, tuple[str, int]]
+PIXELS: Columns = {
     "within 5 px, %": ("match_rate_5px", 100),
     "by chance, %": ("match_rate_5px_by_chance", 100),
     "median error, px": ("match_median_error_px", 1),
 }
+VOXELS: Columns = {
+    "within 2 voxels, %": ("match_rate", 100),
+    "by chance, %": ("match_rate_by_chance", 100),
+    "mean error, m": ("match_distance_m", 1),
+}
+"""Columns of a table: a metric, and the factor it is written with; the first is compared."""
 
 
 def correspondence(run: TrainedRun, options: EvaluationOptions) -> Outcome:
     """Compare the run with the same network before pretraining, beside the match rate of guessing.
 
-    A match is found where the nearest neighbour in feature space, among the pixels that are searched, lies within 5 px of it.
+    A match is found where the nearest neighbour in feature space, among the pixels or voxels that are searched, lies within 5 px
+    of it, or within two voxels.
     """
     found = matched(run, run.started_from(options.init))
+    columns = columns_of(found.before)
+    assert columns is not None
     rows = [
-        {"network": f"{arm} pretraining"} | {name: scale * metrics[key] for name, (key, scale) in COLUMNS.items()}
+        {"network": f"{arm} pretraining"} | {name: scale * metrics[key] for name, (key, scale) in columns.items()}
         for arm, metrics in {"before": found.before, "after": found.after}.items()
     ]
-    before, after = found.before["match_rate_5px"], found.after["match_rate_5px"]
+    compared, _ = next(iter(columns.values()))
+    before, after = found.before[compared], found.after[compared]
     ratio = f"ratio {after / before:.2f}" if before else "before: none found"
     return Outcome([Table(rows, list(rows[0]))], [f"{ratio}, on held-out data of {run.experiment.data.root}"])
+
+
+def columns_of(metrics: Mapping[str, float]) -> Columns | None:
+    """Return the columns that a method's metrics have, if any."""
+    return next((each for each in (PIXELS, VOXELS) if {key for key, _ in each.values()} <= metrics.keys()), None)
 
 
 def matched(run: TrainedRun, start: str) -> Effect:
@@ -47,7 +65,6 @@ def matched(run: TrainedRun, start: str) -> Effect:
 
     Raises :class:`UserError` where no held-out sample has a match.
     """
-    keys = [key for key, _ in COLUMNS.values()]
     figures: list[dict[str, float]] = []
     shown: dict[str, Found] = {}
     drawn = issubclass(method_class(run.method), Pri3D)
@@ -55,9 +72,10 @@ def matched(run: TrainedRun, start: str) -> Effect:
     for heading, source in (("before pretraining", start), ("after pretraining", "")):
         network = run.build(source)
         metrics = evaluate_once(network, run.experiment, run.sources).metrics
-        if not set(keys) <= metrics.keys() or (drawn and pair is None):
+        columns = columns_of(metrics)
+        if columns is None or (drawn and pair is None):
             raise UserError(f"nothing held out of {run.experiment.data.root} has a match: nothing can be found")
-        figures.append({key: metrics[key] for key in keys})
+        figures.append({key: metrics[key] for key, _ in columns.values()})
         if pair is not None:
             shown[heading] = found_matches(network, chosen_device(run.experiment.run.device), pair)
     before, after = figures

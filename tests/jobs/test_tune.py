@@ -22,7 +22,7 @@ def outcome(monkeypatch, capsys, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cooking"], "unknown space 'cooking': choose one of ppkt, pri3d, semantic_segmentation_2d"),
+        (["cooking"], "unknown space 'cooking': choose one of pointcontrast, ppkt, pri3d, semantic_segmentation_2d"),
         (["pri3d", "--arms", "magic"], "unknown arm 'magic'"),
         (["pri3d", "--preset", "biggest"], "unknown preset 'biggest'"),
         (["pri3d", "--set", "optim.rate=3"], "unknown setting 'optim.rate'"),

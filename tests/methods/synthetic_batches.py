@@ -4,12 +4,17 @@ import torch
 from torch import Tensor
 
 
+def voxels_of(items: int, random: torch.Generator) -> Tensor:
+    """About 300 voxels of so many items, each once."""
+    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
+    voxel[:, 0] %= items
+    return torch.unique(voxel, dim=0)
+
+
 def pri3d() -> dict[str, Tensor]:
     """Two pairs of 32 x 40 images with 16 matches, and 300 voxels."""
     random = torch.Generator().manual_seed(1)
-    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
-    voxel[:, 0] %= 4
-    voxel = torch.unique(voxel, dim=0)
+    voxel = voxels_of(4, random)
     count = len(voxel)
     cells = torch.tensor([20, 16])
     return {
@@ -26,17 +31,10 @@ def pri3d() -> dict[str, Tensor]:
     }
 
 
-def voxels_of_three(random: torch.Generator) -> Tensor:
-    """About 300 voxels of three items, each once."""
-    voxel = torch.randint(0, 12, (300, 4), generator=random, dtype=torch.int32)
-    voxel[:, 0] %= 3
-    return torch.unique(voxel, dim=0)
-
-
 def ppkt() -> dict[str, Tensor]:
     """Three 33 x 44 images with 16 pairs, and 300 voxels."""
     random = torch.Generator().manual_seed(1)
-    voxel = voxels_of_three(random)
+    voxel = voxels_of(3, random)
     count = len(voxel)
     return {
         "image": torch.randint(0, 256, (3, 3, 33, 44), generator=random, dtype=torch.uint8),
@@ -45,6 +43,21 @@ def ppkt() -> dict[str, Tensor]:
         "pair_voxel": torch.randint(0, count, (3, 16), generator=random),
         "pair_pixel": (torch.rand(3, 16, 2, generator=random) * torch.tensor([44, 33])).long(),
         "pair_valid": torch.ones(3, dtype=torch.uint8),
+        "usable": torch.ones(3, dtype=torch.uint8),
+    }
+
+
+def pointcontrast() -> dict[str, Tensor]:
+    """Three pairs of frames of about 50 voxels each, with 16 matches a pair."""
+    random = torch.Generator().manual_seed(1)
+    voxel = voxels_of(6, random)
+    rows = [torch.nonzero(voxel[:, 0] == frame)[:, 0] for frame in range(6)]
+    drawn = [own[torch.randint(0, len(own), (16,), generator=random)] for own in rows]
+    return {
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (len(voxel), 3), generator=random, dtype=torch.uint8),
+        "match_voxel": torch.stack(drawn).unflatten(0, (3, 2)).transpose(1, 2),
+        "match_valid": torch.ones(3, dtype=torch.uint8),
         "usable": torch.ones(3, dtype=torch.uint8),
     }
 
@@ -61,7 +74,7 @@ def semantic_segmentation_2d() -> dict[str, Tensor]:
 def semantic_segmentation_3d() -> dict[str, Tensor]:
     """Three scenes of about 100 voxels each, and 900 points with random labels."""
     random = torch.Generator().manual_seed(1)
-    voxel = voxels_of_three(random)
+    voxel = voxels_of(3, random)
     count = len(voxel)
     return {
         "voxel": voxel,
@@ -97,6 +110,7 @@ def beside() -> dict[str, Tensor]:
 BATCHES = {
     "pri3d": pri3d,
     "ppkt": ppkt,
+    "pointcontrast": pointcontrast,
     "semantic_segmentation_2d": semantic_segmentation_2d,
     "semantic_segmentation_3d": semantic_segmentation_3d,
     "ssr": ssr,

@@ -140,7 +140,7 @@ def test_pictures_are_pictures(name, data, tmp_path):
 def test_a_batch_holds_the_columns_that_collate_makes(name, data, tmp_path):
     _, _, batch = built(name, data, tmp_path)
     held = {item.name for item in fields(batch) if getattr(batch, item.name) is not None}
-    per_item = held & {"image", "scene"}
+    per_item = held & {"image", "scene", "usable"}
     assert per_item
     assert {len(getattr(batch, name)) for name in per_item} == {4}
 

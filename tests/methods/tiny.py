@@ -34,6 +34,16 @@ TINY = {
         "data.voxel_size": 0.2,
         "data.evaluation_frames": 5,
     },
+    "pointcontrast": IN_ROOMS
+    | {
+        "method.embedding_dim": 8,
+        "method.temperature": 0.1,
+        "method.sparse_unet.planes": (4, 4, 4, 4, 4, 4, 4, 4),
+        "method.sparse_unet.init_dim": 4,
+        "data.matches": 16,
+        "data.voxel_size": 0.2,
+        "data.evaluation_pairs": 5,
+    },
     "semantic_segmentation_2d": IN_ROOMS | {"method.unet.width": 16, "method.unet.dim": 8},
     "semantic_segmentation_3d": {
         "data.prepare.stride": 1,
