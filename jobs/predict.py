@@ -1,10 +1,11 @@
 """Prediction from a file of yours with a trained run: ``python -m jobs.predict METHOD --image FILE --out FILE [--run RUN]``.
 
-``python -m jobs.predict METHOD --help`` says what a method predicts. Without ``--run`` it is the method's champion in MLflow.
+Methods that read points take ``--cloud FILE`` instead. ``python -m jobs.predict METHOD --help`` says what a method predicts.
+Without ``--run`` it is the method's champion in MLflow.
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from jobs import command_line
@@ -40,8 +41,9 @@ def main() -> None:
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__
     )
     options = absolute(replace(options, run=options.run or f"models:/sem3d-{name}@champion"))
-    if not Path(options.image).is_file():
-        raise UserError(f"{options.image} cannot be read: there is no such file")
+    given = getattr(options, fields(options)[0].name)  # the file comes first, whatever its kind
+    if not Path(given).is_file():
+        raise UserError(f"{given} cannot be read: there is no such file")
     folder = folder_of(options.run, options.storage, options.tracking_uri)
     made_by, experiment = stored_experiment(folder)
     if made_by != name:

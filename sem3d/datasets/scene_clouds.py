@@ -88,23 +88,10 @@ class LoadCloud:
             )
         turns = 1 if self.augment else self.config.evaluation_turns
         try:
-            found = [
-                distinct_voxels(voxel_indices(turned, self.config.voxel_size))
-                for turned in turned_points(points, turns)
-            ]
+            found = voxels_of_turns(points, colors, self.config.voxel_size, turns)
         except ValueError as error:
             raise BadSample(str(self.folder / row["file"]), str(error)) from error
-        counts = [len(voxel) for voxel, _, _ in found]
-        return {
-            "voxel": np.concatenate([voxel for voxel, _, _ in found]),
-            "voxel_color": np.concatenate([colors[first] for _, first, _ in found]),
-            "turn_voxels": np.array(counts),
-            "point_voxel": np.stack(
-                [own + start for (_, _, own), start in zip(found, row_starts(counts), strict=True)], 1
-            ),
-            "point_label": labels,
-            "scene": np.array(self.scenes[row["scene"]]),
-        }
+        return found | {"point_label": labels, "scene": np.array(self.scenes[row["scene"]])}
 
     def labels_in_use(self, labels: UInt8[np.ndarray, " point"], row: dict[str, Any]) -> UInt8[np.ndarray, " point"]:
         """Return the labels that the budget of points holds, 0 for the others."""
@@ -122,6 +109,24 @@ class LoadCloud:
         if self.config.points_per_scene:
             order = order[np.argsort(labels[order] == 0, kind="stable")]
         return order[:most]
+
+
+def voxels_of_turns(
+    points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"], voxel_size: float, turns: int
+) -> dict[str, np.ndarray]:
+    """Return the voxels of each turn of the points, one turn after the other, and the one that holds each point.
+
+    ``voxel`` (voxel, 3), ``voxel_color`` (voxel, 3), ``turn_voxels`` (turn): how many, ``point_voxel`` (point, turn). Raises
+    ValueError where points lie too far apart.
+    """
+    found = [distinct_voxels(voxel_indices(turned, voxel_size)) for turned in turned_points(points, turns)]
+    counts = [len(voxel) for voxel, _, _ in found]
+    return {
+        "voxel": np.concatenate([voxel for voxel, _, _ in found]),
+        "voxel_color": np.concatenate([colors[first] for _, first, _ in found]),
+        "turn_voxels": np.array(counts),
+        "point_voxel": np.stack([own + start for (_, _, own), start in zip(found, row_starts(counts), strict=True)], 1),
+    }
 
 
 def turned_points(points: Float[np.ndarray, "point 3"], turns: int) -> list[Float[np.ndarray, "point 3"]]:

@@ -47,3 +47,19 @@ class PredictionOptions:
     """Folder of the default MLflow store; registered models are kept there once fetched."""
     tracking_uri: StoreAddress = ""
     """MLflow server or store of registered models and predictions; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudPredictionOptions:
+    """Options of a prediction for points: the file and the run."""
+
+    cloud: FilePath
+    """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
+    out: FilePath
+    """Where the labelled PLY goes; a page with the cloud goes beside it, ending in .html."""
+    run: str = ""
+    """Run folder, one of its checkpoint folders, or a registered model; empty: the method's champion."""
+    storage: StorageFolder = "runs"
+    """Folder of the default MLflow store; registered models are kept there once fetched."""
+    tracking_uri: StoreAddress = ""
+    """MLflow server or store of registered models and predictions; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""

@@ -39,6 +39,6 @@ def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
     return Outcome(
         lines=[
             f"mesh       {made} ({vertices.shape[1]} vertices, {len(faces)} faces)",
-            record_prediction(store, made_by, given, made, turntable),
+            record_prediction(store, made_by, given, {made: "mesh"}, ("turntable.png", turntable)),
         ]
     )

@@ -1,5 +1,6 @@
-"""A prediction from one picture as an MLflow run of its own: its input, its result and its model."""
+"""A prediction from one file as an MLflow run of its own: its input, its results and its model."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +15,13 @@ EXPERIMENT = "sem3d-predictions"
 
 
 def record_prediction(
-    store: LockedStore, made_by: dict[str, str], given: Path, made: Path, turntable: UInt8[np.ndarray, "height width 3"]
+    store: LockedStore,
+    made_by: dict[str, str],
+    given: Path,
+    made: Mapping[Path, str],
+    picture: tuple[str, UInt8[np.ndarray, "height width 3"]],
 ) -> str:
-    """Store the files ``given`` and ``made`` and the picture of the result, with the parameters ``made_by``.
+    """Store the file ``given``, those ``made``, each in its folder, and a picture by its name, with the parameters ``made_by``.
 
     Returns a line that says where; an unavailable store is no failure, the line says so then.
     """
@@ -28,9 +33,10 @@ def record_prediction(
         run_id = client.create_run(experiment, run_name=given.stem, tags=revision()).info.run_id
         for name, value in made_by.items():
             client.log_param(run_id, name, value)
-        client.log_image(run_id, Image.fromarray(turntable), "turntable.png")
+        client.log_image(run_id, Image.fromarray(picture[1]), picture[0])
         client.log_artifact(run_id, str(given), "input")
-        client.log_artifact(run_id, str(made), "mesh")
+        for path, folder in made.items():
+            client.log_artifact(run_id, str(path), folder)
         client.set_terminated(run_id)
     except store_errors() as error:
         if run_id:

@@ -107,6 +107,7 @@ class SemanticSegmentation3D(Method):
     handed_on = ("method.sparse_unet.", "method.voxel_input")
     evaluations: ClassVar = {"segmentation": "sem3d.pipelines.scores:scores"}
     marks = "sem3d.methods.tasks.frequent_heights:marks"
+    prediction = "sem3d.pipelines.predicted_cloud:predict_cloud"
 
     def __init__(
         self, experiment: Experiment[SemanticSegmentation3DConfig, SceneClouds], sources: Sources | None = None

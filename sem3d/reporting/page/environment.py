@@ -1,5 +1,7 @@
 """The page's templates, style and script, which lie as files in the folder ``templates``."""
 
+import base64
+import hashlib
 from functools import cache
 from importlib.resources import files
 
@@ -28,3 +30,10 @@ def environment() -> Environment:
 def file_text(name: str) -> str:
     """Return a file of the folder as it is."""
     return (files(PACKAGE) / FOLDER / name).read_text(encoding="utf-8")
+
+
+def content_policy(style: str, script: str) -> str:
+    """Return the content security policy: nothing but this style, this script and pictures inside the page."""
+    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
+    rules = f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; script-src 'sha256-{script}'"
+    return f"{rules}; base-uri 'none'; form-action 'none'"

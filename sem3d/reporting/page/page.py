@@ -1,15 +1,12 @@
 """The page itself: the content of a review, put into the templates."""
 
-import base64
-import hashlib
-
 from sem3d.reporting.formatting import counted
 from sem3d.reporting.page.classes import class_parts
 from sem3d.reporting.page.comparison import comparison_table
 from sem3d.reporting.page.confusions import confusion_pairs
 from sem3d.reporting.page.content import SweepReview
 from sem3d.reporting.page.curve import curve
-from sem3d.reporting.page.environment import environment, file_text
+from sem3d.reporting.page.environment import content_policy, environment, file_text
 from sem3d.reporting.page.gallery import gallery
 from sem3d.reporting.page.headline import cautions, headline
 from sem3d.reporting.page.marks import mark_tables
@@ -27,7 +24,7 @@ def render_page(review: SweepReview) -> str:
             review=review,
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=content_policy(style, script),
             headline=headline(review).replace(" %", "\u00a0%"),
             scope=", ".join(counted(len(values), word) for word, values in sizes.items()),
             ends=ends(review),
@@ -45,10 +42,3 @@ def render_page(review: SweepReview) -> str:
             costs=costs(review),
         )
     )
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the content security policy: nothing but this style, this script and pictures inside the page."""
-    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
-    rules = f"default-src 'none'; img-src data:; style-src 'sha256-{style}'; script-src 'sha256-{script}'"
-    return f"{rules}; base-uri 'none'; form-action 'none'"

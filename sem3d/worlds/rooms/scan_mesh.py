@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Shaped, UInt8
+from jaxtyping import Float32, UInt8
 
+from sem3d.datasets.scans.labelled_ply import PLAIN, labelled_rows, write_ply
 from sem3d.worlds.rooms.render import TracedRoom, surface_color
 
 PLASTIC = (0.7548776662466927, 0.5698402909980532)
@@ -45,28 +46,6 @@ def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) ->
 
 def write_points(stem: Path, points: SurfacePoints) -> None:
     """Write ``<stem>.ply`` (position, colour) and ``<stem>.labels.ply`` (with a ushort label), as ScanNet names them."""
-    fields = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
-    rows = np.zeros(len(points.position), [*fields, ("label", "<u2")])
-    for axis, name in enumerate("xyz"):
-        rows[name] = points.position[:, axis]
-    for channel, name in enumerate(("red", "green", "blue")):
-        rows[name] = points.color[:, channel]
-    rows["alpha"], rows["label"] = 255, points.label
-    plain = rows[[name for name, _ in fields]].astype(fields)
-    for suffix, table in ((".ply", plain), (".labels.ply", rows)):
-        Path(f"{stem}{suffix}").write_bytes(ply_header(table) + table.tobytes())
-
-
-def ply_header(rows: Shaped[np.ndarray, " point"]) -> bytes:
-    """Return the header of a binary little-endian PLY of vertices without faces."""
-    names = {"<f4": "float", "|u1": "uchar", "<u2": "ushort"}
-    properties = [f"property {names[kind[0].str]} {name}" for name, kind in (rows.dtype.fields or {}).items()]
-    lines = [
-        "ply",
-        "format binary_little_endian 1.0",
-        "comment made by sem3d",
-        f"element vertex {len(rows)}",
-        *properties,
-    ]
-    lines += ["element face 0", "property list uchar int vertex_indices", "end_header"]
-    return ("\n".join(lines) + "\n").encode()
+    rows = labelled_rows(points.position, points.color, points.label)
+    write_ply(Path(f"{stem}.ply"), rows[[name for name, _ in PLAIN]].astype(PLAIN))
+    write_ply(Path(f"{stem}.labels.ply"), rows)

@@ -1,0 +1,84 @@
+"""The classes of the points in a file, as a painted PLY and a page with the cloud, that can be turned."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+
+from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
+from sem3d.datasets.scans.labels import CLASS_NAMES, NYU40_IDS, class_palette
+from sem3d.datasets.scans.surface import read_scene_mesh
+from sem3d.datasets.scene_clouds import CollateClouds, voxels_of_turns
+from sem3d.errors import BadSample, UserError
+from sem3d.evaluation.figures import prediction_sheet, seen_from_above
+from sem3d.files import whole_file, write_text
+from sem3d.methods.tasks.semantic_segmentation_3d import SHOWN_BELOW, SemanticSegmentation3D
+from sem3d.pipelines.options import CloudPredictionOptions
+from sem3d.pipelines.trained_run import Outcome, TrainedRun
+from sem3d.reporting.page.cloud import cloud_page
+from sem3d.tracking.prediction import record_prediction
+from sem3d.tracking.store import LockedStore
+
+WIDEST_SCENE = 500.0
+"""Metres; a cloud that spans more is taken to be in another unit."""
+
+
+def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
+    """Find the class of each point of a coloured PLY; write it painted, with NYU40 ids as ``label``, and a page that shows it.
+
+    Points are in metres, z up, as ScanNet's. They are turned about the vertical as often as the run's evaluation turns them.
+    Results go to the MLflow experiment sem3d-predictions.
+    """
+    given, made = Path(options.cloud), Path(options.out)
+    page = made.with_suffix(".html")
+    if made.suffix.lower() != ".ply":
+        raise UserError(f"{made} must end in .ply")
+    try:
+        points, colors, _, faces = read_scene_mesh(given)
+    except BadSample as error:
+        raise UserError(str(error)) from error
+    store = LockedStore(Path(options.storage), options.tracking_uri)
+    classes = classes_of_points(run, given, points, colors)
+    palette = class_palette()
+    with whole_file(made) as pending:
+        write_ply(pending, labelled_rows(points, palette[classes], np.array(NYU40_IDS, np.uint8)[classes]), faces)
+    write_text(page, cloud_page(given.name, points, colors, classes.astype(np.int64), palette, CLASS_NAMES))
+    cell = run.experiment.data.voxel_size
+    voxel = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
+    above = [seen_from_above(voxel, values, SHOWN_BELOW / cell) for values in (colors, classes)]
+    picture = prediction_sheet([above[0]], [above[1]], [above[1]], palette, CLASS_NAMES)
+    made_by = {"model": options.run, "weights": str(run.weights)}
+    found = np.unique(classes)
+    return Outcome(
+        lines=[
+            f"cloud      {made} ({len(points)} points, {len(found)} classes)",
+            f"page       {page}: turn it in a browser",
+            record_prediction(store, made_by, given, {made: "cloud", page: "cloud"}, ("from_above.png", picture)),
+        ]
+    )
+
+
+def classes_of_points(
+    run: TrainedRun, given: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
+) -> UInt8[np.ndarray, " point"]:
+    """Return the train id of each point; raises :class:`UserError` for points that are no scene in metres."""
+    if not len(points):
+        raise UserError(f"{given} has no point")
+    spread = float((points.max(axis=0) - points.min(axis=0)).max())
+    if spread > WIDEST_SCENE:
+        raise UserError(f"{given} spans {spread:.0f} m: its coordinates must be metres")
+    data = run.experiment.data
+    try:
+        found = voxels_of_turns(
+            points - points.mean(axis=0, dtype=np.float64), colors, data.voxel_size, data.evaluation_turns
+        )
+    except ValueError as error:
+        raise UserError(f"{given}: {error}") from error
+    nothing = {"point_label": np.zeros(len(points), np.uint8), "scene": np.array(0)}
+    columns = CollateClouds(data.evaluation_turns)([found | nothing])
+    method = run.build(with_data=False)
+    assert isinstance(method, SemanticSegmentation3D)
+    with torch.no_grad():
+        scores = method.point_scores(method.Batch(**{name: torch.from_numpy(value) for name, value in columns.items()}))
+    return scores.argmax(1).to(torch.uint8).numpy()

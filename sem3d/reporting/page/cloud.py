@@ -1,0 +1,55 @@
+"""A painted cloud of points as one HTML file that needs nothing else: it can be turned in any browser."""
+
+import base64
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from sem3d.reporting.page.environment import content_policy, environment, file_text
+
+MOST_POINTS = 400_000
+"""Points that a page shows, evenly drawn; 18 bytes of text each, about 8 MB."""
+
+
+def cloud_page(
+    title: str,
+    points: Float[np.ndarray, "point 3"],
+    own: UInt8[np.ndarray, "point 3"],
+    classes: Int[np.ndarray, " point"],
+    palette: UInt8[np.ndarray, "class 3"],
+    names: tuple[str, ...],
+) -> str:
+    """Return the page of points (z up) painted by their ``classes``; ``own`` are the colours that can be shown instead."""
+    shares = np.bincount(classes, minlength=len(names)) / max(len(classes), 1)
+    shown = [number for number in np.argsort(-shares, kind="stable") if shares[number]]
+    note = f"{len(points)} points"
+    if len(points) > MOST_POINTS:
+        kept = np.sort(np.random.default_rng(0).permutation(len(points))[:MOST_POINTS])
+        points, own, classes = points[kept], own[kept], classes[kept]
+        note += f", {MOST_POINTS} of them shown"
+    # places within a cube of side 1 around the middle
+    low, high = (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(3), np.ones(3))
+    places = (points - (low + high) / 2) / max(float((high - low).max()), 1e-9)
+    style, script = file_text("cloud.css"), file_text("cloud.js")
+    return (
+        environment()
+        .get_template("cloud.html.j2")
+        .render(
+            title=title,
+            note=note,
+            style=style,
+            script=script,
+            policy=content_policy(style, script),
+            classes=[
+                (names[number], "#" + bytes(palette[number]).hex(), f"{100 * shares[number]:.1f} %") for number in shown
+            ],
+            places=encoded(places.astype("<f4")),
+            painted=encoded(palette[classes]),
+            own=encoded(own),
+        )
+    )
+
+
+def encoded(values: np.ndarray) -> str:
+    """Return the bytes of an array in base64."""
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
