@@ -20,6 +20,7 @@ from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.mesh_plausibility import mesh_fault
 from sem3d.datasets.scans.mistakes import Frame
 from sem3d.datasets.scans.plausibility import frames_fault, median_fault, sampled_frames
+from sem3d.datasets.scans.resized import resized_fault
 from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, colors_fault, read_scene_mesh
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
@@ -76,7 +77,7 @@ def validated(root: Path, records: Sequence[FrameRecord], config: PrepareConfig,
     quarantined: list[Quarantined] = []
     kept: list[FrameRecord] = []
     sample = sampled_frames(root, records)
-    if fault := frames_fault(root, records, sample):
+    if fault := frames_fault(root, records, sample) or resized_fault(sample):
         return unprepared(records, fault, records[0].depth)
     mesh = read_mesh(root, records[0], sample, quarantined)
     fusion = None if mesh else SurfaceFusion(config.surface_voxel)

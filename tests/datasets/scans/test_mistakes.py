@@ -15,8 +15,10 @@ from sem3d.datasets.scans.plausibility import frames_fault, sampled_frames
 from sem3d.datasets.scans.prepare import prepare, scan
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import UserError
+from sem3d.geometry.cameras import resize_intrinsics
 from tests.datasets.scans.box_room import nodding_pose, room_depth, room_pose, room_rays, room_record, write_room
 from tests.datasets.scans.official_files import (
+    DEPTH_SIZE,
     INTRINSICS_DEPTH,
     jpeg,
     pose,
@@ -131,6 +133,27 @@ def test_poses_off_by_one_frame_are_told_by_those_of_frames_that_a_stride_leaves
         assert f"number the poses one {'higher' if off > 0 else 'lower'}" in fault
     else:
         assert fault is None
+
+
+@pytest.mark.parametrize("larger", [0.94, 1.05])
+def test_intrinsics_of_an_image_of_almost_the_same_size_are_told_by_geometry(tmp_path: Path, larger: float):
+    size = (round(DEPTH_SIZE[0] * larger), round(DEPTH_SIZE[1] * larger))
+    folder = write_room(tmp_path / "data", pose_of=nodding_pose)
+    camera = resize_intrinsics(INTRINSICS_DEPTH, DEPTH_SIZE, size)
+    write_text_matrix(folder / "intrinsic" / "intrinsic_depth.txt", camera)
+    with pytest.raises(
+        UserError, match=r"12 of 12 items .*bad depth intrinsics: their principal point is the middle of"
+    ):
+        prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+
+
+def test_a_principal_point_off_the_middle_along_the_diagonal_may_be_right(tmp_path: Path):
+    folder = write_room(tmp_path / "data", pose_of=nodding_pose)
+    height, width = DEPTH_SIZE
+    for path in (folder / "depth").iterdir():
+        write_image(path, np.asarray(Image.open(path))[: round(0.95 * height), : round(0.95 * width)])
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.frames.num_rows == 12
 
 
 @pytest.mark.parametrize("wrong", [0, 23, 34])
