@@ -33,6 +33,8 @@ MOST_BYTES = 256 << 20
 DEFLATE = 1032
 BITS = {"I;16": 16, "LA": 16, "RGB": 24, "RGBA": 32}
 """Bits of a pixel at least, by mode; other modes may have one."""
+DARKEST = 3
+"""Of 255; a JPEG of fractions as whole numbers may have it."""
 JPEG_PIXELS = 512
 """Pixels that a byte of a JPEG can stand for."""
 ORIENTATION, LYING = 0x0112, (5, 6, 7, 8)
@@ -74,6 +76,16 @@ def read_color_picture(source: Path | bytes, where: str, upright: bool = True) -
         if alpha_range(image)[0] < 255:
             raise BadSample(where, "wrong kind of image: colour with transparent pixels: save it as RGB")
     return np.asarray((turned_upright(image, where) if upright else image).convert("RGB"))
+
+
+def colors_fault(colors: UInt8[np.ndarray, "*places 3"]) -> str | None:
+    """Return why colours of a frame or of a surface cannot be meant; None where they may be."""
+    brightest = int(colors.max(initial=0))
+    if brightest > DARKEST or not colors.size:
+        return None
+    return (
+        f"implausible colours: none is above {brightest} of 255; multiply fractions by 255, or leave out what is black"
+    )
 
 
 def read_value_picture(source: Path | bytes, where: str, *modes: str) -> Shaped[np.ndarray, "height width"]:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
-from sem3d.datasets.pictures import read_color_picture, read_value_picture
+from sem3d.datasets.pictures import colors_fault, read_color_picture, read_value_picture
 from sem3d.datasets.scans.labels import LABEL_TABLE, label_fault, nyu40_of_categories, read_label_table
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
@@ -44,12 +44,14 @@ def locate(root: str | Path, locator: str) -> Path:
 
 
 def read_color(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width 3"]:
-    """Return RGB image of a frame at the size of its row."""
+    """Return RGB image of a frame at the size of its row; one that is black, or of fractions, is unusable."""
     path, locator = locate(root, row["color"]), row["color"]
     if number := divided(locator)[1]:
         color = open_scan(path).color(scan_frame(locator, number, path))
     else:
         color = read_color_picture(path, locator)
+    if fault := colors_fault(color):
+        raise BadSample(locator, fault)
     return check_size(color, locator, (row["color_height"], row["color_width"]))
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from sem3d.bounds import Bounds, Metres
+from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
 from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
-from sem3d.datasets.scans.surface import colors_fault, read_scene_mesh, read_surface
+from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.voxels import pack, voxel_indices
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
+from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import locate, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig
@@ -21,7 +22,7 @@ from sem3d.datasets.scans.mesh_plausibility import mesh_fault
 from sem3d.datasets.scans.mistakes import Frame
 from sem3d.datasets.scans.plausibility import frames_fault, median_fault, sampled_frames
 from sem3d.datasets.scans.resized import resized_fault
-from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, colors_fault, read_scene_mesh
+from sem3d.datasets.scans.surface import SurfaceFusion, colors_at_depth_pixels, read_scene_mesh
 from sem3d.datasets.scans.units import UnitChain
 from sem3d.errors import BadSample
 from sem3d.geometry.cameras import intrinsics_fault, orthonormalise, pose_fault, principal_point_fault

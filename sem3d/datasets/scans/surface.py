@@ -105,14 +105,6 @@ def read_colors(colors: Shaped[np.ndarray, "point 3"], source: str) -> UInt8[np.
     return np.rint(colors * 255).astype(np.uint8)
 
 
-def colors_fault(colors: UInt8[np.ndarray, "point 3"]) -> str | None:
-    """Return why colours of a scene's surface cannot be meant; None where they may be."""
-    brightest = int(colors.max(initial=0))
-    if brightest > 1 or not len(colors):
-        return None
-    return f"implausible colours: none is above {brightest} of 255; multiply fractions by 255, or give the mesh its colours"
-
-
 class SurfaceFusion:
     """World points thinned to one a voxel as frames come in; the first point seen in a voxel stays, with its colour.
 

@@ -86,6 +86,20 @@ def test_a_pixel_of_depth_too_far_for_voxels_costs_its_frame(tmp_path: Path):
     assert index.content["quarantine"] == {"implausible depth": 1}
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_colour_of_fractions_in_whole_numbers_is_in_quarantine_by_frame(tmp_path: Path, ending: str):
+    folder = write_room(tmp_path / "data")
+    for number in (2, 7):
+        (folder / "color" / f"{number}.jpg").unlink()
+        picture = (np.random.default_rng(number).random((*COLOR_SIZE, 3)) > 0.5).astype(np.uint8)
+        write_image(folder / "color" / f"{number}.{ending}", picture)
+    index = prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES)
+    assert index.frames["frame"].to_pylist() == [0, 1, 3, 4, 5, 6, 8, 9, 10, 11]
+    report = QuarantineReport.read(index.folder / "quarantine.json")
+    assert [Path(item.source).name for item in report.items] == [f"2.{ending}", f"7.{ending}"]
+    assert all(item.reason.startswith("implausible colours: none is above") for item in report.items)
+
+
 def test_a_surface_that_is_fused_from_strips_of_depth_is_the_same(monkeypatch: pytest.MonkeyPatch):
     record, depth = room_record(3, room_pose(3)), room_depth(3).astype(np.float32)
     color = np.random.default_rng(0).integers(0, 256, (*COLOR_SIZE, 3), np.uint8)
