@@ -26,6 +26,8 @@ SMALLEST_SCENE = 0.5
 """Metres along the longest side of a scene."""
 NEIGHBOURHOOD, FEWEST_NEIGHBOURS = 0.5, 4.0
 """Metres, and the vertices of a scanned mesh in a cube of that side that holds any, at least; of ScanNet's there are 680."""
+FLOOR, LEAST_FLOOR = CLASS_NAMES.index("floor"), 100
+"""Train id, and how many points of the floor and of other classes tell where it is."""
 Labels = UInt8[np.ndarray, " point"]
 
 
@@ -124,6 +126,8 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
     labels = TRAIN_ID_OF_NYU40[nyu40]
     check_classes(source, labels)
     parts, notes = divided_by_space(files, points)
+    if fault := upright_fault(points, labels):
+        notes.append(Quarantined(source, scene, fault))
     chunks = [
         CloudPart(split, points[chunk], colors[chunk], labels[chunk])
         for split, mask in parts
@@ -172,6 +176,26 @@ def check_classes(source: str, labels: Labels) -> None:
         raise BadSample(source, f"without a label of the 20 classes: none of {len(labels)} points has one")
     if len(classes) == 1:
         raise BadSample(source, f"a single class: all {counts[0]} labelled points are {CLASS_NAMES[classes[0]]}")
+
+
+def upright_fault(points: Float32[np.ndarray, "point 3"], labels: Labels) -> str | None:
+    """Return why z does not point up by where the floor is; None where it may or where too little of a floor is labelled.
+
+    Augmentation turns scenes about z, and the floor of scores goes by height.
+    """
+    floor = labels == FLOOR
+    rest = (labels > 0) & ~floor
+    if min(floor.sum(), rest.sum()) < LEAST_FLOOR:
+        return None
+    spans = np.ptp(np.quantile(points[floor], (0.05, 0.95), axis=0), axis=0)
+    flat = int(spans.argmin())
+    if flat != 2 and spans[2] > max(1.0, 3 * spans[flat]):
+        told = f"its floor is {spans[2]:.1f} m along z and {spans[flat]:.1f} m along {'xy'[flat]}"
+    elif np.median(points[floor, 2]) > np.median(points[rest, 2]):
+        told = "its floor lies above the rest"
+    else:
+        return None
+    return f"z is not up: {told}; turn the scans so that z points up"
 
 
 def divided_by_space(

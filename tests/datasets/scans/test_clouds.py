@@ -307,6 +307,31 @@ def test_a_mesh_whose_colours_are_fractions_in_whole_numbers_is_named(tmp_path):
         assert item.reason.startswith("implausible colours: none is above 1 of 255")
 
 
+@pytest.mark.parametrize(
+    ("up", "said"),
+    [
+        ([0, 1, 2], None),
+        ([0, 2, 1], r"z is not up: its floor is 2\.[67] m along z and 0\.0 m along y; turn the scans so that z points up"),
+        ([2, 1, 0], r"z is not up: its floor is 3\.[56] m along z and 0\.0 m along x"),
+        (None, "z is not up: its floor lies above the rest"),
+    ],
+)
+def test_a_scene_whose_z_is_not_up_by_its_floor_is_noted(tmp_path, up, said):
+    x, y = np.meshgrid(0.1 * np.arange(40), 0.1 * np.arange(30), indexing="ij")
+    floor = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
+    wall = np.stack([x.ravel(), np.zeros(x.size), 0.1 + 0.08 * y.ravel() * 10], 1)
+    points = np.concatenate([floor, wall]).astype(np.float32)
+    points = points[:, up] if up else points * np.float32([1, 1, -1])
+    root = tmp_path / "scene0000_00"
+    root.mkdir()
+    write_ply(root / "m.ply", points, np.full((len(points), 3), 90, np.uint8), NO_FACES, np.repeat([2, 1], x.size))
+    files = LabelledScene(scene="a", named="m.ply", shares={"train": 1}, labelled_mesh="m.ply", mesh="m.ply")
+    found = labelled_cloud(root, files, WHOLE)
+    assert found.unusable is None
+    reasons = [note.reason for note in found.notes]
+    assert re.match(said, reasons[0]) if said else not reasons
+
+
 @pytest.mark.parametrize("scenes", [1, 3])
 def test_meshes_without_lists_are_split_by_room_or_space(tmp_path, scenes):
     root = without_frames(write_walls(tmp_path / "data", train=scenes, held_out=0))
