@@ -250,12 +250,20 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file; raises :class:`UserError` where it is absent, unreadable or no JSON."""
     text = read_text(path)
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_int=whole_number)
         if "\\ud" in text.lower():
             json.dumps(content, ensure_ascii=False).encode()  # halves of characters, which nothing can write again
         return content
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON: {error}") from error
+
+
+def whole_number(digits: str) -> int:
+    """Return a whole number of 64 bits; raises ValueError for a larger one, which no table, float or seed can be."""
+    number = int(digits)
+    if not -(1 << 63) <= number < 1 << 64:
+        raise ValueError(f"a whole number of {len(digits)} digits")
+    return number
 
 
 def stored_json(path: Path, *keys: str, **kinds: Any) -> dict[str, Any] | None:

@@ -58,6 +58,11 @@ def test_json_that_the_user_names_must_be_there(tmp_path: Path):
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="missing file"):
         read_json(tmp_path / "none.json")
+    (tmp_path / "index.json").write_text('{"a": 1' + 400 * "0" + "}")
+    with pytest.raises(UserError, match=r"index\.json is no JSON: a whole number of 401 digits"):
+        read_json(tmp_path / "index.json")
+    (tmp_path / "index.json").write_text(f'{{"a": {2**64 - 1}}}')
+    assert read_json(tmp_path / "index.json") == {"a": 2**64 - 1}
     (tmp_path / "index.json").write_text('{"a": 1}', encoding="utf-8-sig")
     assert read_json(tmp_path / "index.json") == {"a": 1}
 

@@ -1,5 +1,6 @@
 """Findings of a sweep's trials in their run folders: last evaluations and pictures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < math.inf
+
+
 def _is_table(content: Any) -> bool:
     return isinstance(content, dict) and bool(content) and all(_is_number(value) for value in content.values())
 
@@ -59,7 +64,7 @@ def _is_matrix(content: Any) -> bool:
     named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
     square = isinstance(matrix, list) and named and len(matrix) == len(names)
     return square and all(
-        isinstance(line, list) and len(line) == len(names) and all(_is_number(value) for value in line)
+        isinstance(line, list) and len(line) == len(names) and all(_is_count(value) for value in line)
         for line in matrix
     )
 

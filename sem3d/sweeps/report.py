@@ -24,7 +24,7 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
 
     Raise :class:`UserError` where there is no sweep or ``out`` cannot be written.
     """
-    review = read_review(folder, run_link=run_link, champion=stored_json(folder / CHAMPION_FILE))
+    review = read_review(folder, run_link=run_link, champion=stored_champion(folder))
     try:
         out.mkdir(parents=True, exist_ok=True)
         limits = limits_by_budget(review)
@@ -41,6 +41,12 @@ def write_report(folder: Path, out: Path, *, run_link: str = "") -> SweepReview:
     except OSError as error:
         raise UserError(f"the report cannot be written to {out}: {error}") from error
     return review
+
+
+def stored_champion(folder: Path) -> dict[str, str]:
+    """Return what the page says of the champion; nothing where that is damaged or not there."""
+    said = stored_json(folder / CHAMPION_FILE) or {}
+    return said if all(isinstance(text, str) for text in said.values()) else {}
 
 
 def trial_rows(folder: Path) -> list[dict[str, Any]]:

@@ -1,10 +1,14 @@
 """Records of a sweep, damaged as a kill, a full disk or a dead file server leaves them."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sem3d.errors import UserError
+from sem3d.runs.run_folder import EVALUATION_NAME
+from sem3d.sweeps.findings import read_evaluations
 from sem3d.sweeps.records import (
     SWEEP_NAME,
     SweepRecord,
@@ -16,6 +20,7 @@ from sem3d.sweeps.records import (
     write_record,
     write_sweep,
 )
+from sem3d.sweeps.report import CHAMPION_FILE, stored_champion
 from sem3d.sweeps.spent import SPENT_FOLDER, clocked, spent_in_all, spent_on
 
 DAMAGE = [b"", b'{"key": "b", "me', b"\0" * 30, b"null", b"[]", b'{"key": "b"}']
@@ -56,7 +61,7 @@ def test_a_damaged_sweep_is_written_again_by_its_command_and_one_line_for_others
     assert read_sweep(tmp_path) == sweep
 
 
-@pytest.mark.parametrize("content", [*DAMAGE, b'{"seconds": "many"}'])
+@pytest.mark.parametrize("content", [*DAMAGE, b'{"seconds": "many"}', b'{"cpu_hours": 1' + 400 * b"0" + b"}"])
 def test_damaged_time_counts_as_none_and_is_counted_on(tmp_path: Path, content: bytes):
     (tmp_path / SPENT_FOLDER).mkdir()
     (tmp_path / SPENT_FOLDER / "whole.json").write_bytes(content)
@@ -66,3 +71,21 @@ def test_damaged_time_counts_as_none_and_is_counted_on(tmp_path: Path, content: 
         pass
     assert 0 < spent_in_all(tmp_path, "whole")["seconds"] < 9
     assert spent_in_all(tmp_path, "whole")["cpu_hours"] < 9
+
+
+@pytest.mark.parametrize("said", [{"name": {"": None}}, {"name": 1, "version": "1"}, {}])
+def test_a_page_says_nothing_of_a_champion_whose_record_is_damaged(tmp_path: Path, said: dict):
+    assert stored_champion(tmp_path) == {}
+    (tmp_path / CHAMPION_FILE).write_text(json.dumps(said))
+    assert stored_champion(tmp_path) == {}
+    (tmp_path / CHAMPION_FILE).write_text('{"name": "a", "version": "1"}')
+    assert stored_champion(tmp_path) == {"name": "a", "version": "1"}
+
+
+@pytest.mark.parametrize("count", ["-5", "1e999", "NaN", "1" + 400 * "0"])
+def test_a_confusion_matrix_that_counts_nothing_is_none(tmp_path: Path, count: str):
+    place = tmp_path / "trial-a"
+    place.mkdir()
+    matrix = f'{{"names": ["a", "b"], "matrix": [[1, {count}], [0, 1]]}}'
+    (place / EVALUATION_NAME).write_text(f'{{"artifacts": {{"confusion": {matrix}}}}}')
+    assert read_evaluations([replace(trial("a"), run_folder=str(place))], tmp_path)[1] == []

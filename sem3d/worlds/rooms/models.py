@@ -41,13 +41,7 @@ def load_piece(entry: Entry) -> Piece:
         )
     rotation = np.array(entry.rotation).reshape(3, 3)
     room_from_model = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]) @ rotation
-    everything = model.vertices[np.unique(model.faces)] @ room_from_model.T
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    if (high - low).min() <= 0:
-        raise BadSample(where, "flat")
-    scale = np.array(entry.size) / (high - low)
-    origin = np.array([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0, low[2]])
-    vertices = (model.vertices @ room_from_model.T - origin) * scale
+    vertices = stretched(model, room_from_model, np.array(entry.size), where)
     normals = [smooth_normals(vertices, model.faces[part]) for part in parts_of(model)]
     corners = vertices[model.faces]
     label = KIND_LABELS[entry.kind]
@@ -67,6 +61,28 @@ def load_piece(entry: Entry) -> Piece:
         credit=entry.credit,
         notes=(*model.notes, *notes),
     )
+
+
+def stretched(
+    model: ObjModel, room_from_model: Float[np.ndarray, "3 3"], size: Float[np.ndarray, "3"], where: str
+) -> Float[np.ndarray, "vertex 3"]:
+    """Return turned vertices, scaled to a box of ``size`` that stands on the origin.
+
+    Raises :class:`BadSample` where no scale does that.
+    """
+    used = np.unique(model.faces)
+    with np.errstate(all="ignore"):
+        everything = model.vertices[used] @ room_from_model.T
+        low, high = everything.min(axis=0), everything.max(axis=0)
+        if (high - low).min() <= 0:
+            raise BadSample(where, "flat")
+        scale = size / (high - low)
+        origin = np.array([(low[0] + high[0]) / 2.0, (low[1] + high[1]) / 2.0, low[2]])
+        found = (model.vertices @ room_from_model.T - origin) * scale
+    if not np.isfinite(found[used]).all():
+        spans = " x ".join(f"{side:.3g}" for side in high - low)
+        raise BadSample(where, f"its vertices span {spans}: no scale fits that")
+    return found
 
 
 def parts_of(model: ObjModel) -> list[slice]:

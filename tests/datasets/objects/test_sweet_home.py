@@ -125,6 +125,17 @@ def test_an_unreadable_or_flat_model_is_a_bad_sample_with_its_name(tmp_path: Pat
         load_piece(read_catalogue(tmp_path).entries[0])
 
 
+@pytest.mark.parametrize("side", ["1e-320", "1e308"])
+def test_a_model_that_no_scale_fits_is_a_bad_sample_with_its_name(tmp_path: Path, side: str):
+    write_catalogue(tmp_path, FIELDS | SIZE | {"id": "odd"})
+    corners = (
+        f"v {x} {y} {z}" for x, y, z in ((0, 0, 0), (side, 0, 0), (0, side, 0), (0, 0, side), (f"-{side}", 0, 0))
+    )
+    (tmp_path / "chair/odd/wedge.obj").write_text("\n".join([*corners, "f 1 2 3", "f 1 3 4", "f 5 3 4"]))
+    with pytest.raises(BadSample, match="odd"):
+        load_piece(read_catalogue(tmp_path).entries[0])
+
+
 @pytest.mark.parametrize("fields", [{"category": ["chair"]}, {"category": {}}])
 def test_an_entry_whose_kind_is_no_text_is_a_thing_that_rooms_do_not_use(fields: dict):
     assert make_entry("index.json", FIELDS | SIZE | {"id": "a", "model": "a.obj"} | fields) is None

@@ -311,7 +311,10 @@ def test_a_mesh_whose_colours_are_fractions_in_whole_numbers_is_named(tmp_path):
     ("up", "said"),
     [
         ([0, 1, 2], None),
-        ([0, 2, 1], r"z is not up: its floor is 2\.[67] m along z and 0\.0 m along y; turn the scans so that z points up"),
+        (
+            [0, 2, 1],
+            r"z is not up: its floor is 2\.[67] m along z and 0\.0 m along y; turn the scans so that z points up",
+        ),
         ([2, 1, 0], r"z is not up: its floor is 3\.[56] m along z and 0\.0 m along x"),
         (None, "z is not up: its floor lies above the rest"),
     ],
