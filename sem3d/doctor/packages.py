@@ -24,7 +24,7 @@ DRIVER = (
 PROBE_SECONDS = 60.0
 """Longest wait for one stage of a probe: an import of torch takes 2 s on an idle machine and 20 s on a busy one."""
 MINKOWSKI = "MinkowskiEngine"
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[2]
 
 
 def python_version() -> list[Finding]:

@@ -90,6 +90,10 @@ def test_a_wrong_argument_is_one_line_and_code_2(monkeypatch, capsys):
     assert "--strorage" in error
 
 
+def test_compiled_packages_are_tried_from_the_folder_of_this_sem3d_whichever_is_installed():
+    assert (packages.PROJECT / "sem3d").samefile(Path(packages.__file__).parents[1])
+
+
 def test_this_python_and_its_packages_are_as_the_project_requires():
     (found,) = packages.package_versions()
     assert (found.part, found.level) == ("versions", "ok")
