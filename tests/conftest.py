@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from tests.pair import Pair
+from tests.quiet_agent import leave_agents_out
 from tests.type_checks import patch_import_hook
 from tests.warm_workers import patch_new_clusters, warm_workers
 
 LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
 LONGEST_FIRST = (
-    "training/ray/test_nodes_that_come_and_go.py",
     "training/ray/test_cluster_of_nodes.py",
     "jobs/test_job_submit.py",
     "training/ray/test_launch.py",
@@ -36,8 +36,6 @@ LONGEST_FIRST = (
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
 ON_ONE_LANE = {
-    "training/ray/test_nodes_that_come_and_go.py": "clusters of nodes",
-    "training/ray/test_cluster_of_nodes.py": "clusters of nodes",
     "jobs/test_job_submit.py": "heads",
     "sweeps/test_run_killed.py": "killed sweeps",
     "training/ray/test_launch.py": "groups of workers",
@@ -197,10 +195,9 @@ def quick_workers() -> Iterator[None]:
 def ray_cluster(quick_workers: None) -> Iterator[None]:
     """One local Ray cluster for the whole lane; four logical CPUs so that two workers leave room for Ray Data."""
     import ray
-    from ray._private.node import Node
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Node, "start_log_monitor", lambda _: None)  # nobody reads here what it would pass on
+        leave_agents_out(patch.setattr)
         patch_new_clusters()
         ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield

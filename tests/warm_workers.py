@@ -27,6 +27,8 @@ from typing import Any
 IMPORTED = (
     "torch.distributed",
     "torch.utils.data",
+    "torch._dynamo",
+    "torchvision",
     "pandas",
     "pyarrow.compute",
     "pyarrow.dataset",
@@ -41,7 +43,8 @@ IMPORTED = (
     "PIL.Image",
     "google.protobuf.json_format",
 )
-"""Not Ray itself, which reads the settings of its process from the environment as it is imported."""
+"""Not Ray itself, which reads the settings of its process from the environment as it is imported. Optimisers import PyTorch's
+compiler (``torch._dynamo``), which takes 1.6 s of CPU."""
 ADDRESS = "SEM3D_TESTS_WARM_WORKERS"
 LONGEST_MESSAGE = 1 << 20
 SCRIPT = str(Path(__file__).resolve())

@@ -20,13 +20,16 @@ from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
 from sem3d.training.ray.launch import train
 from tests.methods.tiny import tiny_experiment
+from tests.quiet_agent import leave_agents_out
 from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
 from tests.warm_process import WarmProcess
 from tests.warm_workers import SCRIPT, warm_workers
 
-NODE = {"object_store_memory": 100 * 2**20, "include_log_monitor": False, "setup_worker_path": SCRIPT}
-"""Of every node; a monitor of logs that nobody reads takes as much of a core as a small run."""
+NODE = {"object_store_memory": 100 * 2**20, "setup_worker_path": SCRIPT}
+"""Of every node."""
+WATCHED = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "1"}
+"""As users have it: a process more for each group of workers."""
 SECONDS = 200.0
 HELD = TROUBLE + 6
 """The step that runs wait for, beyond the checkpoint after the trouble."""
@@ -56,9 +59,11 @@ class Nodes:
             self.remove()
 
     def drain(self, seconds: int) -> None:
+        """Say that a node will be taken away, which Ray then ends."""
         preemption, deadline = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"), time.time_ns() // 10**6
         client = GcsClient(address=self.cluster.address)
-        accepted, why = client.drain_node(self.alive[-1].node_id, preemption, "spot", deadline + 1000 * seconds)
+        node = self.alive.pop()
+        accepted, why = client.drain_node(node.node_id, preemption, "spot", deadline + 1000 * seconds)
         assert accepted, why
 
 
@@ -68,20 +73,20 @@ class Run:
     drivers: ClassVar[list[WarmProcess]] = []
     """All that were started."""
 
-    def __init__(self, address: str, folder: Path, name: str, **settings: dict):
+    def __init__(self, address: str, folder: Path, name: str, watched: bool = False, **settings: dict):
         self.folder, self.hold = folder / name, Path()
         self.command = ["tests.training.ray.cluster_script", "drive", folder, json.dumps({"name": name, **settings})]
-        self.environment = {**os.environ, "RAY_ADDRESS": address}
+        self.environment = {**os.environ, **(WATCHED if watched else {}), "RAY_ADDRESS": address}
         self.lines: list[tuple[float, str]] = []
         self.start()
 
     @classmethod
-    def held(cls, address: str, folder: Path, name: str, step: int, **settings: dict) -> "Run":
+    def held(cls, address: str, folder: Path, name: str, step: int, watched: bool = False, **settings: dict) -> "Run":
         """A run that waits before ``step`` until it resumes: the trouble cannot come too late."""
         hold = folder / f"{name}.hold"
         hold.touch()
         method = {"hold": str(hold), "hold_step": step, **settings.pop("method", {})}
-        run = cls(address, folder, name, method=method, **settings)
+        run = cls(address, folder, name, watched, method=method, **settings)
         run.hold = hold
         return run
 
@@ -192,7 +197,10 @@ def joining_node(nodes: Nodes, folder: Path) -> dict:
 def preempted_node(nodes: Nodes, folder: Path) -> dict:
     nodes.have(2)
     settings = {"checkpoint_every": 1000, "max_failures": 0}
-    run = Run.held(nodes.cluster.address, folder, "preempted_node", STEPS - 2, method={"pause": 0.5}, run=settings)
+    slowly = {"pause": 0.5}
+    run = Run.held(
+        nodes.cluster.address, folder, "preempted_node", STEPS - 2, watched=True, method=slowly, run=settings
+    )
     run.until_step(TROUBLE)
     nodes.drain(seconds=6)
     drained_at = time.monotonic()
@@ -204,8 +212,8 @@ def preempted_node(nodes: Nodes, folder: Path) -> dict:
 CASES = {
     case.__name__: case
     for case in (
-        *(pretraining, killed_worker, killed_driver),
         *(joining_node, removed_node, preempted_node),
+        *(pretraining, killed_worker, killed_driver),
     )
 }
 
@@ -238,5 +246,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "drive":
         drive(Path(sys.argv[2]), json.loads(sys.argv[3]))
     else:
+        leave_agents_out()
         with warm_workers(Path(os.environ["RAY_TMPDIR"])):
             main(Path(sys.argv[1]))

@@ -19,7 +19,6 @@ QUICK = {
     "RAY_health_check_failure_threshold": "3",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "8",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "1",
     "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1",
 }
 """Ray's defaults wait 15 s for a silent node and 60 s for workers that do not start."""
