@@ -15,7 +15,6 @@ from typing import Any
 
 import ray
 import ray.train
-from ray.train.torch import TorchTrainer
 
 from sem3d.training.ray.elastic import ElasticTrainer
 from sem3d.training.ray.worker import worker_loop
@@ -81,7 +80,7 @@ class TrainGroup:
         return answers[0][1]
 
     def fit(self) -> None:
-        TorchTrainer(
+        ElasticTrainer(
             serve,
             train_loop_config={"mailbox": self.mailbox},
             scaling_config=ray.train.ScalingConfig(num_workers=WORKERS, resources_per_worker={"CPU": 0.01}),
@@ -90,6 +89,8 @@ class TrainGroup:
                 storage_path=str(self.folder),
                 logging_config=ray.train.LoggingConfig(log_level="ERROR"),
             ),
+            sizes=(),
+            run_folder=self.folder,
         ).fit()
 
     def stop(self) -> None:

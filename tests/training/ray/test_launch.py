@@ -27,10 +27,12 @@ def _no_server(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def two_workers(ray_cluster, tmp_path_factory) -> tuple[TrainingResult, list[str]]:
+def two_workers(train_group, tmp_path_factory) -> tuple[TrainingResult, list[str]]:
     lines: list[str] = []
     experiment = toy_experiment(tmp_path_factory.mktemp("two"), run={"workers": 2, "name": "two"})
-    return train(ToyMethod, experiment, say=lines.append), lines
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sem3d.training.ray.attempts.ElasticTrainer", train_group.trainer)
+        return train(ToyMethod, experiment, say=lines.append), lines
 
 
 def weights(result: TrainingResult) -> dict[str, torch.Tensor]:
