@@ -70,6 +70,8 @@ def read_ply_header(content: bytes, source: str) -> tuple[np.dtype, int, int, in
     fields: list[tuple[str, str]] = []
     for words in (line.split() for line in lines):
         if words[:1] == ["element"] and len(words) == 3 and words[2].isdecimal():
+            if words[1] in counts:
+                raise BadSample(source, f"corrupt mesh: element {words[1]} is announced twice")
             counts[words[1]] = int(words[2][:LONGEST_COUNT])
         elif words[:1] == ["property"] and list(counts) == ["vertex"]:
             if len(words) != 3 or words[1] not in PLY_TYPES:

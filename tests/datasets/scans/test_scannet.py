@@ -213,7 +213,13 @@ def test_mesh_of_official_bytes_is_read(tmp_path: Path):
         np.testing.assert_array_equal(read_faces, faces)
         np.testing.assert_array_equal(read_labels, labels)
     content = (tmp_path / "a.ply").read_bytes()
-    for damage, message in ((content[:-5], "truncated mesh"), (content[:40], "not a binary"), (b"", "not a binary")):
+    twice = content.replace(b"element vertex 4\n", b"element vertex 3\nelement vertex 4\n")
+    for damage, message in (
+        (twice, "vertex is announced twice"),
+        (content[:-5], "truncated mesh"),
+        (content[:40], "not a binary"),
+        (b"", "not a binary"),
+    ):
         (tmp_path / "b.ply").write_bytes(damage)
         with pytest.raises(BadSample, match=message):
             read_scene_mesh(tmp_path / "b.ply")
