@@ -9,7 +9,6 @@ from sem3d.networks.cell_centres import cell_grids, first_centres
 from sem3d.networks.encoders import make_encoder
 from sem3d.networks.tapped_encoder import STRIDES, values_at_pixels
 
-ENCODERS = ("efficientnet_lite0", "resnet18")
 EVEN, ODD = 1024, 1057
 
 
@@ -23,11 +22,10 @@ def one_way_padding(length):
     return found[1:]
 
 
-@pytest.fixture(scope="module", params=["efficientnet_lite0", "resnet18"])
-def symmetric(request):
+def symmetric(name):
     """An encoder in eval whose kernels are symmetric along both axes."""
     torch.manual_seed(0)
-    encoder = make_encoder(request.param).double().eval().requires_grad_(False)
+    encoder = make_encoder(name).double().eval().requires_grad_(False)
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
             for axis in (2, 3):
@@ -35,22 +33,28 @@ def symmetric(request):
     return encoder
 
 
-def test_symmetric_kernels_look_at_the_middle_of_their_window(symmetric):
-    for length, axis in ((EVEN, 0), (ODD, 1), (44, 0)):
-        expected = one_way_padding(length) if symmetric.name == "efficientnet_lite0" else [0.0] * 4
-        assert_close(first_centres(symmetric, STRIDES, length, axis), expected, rtol=0, atol=1e-6)
+@pytest.mark.parametrize(
+    ("name", "lengths"), [("efficientnet_lite0", (EVEN, 44)), ("resnet18", (EVEN,))], ids=["lite0", "resnet18"]
+)
+def test_symmetric_kernels_look_at_the_middle_of_their_window_and_see_the_same_mirrored_about_it(name, lengths):
+    encoder = symmetric(name)
+    for length in lengths:
+        centres = first_centres(encoder, STRIDES, length, 0)
+        expected = one_way_padding(length) if name == "efficientnet_lite0" else [0.0] * 4
+        assert_close(centres, expected, rtol=0, atol=1e-6)
+        sees_the_same_mirrored(encoder, [round(first) for first in centres], EVEN + length % 32)
 
 
-@pytest.mark.parametrize("width", [EVEN, ODD])
-def test_a_cell_sees_the_same_in_an_image_mirrored_about_its_centre(symmetric, width):
+def sees_the_same_mirrored(encoder, firsts, width):
+    """Compare a cell of each map with that of the image mirrored about the cell's centre."""
     image = torch.randn(1, 3, 1, width, dtype=torch.float64)
-    for place, grid in enumerate(cell_grids(symmetric, STRIDES, (1, width))):
-        cell = round(500 / grid.stride)
-        centre = round(grid.first[0] + grid.stride * cell)
+    for place, (first, stride) in enumerate(zip(firsts, STRIDES, strict=True)):
+        cell = round(500 / stride)
+        centre = first + stride * cell
         reach = min(centre, width - 1 - centre)
         mirrored = image.clone()
         mirrored[..., centre - reach : centre + reach + 1] = image[..., centre - reach : centre + reach + 1].flip(3)
-        ours, theirs = (symmetric(each)[place][0, :, 0, cell] for each in (image, mirrored))
+        ours, theirs = (encoder(each)[place][0, :, 0, cell] for each in (image, mirrored))
         assert ours.std() > 0
         assert_close(ours, theirs)
 
@@ -80,8 +84,9 @@ def test_uneven_kernels_pull_the_centre_to_their_heavier_side():
         assert_close(found.first[axis], lean[0] + 2 * lean[1], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("width", [EVEN, ODD])
+@pytest.mark.parametrize(
+    ("name", "width"), [("efficientnet_lite0", EVEN), ("efficientnet_lite0", ODD), ("resnet18", EVEN)]
+)
 def test_features_of_an_image_of_pixel_numbers_say_their_pixel_also_once_it_is_mirrored(name, width):
     encoder = make_encoder(name).double().eval().requires_grad_(False)
     for module in encoder.modules():
