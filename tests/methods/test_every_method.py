@@ -1,6 +1,8 @@
 """What each method in the register must do, without a line written for it."""
 
+import shutil
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,16 @@ pytestmark = pytest.mark.parametrize("name", METHODS)
 
 
 @pytest.fixture
-def data(name, request):
-    """What the method learns from."""
-    return request.getfixturevalue({"rooms": "indexed_rooms"}.get(DATA[name], DATA[name]))
+def data(name, request, made_once, tmp_path):
+    """What the method learns from; what it makes of that before it learns is in the test's storage."""
+    found = request.getfixturevalue({"rooms": "indexed_rooms"}.get(DATA[name], DATA[name]))
+    shutil.copytree(made_once(f"sources-of-{name}", partial(open_sources, name, found)), tmp_path, dirs_exist_ok=True)
+    return found
+
+
+def open_sources(name, data, storage):
+    storage.mkdir()
+    method_class(name).sources(tiny_experiment(name, data, storage))
 
 
 def batch_of(method, samples, first: int = 0, count: int = 4, usable: bool = True):
