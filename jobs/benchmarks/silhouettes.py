@@ -16,13 +16,13 @@ from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.rendering.fast_silhouettes import fast_silhouettes
 from sem3d.rendering.pytorch3d_silhouettes import pytorch3d_silhouettes
 
-VIEWS, SIZE, SIGMA, ROUNDS = (0, 5, 11, 17), 64, 1e-4, 5
+VIEWS, SUBDIVISIONS, SIZE, SIGMA, ROUNDS = (0, 5, 11, 17), 3, 64, 1e-4, 5
 FACES_PER_PIXEL = (50, 100, 150, 200)
 
 
 def bumped_sphere(device: str) -> tuple[Tensor, Tensor]:
     """Return NDC of the sphere in each view, and its faces."""
-    sphere = trimesh.creation.icosphere(subdivisions=3)
+    sphere = trimesh.creation.icosphere(subdivisions=SUBDIVISIONS)
     points = torch.from_numpy(sphere.vertices.astype(np.float32))
     points = points * (0.4 + 0.08 * torch.sin(5 * points).prod(1, keepdim=True))
     vertices = to_device_coordinates(points.expand(len(VIEWS), -1, -1), eyes_of_views(torch.tensor(VIEWS)))

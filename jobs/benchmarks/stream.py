@@ -25,6 +25,8 @@ from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 
 BATCH, BATCHES, ROUNDS, SEED = 8, 48, 3, 0
+HEIGHT, WIDTH = 240, 320
+ROOMS = RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20)
 
 
 class Pairs(Dataset):
@@ -82,9 +84,9 @@ def run() -> list[tuple[str, float, float, str]]:
     connect(cpus=workers)
     with tempfile.TemporaryDirectory() as folder:
         rooms = Path(folder) / "rooms"
-        write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
+        write_rooms(rooms, ROOMS)
         data = laptop().data
-        config = replace(data, root=str(rooms), height=240, width=320, prepare=replace(data.prepare, stride=1))
+        config = replace(data, root=str(rooms), height=HEIGHT, width=WIDTH, prepare=replace(data.prepare, stride=1))
         samples = pair_samples(config, folder, 0, voxels=True, depth=False)["train"]
         with_ray(samples)
         with_data_loader(samples, workers)

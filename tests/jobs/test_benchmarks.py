@@ -5,15 +5,26 @@ from importlib import import_module
 import pytest
 
 from jobs.benchmark import CASES
+from sem3d.worlds.rooms.config import RoomsConfig
 
+ROOMS = RoomsConfig(
+    rooms_train=1,
+    rooms_val=1,
+    frames_per_room=8,
+    point_spacing=0.05,
+    color_height=60,
+    color_width=80,
+    depth_height=60,
+    depth_width=80,
+)
 SMALL = {
     "sens": {"FRAMES": 30, "ROUNDS": 1},
     "overlap": {"FRAMES": 6, "SAMPLED_PAIRS": 2, "ROUNDS": 1},
     "sources": {"PAIRS": 300, "SCENES": 10, "FRAMES": 100, "ROUNDS": 1},
-    "stream": {"BATCHES": 3, "ROUNDS": 1},
+    "stream": {"BATCH": 2, "BATCHES": 3, "ROUNDS": 1, "HEIGHT": 33, "WIDTH": 44, "ROOMS": ROOMS},
     "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,)},
     "sparse_convolution": {"REPEATS": 1},
-    "silhouettes": {"ROUNDS": 1},
+    "silhouettes": {"ROUNDS": 1, "SUBDIVISIONS": 2, "VIEWS": (0, 11), "SIZE": 32},
     "contrast": {"MATCHES": 3000, "ROUNDS": 1},
 }
 
