@@ -83,10 +83,10 @@ def mean_iou(confusion: Num[Tensor, "class class"], protocol: Protocol) -> Segme
         recall = _ratio(true_positive, labelled)
         pixel_accuracy = float(true_positive.sum() / counts.sum()) if counts.any() else float("nan")
     return SegmentationScore(
-        miou=_mean_of_known(iou),
+        miou=mean_of_known(iou),
         iou=np.concatenate([[np.nan], iou]),
         pixel_accuracy=pixel_accuracy,
-        mean_accuracy=_mean_of_known(recall),
+        mean_accuracy=mean_of_known(recall),
     )
 
 
@@ -99,7 +99,7 @@ def segmentation_metrics(confusion: Num[Tensor, "class class"], common: Sequence
         "pixel_accuracy": official.pixel_accuracy,
         "class_accuracy": official.mean_accuracy,
     }
-    return metrics | ({"miou_scannet_common": _mean_of_known(official.iou[list(common)])} if common else {})
+    return metrics | ({"miou_scannet_common": mean_of_known(official.iou[list(common)])} if common else {})
 
 
 def segmentation_tables(confusion: Num[Tensor, "class class"], names: Sequence[str]) -> dict[str, object]:
@@ -127,6 +127,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
 
-def _mean_of_known(values: np.ndarray) -> float:
+def mean_of_known(values: np.ndarray) -> float:
+    """Return the mean of what is not nan; nan where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
