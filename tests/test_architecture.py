@@ -95,7 +95,7 @@ def test_no_modules_import_each_other_in_a_circle():
     assert not graph, f"among these is a circle: {sorted(graph)}"
 
 
-WITHOUT_AUTHORS_CODE = {"ppkt": "slidr", "semantic_segmentation_3d": "paper"}
+WITHOUT_AUTHORS_CODE = {"ppkt": "slidr", "semantic_segmentation_3d": "paper", "object_detection_3d": "paper"}
 """Methods whose authors published no code, and the preset of the re-implementation that stands in for ``released``; ``paper``
 where there is none."""
 

@@ -94,6 +94,14 @@ REFUSED = {
         "data.clouds.chunk": (1e-9, 1e30),
         "data.clouds.vote_voxel": (0.0,),
     },
+    "object_detection_3d": {
+        "data.budget": (0.0, 1.5),
+        "data.seeds": (0, 2**31),
+        "data.moved.mirror_probability": (1.5,),
+        "method.votes.proposals": (0, 2**31),
+        "method.votes.radius": (0.0, 1e30),
+        "method.kept_boxes.overlap": (1.5,),
+    },
     "ssr": {
         "method.sigma": (
             0.0,

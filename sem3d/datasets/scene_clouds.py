@@ -7,7 +7,7 @@ remembers its voxel: labels are of points, the network's answer is of voxels. Po
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,20 @@ from sem3d.folders import is_there
 from sem3d.geometry.voxels import distinct_voxels, voxel_indices
 
 logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class SceneBudget(Protocol):
+    """The share of labelled training scenes in use, or a list of them."""
+
+    @property
+    def budget(self) -> float: ...  # noqa: D102 -- named above
+
+    @property
+    def budget_seed(self) -> int: ...  # noqa: D102
+
+    @property
+    def budget_list(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,13 +189,10 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
 
     Raises :class:`UserError` where no training scene has labels.
     """
-    source = cloud_source(config, storage)
+    source = cloud_source(Path(config.root), config.prepare, storage)
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
-    train, held_out = (clouds.parts.filter(pc.equal(clouds.parts["split"], split)) for split in ("train", "val"))
-    if not train.num_rows:
-        raise UserError(f"no labelled training scene in {config.root}: lower --data.prepare.val-fraction")
-    train = with_budget_of_points(clouds, train.filter(pa.array(within_budget(train, config))), config)
-    held_out = held_out.take(np.random.default_rng(0).permutation(held_out.num_rows))
+    train, held_out = train_and_held_out(clouds, config.root)
+    train = with_budget_of_points(clouds, within_budget(train, config), config)
     return {
         split: Samples(
             table,
@@ -200,9 +211,8 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
     }
 
 
-def cloud_source(config: SceneClouds, storage: str) -> CloudSource:
+def cloud_source(root: Path, prepare: PrepareConfig, storage: str) -> CloudSource:
     """Return the scenes at ``root``: an index, scans, or meshes alone; the data are walked once where their index is there."""
-    root, prepare = Path(config.root), config.prepare
     index = index_at(root, prepare)
     if index:
         return scans_of_index(index)
@@ -211,12 +221,20 @@ def cloud_source(config: SceneClouds, storage: str) -> CloudSource:
     return meshes or scans_of_index(index_in(place, root, prepare))
 
 
-def within_budget(parts: pa.Table, config: SceneClouds) -> np.ndarray:
-    """Return mask of the samples whose scene the budget holds."""
+def within_budget(parts: pa.Table, config: SceneBudget) -> pa.Table:
+    """Return the samples whose scene the budget holds."""
     scenes = parts["scene"].to_pylist()
     if config.budget_list:
-        return official_budget(config.budget_list, scenes)
-    return scene_budget(scenes, config.budget, config.budget_seed)
+        return parts.filter(pa.array(official_budget(config.budget_list, scenes)))
+    return parts.filter(pa.array(scene_budget(scenes, config.budget, config.budget_seed)))
+
+
+def train_and_held_out(clouds: Clouds, root: str) -> tuple[pa.Table, pa.Table]:
+    """Return the samples of both splits, the second in a fixed mixed order; raises :class:`UserError` where none train."""
+    train, held_out = (clouds.parts.filter(pc.equal(clouds.parts["split"], split)) for split in ("train", "val"))
+    if not train.num_rows:
+        raise UserError(f"no labelled training scene in {root}: lower --data.prepare.val-fraction")
+    return train, held_out.take(np.random.default_rng(0).permutation(held_out.num_rows))
 
 
 def with_budget_of_points(clouds: Clouds, parts: pa.Table, config: SceneClouds) -> pa.Table:

@@ -9,6 +9,7 @@ METHODS = {
     "pointcontrast": "sem3d.methods.pointcontrast:PointContrast",
     "semantic_segmentation_2d": "sem3d.methods.tasks.semantic_segmentation_2d:SemanticSegmentation2D",
     "semantic_segmentation_3d": "sem3d.methods.tasks.semantic_segmentation_3d:SemanticSegmentation3D",
+    "object_detection_3d": "sem3d.methods.tasks.object_detection_3d:ObjectDetection3D",
     "ssr": "sem3d.methods.ssr.method:SSR",
 }
 

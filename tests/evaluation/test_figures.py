@@ -4,6 +4,9 @@ from PIL import Image
 
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import (
+    DrawnBoxes,
+    DrawnScene,
+    box_sheet,
     draw_before_and_after,
     draw_matches,
     feature_sheet,
@@ -183,3 +186,30 @@ def test_a_scene_from_above_shows_what_lies_highest_below_the_cut():
     assert seen_from_above(voxel, values, cut=5.0).tolist() == [[0, 5, 4], [2, 0, 0]]
     colours = np.repeat(values[:, None], 3, axis=1)
     assert seen_from_above(voxel, colours, cut=100.0)[1, 0].tolist() == [3, 3, 3]
+
+
+def test_boxes_are_outlined_where_they_are():
+    voxel = np.array([[x, y, z] for x in range(20, 40) for y in range(-10, 0) for z in (0, 30)])
+    color = np.where(voxel[:, 2:] > 0, 255, 128).repeat(3, 1).astype(np.uint8)  # the upper ones are cut away
+    objects = DrawnBoxes(np.array([[3.0, -0.5, 0, 0.8, 0.4, 1, 0]]), np.array([1]))
+    found = DrawnBoxes(np.array([[2.5, -0.5, 0, 0.4, 0.4, 1, np.pi / 4]]), np.array([2]))
+    sheet = box_sheet([DrawnScene(voxel, color, objects, found)] * 2, 0.1, 1.8, PALETTE, NAMES)
+    assert is_picture(sheet)
+    top, left, gap, scale = 8 + 24 + 8, 8, 8, 16 / 0.1
+    panel = sheet[top : top + 160, left + 320 + gap : left + 640 + gap]
+    rows, columns = np.nonzero((panel == PALETTE[1]).all(2))
+    assert abs(columns.min() - (3.0 - 0.4 - 2.0) * scale) <= 2
+    assert abs(columns.max() - (3.0 + 0.4 - 2.0) * scale) <= 2
+    assert abs(rows.min() - (0 - (-0.5 + 0.2)) * scale) <= 2
+    assert abs(rows.max() - (0 - (-0.5 - 0.2)) * scale) <= 2
+    assert not has_colour(panel, PALETTE[2])
+    assert not has_colour(sheet[top : top + 160, left : left + 320], PALETTE[1])
+    panel = sheet[top : top + 160, left + 640 + 2 * gap : left + 960 + 2 * gap]
+    _, columns = np.nonzero((panel == PALETTE[2]).all(2))
+    assert abs(columns.min() - (2.5 - 0.2 * np.sqrt(2) - 2.0) * scale) <= 3
+
+
+def test_a_sheet_without_boxes_shows_the_scenes():
+    voxel = np.array([[x, y, 0] for x in range(9) for y in range(9)])
+    none = DrawnBoxes(np.zeros((0, 7)), np.zeros(0, int))
+    assert is_picture(box_sheet([DrawnScene(voxel, grey(9, 9).reshape(81, 3), none, none)], 0.1, 1.8, PALETTE, NAMES))

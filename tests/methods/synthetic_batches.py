@@ -85,6 +85,29 @@ def semantic_segmentation_3d() -> dict[str, Tensor]:
     }
 
 
+def object_detection_3d() -> dict[str, Tensor]:
+    """Three scenes of about 100 voxels each, with 40 seeds and up to four boxes."""
+    random = torch.Generator().manual_seed(1)
+    voxel = voxels_of_three(random)
+    count = len(voxel)
+    own = [torch.nonzero(voxel[:, 0] == item)[:, 0] for item in range(3)]
+    seeds = torch.stack([rows[torch.randperm(len(rows), generator=random)[:40]] for rows in own])
+    centers = voxel[seeds[:, ::10], 1:] * 0.2 + 0.2 * torch.rand(3, 4, 3, generator=random)
+    sizes = 0.2 + torch.rand(3, 4, 3, generator=random)
+    named = torch.randint(0, 18, (3, 4), generator=random)
+    named[1, 2:] = -1
+    return {
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),
+        "seed_voxel": seeds,
+        "seed_point": voxel[seeds, 1:] * 0.2 + 0.1,
+        "seed_box": torch.randint(-1, 2, (3, 40, 1), generator=random),
+        "box": torch.cat([centers, sizes, torch.zeros(3, 4, 1)], 2),
+        "box_class": named,
+        "scene": torch.arange(3),
+    }
+
+
 def ssr() -> dict[str, Tensor]:
     """Four objects, two of them labelled, two views each."""
     random = torch.Generator().manual_seed(1)
@@ -113,5 +136,6 @@ BATCHES = {
     "pointcontrast": pointcontrast,
     "semantic_segmentation_2d": semantic_segmentation_2d,
     "semantic_segmentation_3d": semantic_segmentation_3d,
+    "object_detection_3d": object_detection_3d,
     "ssr": ssr,
 }

@@ -13,12 +13,12 @@ from PIL import Image
 from sem3d.datasets.budgets import official_budget
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.scans.cloud_sources import scans_of_index
+from sem3d.datasets.scans.cloud_sources import scans_of_index, with_objects
 from sem3d.datasets.scans.clouds import ensure_clouds
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import label_table, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig, load_index
-from sem3d.datasets.scans.labelled_cloud import CloudConfig
+from sem3d.datasets.scans.labelled_cloud import CloudConfig, labelled_cloud
 from sem3d.datasets.scans.labels import LABEL_TABLE, read_label_table
 from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
 from sem3d.datasets.scans.prepare import prepare
@@ -30,6 +30,7 @@ from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples, load_batch
 from sem3d.datasets.voxel_matches import _voxels_of
 from tests.datasets.scans.labelled_walls import labels_file, write_walls
+from tests.datasets.scans.objects_on_walls import object_files, write_walls_with_objects
 from tests.datasets.scans.official_files import (
     COLOR_SIZE,
     DEPTH_SIZE,
@@ -273,6 +274,24 @@ def labelled_anew(folder: Path) -> None:
     assert not [item for item in items if "unforeseen" in item.reason], items
 
 
+def objects_of_a_scene(number: int) -> Callable[[Path], Path]:
+    """One of the two files of objects of the first of two scenes."""
+
+    def make(folder: Path) -> Path:
+        write_walls_with_objects(folder / "data", train=1, held_out=1)
+        prepare(folder / "data", folder / "index", LEVELS)
+        return object_files(folder / "data", "scene0000_00")[number]
+
+    return make
+
+
+def told_apart(folder: Path) -> None:
+    source = with_objects(scans_of_index(load_index(folder / "index")))
+    for scene in source.scenes():
+        cloud = labelled_cloud(source.root, scene, CloudConfig())
+        assert cloud.parts if cloud.unusable is None else "unforeseen" not in cloud.unusable.reason, cloud.unusable
+
+
 LABEL, IDS = np.full(COLOR_SIZE, 5, np.uint8), np.full(COLOR_SIZE, 3, np.uint16)
 PICTURES = (
     Parser("colour of a frame, JPEG", saved("color", wall_color(), format="JPEG"), lambda f: read_color(f, ROW)),
@@ -338,6 +357,8 @@ INDEXES = (
     Parser("surface in training", surface_file, trained_on),
     Parser("quarantine.json", index("quarantine.json"), left_out),
     Parser("labels of a scene", labels_of_a_scene, labelled_anew),
+    Parser("segments of a scene", objects_of_a_scene(0), told_apart),
+    Parser("objects of a scene", objects_of_a_scene(1), told_apart),
     Parser("clouds.json", labelled_walls("clouds.json"), trained_on_clouds),
     Parser("parts of clouds", labelled_walls("parts.parquet"), trained_on_clouds),
     Parser("points of a cloud", labelled_walls("0.parquet"), trained_on_clouds),

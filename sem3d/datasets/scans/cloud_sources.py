@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sem3d.datasets.budgets import listed_name
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_in
 from sem3d.datasets.scans.index import Index, PrepareConfig
+from sem3d.datasets.scans.instances import find_instance_files
 from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
 from sem3d.datasets.scans.layouts import detected_layouts, scene_name, survey
 from sem3d.datasets.scans.scannet import find_mesh
@@ -38,6 +39,8 @@ class CloudSource:
     described: str
     left_out: Path | None = None
     """The report of what was left out of them before."""
+    missing: str = "no scene has a labelled mesh or labelled frames; segmentation needs scans with labels"
+    """Words for a source of which no scene can be used and none is faulty."""
     unusable: tuple[Quarantined, ...] = ()
     """Scenes that no list of a split names, that have the name of another one, and folders that cannot be looked into."""
     notes: tuple[Quarantined, ...] = ()
@@ -79,6 +82,22 @@ def scene_of_index(index: Index, frames: pa.Table) -> LabelledScene:
         surface=surface,
         written=index.surface_digest(surface) if surface else "",
     )
+
+
+def with_objects(source: CloudSource) -> CloudSource:
+    """Return the source of the same scenes with the files that tell their objects apart, without which none is used."""
+
+    def scenes() -> Iterator[LabelledScene]:
+        for scene in source.scenes():
+            yield replace(scene, objects=find_instance_files(source.root, scene.labelled_mesh))
+
+    files = [scene.objects for scene in scenes() if scene.objects]
+    states = [state_of(source.root, one.segments) + state_of(source.root, one.groups) for one in files]
+    missing = (
+        "no scene has a labelled mesh with <scene>_vh_clean_2.0.010000.segs.json and <scene>.aggregation.json beside it; "
+        "detection needs objects, and generated rooms of older versions have none: make those anew"
+    )
+    return replace(source, scenes=scenes, digest=digest(["objects", source.digest, states]), missing=missing)
 
 
 def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:

@@ -3,7 +3,7 @@
 =================== =========================================================================================
 ``clouds.json``     format version, settings, counts, checksums
 ``parts.parquet``   one row a sample, see :data:`PART_SCHEMA`
-``<n>.parquet``     the points of row ``n``, see :data:`POINT_SCHEMA`
+``<n>.parquet``     the points of row ``n``, see :data:`POINT_SCHEMA`, or :data:`OBJECT_SCHEMA` where objects are wanted
 ``quarantine.json`` what the index left out, and scenes and frames whose labels cannot be used
 =================== =========================================================================================
 
@@ -25,6 +25,7 @@ from sem3d.config import digest
 from sem3d.datasets.checked_files import read_rows, write_rows
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
 from sem3d.datasets.scans.cloud_sources import CloudSource
+from sem3d.datasets.scans.instances import Codes
 from sem3d.datasets.scans.labelled_cloud import CloudConfig, CloudPart, LabelledCloud, LabelledScene, labelled_cloud
 from sem3d.datasets.scans.scene_tasks import each_in_order
 from sem3d.datasets.scans.schema import SURFACE_SCHEMA
@@ -46,6 +47,7 @@ PART_SCHEMA = pa.schema(
     ]
 )
 POINT_SCHEMA = SURFACE_SCHEMA.append(pa.field("label", pa.uint8(), nullable=False))  # train id, 0 where none
+OBJECT_SCHEMA = POINT_SCHEMA.append(pa.field("object", pa.uint16(), nullable=False))  # its code, 0 where none
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,8 @@ def write_clouds(
             parts.append(write_part(folder, f"{len(parts)}.parquet", cloud.scene, part))
     check_limit(report, source.total + len(source.unusable), *limit)
     if not parts:
-        reason = first_reasons(report) or "no scene has a labelled mesh or labelled frames"
-        raise UserError(f"no labelled scene in {source.root}: {reason}; segmentation needs scans with labels")
+        reason = first_reasons(report) or source.missing
+        raise UserError(f"no labelled scene in {source.root}: {reason}")
     before = QuarantineReport.read(source.left_out) if source.left_out else QuarantineReport()
     QuarantineReport(before.items + report.items + frames, before.notes + report.notes).write(
         folder / "quarantine.json"
@@ -132,13 +134,15 @@ def write_clouds(
 
 def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str, Any]:
     """Write the points of one sample; return its row of ``parts.parquet``."""
-    columns = [*part.points.T, *part.colors.T, part.labels]
-    content = hashlib.sha256(b"".join(array.tobytes() for array in (part.points, part.colors, part.labels)))
+    arrays = [part.points, part.colors, part.labels] + ([] if part.objects is None else [part.objects])
+    columns = [*part.points.T, *part.colors.T, *arrays[2:]]
+    schema = POINT_SCHEMA if part.objects is None else OBJECT_SCHEMA
+    content = hashlib.sha256(b"".join(array.tobytes() for array in arrays))
     return {
         "scene": scene,
         "split": part.split,
         "file": name,
-        "written": write_rows(folder / name, pa.table([pa.array(one) for one in columns], schema=POINT_SCHEMA)),
+        "written": write_rows(folder / name, pa.table([pa.array(one) for one in columns], schema=schema)),
         "content": content.hexdigest()[:24],
         "points": len(part.points),
         "labelled": int(np.count_nonzero(part.labels)),
@@ -173,9 +177,22 @@ def read_points(
 
     Raises :class:`BadSample` if the file cannot be read or is another one.
     """
+    columns = read_columns(path, POINT_SCHEMA, written)
+    return np.stack(columns[:3], axis=1), np.stack(columns[3:6], axis=1), columns[6]
+
+
+def read_points_of_objects(
+    path: Path, written: str
+) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"], Codes]:
+    """Return points in metres, colours and codes of objects of one sample, as :func:`read_points` does."""
+    columns = read_columns(path, OBJECT_SCHEMA, written)
+    return np.stack(columns[:3], axis=1), np.stack(columns[3:6], axis=1), columns[7]
+
+
+def read_columns(path: Path, schema: pa.Schema, written: str) -> list[np.ndarray]:
+    """Return the columns of one sample's file; raises :class:`BadSample` where it is not what was written."""
     try:
-        table = read_rows(path, POINT_SCHEMA, written, REMEDY)
+        table = read_rows(path, schema, written, REMEDY)
     except UserError as error:
         raise BadSample(str(path), f"unreadable cloud: {error}") from error
-    columns = [table[name].to_numpy() for name in POINT_SCHEMA.names]
-    return np.stack(columns[:3], axis=1), np.stack(columns[3:6], axis=1), columns[6]
+    return [table[name].to_numpy() for name in schema.names]

@@ -1,7 +1,7 @@
 """One scene as labelled points, in parts: what trains and what is held out, and chunks of these."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
 from sem3d.datasets.scans.frames import locate
+from sem3d.datasets.scans.instances import Codes, InstanceFiles, read_objects, with_volume
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
@@ -68,6 +69,8 @@ class LabelledScene:
     """SHA-256 of that file as it was written."""
     mesh: str = ""
     """Locator of its mesh, where there is no index."""
+    objects: InstanceFiles | None = None
+    """Files that tell its objects apart, where these are wanted."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class CloudPart:
     points: Float32[np.ndarray, "point 3"]
     colors: UInt8[np.ndarray, "point 3"]
     labels: Labels
+    objects: Codes | None = None
+    """Code of the object of each point, where these are wanted."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
     voters = list(files.voters) if config.labels != "mesh" else []
     if not locator and not voters:
         return LabelledCloud(scene, notes=[Quarantined(files.named, scene, "no labels: its scene is left out")])
+    if files.objects is not None and not files.objects:
+        return LabelledCloud(scene, notes=[Quarantined(files.named, scene, "no objects: its scene is left out")])
     source = locator or voters[0]["label"]
     points, colors = surface_points(root, files, source)
     outside = int((np.abs(points) > FARTHEST_CAMERA).any(axis=1).sum())
@@ -125,18 +132,33 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
         nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
     labels = TRAIN_ID_OF_NYU40[nyu40]
     check_classes(source, labels)
+    codes = read_objects(root, files.objects, labels) if files.objects else None
     parts, notes = divided_by_space(files, points)
     if fault := upright_fault(points, labels):
         notes.append(Quarantined(source, scene, fault))
     chunks = [
-        CloudPart(split, points[chunk], colors[chunk], labels[chunk])
+        CloudPart(split, points[chunk], colors[chunk], labels[chunk], codes[chunk] if codes is not None else None)
         for split, mask in parts
         for chunk in chunks_of(points, mask, config.chunk)
     ]
+    if files.objects:
+        chunks, flat = of_objects_with_volume(chunks)
+        notes += [Quarantined(files.objects.groups, scene, flat)] if flat else []
     known = [chunk for chunk in chunks if chunk.labels.any()]
     if len(known) < len(chunks):
         notes.append(Quarantined(source, scene, f"chunks without a label: {len(chunks) - len(known)} of {len(chunks)}"))
     return LabelledCloud(scene, known, frames=frames, notes=notes)
+
+
+def of_objects_with_volume(chunks: list[CloudPart]) -> tuple[list[CloudPart], str]:
+    """Return the chunks without objects that span no volume there, and words on these, "" where there is none."""
+    left, lost, objects = [], 0, 0
+    for chunk in chunks:
+        assert chunk.objects is not None
+        codes, flat, total = with_volume(chunk.points, chunk.objects)
+        left.append(replace(chunk, objects=codes))
+        lost, objects = lost + flat, objects + total
+    return left, f"objects without volume: {lost} of {objects} have no box" if lost else ""
 
 
 def surface_points(

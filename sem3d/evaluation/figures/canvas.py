@@ -23,6 +23,12 @@ def font(size: int = TEXT_SIZE) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
+def colour(entry: UInt8[np.ndarray, "3"]) -> Colour:
+    """Return a row of a palette as a colour."""
+    red, green, blue = (int(value) for value in entry)
+    return red, green, blue
+
+
 def panel(image: UInt8[np.ndarray, "height width 3"], width: int, resample: Image.Resampling) -> Image.Image:
     """Return the picture at ``width`` pixels, its aspect kept."""
     height = max(1, round(image.shape[0] * width / image.shape[1]))

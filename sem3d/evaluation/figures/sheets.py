@@ -7,7 +7,7 @@ from jaxtyping import Float, Integer, UInt8
 from PIL import Image
 
 from sem3d.errors import UserError
-from sem3d.evaluation.figures.canvas import Colour, beside, legend, panel, stacked, text_line
+from sem3d.evaluation.figures.canvas import beside, colour, legend, panel, stacked, text_line
 from sem3d.evaluation.figures.principal import pca_features
 
 PANEL_WIDTH = 320
@@ -38,7 +38,7 @@ def prediction_sheet(
         for image, *pair in zip(images, labels, predictions, strict=True)
     ]
     headings = _headings("image", "label", "prediction")
-    entries = [(_colour(palette[label]), class_names[label]) for label in present]
+    entries = [(colour(palette[label]), class_names[label]) for label in present]
     return stacked([headings, *rows, legend(entries, headings.width)])
 
 
@@ -68,8 +68,3 @@ def _painted(ids: np.ndarray, palette: np.ndarray) -> Image.Image:
 
 def _panel_size(image: np.ndarray) -> tuple[int, int]:
     return PANEL_WIDTH, max(1, round(image.shape[0] * PANEL_WIDTH / image.shape[1]))
-
-
-def _colour(entry: np.ndarray) -> Colour:
-    red, green, blue = (int(value) for value in entry)
-    return red, green, blue

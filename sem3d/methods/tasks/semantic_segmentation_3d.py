@@ -29,8 +29,8 @@ from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
 from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics, segmentation_tables
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
-from sem3d.methods.initial_parts import start_point_network
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Record, Sources
+from sem3d.methods.method import HELD_OUT, TRAIN, Found, Record, Sources
+from sem3d.methods.tasks.partly_trained import PointTask
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
     RES16UNET34C,
@@ -95,7 +95,7 @@ def laptop() -> Experiment:
     )
 
 
-class SemanticSegmentation3D(Method):
+class SemanticSegmentation3D(PointTask):
     """The sparse 3D network with a linear classifier of voxels."""
 
     Config = SemanticSegmentation3DConfig
@@ -104,7 +104,6 @@ class SemanticSegmentation3D(Method):
     presets: ClassVar = {"paper": paper, "laptop": laptop}
     score = ("miou_scannet", "max")
     label_budget = "data.budget"
-    handed_on = ("method.sparse_unet.", "method.voxel_input")
     evaluations: ClassVar = {"segmentation": "sem3d.pipelines.scores:scores"}
     marks = "sem3d.methods.tasks.frequent_heights:marks"
     prediction = "sem3d.pipelines.predicted_cloud:predict_cloud"
@@ -116,30 +115,13 @@ class SemanticSegmentation3D(Method):
         config = experiment.method
         self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
         self.classifier = nn.Linear(self.sparse_unet.out_channels, len(CLASS_NAMES))
-        for module in self.kept():
-            module.requires_grad_(False)
+        self.keep_parts()
 
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSegmentation3DConfig, SceneClouds]) -> dict[str, Samples]:
         """Open the labelled training scenes under the budget and all labelled validation scenes."""
         opened = cloud_samples(experiment.data, experiment.run.storage)
         return {TRAIN: opened["train"], HELD_OUT: opened["val"]}
-
-    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
-        """Start the 3D network from nothing, or from every part that a sem3d checkpoint and this method share."""
-        return start_point_network(self, source, without)
-
-    def kept(self) -> list[nn.Module]:
-        """Return the modules that stay as they start."""
-        parts = {"all": [], "decoder": self.sparse_unet.encoder(), "classifier": [self.sparse_unet]}
-        return parts[self.experiment.method.trained]
-
-    def train(self, mode: bool = True) -> "SemanticSegmentation3D":
-        """Set training or evaluation of what is trained; what is kept always evaluates, its BatchNorm included."""
-        super().train(mode)
-        for module in self.kept():
-            module.eval()
-        return self
 
     def voxel_logits(self, batch: SemanticSegmentation3DBatch) -> Float[Tensor, "voxel class"]:
         """Return class scores of every voxel; class 0 means none of the 20."""

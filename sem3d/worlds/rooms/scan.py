@@ -15,7 +15,7 @@ from sem3d.worlds.rooms.cameras import camera_path
 from sem3d.worlds.rooms.config import RoomsConfig, intrinsics
 from sem3d.worlds.rooms.render import TracedRoom, render_view
 from sem3d.worlds.rooms.room import Room, build_room
-from sem3d.worlds.rooms.scan_mesh import sample_surface, write_points
+from sem3d.worlds.rooms.scan_mesh import sample_surface, write_instances, write_points
 from sem3d.worlds.rooms.sensor import observed_color, observed_depth
 from sem3d.worlds.rooms.supply import SPLITS, CatalogueSupply, ParametricSupply
 
@@ -41,7 +41,9 @@ def write_room(building: Path, config: RoomsConfig, row: dict[str, Any]) -> dict
     shutil.rmtree(pending, ignore_errors=True)  # half a scene of an earlier call
     with whole_folder(folder, pending) as place:
         pixels = film(place, scene, config, traced, seed)
-        write_points(place / f"{scene}_vh_clean_2", sample_surface(traced, config.point_spacing, (*seed, 2)))
+        points = sample_surface(traced, config.point_spacing, (*seed, 2))
+        write_points(place / f"{scene}_vh_clean_2", points)
+        write_instances(place / scene, points)
         entry = describe(room, number, scene, split)
         entry |= {
             "pixels": pixels,

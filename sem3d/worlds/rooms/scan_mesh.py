@@ -1,10 +1,11 @@
 """The surface of a room as the point set of a reconstruction: evenly spread, coloured, labelled, in binary PLY."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, UInt8, UInt16
 
 from sem3d.datasets.scans.labelled_ply import PLAIN, labelled_rows, write_ply
 from sem3d.worlds.rooms.render import TracedRoom, surface_color
@@ -20,6 +21,8 @@ class SurfacePoints:
     position: Float32[np.ndarray, "point 3"]
     color: UInt8[np.ndarray, "point 3"]
     label: UInt8[np.ndarray, " point"]
+    instance: UInt16[np.ndarray, " point"]
+    """label * 1000 + number within the label, from 1."""
 
 
 def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) -> SurfacePoints:
@@ -41,7 +44,9 @@ def sample_surface(traced: TracedRoom, spacing: float, seed: tuple[int, ...]) ->
     position = np.einsum("pk,pkc->pc", weights, surface.corners[face])
     inside = ((position >= -1e-3) & (position <= np.array(traced.room.size) + 1e-3)).all(axis=1)
     position, weights, face = position[inside], weights[inside], face[inside].astype(np.int32)
-    return SurfacePoints(position, surface_color(traced, position, face, weights), surface.label[face])
+    return SurfacePoints(
+        position, surface_color(traced, position, face, weights), surface.label[face], surface.instance[face]
+    )
 
 
 def write_points(stem: Path, points: SurfacePoints) -> None:
@@ -49,3 +54,17 @@ def write_points(stem: Path, points: SurfacePoints) -> None:
     rows = labelled_rows(points.position, points.color, points.label)
     write_ply(Path(f"{stem}.ply"), rows[[name for name, _ in PLAIN]].astype(PLAIN))
     write_ply(Path(f"{stem}.labels.ply"), rows)
+
+
+def write_instances(stem: Path, points: SurfacePoints) -> None:
+    """Write which points are of which object as ScanNet does: ``<stem>_vh_clean_2.0.010000.segs.json``, where each instance is
+    one segment, and ``<stem>.aggregation.json``, where each is one group.
+    """
+    scene = stem.name
+    groups = [
+        {"id": number, "objectId": number, "segments": [int(one)], "label": f"nyu40 {one // 1000}"}
+        for number, one in enumerate(np.unique(points.instance))
+    ]
+    segments = {"sceneId": scene, "segIndices": points.instance.tolist()}
+    Path(f"{stem}_vh_clean_2.0.010000.segs.json").write_text(json.dumps(segments))
+    Path(f"{stem}.aggregation.json").write_text(json.dumps({"sceneId": f"scannet.{scene}", "segGroups": groups}))

@@ -7,6 +7,7 @@
                        instance-filt/<n>.png                16-bit label * 1000 + instance
                        scene0000_00_vh_clean_2.ply          coloured points of the whole surface
                        scene0000_00_vh_clean_2.labels.ply   the same points with their NYU40 id
+                       scene0000_00_vh_clean_2.0.010000.segs.json, scene0000_00.aggregation.json    the object of each point
     scannetv2_train.txt, scannetv2_val.txt                  scene names
     rooms.json                                              configuration, summary, furniture and credits
 

@@ -9,7 +9,10 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from sem3d.datasets.scans.instances import find_instance_files, read_objects
+from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.sens import SensFile
+from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.errors import UserError
 from sem3d.worlds.rooms.config import RoomsConfig, intrinsics
 from sem3d.worlds.rooms.render import TracedRoom
@@ -66,6 +69,19 @@ def test_rooms_are_written_in_the_layout_of_scannet_and_read_back(written):
     assert (label.dtype, label.shape, instance.shape) == (np.uint8, (48, 64), (48, 64))
     np.testing.assert_array_equal(instance // 1000, label)
     assert abs(sum(summary.label_shares.values()) - 1.0) < 1e-9
+
+
+def test_objects_of_the_surface_are_told_as_scannet_does(written):
+    out, _ = written
+    scene = out / "scans" / "scene0001_00"
+    _, _, nyu40, _ = read_scene_mesh(scene / "scene0001_00_vh_clean_2.labels.ply")
+    files = find_instance_files(out, "scans/scene0001_00/scene0001_00_vh_clean_2.labels.ply")
+    segments = json.loads((out / files.segments).read_text())["segIndices"]
+    np.testing.assert_array_equal(np.array(segments) // 1000, nyu40)
+    codes = read_objects(out, files, TRAIN_ID_OF_NYU40[nyu40])
+    np.testing.assert_array_equal(codes // 1000, np.where(TRAIN_ID_OF_NYU40[nyu40] > 2, TRAIN_ID_OF_NYU40[nyu40], 0))
+    objects = {one for one in segments if TRAIN_ID_OF_NYU40[one // 1000] > 2}
+    assert len(np.unique(codes[codes > 0])) == len(objects) > 3
 
 
 def test_back_projected_depth_lies_on_the_written_surface(written):
