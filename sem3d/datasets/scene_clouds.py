@@ -20,6 +20,8 @@ from sem3d.datasets.augment_points import PointAugmentation, augment_points, rot
 from sem3d.datasets.budgets import official_budget, point_budget, scene_budget
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
+from sem3d.datasets.scans.annotated_sources import annotated_rooms, refuse_rooms_of_s3dis
+from sem3d.datasets.scans.class_lists import Classes
 from sem3d.datasets.scans.cloud_sources import CloudSource, meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import Clouds, ensure_clouds, read_points
 from sem3d.datasets.scans.ensure_index import index_at, index_in, place_of_index
@@ -59,6 +61,8 @@ class SceneClouds:
     """How the index is made where there is none yet."""
     clouds: CloudConfig = field(default_factory=CloudConfig)
     """How scenes become labelled points."""
+    classes: Classes = "scannet"
+    """What points are labelled with: ScanNet's 20 classes, or the 13 of S3DIS, whose rooms root then holds."""
     voxel_size: Metres = 0.025
     """Side of a voxel, metres."""
     budget: Annotated[float, Bounds(0, 1, above=True)] = 1.0
@@ -189,7 +193,7 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
 
     Raises :class:`UserError` where no training scene has labels.
     """
-    source = cloud_source(Path(config.root), config.prepare, storage)
+    source = cloud_source(Path(config.root), config.prepare, storage, config.classes)
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = train_and_held_out(clouds, config.root)
     train = with_budget_of_points(clouds, within_budget(train, config), config)
@@ -211,12 +215,17 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
     }
 
 
-def cloud_source(root: Path, prepare: PrepareConfig, storage: str) -> CloudSource:
-    """Return the scenes at ``root``: an index, scans, or meshes alone; the data are walked once where their index is there."""
+def cloud_source(root: Path, prepare: PrepareConfig, storage: str, classes: Classes = "scannet") -> CloudSource:
+    """Return the scenes at ``root``: an index, scans, meshes alone, or rooms of S3DIS, whose classes these are; the data are
+    walked once where their index is there.
+    """
+    if classes == "s3dis":
+        return annotated_rooms(root, prepare)
     index = index_at(root, prepare)
     if index:
         return scans_of_index(index)
     place = place_of_index(root, storage, prepare)
+    refuse_rooms_of_s3dis(root)
     meshes = None if is_there(place) else meshes_alone(root, prepare)
     return meshes or scans_of_index(index_in(place, root, prepare))
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch.testing import assert_close
 
+from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.clouds import read_points, write_part
 from sem3d.datasets.scans.labelled_cloud import CloudPart
 from sem3d.datasets.scene_clouds import CollateClouds, LoadCloud, SceneClouds
@@ -17,6 +18,7 @@ from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
 from sem3d.methods.tasks.frequent_heights import marks
 from sem3d.methods.tasks.semantic_segmentation_3d import SemanticSegmentation3DBatch
+from tests.datasets.scans.s3dis_rooms import write_s3dis
 from tests.methods.synthetic_batches import BATCHES
 from tests.methods.tiny import build_tiny, tiny_experiment
 from tests.reference.segmentation_metrics import confusion_by_loops, scannet_miou
@@ -181,3 +183,25 @@ def test_marks_are_those_of_loops_over_points(tmp_path):
     assert found.floor.keys() == {"miou_scannet", "miou_scannet_common", "point_accuracy", "class_accuracy"}
     assert found.never_shown == ("table",)
     assert found.basis == ""
+
+
+def test_classes_of_s3dis_have_a_classifier_scores_and_marks_of_their_own(tmp_path):
+    root = write_s3dis(tmp_path / "data")
+    changes = {"data__classes": "s3dis", "data__clouds__chunk": 0.0, "data__root": str(root)}
+    experiment = tiny_experiment(NAME, tmp_path, tmp_path / "runs", **changes)
+    method = build_tiny(NAME, experiment).eval()
+    assert method.classifier.out_features == 14
+    samples = method.sources(experiment)
+    loaded = [samples["held_out"].load(row, np.random.default_rng(0)) for row in samples["held_out"].table.to_pylist()]
+    columns = {name: torch.tensor(column) for name, column in samples["held_out"].collate(loaded).items()}
+    batch = SemanticSegmentation3DBatch(**columns)
+    with torch.no_grad():
+        found = method.evaluate(batch)
+    assert found.sums["confusion"].shape == (14, 14)
+    assert set(method.artifacts(found)["iou_by_class"]) <= set(S3DIS_NAMES[1:])
+    assert method.artifacts(found)["confusion"]["names"] == list(S3DIS_NAMES)
+    assert method.figures(batch)["predictions"].std() > 5
+    marked = marks(experiment, samples)
+    assert 0 < marked.floor["miou_scannet"] < 1
+    assert marked.bound["miou_scannet"] == 1
+    assert marked.never_shown == ()

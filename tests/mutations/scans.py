@@ -22,6 +22,7 @@ from sem3d.datasets.scans.labelled_cloud import CloudConfig, labelled_cloud
 from sem3d.datasets.scans.labels import LABEL_TABLE, read_label_table
 from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
 from sem3d.datasets.scans.prepare import prepare
+from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sens import SensFile, SensWriter
 from sem3d.datasets.scans.seven_scenes import official_split
 from sem3d.datasets.scans.splits import read_split_lists
@@ -46,6 +47,7 @@ from tests.datasets.scans.official_files import (
     write_sens_scene,
     write_seven_scenes,
 )
+from tests.datasets.scans.s3dis_rooms import object_file, write_s3dis
 from tests.mutations.containers import put_png, take_png
 from tests.mutations.trials import Parser, emptied
 
@@ -292,6 +294,14 @@ def told_apart(folder: Path) -> None:
         assert cloud.parts if cloud.unusable is None else "unforeseen" not in cloud.unusable.reason, cloud.unusable
 
 
+def object_of_s3dis(folder: Path) -> Path:
+    return object_file(write_s3dis(folder / "data"), "Area_1/office_1", "chair_1")
+
+
+def read_s3dis(folder: Path) -> None:
+    read_room(folder / "data", "Area_1/office_1/Annotations", "office")
+
+
 LABEL, IDS = np.full(COLOR_SIZE, 5, np.uint8), np.full(COLOR_SIZE, 3, np.uint16)
 PICTURES = (
     Parser("colour of a frame, JPEG", saved("color", wall_color(), format="JPEG"), lambda f: read_color(f, ROW)),
@@ -359,6 +369,7 @@ INDEXES = (
     Parser("labels of a scene", labels_of_a_scene, labelled_anew),
     Parser("segments of a scene", objects_of_a_scene(0), told_apart),
     Parser("objects of a scene", objects_of_a_scene(1), told_apart),
+    Parser("object of a room of S3DIS", object_of_s3dis, read_s3dis),
     Parser("clouds.json", labelled_walls("clouds.json"), trained_on_clouds),
     Parser("parts of clouds", labelled_walls("parts.parquet"), trained_on_clouds),
     Parser("points of a cloud", labelled_walls("0.parquet"), trained_on_clouds),

@@ -12,7 +12,8 @@ They are no part of the index: pretraining, which needs no labels, does not wait
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,17 +95,7 @@ def write_clouds(
     report, frames = QuarantineReport(list(source.unusable), list(source.notes)), []
     parts: list[dict[str, Any]] = []
     usable, died = 0, list[str]()
-
-    def tell(number: int, scene: LabelledCloud) -> None:
-        say(f"scene {number}/{source.total}: {sum(len(part.points) for part in scene.parts)} points")
-
-    given = ((source.root, scene, config) for scene in source.scenes())
-
-    def dead(_: Path, scene: LabelledScene, __: CloudConfig, reason: str) -> LabelledCloud:
-        died.append(scene.scene)
-        return LabelledCloud(scene.scene, unusable=Quarantined(scene.named, scene.scene, reason))
-
-    for cloud in each_in_order(labelled_cloud, given, source.total, tell, dead):
+    for cloud in labelled_clouds(source, config, say, died):
         report.items += [cloud.unusable] if cloud.unusable else []
         report.notes += cloud.notes
         frames += cloud.frames
@@ -130,6 +121,47 @@ def write_clouds(
         "written": write_rows(folder / "parts.parquet", table),
     }
     write_json(folder / "clouds.json", content)
+
+
+def labelled_clouds(
+    source: CloudSource, config: CloudConfig, say: Callable[[str], None], died: list[str]
+) -> Iterator[LabelledCloud]:
+    """Yield the labelled points of all scenes, in order; the names of those whose task dies come into ``died``."""
+
+    def tell(number: int, scene: LabelledCloud) -> None:
+        say(f"scene {number}/{source.total}: {sum(len(part.points) for part in scene.parts)} points")
+
+    def dead(_: Path, scene: LabelledScene, __: CloudConfig, reason: str) -> LabelledCloud:
+        died.append(scene.scene)
+        return LabelledCloud(scene.scene, unusable=Quarantined(scene.named, scene.scene, reason))
+
+    given = ((source.root, scene, config) for scene in source.scenes())
+    yield from each_in_order(labelled_cloud, given, source.total, tell, dead)
+
+
+@dataclass(frozen=True)
+class CheckedClouds:
+    """Result of reading all scenes of a source without writing anything."""
+
+    scenes: Counter[str]
+    """Number of usable scenes by split."""
+    points: Counter[int]
+    """Number of points by train id."""
+    report: QuarantineReport
+
+
+def check_clouds(source: CloudSource, config: CloudConfig, say: Callable[[str], None]) -> CheckedClouds:
+    """Read and label all scenes of a source; what cannot be used is named in the report."""
+    found = CheckedClouds(Counter(), Counter(), QuarantineReport(list(source.unusable), list(source.notes)))
+    for cloud in labelled_clouds(source, config, say, []):
+        found.report.items.extend([cloud.unusable] if cloud.unusable else [])
+        found.report.items.extend(cloud.frames)
+        found.report.notes.extend(cloud.notes)
+        found.scenes.update({part.split for part in cloud.parts})
+        for part in cloud.parts:
+            named, counts = np.unique(part.labels, return_counts=True)
+            found.points.update(dict(zip(named.tolist(), counts.tolist(), strict=True)))
+    return found
 
 
 def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str, Any]:

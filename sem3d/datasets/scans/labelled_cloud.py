@@ -11,11 +11,13 @@ from jaxtyping import Bool, Float32, UInt8
 from sem3d.bounds import Bounds, Metres
 from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.quarantine import Quarantined, faults_of
+from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
 from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.instances import Codes, InstanceFiles, read_objects, with_volume
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
+from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.voxels import pack, voxel_indices
@@ -71,6 +73,8 @@ class LabelledScene:
     """Locator of its mesh, where there is no index."""
     objects: InstanceFiles | None = None
     """Files that tell its objects apart, where these are wanted."""
+    annotations: str = ""
+    """Locator of the folder of its annotations, of a room of S3DIS."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,11 @@ def labelled_cloud(root: Path, files: LabelledScene, config: CloudConfig) -> Lab
 def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> LabelledCloud:
     """Return what :func:`labelled_cloud` does; raises :class:`BadSample` for a scene that cannot be used."""
     scene = files.scene
+    if files.annotations:
+        room = read_room(root, files.annotations, scene)
+        whole = CloudPart("", room.points.astype(np.float32), room.colors, room.labels)
+        check_places(files.annotations, whole.points)
+        return parts_of(files, files.annotations, whole, config, S3DIS_NAMES, LabelledCloud(scene, notes=room.notes))
     locator = files.labelled_mesh if config.labels != "frames" else ""
     voters = list(files.voters) if config.labels != "mesh" else []
     if not locator and not voters:
@@ -120,34 +129,58 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
         return LabelledCloud(scene, notes=[Quarantined(files.named, scene, "no objects: its scene is left out")])
     source = locator or voters[0]["label"]
     points, colors = surface_points(root, files, source)
+    check_places(source, points)
+    if locator:
+        nyu40, frames = mesh_labels(root, locator, points), []
+    else:
+        nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
+    labels = TRAIN_ID_OF_NYU40[nyu40]
+    codes = read_objects(root, files.objects, labels) if files.objects else None
+    whole = CloudPart("", points, colors, labels, codes)
+    return parts_of(files, source, whole, config, CLASS_NAMES, LabelledCloud(scene, frames=frames))
+
+
+def parts_of(
+    files: LabelledScene,
+    source: str,
+    whole: CloudPart,
+    config: CloudConfig,
+    names: Sequence[str],
+    found: LabelledCloud,
+) -> LabelledCloud:
+    """Return ``found`` with the parts of the ``whole`` scene, whose labels of the classes ``names`` come from ``source``; raises
+    :class:`BadSample` where they are of no use.
+    """
+    check_classes(source, whole.labels, names)
+    parts, notes = divided_by_space(files, whole.points)
+    if fault := upright_fault(whole.points, whole.labels):
+        notes.append(Quarantined(source, files.scene, fault))
+    chunks = [
+        part_of(whole, split, rows) for split, mask in parts for rows in chunks_of(whole.points, mask, config.chunk)
+    ]
+    if files.objects:
+        chunks, flat = of_objects_with_volume(chunks)
+        notes += [Quarantined(files.objects.groups, files.scene, flat)] if flat else []
+    known = [chunk for chunk in chunks if chunk.labels.any()]
+    if left_out := len(chunks) - len(known):
+        notes.append(Quarantined(source, files.scene, f"chunks without a label: {left_out} of {len(chunks)}"))
+    return replace(found, parts=known, notes=found.notes + notes)
+
+
+def part_of(whole: CloudPart, split: str, rows: np.ndarray) -> CloudPart:
+    """Return some points of a scene as a sample of a split."""
+    objects = None if whole.objects is None else whole.objects[rows]
+    return CloudPart(split, whole.points[rows], whole.colors[rows], whole.labels[rows], objects)
+
+
+def check_places(source: str, points: Float32[np.ndarray, "point 3"]) -> None:
+    """Raise :class:`BadSample` where points lie where no scan reaches."""
     outside = int((np.abs(points) > FARTHEST_CAMERA).any(axis=1).sum())
     if outside:
         raise BadSample(
             source,
             f"points outside: {outside} lie more than {FARTHEST_CAMERA:.0f} m from the origin: give them in metres, near it",
         )
-    if locator:
-        nyu40, frames = mesh_labels(root, locator, points), []
-    else:
-        nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
-    labels = TRAIN_ID_OF_NYU40[nyu40]
-    check_classes(source, labels)
-    codes = read_objects(root, files.objects, labels) if files.objects else None
-    parts, notes = divided_by_space(files, points)
-    if fault := upright_fault(points, labels):
-        notes.append(Quarantined(source, scene, fault))
-    chunks = [
-        CloudPart(split, points[chunk], colors[chunk], labels[chunk], codes[chunk] if codes is not None else None)
-        for split, mask in parts
-        for chunk in chunks_of(points, mask, config.chunk)
-    ]
-    if files.objects:
-        chunks, flat = of_objects_with_volume(chunks)
-        notes += [Quarantined(files.objects.groups, scene, flat)] if flat else []
-    known = [chunk for chunk in chunks if chunk.labels.any()]
-    if len(known) < len(chunks):
-        notes.append(Quarantined(source, scene, f"chunks without a label: {len(chunks) - len(known)} of {len(chunks)}"))
-    return LabelledCloud(scene, known, frames=frames, notes=notes)
 
 
 def of_objects_with_volume(chunks: list[CloudPart]) -> tuple[list[CloudPart], str]:
@@ -191,13 +224,15 @@ def spacing_fault(points: Float32[np.ndarray, "point 3"]) -> str | None:
     )
 
 
-def check_classes(source: str, labels: Labels) -> None:
+def check_classes(source: str, labels: Labels, names: Sequence[str]) -> None:
     """Raise :class:`BadSample` where labels of a whole scene tell no two classes apart."""
     classes, counts = np.unique(labels[labels > 0], return_counts=True)
     if len(classes) == 0:
-        raise BadSample(source, f"without a label of the 20 classes: none of {len(labels)} points has one")
+        raise BadSample(
+            source, f"without a label of the {len(names) - 1} classes: none of {len(labels)} points has one"
+        )
     if len(classes) == 1:
-        raise BadSample(source, f"a single class: all {counts[0]} labelled points are {CLASS_NAMES[classes[0]]}")
+        raise BadSample(source, f"a single class: all {counts[0]} labelled points are {names[classes[0]]}")
 
 
 def upright_fault(points: Float32[np.ndarray, "point 3"], labels: Labels) -> str | None:

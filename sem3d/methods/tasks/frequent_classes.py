@@ -42,21 +42,27 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
     return scored(guessed, counts.sum((1, 2)) > 0, segmentation_metrics, basis(sources, "frames"))
 
 
-def scored(guessed: Iterable[Guessed], shown: Bool[np.ndarray, " class"], metrics: Metrics, basis: str) -> Marks:
-    """Return the marks of guesses, and of a predictor that is right about all classes that were ``shown``."""
-    floor, bound = (torch.zeros(len(CLASS_NAMES), len(CLASS_NAMES), dtype=torch.int64) for _ in range(2))
+def scored(
+    guessed: Iterable[Guessed],
+    shown: Bool[np.ndarray, " class"],
+    metrics: Metrics,
+    basis: str,
+    names: Sequence[str] = CLASS_NAMES,
+) -> Marks:
+    """Return the marks of guesses, and of a predictor that is right about all classes, called ``names``, that were ``shown``."""
+    floor, bound = (torch.zeros(len(names), len(names), dtype=torch.int64) for _ in range(2))
     scenes = []
     for scene, label, guess in guessed:
         truth = torch.from_numpy(label.astype(np.int64))
-        floor += confusion(truth, guess, len(CLASS_NAMES))
-        bound += confusion(truth, truth * torch.from_numpy(shown)[truth], len(CLASS_NAMES))
+        floor += confusion(truth, guess, len(names))
+        bound += confusion(truth, truth * torch.from_numpy(shown)[truth], len(names))
         scenes.append((scene, np.unique(label).tolist()))
     common = common_classes(scenes)
     held_out = {number for _, classes in scenes for number in classes if number}
     return Marks(
         floor=metrics(floor, common),
         bound=metrics(bound, common),
-        never_shown=tuple(CLASS_NAMES[number] for number in sorted(held_out) if not shown[number]),
+        never_shown=tuple(names[int(number)] for number in sorted(held_out) if not shown[number]),
         basis=basis,
     )
 

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Int, UInt8
 
 from sem3d.config import Experiment
+from sem3d.datasets.scans.class_lists import CLASS_LISTS
 from sem3d.datasets.scans.clouds import read_points
-from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.scene_clouds import LoadCloud
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
@@ -21,14 +21,15 @@ STEP, STEPS = 0.1, 40
 Known = tuple[str, Int[np.ndarray, " point"], UInt8[np.ndarray, " point"]]
 
 
-def marks(experiment: Experiment, sources: Sources) -> Marks:  # noqa: ARG001 -- others need their settings
+def marks(experiment: Experiment, sources: Sources) -> Marks:
     """Return the scores of a predictor that knows of a point how high it lies, and of one that is right about all classes it
     was shown.
 
     The first answers with the class that the labels under the budget have most often at that height above the lowest point of a
     sample. The second has no answer where a class was never shown. Samples that cannot be used count in neither.
     """
-    counts = np.zeros((len(CLASS_NAMES), STEPS, 1), np.int64)
+    names = CLASS_LISTS[experiment.data.classes]
+    counts = np.zeros((len(names), STEPS, 1), np.int64)
     for _, height, label in heights_and_labels(sources[TRAIN]):
         cells = label.astype(np.int64) * STEPS + height
         counts += np.bincount(cells, minlength=counts.size).reshape(counts.shape)
@@ -36,7 +37,7 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:  # noqa: ARG001 --
     guess = torch.from_numpy(most_frequent(counts)[:, 0])
     known = heights_and_labels(sources[HELD_OUT])
     guessed = ((scene, label, guess[torch.from_numpy(height)]) for scene, height, label in known)
-    return scored(guessed, counts.sum((1, 2)) > 0, point_metrics, basis(sources, "scenes or chunks"))
+    return scored(guessed, counts.sum((1, 2)) > 0, point_metrics, basis(sources, "scenes or chunks"), names)
 
 
 def heights_and_labels(samples: Samples) -> Iterator[Known]:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
-from sem3d.datasets.scans.labels import CLASS_NAMES, class_palette
+from sem3d.datasets.scans.class_lists import CLASS_LISTS
+from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
@@ -114,7 +115,8 @@ class SemanticSegmentation3D(PointTask):
         super().__init__(experiment)
         config = experiment.method
         self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
-        self.classifier = nn.Linear(self.sparse_unet.out_channels, len(CLASS_NAMES))
+        self.names = CLASS_LISTS[experiment.data.classes]
+        self.classifier = nn.Linear(self.sparse_unet.out_channels, len(self.names))
         self.keep_parts()
 
     @classmethod
@@ -124,7 +126,7 @@ class SemanticSegmentation3D(PointTask):
         return {TRAIN: opened["train"], HELD_OUT: opened["val"]}
 
     def voxel_logits(self, batch: SemanticSegmentation3DBatch) -> Float[Tensor, "voxel class"]:
-        """Return class scores of every voxel; class 0 means none of the 20."""
+        """Return class scores of every voxel; class 0 means none of the others."""
         given, dtype = self.experiment.method.voxel_input, self.classifier.weight.dtype
         return self.classifier(self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype)))
 
@@ -148,7 +150,7 @@ class SemanticSegmentation3D(PointTask):
         total, count = segmentation_cross_entropy(scores, batch.point_label.long())
         return Found(
             {
-                "confusion": confusion(batch.point_label, scores.argmax(1), len(CLASS_NAMES)).double(),
+                "confusion": confusion(batch.point_label, scores.argmax(1), len(self.names)).double(),
                 "cross_entropy": total.double(),
                 "points": count.double(),
             },
@@ -164,7 +166,7 @@ class SemanticSegmentation3D(PointTask):
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled points (rows: truth)."""
-        return segmentation_tables(found.sums["confusion"], CLASS_NAMES)
+        return segmentation_tables(found.sums["confusion"], self.names)
 
     def figures(self, batch: SemanticSegmentation3DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first scenes of the batch, seen from above."""
@@ -186,7 +188,7 @@ class SemanticSegmentation3D(PointTask):
         if not shown:
             return {}
         images, labels, found = zip(*shown, strict=True)
-        return {"predictions": prediction_sheet(images, labels, found, class_palette(), CLASS_NAMES)}
+        return {"predictions": prediction_sheet(images, labels, found, class_palette(), self.names)}
 
 
 def point_metrics(confusion: Num[Tensor, "class class"], common: Sequence[int]) -> dict[str, float]:
