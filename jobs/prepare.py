@@ -1,6 +1,6 @@
 """Preparation of data: ``python -m jobs.prepare scans ROOT [--check]`` indexes scans, ``... rooms --out DIR`` renders rooms.
 
-Rooms as labelled points (:mod:`jobs.prepare_clouds`): ``s3dis ROOT [--check]``.
+Annotated points (:mod:`jobs.prepare_clouds`): ``s3dis ROOT [--check]``, ``sun_rgbd ROOT [--check]``.
 
 Single objects (:mod:`jobs.prepare_objects`): ``shapes --out DIR`` generates some, ``shapenet_renders ROOT --out DIR`` renders
 meshes, ``shapenet_renders_index ROOT`` readies renders for training.
@@ -16,7 +16,7 @@ import tyro
 from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place
-from jobs.prepare_clouds import s3dis
+from jobs.prepare_clouds import s3dis, sun_rgbd
 from jobs.prepare_objects import SAMPLES_SHOWN, shapenet_renders, shapenet_renders_index, shapes
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import Index, PrepareConfig
@@ -103,7 +103,7 @@ def summary(index: Index, seconds: float) -> str:
 
 def main() -> None:
     """Run the verb that the first argument names."""
-    scenes = {"scans": scans, "s3dis": s3dis, "rooms": rooms}
+    scenes = {"scans": scans, "s3dis": s3dis, "sun_rgbd": sun_rgbd, "rooms": rooms}
     objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
     command_line.run_verb(scenes | objects, prog="python -m jobs.prepare")
 

@@ -1,4 +1,4 @@
-"""The verb of :mod:`jobs.prepare` for rooms that are labelled point clouds: s3dis."""
+"""The verbs of :mod:`jobs.prepare` for data sets of annotated points: s3dis, sun_rgbd."""
 
 import time
 from collections import Counter
@@ -11,8 +11,8 @@ from jobs.places import place, storage_place
 from jobs.prepare_objects import found_wrong
 from sem3d.config import FilePath
 from sem3d.datasets.quarantine import QuarantineReport
-from sem3d.datasets.scans.annotated_sources import annotated_rooms
-from sem3d.datasets.scans.class_lists import S3DIS_NAMES
+from sem3d.datasets.scans.annotated_sources import annotated_frames, annotated_rooms
+from sem3d.datasets.scans.cloud_sources import CloudSource
 from sem3d.datasets.scans.clouds import check_clouds, ensure_clouds
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
@@ -39,24 +39,47 @@ def s3dis(
         check: Only read every room and say what cannot be used.
         workers: Rooms read at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
     """
+    prepare = PrepareConfig(splits=splits)
+    read_through(annotated_rooms(place(root), prepare), config, storage, check, workers)
+
+
+def sun_rgbd(
+    root: tyro.conf.Positional[Path],
+    /,
+    *,
+    storage: Path = Path("runs"),
+    check: bool = False,
+    workers: int = 0,
+) -> None:
+    """Read the frames of SUN RGB-D as VoteNet extracts them (sunrgbd_pc_bbox_votes_<...>_{train,val}) into points with boxes.
+
+    Args:
+        root: Folder of the two folders.
+        storage: The folder that training is given as run.storage.
+        check: Only read every frame and say what cannot be used.
+        workers: Frames read at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
+    """
+    read_through(annotated_frames(place(root)), CloudConfig(), storage, check, workers)
+
+
+def read_through(source: CloudSource, config: CloudConfig, storage: Path, check: bool, workers: int) -> None:
+    """Read all scenes of a source, into clouds unless it is a ``check``, and print what was found."""
     start = time.monotonic()
     if workers:
         connect(cpus=workers)
-    prepare = PrepareConfig(splits=splits)
-    source = annotated_rooms(place(root), prepare)
-    print(f"reading {source.total} rooms", flush=True)
+    print(f"reading {source.total} scenes of {source.root}", flush=True)
     if check:
         found = check_clouds(source, config, lambda line: print(line, flush=True))
-        rooms, report = found.scenes, found.report
-        for number, count in sorted(found.points.items()):
-            print(f"{S3DIS_NAMES[number]:<12}{count:>12} points")
+        scenes, report = found.scenes, found.report
+        for number, count in sorted(found.labels.items()):
+            print(f"{source.names[number]:<12}{count:>12} {source.counted}")
     else:
-        folder = storage_place(storage, "storage")
-        made = ensure_clouds(source, folder, config, prepare.quarantine_limit, lambda line: print(line, flush=True))
+        limit, folder = PrepareConfig().quarantine_limit, storage_place(storage, "storage")
+        made = ensure_clouds(source, folder, config, limit, lambda line: print(line, flush=True))
         splits_of = zip(*(made.parts[name].to_pylist() for name in ("scene", "split")), strict=True)
-        rooms = Counter(split for _, split in set(splits_of))
+        scenes = Counter(split for _, split in set(splits_of))
         report = QuarantineReport.read(made.folder / "quarantine.json")
         print(f"clouds      {made.folder}")
-    print(f"rooms       {', '.join(f'{split} {rooms[split]}' for split in ('train', 'val'))}")
+    print(f"scenes      {', '.join(f'{split} {scenes[split]}' for split in ('train', 'val'))}")
     print(found_wrong(report))
     print(f"seconds     {time.monotonic() - start:.1f}{' (only checked)' if check else ''}")

@@ -98,6 +98,7 @@ REFUSED = {
         "data.budget": (0.0, 1.5),
         "data.seeds": (0, 2**31),
         "data.moved.mirror_probability": (1.5,),
+        "data.moved.scale": (1.0,),
         "method.votes.proposals": (0, 2**31),
         "method.votes.radius": (0.0, 1e30),
         "method.kept_boxes.overlap": (1.5,),

@@ -2,35 +2,40 @@
 
 One row is one scene, or a chunk of it. Its points become voxels; seeds are points of voxels, far apart, each with the object that
 it belongs to. Points are in world axes (z up) around their mean. VoteNet turns a box with the scene and takes the box around
-that; here the box is around the turned points themselves, and so never larger than the object.
+that; here the box is around the turned points themselves, and so never larger than the object. Boxes that a data set gives,
+turned ones, move with the scene; a seed is then of the first three that hold it.
 """
 
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt16
 
-from sem3d.bounds import Bounds, Metres, Seed, Share
+from sem3d.bounds import Bounds, Metres, Seed, Share, ShareBelowOne
 from sem3d.config import DataFolder, FilePath, digest
 from sem3d.datasets.augment_points import rotation
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
+from sem3d.datasets.scans.annotated_sources import annotated_frames
+from sem3d.datasets.scans.box_classes import BoxSet
 from sem3d.datasets.scans.cloud_sources import with_objects
-from sem3d.datasets.scans.clouds import ensure_clouds, read_points_of_objects
+from sem3d.datasets.scans.clouds import ensure_clouds, read_points, read_points_of_objects
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.instances import FIRST_OBJECT, NUMBERS, object_boxes
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
 from sem3d.datasets.scene_clouds import cloud_source, train_and_held_out, within_budget
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
-from sem3d.geometry.boxes import BOX
+from sem3d.geometry.boxes import BOX, inside
 from sem3d.geometry.farthest_points import farthest_points
 from sem3d.geometry.voxels import distinct_voxels, voxel_indices
 
 logger = logging.getLogger(__name__)
+MOST_HOLDERS = 3
+"""Boxes that a point may vote for, as in VoteNet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +43,13 @@ class BoxAugmentation:
     """Motions of a scene that leave boxes upright; the defaults are VoteNet's for ScanNet."""
 
     mirror_probability: Share = 0.5
-    """Probability with which x is mirrored, and y."""
+    """Probability with which an axis is mirrored."""
+    mirrored: Literal["x", "xy"] = "xy"
+    """Axes that are mirrored, each by itself."""
     turn: float = 5.0
     """Turn about the vertical is drawn from -+ this, degrees."""
+    scale: ShareBelowOne = 0.0
+    """Factor of all lengths is drawn from 1 -+ this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +64,8 @@ class SceneBoxes:
     """How the index is made where there is none yet."""
     clouds: CloudConfig = field(default_factory=CloudConfig)
     """How scenes become labelled points."""
+    boxes: BoxSet = "scannet"
+    """Objects: ScanNet's 18 classes, from scans, or SUN RGB-D's 10, whose frames in VoteNet's layout root then holds."""
     voxel_size: Metres = 0.025
     """Side of a voxel, metres."""
     budget: Annotated[float, Bounds(0, 1, above=True)] = 1.0
@@ -84,11 +95,19 @@ class LoadBoxes:
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return voxels, seeds and boxes; raises :class:`BadSample` where a file or its points are damaged."""
-        points, colors, codes = read_points_of_objects(self.folder / row["file"], row["written"])
-        points = points - points.mean(axis=0, dtype=np.float64)
-        if self.augment:
-            points = moved_points(points, self.config.moved, rng)
-        objects, boxes = object_boxes(points, codes)
+        path, given = self.folder / row["file"], "boxes" in row
+        points, colors, codes = (read_points if given else read_points_of_objects)(path, row["written"])
+        middle = points.mean(axis=0, dtype=np.float64)
+        motion = drawn_motion(self.config.moved, rng) if self.augment else STILL
+        points = motion.of_points(points - middle)
+        if given:
+            named, boxes = np.zeros(0, np.int64), np.zeros((0, BOX))
+            if len(row["boxes"]):
+                whole = np.array(row["boxes"], np.float64).reshape(-1, BOX + 1)
+                named, boxes = whole[:, BOX].astype(np.int64), motion.of_boxes(whole[:, :BOX] - [*middle, 0, 0, 0, 0])
+        else:
+            objects, boxes = object_boxes(points, codes)
+            named = objects.astype(np.int64) // NUMBERS - FIRST_OBJECT
         if self.augment:
             chosen = rng.permutation(len(points))[: self.config.most_points or None]
             points, colors, codes = points[chosen], colors[chosen], codes[chosen]
@@ -97,28 +116,66 @@ class LoadBoxes:
         except ValueError as error:
             raise BadSample(str(self.folder / row["file"]), str(error)) from error
         seeds = farthest_points(points[first], self.config.seeds)
-        owner = codes[first[seeds]]
-        place = np.searchsorted(objects, owner)
-        known = np.isin(owner, objects)
+        places = points[first[seeds]]
+        owners = holders(places, boxes) if given else rows_of(codes[first[seeds]], objects)
         return {
             "voxel": voxel,
             "voxel_color": colors[first],
             "seed_voxel": seeds,
-            "seed_point": points[first[seeds]].astype(np.float32),
-            "seed_box": np.where(known, place, -1)[:, None],
+            "seed_point": places.astype(np.float32),
+            "seed_box": owners,
             "box": boxes.astype(np.float32),
-            "box_class": objects.astype(np.int64) // NUMBERS - FIRST_OBJECT,
+            "box_class": named,
             "scene": np.array(self.scenes[row["scene"]]),
         }
 
 
-def moved_points(
-    points: Float[np.ndarray, "point 3"], config: BoxAugmentation, rng: np.random.Generator
-) -> Float[np.ndarray, "point 3"]:
-    """Return points mirrored and turned about the vertical through the origin; the same generator gives the same."""
-    signs = np.where(rng.random(2) < config.mirror_probability, -1.0, 1.0)
-    angle = rng.uniform(-1, 1) * np.radians(config.turn)
-    return points * np.array([*signs, 1.0]) @ rotation(np.array([0.0, 0.0, angle])).T
+@dataclass(frozen=True)
+class Motion:
+    """A mirror, a turn about the vertical through the origin, and a scale."""
+
+    signs: tuple[float, float]
+    """-1 where x, and y, is mirrored."""
+    angle: float
+    """Radians."""
+    factor: float
+
+    def of_points(self, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point 3"]:
+        """Return moved points."""
+        return self.factor * (points * np.array([*self.signs, 1.0]) @ rotation(np.array([0.0, 0.0, self.angle])).T)
+
+    def of_boxes(self, boxes: Float[np.ndarray, "box 7"]) -> Float[np.ndarray, "box 7"]:
+        """Return moved boxes."""
+        along, across = self.signs
+        turned = np.arctan2(across * np.sin(boxes[:, 6]), along * np.cos(boxes[:, 6])) + self.angle
+        return np.column_stack([self.of_points(boxes[:, :3]), self.factor * boxes[:, 3:6], turned])
+
+
+STILL = Motion((1.0, 1.0), 0.0, 1.0)
+
+
+def drawn_motion(config: BoxAugmentation, rng: np.random.Generator) -> Motion:
+    """Return a motion; the same generator gives the same."""
+    mirrored = (rng.random(2) < config.mirror_probability) & [True, config.mirrored == "xy"]
+    angle, scale = rng.uniform(-1, 1, 2) * [np.radians(config.turn), config.scale]
+    x, y = np.where(mirrored, -1.0, 1.0).tolist()
+    return Motion((x, y), float(angle), float(1 + scale))
+
+
+def rows_of(codes: UInt16[np.ndarray, " seed"], objects: UInt16[np.ndarray, " object"]) -> Int[np.ndarray, "seed 1"]:
+    """Return the row of each code among the ascending ones of ``objects``, -1 where it is none of these."""
+    return np.where(np.isin(codes, objects), np.searchsorted(objects, codes), -1)[:, None]
+
+
+def holders(points: Float[np.ndarray, "seed 3"], boxes: Float[np.ndarray, "box 7"]) -> Int[np.ndarray, "seed 3"]:
+    """Return rows of the first three boxes that hold each point, -1 where there are fewer."""
+    found = np.full((len(points), MOST_HOLDERS), -1)
+    count = np.zeros(len(points), np.int64)
+    for row, box in enumerate(boxes):
+        held = np.flatnonzero(inside(points, box) & (count < MOST_HOLDERS))
+        found[held, count[held]] = row
+        count[held] += 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -126,6 +183,8 @@ class CollateBoxes:
     """Loaded scenes to the columns of a batch; one that could not be used has no voxel and no box."""
 
     seeds: int
+    choices: int = 1
+    """Boxes that a seed may be of at most."""
 
     def empty(self) -> dict[str, np.ndarray]:
         """Return the arrays of a scene without points."""
@@ -134,7 +193,7 @@ class CollateBoxes:
             "voxel_color": np.zeros((0, 3), np.uint8),
             "seed_voxel": np.zeros(self.seeds, np.int64),
             "seed_point": np.zeros((self.seeds, 3), np.float32),
-            "seed_box": np.full((self.seeds, 1), -1),
+            "seed_box": np.full((self.seeds, self.choices), -1),
             "box": np.zeros((0, BOX), np.float32),
             "box_class": np.zeros(0, np.int64),
             "scene": np.array(-1),
@@ -168,14 +227,15 @@ def box_samples(config: SceneBoxes, storage: str) -> dict[str, Samples]:
 
     Raises :class:`UserError` where no training scene has objects.
     """
-    source = with_objects(cloud_source(Path(config.root), config.prepare, storage))
+    root, frames = Path(config.root), config.boxes == "sun_rgbd"
+    source = annotated_frames(root) if frames else with_objects(cloud_source(root, config.prepare, storage))
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = train_and_held_out(clouds, config.root)
     return {
         split: Samples(
             table,
             LoadBoxes(clouds.folder, config, split == "train", scene_numbers(table)),
-            CollateBoxes(config.seeds),
+            CollateBoxes(config.seeds, MOST_HOLDERS if frames else 1),
             digest([split, *(table[name].to_pylist() for name in ("scene", "content"))]),
             clouds.described,
             clouds.folder / "quarantine.json",

@@ -8,7 +8,7 @@ import pytest
 from sem3d.config import override
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.clouds import read_points_of_objects
-from sem3d.datasets.scene_boxes import BoxAugmentation, CollateBoxes, SceneBoxes, box_samples, moved_points
+from sem3d.datasets.scene_boxes import BoxAugmentation, CollateBoxes, SceneBoxes, box_samples, drawn_motion
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.boxes import inside
 from tests.datasets.scans.objects_on_walls import CHAIRS, TABLES, object_files, official_groups, write_objects
@@ -83,7 +83,7 @@ def test_a_training_scene_is_moved_with_its_boxes_and_drawn(storage):
     assert not np.array_equal(scene["seed_point"], other["seed_point"])
     points, _, codes = on_disk(samples)
     rng = np.random.default_rng(3)
-    moved = moved_points(points, BoxAugmentation(), rng)
+    moved = drawn_motion(BoxAugmentation(), rng).of_points(points)
     for number, code in enumerate(np.unique(codes[codes > 0])):
         own = moved[codes == code]  # of all points, not of those drawn
         np.testing.assert_allclose(scene["box"][number, 3:6], np.ptp(own, axis=0), atol=1e-6)
@@ -92,10 +92,17 @@ def test_a_training_scene_is_moved_with_its_boxes_and_drawn(storage):
 def test_motions_are_mirrors_and_turns_within_their_limits():
     points = np.random.default_rng(0).normal(size=(50, 3))
     still = BoxAugmentation(mirror_probability=0.0, turn=0.0)
-    np.testing.assert_allclose(moved_points(points, still, np.random.default_rng(0)), points)
-    mirrored = moved_points(points, replace(still, mirror_probability=1.0), np.random.default_rng(0))
+
+    def moved(config: BoxAugmentation) -> np.ndarray:
+        return drawn_motion(config, np.random.default_rng(0)).of_points(points)
+
+    np.testing.assert_allclose(moved(still), points)
+    mirrored = moved(replace(still, mirror_probability=1.0))
     np.testing.assert_allclose(mirrored, points * [-1, -1, 1])
-    turned = moved_points(points, replace(still, turn=5.0), np.random.default_rng(0))
+    scaled = moved(replace(still, scale=0.2))
+    np.testing.assert_allclose(scaled, scaled[0, 0] / points[0, 0] * points)
+    assert 0 < abs(scaled[0, 0] / points[0, 0] - 1) < 0.2
+    turned = moved(replace(still, turn=5.0))
     np.testing.assert_allclose(np.linalg.norm(turned - turned[0], axis=1), np.linalg.norm(points - points[0], axis=1))
     np.testing.assert_allclose(turned[:, 2], points[:, 2])
     angle = np.degrees(np.arctan2(turned[:, 1], turned[:, 0]) - np.arctan2(points[:, 1], points[:, 0]))

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch.testing import assert_close
 
-from sem3d.datasets.scans.object_sizes import MEAN_SIZES
+from sem3d.datasets.scans.box_classes import SCANNET
 from sem3d.errors import UserError
 from sem3d.evaluation.detection import recorded_scene
 from sem3d.methods.tasks.object_detection_3d import WEIGHTS, ObjectDetection3DBatch
@@ -16,6 +16,7 @@ from tests.reference import vote_net as reference
 from tests.reference.boxes import average_precision
 
 NAME = "object_detection_3d"
+MEAN_SIZES = SCANNET.mean_sizes
 
 
 def built(tmp_path, **changes):

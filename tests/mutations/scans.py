@@ -26,6 +26,7 @@ from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sens import SensFile, SensWriter
 from sem3d.datasets.scans.seven_scenes import official_split
 from sem3d.datasets.scans.splits import read_split_lists
+from sem3d.datasets.scans.sun_rgbd import read_frame
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples, load_batch
@@ -48,6 +49,7 @@ from tests.datasets.scans.official_files import (
     write_seven_scenes,
 )
 from tests.datasets.scans.s3dis_rooms import object_file, write_s3dis
+from tests.datasets.scans.sun_rgbd_frames import boxes_file, points_file, write_sun_rgbd
 from tests.mutations.containers import put_png, take_png
 from tests.mutations.trials import Parser, emptied
 
@@ -294,6 +296,14 @@ def told_apart(folder: Path) -> None:
         assert cloud.parts if cloud.unusable is None else "unforeseen" not in cloud.unusable.reason, cloud.unusable
 
 
+def frame_of_sun_rgbd(file: Callable[[Path, str, int], Path]) -> Callable[[Path], Path]:
+    return lambda folder: file(write_sun_rgbd(folder / "data", 1, 0), "train", 1)
+
+
+def read_sun_rgbd(folder: Path) -> None:
+    read_frame(folder / "data", "sunrgbd_pc_bbox_votes_50k_v1_train/000001")
+
+
 def object_of_s3dis(folder: Path) -> Path:
     return object_file(write_s3dis(folder / "data"), "Area_1/office_1", "chair_1")
 
@@ -370,6 +380,8 @@ INDEXES = (
     Parser("segments of a scene", objects_of_a_scene(0), told_apart),
     Parser("objects of a scene", objects_of_a_scene(1), told_apart),
     Parser("object of a room of S3DIS", object_of_s3dis, read_s3dis),
+    Parser("points of SUN RGB-D", frame_of_sun_rgbd(points_file), read_sun_rgbd),
+    Parser("boxes of SUN RGB-D", frame_of_sun_rgbd(boxes_file), read_sun_rgbd),
     Parser("clouds.json", labelled_walls("clouds.json"), trained_on_clouds),
     Parser("parts of clouds", labelled_walls("parts.parquet"), trained_on_clouds),
     Parser("points of a cloud", labelled_walls("0.parquet"), trained_on_clouds),

@@ -1,14 +1,17 @@
 """Scenes of data sets that annotate points themselves, as sources of labelled clouds."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sem3d.config import digest
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.box_classes import SUN_RGBD
+from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.cloud_sources import CloudSource, state_of
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
 from sem3d.datasets.scans.s3dis import HELD_OUT_AREA, object_files, room_folders, room_name
 from sem3d.datasets.scans.splits import read_split_lists
+from sem3d.datasets.scans.sun_rgbd import BOXES, POINTS, frames_of
 from sem3d.errors import BadSample, UserError
 
 
@@ -43,7 +46,36 @@ def annotated_rooms(root: Path, config: PrepareConfig) -> CloudSource:
         digest=digest(["s3dis", str(root.resolve()), states]),
         described=f"S3DIS: {len(scenes)} room{'s' * (len(scenes) != 1)}",
         missing="no room can be used",
+        names=S3DIS_NAMES,
         unusable=tuple(unlisted),
+    )
+
+
+def annotated_frames(root: Path) -> CloudSource:
+    """Return the frames of SUN RGB-D in VoteNet's layout; raises :class:`UserError` where there are none to train on."""
+    try:
+        found = list(frames_of(root)) if root.is_dir() else []
+    except BadSample as error:
+        raise UserError(f"{error}: let this user read it") from error
+    if "train" not in {split for split, _ in found}:
+        raise UserError(
+            f"no training frames of SUN RGB-D in {root}: it has no sunrgbd_pc_bbox_votes_<...>_train with <number>{POINTS} and "
+            f"<number>{BOXES}; run VoteNet's sunrgbd_data.py"
+        )
+    scenes = [
+        LabelledScene(scene=PurePosixPath(locator).name, named=locator, shares={split: 1}, frame=locator)
+        for split, locator in found
+    ]
+    states = [[split, state_of(root, locator + POINTS), state_of(root, locator + BOXES)] for split, locator in found]
+    return CloudSource(
+        root=root,
+        scenes=lambda: iter(scenes),
+        total=len(scenes),
+        digest=digest(["sun_rgbd", str(root.resolve()), states]),
+        described=f"SUN RGB-D: {len(scenes)} frame{'s' * (len(scenes) != 1)}",
+        missing="no frame can be used",
+        names=SUN_RGBD.names,
+        counted="boxes",
     )
 
 

@@ -1,7 +1,8 @@
 """The scenes that labelled clouds are made of: those of an index, or meshes alone, without a single frame."""
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.instances import find_instance_files
 from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
+from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.scans.layouts import detected_layouts, scene_name, survey
 from sem3d.datasets.scans.scannet import find_mesh
 from sem3d.datasets.scans.splits import held_out_rooms, listed_elsewhere, read_split_lists, room_of
@@ -41,6 +43,10 @@ class CloudSource:
     """The report of what was left out of them before."""
     missing: str = "no scene has a labelled mesh or labelled frames; segmentation needs scans with labels"
     """Words for a source of which no scene can be used and none is faulty."""
+    names: Sequence[str] = CLASS_NAMES
+    """Classes of its points, or of its boxes."""
+    counted: str = "points"
+    """What has these classes."""
     unusable: tuple[Quarantined, ...] = ()
     """Scenes that no list of a split names, that have the name of another one, and folders that cannot be looked into."""
     notes: tuple[Quarantined, ...] = ()
@@ -190,5 +196,7 @@ def state_of(root: Path, locator: str) -> list[tuple[str, int, int]]:
     if not locator:
         return []
     path = root / locator
+    if not os.path.lexists(path):
+        return []
     state = path.stat() if is_there(path) else path.lstat()
     return [(locator, state.st_size, state.st_mtime_ns)]

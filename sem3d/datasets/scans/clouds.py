@@ -47,6 +47,7 @@ PART_SCHEMA = pa.schema(
         pa.field("labelled", pa.int32(), nullable=False),  # points of the 20 classes
     ]
 )
+BOXES_SCHEMA = PART_SCHEMA.append(pa.field("boxes", pa.list_(pa.float32()), nullable=False))  # eight numbers each
 POINT_SCHEMA = SURFACE_SCHEMA.append(pa.field("label", pa.uint8(), nullable=False))  # train id, 0 where none
 OBJECT_SCHEMA = POINT_SCHEMA.append(pa.field("object", pa.uint16(), nullable=False))  # its code, 0 where none
 
@@ -110,7 +111,7 @@ def write_clouds(
     QuarantineReport(before.items + report.items + frames, before.notes + report.notes).write(
         folder / "quarantine.json"
     )
-    table = pa.Table.from_pylist(parts, PART_SCHEMA)
+    table = pa.Table.from_pylist(parts, BOXES_SCHEMA if "boxes" in parts[0] else PART_SCHEMA)
     content = {
         "format": CLOUDS_FORMAT,
         "config": dataclasses.asdict(config),
@@ -119,7 +120,7 @@ def write_clouds(
         "died": died,
         "quarantine": dataclasses.replace(report, items=report.items + frames).counts(),
         "written": write_rows(folder / "parts.parquet", table),
-    }
+    } | ({"boxes": True} if "boxes" in parts[0] else {})
     write_json(folder / "clouds.json", content)
 
 
@@ -145,8 +146,8 @@ class CheckedClouds:
 
     scenes: Counter[str]
     """Number of usable scenes by split."""
-    points: Counter[int]
-    """Number of points by train id."""
+    labels: Counter[int]
+    """Number of points by train id, or of boxes by class where the data set gives these."""
     report: QuarantineReport
 
 
@@ -159,8 +160,8 @@ def check_clouds(source: CloudSource, config: CloudConfig, say: Callable[[str], 
         found.report.notes.extend(cloud.notes)
         found.scenes.update({part.split for part in cloud.parts})
         for part in cloud.parts:
-            named, counts = np.unique(part.labels, return_counts=True)
-            found.points.update(dict(zip(named.tolist(), counts.tolist(), strict=True)))
+            named = part.labels if part.boxes is None else part.boxes[:, -1].astype(np.int64)
+            found.labels.update(dict(zip(*(one.tolist() for one in np.unique(named, return_counts=True)), strict=True)))
     return found
 
 
@@ -169,8 +170,9 @@ def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str
     arrays = [part.points, part.colors, part.labels] + ([] if part.objects is None else [part.objects])
     columns = [*part.points.T, *part.colors.T, *arrays[2:]]
     schema = POINT_SCHEMA if part.objects is None else OBJECT_SCHEMA
-    content = hashlib.sha256(b"".join(array.tobytes() for array in arrays))
-    return {
+    boxes = b"" if part.boxes is None else part.boxes.tobytes()
+    content = hashlib.sha256(b"".join(array.tobytes() for array in arrays) + boxes)
+    row = {
         "scene": scene,
         "split": part.split,
         "file": name,
@@ -179,6 +181,7 @@ def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str
         "points": len(part.points),
         "labelled": int(np.count_nonzero(part.labels)),
     }
+    return row if part.boxes is None else row | {"boxes": part.boxes.ravel().tolist()}
 
 
 def load_clouds(folder: Path, described: str) -> Clouds:
@@ -196,7 +199,8 @@ def load_clouds(folder: Path, described: str) -> Clouds:
         and isinstance(content.get("quarantine"), dict)
     ):
         raise UserError(f"{folder / 'clouds.json'} is damaged: {REMEDY}")
-    parts = read_rows(folder / "parts.parquet", PART_SCHEMA, content["written"], REMEDY)
+    schema = BOXES_SCHEMA if content.get("boxes") else PART_SCHEMA
+    parts = read_rows(folder / "parts.parquet", schema, content["written"], REMEDY)
     line = f"{described}; {content['usable']} of {content['scenes']} scenes have usable labels"
     reasons = ", ".join(f"{count} {reason}" for reason, count in content["quarantine"].items())
     return Clouds(folder, parts, f"{line}, in quarantine: {reasons}" if reasons else line)

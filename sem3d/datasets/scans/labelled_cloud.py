@@ -18,6 +18,7 @@ from sem3d.datasets.scans.instances import Codes, InstanceFiles, read_objects, w
 from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
 from sem3d.datasets.scans.s3dis import read_room
+from sem3d.datasets.scans.sun_rgbd import BOXES, read_frame
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.voxels import pack, voxel_indices
@@ -75,6 +76,8 @@ class LabelledScene:
     """Files that tell its objects apart, where these are wanted."""
     annotations: str = ""
     """Locator of the folder of its annotations, of a room of S3DIS."""
+    frame: str = ""
+    """Locator of a frame of SUN RGB-D, without the endings of its files."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class CloudPart:
     labels: Labels
     objects: Codes | None = None
     """Code of the object of each point, where these are wanted."""
+    boxes: Float32[np.ndarray, "box 8"] | None = None
+    """Boxes with the number of their class, where the data set gives these."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def labelled_cloud(root: Path, files: LabelledScene, config: CloudConfig) -> Lab
 def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> LabelledCloud:
     """Return what :func:`labelled_cloud` does; raises :class:`BadSample` for a scene that cannot be used."""
     scene = files.scene
+    if files.frame:
+        return cloud_of_frame(root, files)
     if files.annotations:
         room = read_room(root, files.annotations, scene)
         whole = CloudPart("", room.points.astype(np.float32), room.colors, room.labels)
@@ -138,6 +145,17 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
     codes = read_objects(root, files.objects, labels) if files.objects else None
     whole = CloudPart("", points, colors, labels, codes)
     return parts_of(files, source, whole, config, CLASS_NAMES, LabelledCloud(scene, frames=frames))
+
+
+def cloud_of_frame(root: Path, files: LabelledScene) -> LabelledCloud:
+    """Return the points of a frame of SUN RGB-D, which have boxes and no labels; raises :class:`BadSample`."""
+    frame = read_frame(root, files.frame)
+    words = f"boxes without volume: {frame.flat} of {frame.flat + len(frame.boxes)} are left out"
+    notes = [Quarantined(f"{files.frame}{BOXES}", files.scene, words)] if frame.flat else []
+    (split,) = files.shares
+    labels = np.zeros(len(frame.points), np.uint8)
+    part = CloudPart(split, frame.points, frame.colors, labels, boxes=frame.boxes)
+    return LabelledCloud(files.scene, [part], notes=notes)
 
 
 def parts_of(

@@ -161,14 +161,14 @@ def test_prepare_checks_and_makes_what_training_finds(tmp_path, capsys):
     storage = tmp_path / "runs"
     s3dis(root, storage=storage, check=True)
     said = capsys.readouterr().out
-    assert "reading 3 rooms" in said
+    assert "reading 3 scenes of" in said
     assert "chair                240 points" in said
-    assert "rooms       train 2, val 1" in said
+    assert "scenes      train 2, val 1" in said
     assert "chair_1.txt: lines left out: 1 are no points; line 41 is" in said
     assert not storage.exists()
     s3dis(root, storage=storage)
     said = capsys.readouterr().out
-    assert "rooms       train 2, val 1" in said
+    assert "scenes      train 2, val 1" in said
     (folder,) = (storage / "clouds").glob("*[0-9a-f]")
     assert json.loads((folder / "clouds.json").read_text())["usable"] == 3
     assert opened(root)["train"].load.folder == folder
