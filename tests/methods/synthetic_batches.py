@@ -88,7 +88,7 @@ def semantic_segmentation_3d() -> dict[str, Tensor]:
 def object_detection_3d() -> dict[str, Tensor]:
     """Three scenes of about 100 voxels each, with 40 seeds and up to four boxes."""
     random = torch.Generator().manual_seed(1)
-    voxel = voxels_of_three(random)
+    voxel = voxels_of(3, random)
     count = len(voxel)
     own = [torch.nonzero(voxel[:, 0] == item)[:, 0] for item in range(3)]
     seeds = torch.stack([rows[torch.randperm(len(rows), generator=random)[:40]] for rows in own])
