@@ -25,7 +25,6 @@ PORTS = (
     "dashboard-agent-grpc-port",
     "runtime-env-agent-port",
     "metrics-export-port",
-    "ray-client-server-port",
 )
 
 
@@ -50,7 +49,10 @@ class LocalHead:
 
 @contextlib.contextmanager
 def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
-    """Starts ``ray start --head`` with token authentication on ports of its own, and ends exactly what it started."""
+    """Starts ``ray start --head`` with token authentication on ports of its own, and ends exactly what it started.
+
+    Its workers are forked by the process of :mod:`tests.warm_workers`, which must run.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rj-", dir="/tmp"))
     token = folder / "token"
     token.write_text(uuid.uuid4().hex)
@@ -67,10 +69,9 @@ def local_head(cpus: int = 4, **variables: str) -> Iterator[LocalHead]:
         "OMP_NUM_THREADS": "1",
     }
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    if ADDRESS in os.environ:
-        environment[ADDRESS] = os.environ[ADDRESS]
-    ray_command = [SCRIPT] if ADDRESS in os.environ else ["-m", "ray.scripts.scripts"]
-    command = [sys.executable, *ray_command, "start", "--head", "--block", f"--num-cpus={cpus}"]
+    environment[ADDRESS] = os.environ[ADDRESS]
+    command = [sys.executable, SCRIPT, "start", "--head", "--block", f"--num-cpus={cpus}"]
+    command += ["--no-monitor", "--include-log-monitor=false"]
     command += [f"--temp-dir={folder / 'ray'}", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"]
     command += [f"--{name}={port}" for name, port in ports.items()]
     command += [
