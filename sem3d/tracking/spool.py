@@ -126,11 +126,16 @@ def _fault(record: dict[str, Any]) -> str:
     if kind == "file" and not (record["file"] and is_there(record["file"])):
         return "its file is gone"
     paths = [value for value in values if isinstance(value, str)]
-    names = [part for path in paths for part in path.split("/")]
-    too_long = max(map(len, map(str.encode, paths)), default=0) > LONGEST_PATH
-    if too_long or any(len(name.encode()) > LONGEST_PART or not name.isprintable() for name in names):
-        return "it has a name that no folder can have"
-    return ""
+    if kind == "file":
+        paths = [record["file"].name, *filter(None, paths)]
+    return "" if all(map(_is_name, paths)) else "it has a name that no folder can have"
+
+
+def _is_name(path: str) -> bool:
+    """Return whether something of this name may lie below any store's folder."""
+    parts = path.split("/")
+    named = path.isprintable() and not {"", ".", ".."}.intersection(parts)
+    return named and len(path.encode()) <= LONGEST_PATH and max(len(part.encode()) for part in parts) <= LONGEST_PART
 
 
 def _keep(file: Path, place: Path) -> None:

@@ -20,8 +20,12 @@ DAMAGED = (
     {"kind": "value", "name": "a" * 250, "content": 1},
     {"kind": "value", "name": "/".join(["a" * 90] * 50), "content": 1},
     {"kind": "value", "content": 1},
+    {"kind": "value", "name": ".", "content": 1},
+    {"kind": "value", "name": "", "content": 1},
+    {"kind": "value", "name": "evaluation/../../a.json", "content": 1},
     {"kind": "file", "folder": ""},
     {"kind": "file", "folder": "", "file": "gone.txt"},
+    {"kind": "file", "folder": "weights", "file": "a" * 300},
 )
 
 
