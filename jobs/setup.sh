@@ -128,13 +128,13 @@ install_by_uv() (
   if grep -qvE '^$|^[^=]*\.(index-url|extra-index-url|find-links|constraint|cert|(default-)?timeout|retries|(no-)?cache-dir|disable-pip-version-check|root-user-action|progress-bar|no-input|quiet|verbose)=' <<<"$settings"; then
     return 1
   fi
-  command -v uv >/dev/null || pip install -q "uv>=0.9" || return 1
+  [ -x .venv/bin/uv ] || pip install -q "uv>=0.9" || return 1
   hand_on UV_DEFAULT_INDEX index-url
   hand_on UV_INDEX extra-index-url
   hand_on UV_FIND_LINKS find-links ,
   hand_on UV_CONSTRAINT constraint
   hand_on SSL_CERT_FILE cert
-  UV_CACHE_DIR=${HOME:-$sem3d_root}/.cache/uv uv pip install -q --index-strategy unsafe-best-match "$@"
+  UV_CACHE_DIR=${HOME:-$sem3d_root}/.cache/uv .venv/bin/uv pip install -q --index-strategy unsafe-best-match "$@"
 )
 
 # Exports in $1 what pip was told in $2, in its variables or files, with $3 between parts.

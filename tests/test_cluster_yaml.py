@@ -184,11 +184,15 @@ def test_what_is_asked_for_is_installed_and_what_is_there_is_not(extras, ready, 
 )
 def test_uv_installs_from_where_pip_would_and_pip_where_it_was_told_more(settings, handed_on, tmp_path):
     (tmp_path / "settings").write_text(settings and settings + "\n")
-    played = f"pip() {{ cat {tmp_path}/settings; }}; "
-    played += 'uv() { echo "${UV_DEFAULT_INDEX:-} ${UV_FIND_LINKS:-} ${UV_INDEX:-}"; }'
+    uv = tmp_path / ".venv" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text('#!/bin/sh\necho "$UV_DEFAULT_INDEX $UV_FIND_LINKS $UV_INDEX"\n')
+    uv.chmod(0o755)
+    played = f"pip() {{ cat {tmp_path}/settings; }}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"{setup_functions()}\n{played}\ninstall_by_uv -e . || echo pip"],
+        cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
