@@ -5,7 +5,7 @@ Without ``--run`` it is the method's champion in MLflow.
 """
 
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from jobs import command_line
@@ -41,9 +41,8 @@ def main() -> None:
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__
     )
     options = absolute(replace(options, run=options.run or f"models:/sem3d-{name}@champion"))
-    given = getattr(options, fields(options)[0].name)  # the file comes first, whatever its kind
-    if not Path(given).is_file():
-        raise UserError(f"{given} cannot be read: there is no such file")
+    if not Path(options.given).is_file():
+        raise UserError(f"{options.given} cannot be read: there is no such file")
     folder = folder_of(options.run, options.storage, options.tracking_uri)
     made_by, experiment = stored_experiment(folder)
     if made_by != name:

@@ -34,13 +34,9 @@ class EvaluationOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionOptions:
-    """Options of a prediction: the file and the run."""
+class MadeByOptions:
+    """Options of predictions, whatever is given: the run."""
 
-    image: FilePath
-    """Picture of one object with an alpha channel."""
-    out: FilePath
-    """Where the result goes; its ending says how it is written."""
     run: str = ""
     """Run folder, one of its checkpoint folders, or a registered model; empty: the method's champion."""
     storage: StorageFolder = "runs"
@@ -50,16 +46,30 @@ class PredictionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CloudPredictionOptions:
+class PredictionOptions(MadeByOptions):
+    """Options of a prediction for a picture: the file and the run."""
+
+    image: FilePath
+    """Picture of one object with an alpha channel."""
+    out: FilePath
+    """Where the result goes; its ending says how it is written."""
+
+    @property
+    def given(self) -> str:
+        """The file that is read."""
+        return self.image
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudPredictionOptions(MadeByOptions):
     """Options of a prediction for points: the file and the run."""
 
     cloud: FilePath
     """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
     out: FilePath
     """Where the labelled PLY goes; a page with the cloud goes beside it, ending in .html."""
-    run: str = ""
-    """Run folder, one of its checkpoint folders, or a registered model; empty: the method's champion."""
-    storage: StorageFolder = "runs"
-    """Folder of the default MLflow store; registered models are kept there once fetched."""
-    tracking_uri: StoreAddress = ""
-    """MLflow server or store of registered models and predictions; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
+
+    @property
+    def given(self) -> str:
+        """The file that is read."""
+        return self.cloud

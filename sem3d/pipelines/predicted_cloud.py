@@ -1,13 +1,17 @@
 """The classes of the points in a file, as a painted PLY and a page with the cloud, that can be turned."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
+from sem3d.datasets.pictures import colors_fault
+from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
+from sem3d.datasets.scans.labelled_cloud import check_places, spacing_fault
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
-from sem3d.datasets.scans.labels import CLASS_NAMES, NYU40_IDS, class_palette
+from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.datasets.scene_clouds import CollateClouds, voxels_of_turns
 from sem3d.errors import BadSample, UserError
@@ -20,34 +24,39 @@ from sem3d.reporting.page.cloud import cloud_page
 from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
-WIDEST_SCENE = 500.0
-"""Metres; a cloud that spans more is taken to be in another unit."""
-
 
 def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
-    """Find the class of each point of a coloured PLY; write it painted, with NYU40 ids as ``label``, and a page that shows it.
+    """Find the class of each point of a coloured PLY; write it painted, with classes as ``label``, and a page that shows it.
 
-    Points are in metres, z up, as ScanNet's. They are turned about the vertical as often as the run's evaluation turns them.
+    Labels are NYU40 ids, or, of a run that knows the classes of S3DIS, their numbers, 1 to 13. Points are in metres, z up, as
+    ScanNet's. They are turned about the vertical as often as the run's evaluation turns them.
     Results go to the MLflow experiment sem3d-predictions.
     """
     given, made = Path(options.cloud), Path(options.out)
     page = made.with_suffix(".html")
     if made.suffix.lower() != ".ply":
         raise UserError(f"{made} must end in .ply")
+    if made.resolve() == given.resolve():
+        raise UserError(f"{made} is the cloud itself: name another file in --out")
     try:
         points, colors, _, faces = read_scene_mesh(given)
+        check_places(str(given), points)
     except BadSample as error:
         raise UserError(str(error)) from error
+    data = run.experiment.data
+    names, ids = CLASS_LISTS[data.classes], np.array(WRITTEN_IDS[data.classes], np.uint8)
+    print(f"finding the classes of {len(points)} points, turned {data.evaluation_turns} times", flush=True)
     store = LockedStore(Path(options.storage), options.tracking_uri)
     classes = classes_of_points(run, given, points, colors)
     palette = class_palette()
     with whole_file(made) as pending:
-        write_ply(pending, labelled_rows(points, palette[classes], np.array(NYU40_IDS, np.uint8)[classes]), faces)
-    write_text(page, cloud_page(given.name, points, colors, classes.astype(np.int64), palette, CLASS_NAMES))
-    cell = run.experiment.data.voxel_size
+        write_ply(pending, labelled_rows(points, palette[classes], ids[classes]), faces)
+    title = os.fsencode(given.name).decode(errors="replace")
+    write_text(page, cloud_page(title, points, colors, classes.astype(np.int64), palette, names))
+    cell = data.voxel_size
     voxel = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
     above = [seen_from_above(voxel, values, SHOWN_BELOW / cell) for values in (colors, classes)]
-    picture = prediction_sheet([above[0]], [above[1]], [above[1]], palette, CLASS_NAMES)
+    picture = prediction_sheet([above[0]], [above[1]], [above[1]], palette, names)
     made_by = {"model": options.run, "weights": str(run.weights)}
     found = np.unique(classes)
     return Outcome(
@@ -65,9 +74,8 @@ def classes_of_points(
     """Return the train id of each point; raises :class:`UserError` for points that are no scene in metres."""
     if not len(points):
         raise UserError(f"{given} has no point")
-    spread = float((points.max(axis=0) - points.min(axis=0)).max())
-    if spread > WIDEST_SCENE:
-        raise UserError(f"{given} spans {spread:.0f} m: its coordinates must be metres")
+    if fault := colors_fault(colors) or spacing_fault(points):
+        raise UserError(f"{given}: {fault}")
     data = run.experiment.data
     try:
         found = voxels_of_turns(

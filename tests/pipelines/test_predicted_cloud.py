@@ -1,6 +1,8 @@
 """A labelled cloud: the file's points with their classes, painted, and a page that holds them."""
 
 import base64
+import json
+import os
 import re
 from pathlib import Path
 
@@ -8,59 +10,86 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from safetensors.torch import save_file
 
+from jobs import predict
+from sem3d.config import flatten
+from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
-from sem3d.datasets.scans.labels import NYU40_IDS, class_palette
+from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scans.surface import read_scene_mesh
-from sem3d.errors import UserError
-from sem3d.pipelines.options import CloudPredictionOptions
-from sem3d.pipelines.predicted_cloud import predict_cloud
-from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.datasets.scene_clouds import CollateClouds
+from sem3d.methods.tasks.semantic_segmentation_3d import SemanticSegmentation3D
+from sem3d.runs.checkpoint_files import write_checkpoint
+from tests.jobs.outcome import outcome
 from tests.methods.tiny import build_tiny, tiny_experiment
+from tests.reference import voxels as reference
 
-POINTS = np.random.default_rng(0).uniform((0, 0, 0), (4, 3, 2), (500, 3)).astype(np.float32)
-COLORS = np.random.default_rng(1).integers(0, 256, (500, 3), dtype=np.uint8)
-FACES = np.array([[0, 1, 2], [3, 4, 499]], np.int32)
+POINTS = np.random.default_rng(0).uniform((0, 0, 0), (4, 3, 2), (3000, 3)).astype(np.float32)
+COLORS = np.random.default_rng(1).integers(0, 256, (3000, 3), dtype=np.uint8)
+FACES = np.array([[0, 1, 2], [3, 4, 2999]], np.int32)
+TURNS, CELL = 2, 0.2
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """A run whose network finds class 5 where the first point's voxel is, and 2 elsewhere."""
-    experiment = tiny_experiment("semantic_segmentation_3d", tmp_path, tmp_path, data__evaluation_turns=2)
+@pytest.fixture(scope="module", params=["scannet", "s3dis"])
+def trained(request, tmp_path_factory) -> tuple[Path, SemanticSegmentation3D]:
+    """The checkpoint of a run of each list of classes, and its network."""
+    folder = tmp_path_factory.mktemp("run")
+    changes = {"data__evaluation_turns": TURNS, "data__voxel_size": CELL, "data__classes": request.param}
+    experiment = tiny_experiment("semantic_segmentation_3d", folder, folder, **changes)
     method = build_tiny("semantic_segmentation_3d", experiment).eval()
-
-    def scores(batch):
-        same = (batch.point_voxel[:, 0] == batch.point_voxel[0, 0]).long()
-        return torch.eye(21)[2 + 3 * same]
-
-    monkeypatch.setattr(method, "point_scores", scores)
-    monkeypatch.setattr(TrainedRun, "build", lambda *given, **named: method)
-    weights = tmp_path / "weights.safetensors"
-    save_file(method.state_dict(), weights)
-    monkeypatch.setattr(TrainedRun, "weights", weights)
-    return TrainedRun(tmp_path, "semantic_segmentation_3d", experiment)
+    assert isinstance(method, SemanticSegmentation3D)
+    settings = json.loads(json.dumps(flatten(experiment), default=str))
+    state = {"step": 1, "method": "semantic_segmentation_3d", "counters": {}, "experiment": settings, "metrics": {}}
+    write_checkpoint(folder / "step-00000001", method.state_dict(), {}, state)
+    return folder / "step-00000001", method
 
 
-def options(tmp_path: Path, points=POINTS, out="found.ply") -> CloudPredictionOptions:
-    cloud = tmp_path / "room.ply"
-    write_ply(cloud, labelled_rows(points, COLORS[: len(points)], np.zeros(len(points), np.uint8)), FACES[:0])
-    if len(points) == 500:
-        write_ply(cloud, labelled_rows(points, COLORS, np.zeros(500, np.uint8)), FACES)
-    return CloudPredictionOptions(
-        cloud=str(cloud), out=str(tmp_path / out), run="run", storage=str(tmp_path), tracking_uri="http://127.0.0.1:9"
-    )
+def naive_classes(method: SemanticSegmentation3D) -> np.ndarray:
+    """The class with the largest mean probability over turns, each of which is a batch of its own."""
+    centred = POINTS - POINTS.astype(np.float64).mean(axis=0)
+    total = np.zeros((len(POINTS), len(method.names)))
+    for turn in range(TURNS):
+        cosine, sine = np.cos(2 * np.pi * turn / TURNS), np.sin(2 * np.pi * turn / TURNS)
+        x, y, z = centred.T
+        indices = reference.voxel_indices(np.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=1), CELL)
+        voxel, first, of_point = np.unique(indices, axis=0, return_index=True, return_inverse=True)
+        item = {
+            "voxel": voxel.astype(np.int32),
+            "voxel_color": COLORS[first],
+            "turn_voxels": np.array([len(voxel)]),
+            "point_voxel": of_point.reshape(-1, 1).astype(np.int32),
+            "point_label": np.zeros(len(POINTS), np.uint8),
+            "scene": np.array(0),
+        }
+        columns = CollateClouds(1)([item])
+        with torch.no_grad():
+            batch = method.Batch(**{name: torch.from_numpy(value) for name, value in columns.items()})
+            total += method.point_scores(batch).double().exp().numpy()
+    return total.argmax(1)
 
 
-def test_the_points_come_back_with_their_classes_in_a_ply_and_on_a_page(run, tmp_path):
-    lines = predict_cloud(run, options(tmp_path)).lines
-    assert lines[0].endswith("found.ply (500 points, 2 classes)")
+def predicted(
+    checkpoint, monkeypatch, capsys, tmp_path, points=POINTS, colors=COLORS, cloud="room.ply", out="found.ply"
+):
+    """What the command says of points that a file has; nothing is written where it refuses."""
+    write_ply(tmp_path / cloud, labelled_rows(points, colors, np.zeros(len(points), np.uint8)), FACES[: len(points)])
+    words = ["semantic_segmentation_3d", "--run", checkpoint, "--cloud", tmp_path / cloud, "--out", tmp_path / out]
+    words += ["--storage", tmp_path, "--tracking-uri", "http://127.0.0.1:9"]
+    return outcome(predict.main, monkeypatch, capsys, *words)
+
+
+def test_the_points_come_back_with_their_classes_in_a_ply_and_on_a_page(trained, monkeypatch, capsys, tmp_path):
+    checkpoint, method = trained
+    code, said, _ = predicted(checkpoint, monkeypatch, capsys, tmp_path)
+    classes = naive_classes(method)
+    known = next(name for name, names in CLASS_LISTS.items() if names == method.names)
+    assert (code, len(np.unique(classes)) > 1) == (0, True)
+    assert said.startswith("finding the classes of 3000 points, turned 2 times\n")
+    assert f"found.ply (3000 points, {len(np.unique(classes))} classes)" in said
     points, colors, labels, faces = read_scene_mesh(tmp_path / "found.ply")
-    cells = np.floor((POINTS - POINTS.mean(axis=0, dtype=np.float64)) / 0.2)
-    classes = np.where((cells == cells[0]).all(axis=1), 5, 2)
     assert_array_equal(points, POINTS)
     assert_array_equal(faces, FACES)
-    assert_array_equal(labels, np.array(NYU40_IDS)[classes])
+    assert_array_equal(labels, np.array(WRITTEN_IDS[known])[classes])
     assert_array_equal(colors, class_palette()[classes])
     page = (tmp_path / "found.html").read_text()
     held = {name: base64.b64decode(text) for name, text in re.findall(r'data-(\w+)="([^"]*)"', page)}
@@ -68,24 +97,38 @@ def test_the_points_come_back_with_their_classes_in_a_ply_and_on_a_page(run, tmp
     assert_allclose(np.ptp(places, axis=0), np.ptp(POINTS, axis=0) / np.ptp(POINTS, axis=0).max(), rtol=1e-5)
     assert held["painted"] == class_palette()[classes].tobytes()
     assert held["own"] == COLORS.tobytes()
+    assert all(CLASS_LISTS[known][number] in page for number in np.unique(classes))
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", page)
 
 
+def test_a_name_that_is_no_text_is_a_title_all_the_same(trained, monkeypatch, capsys, tmp_path):
+    code, _, errors = predicted(trained[0], monkeypatch, capsys, tmp_path, cloud=os.fsdecode(b"r\xe9um.ply"))
+    assert (code, errors) == (0, "")
+
+
 @pytest.mark.parametrize(
-    ("points", "out", "said"),
+    ("changed", "said"),
     [
-        (1000 * POINTS, "found.ply", "its coordinates must be metres"),
-        (POINTS[:0], "found.ply", "has no point"),
-        (POINTS, "found.obj", "must end in .ply"),
+        ({"points": 100 * POINTS}, "are they in centimetres or inches"),
+        ({"points": POINTS / 1000}, "give its vertices in metres"),
+        ({"points": POINTS + np.float32([0, 5e6, 0])}, "points outside"),
+        ({"points": POINTS[:0], "colors": COLORS[:0]}, "has no point"),
+        ({"colors": COLORS % 2}, "none is above 1 of 255"),
+        ({"out": "found.obj"}, "must end in .ply"),
+        ({"out": "room.ply"}, "is the cloud itself"),
     ],
 )
-def test_clouds_that_are_no_scene_and_endings_that_are_no_cloud_are_refused(run, tmp_path, points, out, said):
-    with pytest.raises(UserError, match=said):
-        predict_cloud(run, options(tmp_path, points, out))
+def test_clouds_that_are_no_scene_and_wrong_endings_are_refused(trained, changed, said, monkeypatch, capsys, tmp_path):
+    code, _, errors = predicted(trained[0], monkeypatch, capsys, tmp_path, **changed)
+    assert code == 2
+    assert said in errors
+    assert len(errors.splitlines()) == 1
     assert not list(tmp_path.glob("found.*"))
 
 
-def test_a_file_that_is_no_ply_is_named(run, tmp_path):
+def test_a_file_that_is_no_ply_is_named(trained, monkeypatch, capsys, tmp_path):
     (tmp_path / "room.txt").write_text("room")
-    with pytest.raises(UserError, match=r"room\.txt.*not a binary little-endian PLY file"):
-        predict_cloud(run, CloudPredictionOptions(cloud=str(tmp_path / "room.txt"), out=str(tmp_path / "found.ply")))
+    words = ["semantic_segmentation_3d", "--run", trained[0], "--cloud", tmp_path / "room.txt", "--out", "found.ply"]
+    code, _, errors = outcome(predict.main, monkeypatch, capsys, *words)
+    assert code == 2
+    assert re.search(r"room\.txt.*not a binary little-endian PLY file", errors)

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8, UInt16
 
+from sem3d.datasets.scans.surface import TRIANGLE
+
 PLAIN = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"), ("alpha", "u1")]
 """Fields of a point without its label."""
-TRIANGLE = np.dtype([("corners", "u1"), ("vertices", "<i4", 3)])
 
 
 def labelled_rows(

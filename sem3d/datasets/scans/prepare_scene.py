@@ -226,15 +226,20 @@ def add_surface(
     color: UInt8[np.ndarray, "color_height color_width 3"],
     stride: int,
 ) -> None:
-    """Add world points of a frame's thinned depth pixels and their colours; raises :class:`BadSample` where they are too far."""
+    """Add world points of a frame's thinned depth pixels and their colours; raises :class:`BadSample` where they are too far, and
+    adds none then.
+    """
+    found = []
     for strip in strips(thinned(depth, stride)):
         colors, pixels = colors_at_depth_pixels(color, strip, record.intrinsics_color, record.intrinsics_depth)
         seen = np.zeros_like(strip)
         seen[pixels[:, 0], pixels[:, 1]] = strip[pixels[:, 0], pixels[:, 1]]
         try:
-            fusion.add(world_points(record, seen), colors)
+            found.append(fusion.thinned(world_points(record, seen), colors))
         except ValueError as error:
             raise BadSample(record.depth, f"implausible depth: {error}") from error
+    for points in found:
+        fusion.add(points)
 
 
 def strips(depth: Float32[np.ndarray, "height width"]) -> Iterator[Float32[np.ndarray, "height width"]]:

@@ -17,11 +17,14 @@ PLY_TYPES = {
     **{"ushort": "<u2", "uint16": "<u2", "int": "<i4", "int32": "<i4", "uint": "<u4", "uint32": "<u4"},
     **{"float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8"},
 }
+TRIANGLE = np.dtype([("corners", "u1"), ("vertices", "<i4", 3)])
 LARGEST_HEADER = 65536
 LARGEST_MESH = 4 << 30
 LONGEST_COUNT = 12
 """Digits of a number of vertices or faces that are looked at: no file holds as many."""
 FRAMES_BETWEEN_MERGES = 8
+Thinned = tuple[Int64[np.ndarray, " kept"], Float32[np.ndarray, "kept 3"], UInt8[np.ndarray, "kept 3"]]
+"""Key of the voxel, place and colour of points, one a voxel."""
 
 
 def read_scene_mesh(
@@ -42,13 +45,12 @@ def read_scene_mesh(
     except OSError as error:
         raise BadSample(str(path), f"missing file: {error.strerror or error}") from error
     vertex_type, vertex_count, face_count, start = read_ply_header(content, str(path))
-    face_type = np.dtype([("corners", "u1"), ("vertices", "<i4", 3)])
     faces_at = start + vertex_count * vertex_type.itemsize
-    end = faces_at + face_count * face_type.itemsize
+    end = faces_at + face_count * TRIANGLE.itemsize
     if end > len(content):
         raise BadSample(str(path), f"truncated mesh: {end} bytes announced, {len(content)} there")
     vertices = np.frombuffer(content, vertex_type, vertex_count, start)
-    faces = np.frombuffer(content, face_type, face_count, faces_at)
+    faces = np.frombuffer(content, TRIANGLE, face_count, faces_at)
     corners = faces["vertices"]
     if (faces["corners"] != 3).any() or (face_count and not (0 <= corners.min() <= corners.max() < vertex_count)):
         raise BadSample(str(path), "corrupt mesh: faces that are no triangles of its vertices")
@@ -118,16 +120,21 @@ class SurfaceFusion:
         self._keys = np.zeros(0, np.int64)
         self._points = np.zeros((0, 3), np.float32)
         self._colors = np.zeros((0, 3), np.uint8)
-        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._waiting: list[Thinned] = []
 
-    def add(self, points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> None:
-        """Add the points of one frame: world frame, metres."""
+    def thinned(self, points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> Thinned:
+        """Return what :meth:`add` takes of the points of a frame: world frame, metres; raises ValueError for those too far."""
         keys, first = np.unique(pack(voxel_indices(points, self.voxel_size)), return_index=True)
+        return keys, points[first].astype(np.float32), colors[first]
+
+    def add(self, thinned: Thinned) -> None:
+        """Add the points of a frame, or of a part of one."""
+        keys, points, colors = thinned
         if len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
             fresh = self._keys[at] != keys
-            keys, first = keys[fresh], first[fresh]
-        self._waiting.append((keys, points[first].astype(np.float32), colors[first]))
+            keys, points, colors = keys[fresh], points[fresh], colors[fresh]
+        self._waiting.append((keys, points, colors))
         if len(self._waiting) >= FRAMES_BETWEEN_MERGES:
             self._merge()
 

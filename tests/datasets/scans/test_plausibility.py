@@ -18,7 +18,7 @@ from sem3d.datasets.scans.mesh_plausibility import mesh_fault, mesh_points
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
 from sem3d.datasets.scans.prepare_scene import add_surface, thinned_cloud
 from sem3d.datasets.scans.surface import SurfaceFusion, read_surface
-from sem3d.errors import UserError
+from sem3d.errors import BadSample, UserError
 from sem3d.geometry.overlap import OverlapConfig
 from tests.datasets.scans.box_room import ROOM, room_depth, room_mesh, room_pose, room_record, write_room
 from tests.datasets.scans.official_files import (
@@ -109,6 +109,16 @@ def test_a_surface_that_is_fused_from_strips_of_depth_is_the_same(monkeypatch: p
     add_surface(parts, record, depth, color, 1)
     for one, other in zip(whole.surface(), parts.surface(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_frame_with_a_point_too_far_leaves_none_in_the_surface(monkeypatch: pytest.MonkeyPatch):
+    record, depth = room_record(3, room_pose(3)), room_depth(3).astype(np.float32)
+    monkeypatch.setattr(prepare_scene, "STRIP", 7 * depth.shape[1])
+    fusion, color = SurfaceFusion(1e-4), np.zeros((*COLOR_SIZE, 3), np.uint8)
+    depth[-1] = 1e9
+    with pytest.raises(BadSample, match="implausible depth"):
+        add_surface(fusion, record, depth, color, 1)
+    assert len(fusion.surface()[0]) == 0
 
 
 def test_a_cloud_and_a_surface_of_huge_depth_take_bounded_memory(monkeypatch: pytest.MonkeyPatch):
