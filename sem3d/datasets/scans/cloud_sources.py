@@ -110,7 +110,7 @@ def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
     """Return the scenes of a folder that has meshes, ``<scene>/<scene>_vh_clean_2.ply``, and no frames; None of another one.
 
     Splits are those of the lists, or a seeded share of the rooms, or of a single room a share of its space. Of copies of a mesh,
-    which would stand on both sides of a split, and of scenes of one name the first is taken.
+    which would stand on both sides of a split, and of scenes of one name the first is taken that has labels and is listed.
     """
     if not root.is_dir() or detected_layouts(root):
         return None
@@ -118,9 +118,10 @@ def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
     meshes = {folder: mesh for folder in places.folders if (mesh := find_mesh(root, folder, folder.name))}
     if not meshes:
         return None
+    split_of = read_split_lists(root, config.splits)
+    meshes = dict(sorted(meshes.items(), key=lambda item: usefulness(root, item[0], split_of)))
     copies = copied_meshes(root, meshes)
     named, namesakes = by_name(root, {folder: mesh for folder, mesh in meshes.items() if mesh not in copies})
-    split_of = read_split_lists(root, config.splits)
     shares = shares_of(list(named), split_of, config)
     scenes = [
         LabelledScene(
@@ -149,6 +150,12 @@ def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:
         unusable=(*places.unreadable, *unlisted, *namesakes),
         notes=(*places.aliases, *copies.values(), *listed_elsewhere(split_of, every_name)),
     )
+
+
+def usefulness(root: Path, folder: Path, split_of: dict[str, str]) -> tuple[bool, bool]:
+    """Return the place of a scene among copies of it: those with labels come first, then those that the lists name."""
+    listed = not split_of or bool(listed_name(scene_name(root, folder), split_of))
+    return not labelled_mesh_in(root, folder), not listed
 
 
 def copied_meshes(root: Path, meshes: Mapping[Path, str]) -> dict[str, Quarantined]:

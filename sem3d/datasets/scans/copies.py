@@ -3,13 +3,14 @@
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import divided, open_scan
 from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.left_out import stored_file
+from sem3d.datasets.scans.numbered import numbered
 from sem3d.errors import BadSample
 from sem3d.files import open_regular
 from sem3d.folders import file_identity
@@ -66,6 +67,7 @@ def without_duplicates(
     holders: dict[int, list[Place]] = {}
     reasons: dict[Place, str] = {}
     stored = functools.cache(functools.partial(stored_digest, root))
+    beside = functools.partial(stored_file, root, listed=functools.cache(numbered))
     for place in sorted(scans, key=lambda place: -len(scans[place])):
         own = {mark_of(record): record for record in scans[place]}
         likely = Counter(known for mark in own for known in holders.get(mark, ()))
@@ -78,7 +80,7 @@ def without_duplicates(
                 reasons[place] = f"a copy of a scan: {what} are those of {known[0]}; taken once"
                 break
         alike = cameras.setdefault(camera_of(scans[place][0]), [])
-        if place not in reasons and (known := among_left_out(root, scans, place, alike, stored)):
+        if place not in reasons and (known := among_left_out(root, scans, place, alike, beside, stored)):
             reasons[place] = f"a copy of a scan: its frames are among those of {known[0]} that the stride left out"
         if place not in reasons:
             alike.append(place)
@@ -100,6 +102,7 @@ def among_left_out(
     scans: Mapping[Place, Sequence[FrameRecord]],
     place: Place,
     others: Sequence[Place],
+    beside: Callable[[FrameRecord, str, int], Path | None],
     stored: Callable[[str, str], bytes | None],
 ) -> Place | None:
     """Return the one of ``others`` of which the scan at ``place`` is a copy that begins with another frame, None if of none.
@@ -107,24 +110,39 @@ def among_left_out(
     A stride then takes other frames of each, so the images of some are compared with those that it left out of the other.
     """
     own = scans[place]
+    if divided(own[0].color)[1]:
+        return None
     sample = [own[place] for place in sorted({len(own) * part // COMPARED for part in range(COMPARED)})]
     for other in others:
-        if divided(own[0].color)[1] or own[0].frame in {record.frame for record in scans[other]}:
-            continue
-        same = [same_as_left_out(root, record, scans[other][0], stored) for record in sample]
-        if False not in same and same.count(True) > len(same) / 2:
-            return other
+        if all(record.frame != own[0].frame for record in scans[other]):
+            same = (same_as_left_out(root, record, scans[other][0], beside, stored) for record in sample)
+            if mostly_true(same, len(sample)):
+                return other
     return None
 
 
+def mostly_true(answers: Iterator[bool | None], count: int) -> bool:
+    """Return whether more than half of the answers are true and none is false; asks for no more of them than it takes."""
+    found, unknown = 0, 0
+    for answer in answers:
+        found, unknown = found + (answer is True), unknown + (answer is None)
+        if answer is False or 2 * unknown >= count:
+            return False
+    return 2 * found > count
+
+
 def same_as_left_out(
-    root: Path, record: FrameRecord, of_other: FrameRecord, stored: Callable[[str, str], bytes | None]
+    root: Path,
+    record: FrameRecord,
+    of_other: FrameRecord,
+    beside: Callable[[FrameRecord, str, int], Path | None],
+    stored: Callable[[str, str], bytes | None],
 ) -> bool | None:
     """Return whether the frame of the same number as ``record``, of another scan, has its images; None where there is no such
     frame.
     """
     try:
-        found = [stored_file(root, of_other, kind, record.frame) for kind in ("color", "depth")]
+        found = [beside(of_other, kind, record.frame) for kind in ("color", "depth")]
     except BadSample:
         return None
     color, depth = (path.relative_to(root).as_posix() if path else "" for path in found)

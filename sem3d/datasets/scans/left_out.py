@@ -1,5 +1,6 @@
 """Frames that a stride leaves out, found on disk from the record of one that was taken."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,16 @@ def stored_pose(root: Path, record: FrameRecord, number: int) -> Float[np.ndarra
         return None
 
 
-def stored_file(root: Path, record: FrameRecord, kind: str, number: int) -> Path | None:
+def stored_file(
+    root: Path, record: FrameRecord, kind: str, number: int, listed: Callable[..., dict[int, Path]] = numbered
+) -> Path | None:
     """Return the file of ``kind`` color, depth or pose of frame ``number`` beside those of ``record``; None where there is none.
 
-    Raises :class:`BadSample` where two files have that number.
+    A caller that asks often keeps what :func:`numbered` found, in ``listed``. Raises :class:`BadSample` where two files have that
+    number.
     """
     color = root / record.color
     if not FRAME.fullmatch(color.name):
-        return numbered(color.parents[1] / kind, ENDINGS[kind]).get(number)
+        return listed(color.parents[1] / kind, ENDINGS[kind]).get(number)
     found = files_of_frame(frames_of(color.parent).get(number, []))
     return next((found[name] for ending in ENDINGS[kind] if (name := f"{kind}{ending}") in found), None)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sem3d.datasets.scans.layouts import FrameRecord
 from sem3d.datasets.scans.mistakes import Frame
 from sem3d.datasets.scans.plausibility import LEAST_COMPARED, disagreement, matched_pairs, quantiles
 from sem3d.geometry.cameras import off_middle, resize_intrinsics
@@ -31,10 +32,7 @@ def resized_fault(groups: Sequence[Sequence[Frame]]) -> str | None:
     if min(abs(right), abs(below)) < LEAST_OFF or abs(right - below) > SAME_OFF:
         return None
     before = round(size[0] * (1 + right + below)), round(size[1] * (1 + right + below))
-    mended = resize_intrinsics(intrinsics, before, size)
-    others = [
-        [(dataclasses.replace(record, intrinsics_depth=mended), depth) for record, depth in group] for group in groups
-    ]
+    others = [[(resized(record, before), depth) for record, depth in group] for group in groups]
     found, mended_found = (disagreement(matched_pairs(given)) for given in (groups, others))
     shared = np.isfinite(found) & np.isfinite(mended_found)
     if shared.sum() < LEAST_COMPARED:
@@ -47,3 +45,9 @@ def resized_fault(groups: Sequence[Sequence[Frame]]) -> str | None:
         f"and frames disagree by {as_they_are[0]:.2%} of the depth, by {residual[0]:.2%} with those of that image made smaller: "
         "were images resized without their intrinsics?"
     )
+
+
+def resized(record: FrameRecord, before: tuple[int, int]) -> FrameRecord:
+    """Return a record with the intrinsics of its depth as if the image had been made smaller from (height, width) ``before``."""
+    intrinsics = resize_intrinsics(record.intrinsics_depth, before, record.depth_size)
+    return dataclasses.replace(record, intrinsics_depth=intrinsics)

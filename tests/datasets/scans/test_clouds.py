@@ -270,6 +270,21 @@ def test_copies_of_a_mesh_and_scenes_of_one_name_are_taken_once_and_said(tmp_pat
     assert sum(note.reason.startswith("another name of a folder") for note in report.notes) == 1
 
 
+@pytest.mark.parametrize("copy", ["backup/scene0000_00", "another/scene0700_00"])
+def test_of_copies_of_a_mesh_the_one_with_labels_that_a_list_names_is_taken(tmp_path, copy):
+    root = without_frames(write_walls(tmp_path / "data"))
+    folder = root / copy
+    folder.mkdir(parents=True)
+    shutil.copyfile(mesh_file(root, "scene0000_00"), folder / f"{folder.name}_vh_clean_2.ply")
+    if folder.name != "scene0000_00":
+        labels = mesh_file(root, "scene0000_00").with_name("scene0000_00_vh_clean_2.labels.ply")
+        shutil.copyfile(labels, folder / f"{folder.name}_vh_clean_2.labels.ply")
+    clouds = meshes_of(tmp_path)
+    assert clouds.parts["scene"].to_pylist() == ["scene0000_00", "scene0001_00", "scene0002_00"]
+    report = QuarantineReport.read(clouds.folder / "quarantine.json")
+    assert (report.items, [note.source for note in report.notes]) == ([], [f"{copy}/{folder.name}_vh_clean_2.ply"])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
