@@ -225,9 +225,11 @@ def cloud_source(root: Path, prepare: PrepareConfig, storage: str, classes: Clas
     if index:
         return scans_of_index(index)
     place = place_of_index(root, storage, prepare)
-    refuse_rooms_of_s3dis(root)
-    meshes = None if is_there(place) else meshes_alone(root, prepare)
-    return meshes or scans_of_index(index_in(place, root, prepare))
+    if not is_there(place):
+        refuse_rooms_of_s3dis(root)
+        if meshes := meshes_alone(root, prepare):
+            return meshes
+    return scans_of_index(index_in(place, root, prepare))
 
 
 def within_budget(parts: pa.Table, config: SceneBudget) -> pa.Table:

@@ -125,9 +125,9 @@ def _fault(record: dict[str, Any]) -> str:
         return "it has a number of more than 64 bits"
     if kind == "file" and not (record["file"] and is_there(record["file"])):
         return "its file is gone"
-    paths = [value for value in values if isinstance(value, str)]
+    paths = [record["name"]] if kind == "value" else []
     if kind == "file":
-        paths = [record["file"].name, *filter(None, paths)]
+        paths = [record["file"].name, *filter(None, [record["folder"]])]
     return "" if all(map(_is_name, paths)) else "it has a name that no folder can have"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from jobs import tune
 from sem3d.errors import UserError
-from sem3d.sweeps.space import read_space, space_of
+from sem3d.sweeps.space import read_space, space_names, space_of
 from tests.jobs.outcome import outcome as outcome_of
 from tests.sweeps.sweep_toys import toy_module
 
@@ -22,7 +22,7 @@ def outcome(monkeypatch, capsys, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cooking"], "unknown space 'cooking': choose one of pointcontrast, ppkt, pri3d, semantic_segmentation_2d"),
+        (["cooking"], f"unknown space 'cooking': choose one of {', '.join(space_names())}"),
         (["pri3d", "--arms", "magic"], "unknown arm 'magic'"),
         (["pri3d", "--preset", "biggest"], "unknown preset 'biggest'"),
         (["pri3d", "--set", "optim.rate=3"], "unknown setting 'optim.rate'"),

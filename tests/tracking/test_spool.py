@@ -57,6 +57,7 @@ def test_records_of_every_kind_are_read_as_they_were_written(tmp_path: Path):
         {"kind": "tags", "values": {"device": "cpu"}},
         {"kind": "status", "value": "KILLED"},
         {"kind": "value", "name": "evaluation/step-1/names.json", "content": {"a": [None]}},
+        {"kind": "value", "name": "evaluation/note.json", "content": "see //a/../b,\n or nothing"},
         {"kind": "file", "folder": ""},
     ]
     spool = Spool(tmp_path / "waits")
