@@ -36,13 +36,14 @@ LONGEST_FIRST = (
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
 ON_ONE_LANE = {
+    "training/ray/test_cluster_of_nodes.py": "nodes",
     "jobs/test_job_submit.py": "heads",
     "sweeps/test_run_killed.py": "killed sweeps",
     "training/ray/test_launch.py": "groups of workers",
     "of_ray_train": "groups of workers",
     "two_processes": "pairs",
 }
-"""Lanes of tests that share what takes long to make, or memory: two clusters of several nodes at a time are too many."""
+"""Lanes of tests that share what takes long to make."""
 LONGEST_UNMARKED = 20.0
 """Seconds that a test may take without the mark ``slow``."""
 IMPORTED_FIRST = (
