@@ -12,6 +12,7 @@ import pyarrow as pa
 from sem3d.config import digest
 from sem3d.datasets.budgets import listed_name
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.axis_alignment import UNALIGNED
 from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_in
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.instances import find_instance_files
@@ -97,13 +98,23 @@ def with_objects(source: CloudSource) -> CloudSource:
         for scene in source.scenes():
             yield replace(scene, objects=find_instance_files(source.root, scene.labelled_mesh))
 
-    files = [scene.objects for scene in scenes() if scene.objects]
-    states = [state_of(source.root, one.segments) + state_of(source.root, one.groups) for one in files]
+    files = [(scene, scene.objects) for scene in scenes() if scene.objects]
+    states = [
+        state_of(source.root, one.segments) + state_of(source.root, one.groups) + state_of(source.root, one.alignment)
+        for _, one in files
+    ]
+    aligned = any(one.alignment for _, one in files)
+    notes = [
+        Quarantined(scene.named, scene.scene, f"{UNALIGNED}: other scenes have a <scene>.txt, it has none")
+        for scene, one in files
+        if aligned and not one.alignment
+    ]
     missing = (
         "no scene has a labelled mesh with <scene>_vh_clean_2.0.010000.segs.json and <scene>.aggregation.json beside it; "
         "detection needs objects, and generated rooms of older versions have none: make those anew"
     )
-    return replace(source, scenes=scenes, digest=digest(["objects", source.digest, states]), missing=missing)
+    key = digest(["objects", source.digest, states])
+    return replace(source, scenes=scenes, digest=key, missing=missing, notes=(*source.notes, *notes))
 
 
 def meshes_alone(root: Path, config: PrepareConfig) -> CloudSource | None:

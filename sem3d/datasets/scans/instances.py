@@ -30,13 +30,15 @@ Codes = UInt16[np.ndarray, " point"]
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """Locators of a scene's segments and of their groups, "" where there is no such file."""
+    """Locators of a scene's segments, of their groups and of its alignment to the walls, "" where there is no such file."""
 
     segments: str
     groups: str
+    alignment: str = ""
+    """``<scene>.txt``; not needed."""
 
     def __bool__(self) -> bool:
-        """Return whether both are there."""
+        """Return whether segments and groups are there."""
         return bool(self.segments and self.groups)
 
 
@@ -49,6 +51,7 @@ def find_instance_files(root: Path, labelled_mesh: str) -> InstanceFiles:
     return InstanceFiles(
         first_there(root, [folder / f"{stem}_vh_clean_2.0.010000.segs.json"]),
         first_there(root, [folder / f"{stem}.aggregation.json"]),
+        first_there(root, [folder / f"{stem}.txt"]),
     )
 
 

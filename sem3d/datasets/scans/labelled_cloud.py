@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, UInt8
 from sem3d.bounds import Bounds, Metres
 from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.quarantine import Quarantined, faults_of
+from sem3d.datasets.scans.axis_alignment import FIELD, UNALIGNED, read_alignment
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.cloud_labels import mesh_labels, voted_labels
 from sem3d.datasets.scans.frames import locate
@@ -21,6 +22,7 @@ from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sun_rgbd import BOXES, read_frame
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.errors import BadSample, UserError
+from sem3d.geometry.projection import transform
 from sem3d.geometry.voxels import pack, voxel_indices
 
 LEARNT_FROM = ("train", "val")
@@ -143,8 +145,26 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
         nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
     labels = TRAIN_ID_OF_NYU40[nyu40]
     codes = read_objects(root, files.objects, labels) if files.objects else None
+    points, notes = along_walls(root, files, points)
     whole = CloudPart("", points, colors, labels, codes)
-    return parts_of(files, source, whole, config, CLASS_NAMES, LabelledCloud(scene, frames=frames))
+    return parts_of(files, source, whole, config, CLASS_NAMES, LabelledCloud(scene, frames=frames, notes=notes))
+
+
+def along_walls(
+    root: Path, files: LabelledScene, points: Float32[np.ndarray, "point 3"]
+) -> tuple[Float32[np.ndarray, "point 3"], list[Quarantined]]:
+    """Return the points of a scene whose objects are wanted along the walls of its room, where a file says how, and a note where
+    it does not; raises :class:`BadSample`.
+    """
+    if not files.objects or not files.objects.alignment:
+        return points, []
+    locator = files.objects.alignment
+    alignment = read_alignment(root, locator)
+    if alignment is None:
+        return points, [Quarantined(locator, files.scene, f"{UNALIGNED}: its file has no line {FIELD}")]
+    points = transform(alignment, points.astype(np.float64)).astype(np.float32)
+    check_places(locator, points)
+    return points, []
 
 
 def cloud_of_frame(root: Path, files: LabelledScene) -> LabelledCloud:
