@@ -75,7 +75,7 @@ class SceneBoxes:
     budget_list: FilePath = ""
     """File of scene names, such as ScanNet's data-efficient lists, instead of budget."""
     most_points: int = 40_000
-    """Points of a training sample, drawn at random where it has more; 0: all."""
+    """Points of a sample, drawn at random where it has more, in an evaluation the same each time; 0: all."""
     seeds: Annotated[int, Bounds(1, 1 << 16)] = 1024
     """Points of a sample that vote."""
     moved: BoxAugmentation = field(default_factory=BoxAugmentation)
@@ -108,9 +108,8 @@ class LoadBoxes:
         else:
             objects, boxes = object_boxes(points, codes)
             named = objects.astype(np.int64) // NUMBERS - FIRST_OBJECT
-        if self.augment:
-            chosen = rng.permutation(len(points))[: self.config.most_points or None]
-            points, colors, codes = points[chosen], colors[chosen], codes[chosen]
+        chosen = self.drawn(len(points), rng)
+        points, colors, codes = points[chosen], colors[chosen], codes[chosen]
         try:
             voxel, first, _ = distinct_voxels(voxel_indices(points, self.config.voxel_size))
         except ValueError as error:
@@ -121,6 +120,7 @@ class LoadBoxes:
         return {
             "voxel": voxel,
             "voxel_color": colors[first],
+            "voxel_point": points[first].astype(np.float32),
             "seed_voxel": seeds,
             "seed_point": places.astype(np.float32),
             "seed_box": owners,
@@ -128,6 +128,13 @@ class LoadBoxes:
             "box_class": named,
             "scene": np.array(self.scenes[row["scene"]]),
         }
+
+    def drawn(self, points: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+        """Return rows of the points that a sample has, most_points or fewer; held-out ones stay in order where all are."""
+        most = self.config.most_points
+        if self.augment or 0 < most < points:
+            return rng.permutation(points)[: most or None]
+        return np.arange(points)
 
 
 @dataclass(frozen=True)
@@ -191,6 +198,7 @@ class CollateBoxes:
         return {
             "voxel": np.zeros((0, 3), np.int32),
             "voxel_color": np.zeros((0, 3), np.uint8),
+            "voxel_point": np.zeros((0, 3), np.float32),
             "seed_voxel": np.zeros(self.seeds, np.int64),
             "seed_point": np.zeros((self.seeds, 3), np.float32),
             "seed_box": np.full((self.seeds, self.choices), -1),
@@ -200,9 +208,9 @@ class CollateBoxes:
         }
 
     def __call__(self, loaded: list[dict[str, np.ndarray] | None]) -> dict[str, np.ndarray]:
-        """Return joined columns: ``voxel`` is led by its item, ``seed_voxel`` (item, seed) names rows of it and ``seed_box``
-        (item, seed, choice) boxes of the item, -1 for none; ``box_class`` (item, object) is -1 in rows that are left;
-        ``scene`` (item) is -1 where nothing is known.
+        """Return joined columns: ``voxel`` is led by its item and ``voxel_point`` the first point in it; ``seed_voxel`` (item,
+        seed) names rows of it and ``seed_box`` (item, seed, choice) boxes of the item, -1 for none; ``box_class`` (item,
+        object) is -1 in rows that are left; ``scene`` (item) is -1 where nothing is known.
         """
         scenes = [self.empty() if scene is None else scene for scene in loaded]
         starts = row_starts([len(scene["voxel"]) for scene in scenes])
@@ -211,6 +219,7 @@ class CollateBoxes:
         return {
             "voxel": concatenate_numbered([scene["voxel"] for scene in scenes]),
             "voxel_color": np.concatenate([scene["voxel_color"] for scene in scenes]),
+            "voxel_point": np.concatenate([scene["voxel_point"] for scene in scenes]),
             "seed_voxel": np.stack([scene["seed_voxel"] + start for scene, start in zip(scenes, starts, strict=True)]),
             "seed_point": np.stack([scene["seed_point"] for scene in scenes]),
             "seed_box": np.stack([scene["seed_box"] for scene in scenes]),

@@ -18,7 +18,7 @@ class BoxChoice:
     """Boxes that are kept; the defaults are VoteNet's."""
 
     least_points: int = 5
-    """Points that a box holds at least; occupied voxels here."""
+    """Points that a box holds at least; of each voxel one counts here."""
     overlap: Share = 0.25
     """Overlap with a box of its class and a higher score above which one is dropped."""
     least_score: Share = 0.05

@@ -10,6 +10,7 @@ from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.clouds import read_points_of_objects
 from sem3d.datasets.scene_boxes import BoxAugmentation, CollateBoxes, SceneBoxes, box_samples, drawn_motion
 from sem3d.errors import BadSample, UserError
+from sem3d.evaluation.box_choice import BoxChoice, chosen_boxes
 from sem3d.geometry.boxes import inside
 from tests.datasets.scans.objects_on_walls import CHAIRS, TABLES, object_files, official_groups, write_objects
 from tests.datasets.scans.objects_on_walls import write_walls_with_objects as write_walls
@@ -65,6 +66,7 @@ def test_seeds_are_points_of_voxels_far_apart_and_know_their_object(storage):
     distinct, first = reference.first_per_voxel(reference.voxel_indices(points, 0.12))
     firsts = {tuple(map(int, one)): points[row] for one, row in zip(distinct, first, strict=True)}
     places = [firsts[tuple(voxel)].tolist() for voxel in scene["voxel"].tolist()]
+    np.testing.assert_allclose(scene["voxel_point"], places, atol=1e-6)
     assert scene["seed_voxel"].tolist() == farthest(places, 90)
     objects = np.unique(codes[codes > 0])
     for point, box in zip(scene["seed_point"], scene["seed_box"][:, 0], strict=True):
@@ -87,6 +89,24 @@ def test_a_training_scene_is_moved_with_its_boxes_and_drawn(storage):
     for number, code in enumerate(np.unique(codes[codes > 0])):
         own = moved[codes == code]  # of all points, not of those drawn
         np.testing.assert_allclose(scene["box"][number, 3:6], np.ptp(own, axis=0), atol=1e-6)
+
+
+def test_a_held_out_scene_is_drawn_too_the_same_each_time_and_its_boxes_are_those_of_all_points(storage):
+    whole, few = opened(storage)["val"], opened(storage, most_points=300)["val"]
+    scene, again, entire = loaded(few), loaded(few), loaded(whole)
+    assert len(scene["voxel"]) <= 300 < len(entire["voxel"])
+    assert all(np.array_equal(value, again[name]) for name, value in scene.items())
+    np.testing.assert_array_equal(scene["box"], entire["box"])
+    known = {tuple(point) for point in on_disk(few)[0].astype(np.float32).round(5).tolist()}
+    assert {tuple(point) for point in scene["voxel_point"].round(5).tolist()} <= known
+
+
+def test_objects_thinner_than_a_voxel_are_answers(storage):
+    scene = loaded(opened(storage, voxel_size=0.2)["val"])
+    assert (scene["box"][:, 3:6].min(1) < 0.2).all()
+    scores = np.linspace(1, 0.5, len(scene["box"]))
+    kept = chosen_boxes(scene["box"], scores, scene["box_class"], scene["voxel_point"], BoxChoice())
+    assert kept.tolist() == list(range(CHAIRS + TABLES))
 
 
 def test_motions_are_mirrors_and_turns_within_their_limits():
@@ -121,6 +141,7 @@ def test_scenes_join_and_one_that_cannot_be_used_has_neither_voxel_nor_box(stora
     for item, one in ((0, first), (2, second)):
         count = len(one["box"])
         np.testing.assert_array_equal(batch["voxel"][batch["seed_voxel"][item], 1:], one["voxel"][one["seed_voxel"]])
+        np.testing.assert_array_equal(batch["voxel_point"][batch["seed_voxel"][item]], one["seed_point"])
         np.testing.assert_array_equal(batch["box"][item, :count], one["box"])
         assert batch["box_class"][item].tolist() == [*one["box_class"].tolist(), *[-1] * (7 - count)]
     assert (batch["box_class"][1] == -1).all()

@@ -96,9 +96,11 @@ def object_detection_3d() -> dict[str, Tensor]:
     sizes = 0.2 + torch.rand(3, 4, 3, generator=random)
     named = torch.randint(0, 18, (3, 4), generator=random)
     named[1, 2:] = -1
+    within = torch.rand(count, 3, generator=torch.Generator().manual_seed(2))
     return {
         "voxel": voxel,
         "voxel_color": torch.randint(0, 256, (count, 3), generator=random, dtype=torch.uint8),
+        "voxel_point": (voxel[:, 1:] + within) * 0.2,
         "seed_voxel": seeds,
         "seed_point": voxel[seeds, 1:] * 0.2 + 0.1,
         "seed_box": torch.randint(-1, 2, (3, 40, 1), generator=random),

@@ -113,7 +113,7 @@ def test_answers_are_boxes_with_a_score_for_every_class(tmp_path, batch):
             box = reference.box(*(answer[item, number].tolist() for answer in answers), MEAN_SIZES.tolist())
             on = found.objectness[item, number].softmax(0)[1].item()
             proposals.append((box, on, found.named[item, number].softmax(0) * on))
-        points = (batch.voxel[batch.voxel[:, 0] == item, 1:] + 0.5) * 0.2
+        points = batch.voxel_point[batch.voxel[:, 0] == item]
         held = [
             bool(((points - torch.tensor(box[:3])).abs() <= torch.tensor(box[3:6]) / 2).all(1).any())
             for box, _, _ in proposals
@@ -125,6 +125,14 @@ def test_answers_are_boxes_with_a_score_for_every_class(tmp_path, batch):
         valid = batch.box_class[item] >= 0
         np.testing.assert_array_equal(scene.objects, batch.box[item, valid])
         np.testing.assert_array_equal(scene.classes, batch.box_class[item, valid])
+
+
+def test_boxes_that_hold_no_point_are_no_answers(tmp_path, batch):
+    method = built(tmp_path).double().eval()
+    elsewhere = ObjectDetection3DBatch(**vars(batch) | {"voxel_point": batch.voxel_point + 100})
+    with torch.no_grad():
+        assert any(len(record["boxes"]) for record in method.evaluate(batch).records)
+        assert not any(len(record["boxes"]) for record in method.evaluate(elsewhere).records)
 
 
 def test_average_precision_is_that_of_loops_over_scenes(tmp_path, batch):

@@ -108,6 +108,8 @@ class ObjectDetection3DBatch:
     voxel: Int[Tensor, "voxel 4"]
     """Led by the item; voxels of all items follow one another."""
     voxel_color: UInt8[Tensor, "voxel 3"]
+    voxel_point: Float[Tensor, "voxel 3"]
+    """The first point in each, metres."""
     seed_voxel: Int[Tensor, "batch seed"]
     """Row of the voxel of each seed."""
     seed_point: Float[Tensor, "batch seed 3"]
@@ -248,14 +250,24 @@ class ObjectDetection3D(PointTask):
         """
         boxes = proposed_boxes(found, self.mean_size)
         objectness, named = found.objectness.softmax(2)[..., 1], found.named.softmax(2)
-        columns = (batch.voxel, batch.voxel_color, boxes, objectness, named, batch.box, batch.box_class)
-        voxel, color, boxes, objectness, named, truth, truth_class = (one.detach().cpu().numpy() for one in columns)
+        columns = (
+            batch.voxel,
+            batch.voxel_color,
+            batch.voxel_point,
+            boxes,
+            objectness,
+            named,
+            batch.box,
+            batch.box_class,
+        )
+        voxel, color, point, boxes, objectness, named, truth, truth_class = (
+            one.detach().cpu().numpy() for one in columns
+        )
         items = torch.unique_consecutive(batch.voxel[:, 0]).tolist()
         for row, item in enumerate(items):
             own = voxel[:, 0] == item
-            points = (voxel[own, 1:] + 0.5) * self.experiment.data.voxel_size
             config = self.experiment.method.kept_boxes
-            kept = chosen_boxes(boxes[row], objectness[row], named[row].argmax(1), points, config)
+            kept = chosen_boxes(boxes[row], objectness[row], named[row].argmax(1), point[own], config)
             valid = truth_class[row] >= 0
             scores = objectness[row, kept, None] * named[row, kept]
             scene = SceneDetections(boxes[row, kept], scores, truth[row, valid], truth_class[row, valid])
