@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Int, UInt16
 
 from sem3d.bounds import Bounds, Metres, Seed, Share, ShareBelowOne
@@ -28,7 +29,7 @@ from sem3d.datasets.scans.instances import FIRST_OBJECT, NUMBERS, object_boxes
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
 from sem3d.datasets.scene_clouds import cloud_source, train_and_held_out, within_budget
 from sem3d.datasets.stream import Samples
-from sem3d.errors import BadSample
+from sem3d.errors import BadSample, UserError
 from sem3d.geometry.boxes import BOX, inside
 from sem3d.geometry.farthest_points import farthest_points
 from sem3d.geometry.voxels import distinct_voxels, voxel_indices
@@ -234,12 +235,20 @@ class CollateBoxes:
 def box_samples(config: SceneBoxes, storage: str) -> dict[str, Samples]:
     """Open the scenes with objects by split, ``train`` (augmented, under the budget) and ``val``, in a fixed mixed order.
 
-    Raises :class:`UserError` where no training scene has objects.
+    Raises :class:`UserError` where no training scene under the budget has an object.
     """
     root, frames = Path(config.root), config.boxes == "sun_rgbd"
     source = annotated_frames(root) if frames else with_objects(cloud_source(root, config.prepare, storage))
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = train_and_held_out(clouds, config.root)
+    train = within_budget(train, config)
+    if not any_object(clouds.folder, train):
+        raise UserError(
+            f"no object of the classes in any training scene of {config.root}: name scans with such objects, or raise "
+            f"--data.budget; scenes without one are named in {clouds.folder / 'quarantine.json'}"
+        )
+    if held_out.num_rows and not any_object(clouds.folder, held_out):
+        logger.warning("no held-out scene has an object of the classes: average precision will be nan")
     return {
         split: Samples(
             table,
@@ -249,5 +258,20 @@ def box_samples(config: SceneBoxes, storage: str) -> dict[str, Samples]:
             clouds.described,
             clouds.folder / "quarantine.json",
         )
-        for split, table in (("train", within_budget(train, config)), ("val", held_out))
+        for split, table in (("train", train), ("val", held_out))
     }
+
+
+def any_object(folder: Path, parts: pa.Table) -> bool:
+    """Return whether any of the samples has a box; their files are read up to the first that has one."""
+    return any(has_object(folder, row) for row in parts.to_pylist())
+
+
+def has_object(folder: Path, row: dict[str, Any]) -> bool:
+    """Return whether a sample has a box; one that is damaged, and named when it is loaded, may have."""
+    if "boxes" in row:
+        return bool(row["boxes"])
+    try:
+        return bool(read_points_of_objects(folder / row["file"], row["written"])[2].any())
+    except BadSample:
+        return True

@@ -190,3 +190,24 @@ def test_damaged_points_are_one_bad_sample(storage):
     row = samples.table.slice(0, 1).to_pylist()[0]
     with pytest.raises(BadSample, match="is not what was written"):
         samples.load(row | {"written": "0" * 64}, np.random.default_rng(0))
+
+
+def without_objects(root, *numbers):
+    for number in numbers:
+        write_objects(root, f"scene{number:04d}_00", official_groups()[0], [])
+
+
+def test_scenes_without_any_object_are_noted_and_training_needs_one(tmp_path, caplog):
+    root = write_walls(tmp_path / "data", train=2, held_out=1)
+    without_objects(root, 0, 2)
+    samples = opened(tmp_path)
+    assert "no held-out scene has an object of the classes: average precision will be nan" in caplog.messages
+    assert sorted(samples["train"].table["scene"].to_pylist()) == ["scene0000_00", "scene0001_00"]
+    notes = QuarantineReport.read(samples["train"].left_out).notes
+    assert {note.scene for note in notes if note.reason == "no object of the classes: the scene has no box"} == {
+        "scene0000_00",
+        "scene0002_00",
+    }
+    without_objects(root, 1)
+    with pytest.raises(UserError, match=r"no object of the classes in any training scene of .*data.budget"):
+        opened(tmp_path)

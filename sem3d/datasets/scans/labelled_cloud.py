@@ -32,6 +32,7 @@ SMALLEST_SCENE = 0.5
 """Metres along the longest side of a scene."""
 NEIGHBOURHOOD, FEWEST_NEIGHBOURS = 0.5, 4.0
 """Metres, and the vertices of a scanned mesh in a cube of that side that holds any, at least; of ScanNet's there are 680."""
+NO_BOX = "no object of the classes: the scene has no box"
 FLOOR, LEAST_FLOOR = CLASS_NAMES.index("floor"), 100
 """Train id, and how many points of the floor and of other classes tell where it is."""
 Labels = UInt8[np.ndarray, " point"]
@@ -172,6 +173,8 @@ def cloud_of_frame(root: Path, files: LabelledScene) -> LabelledCloud:
     frame = read_frame(root, files.frame)
     words = f"boxes without volume: {frame.flat} of {frame.flat + len(frame.boxes)} are left out"
     notes = [Quarantined(f"{files.frame}{BOXES}", files.scene, words)] if frame.flat else []
+    if not len(frame.boxes):
+        notes.append(Quarantined(f"{files.frame}{BOXES}", files.scene, NO_BOX))
     (split,) = files.shares
     labels = np.zeros(len(frame.points), np.uint8)
     part = CloudPart(split, frame.points, frame.colors, labels, boxes=frame.boxes)
@@ -199,6 +202,8 @@ def parts_of(
     if files.objects:
         chunks, flat = of_objects_with_volume(chunks)
         notes += [Quarantined(files.objects.groups, files.scene, flat)] if flat else []
+        if not any(chunk.objects is not None and chunk.objects.any() for chunk in chunks):
+            notes.append(Quarantined(files.objects.groups, files.scene, NO_BOX))
     known = [chunk for chunk in chunks if chunk.labels.any()]
     if left_out := len(chunks) - len(known):
         notes.append(Quarantined(source, files.scene, f"chunks without a label: {left_out} of {len(chunks)}"))

@@ -175,6 +175,12 @@ def test_boxes_without_volume_are_left_out_and_counted(tmp_path):
     scene = loaded(opened(root)["train"])
     assert scene["box"].shape == (0, 7)
     assert (scene["seed_box"] == -1).all()
+    reasons = [note.reason for note in QuarantineReport.read(opened(root)["train"].left_out).notes]
+    assert reasons == ["no object of the classes: the scene has no box"]
+    for number in (3, 4, 5):
+        np.save(boxes_file(root, "train", number), np.zeros((0, 8)))
+    with pytest.raises(UserError, match="no object of the classes in any training scene"):
+        opened(root)
 
 
 def test_folders_that_are_no_sun_rgbd_are_refused(tmp_path):
