@@ -3,7 +3,7 @@
 One row is one scene, or a chunk of it. Its points become voxels; seeds are points of voxels, far apart, each with the object that
 it belongs to. Points are in world axes (z up) around their mean. VoteNet turns a box with the scene and takes the box around
 that; here the box is around the turned points themselves, and so never larger than the object. Boxes that a data set gives,
-turned ones, move with the scene; a seed is then of the first three that hold it.
+turned ones, move with the scene; a seed is then of the first three that hold it, where in VoteNet a fourth replaces the third.
 """
 
 import logging
