@@ -130,6 +130,8 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
         room = read_room(root, files.annotations, scene)
         whole = CloudPart("", room.points.astype(np.float32), room.colors, room.labels)
         check_places(files.annotations, whole.points)
+        if fault := colors_fault(whole.colors) or spacing_fault(whole.points, "room"):
+            raise BadSample(files.annotations, fault)
         return parts_of(files, files.annotations, whole, config, S3DIS_NAMES, LabelledCloud(scene, notes=room.notes))
     locator = files.labelled_mesh if config.labels != "frames" else ""
     voters = list(files.voters) if config.labels != "mesh" else []
@@ -171,10 +173,11 @@ def along_walls(
 def cloud_of_frame(root: Path, files: LabelledScene) -> LabelledCloud:
     """Return the points of a frame of SUN RGB-D, which have boxes and no labels; raises :class:`BadSample`."""
     frame = read_frame(root, files.frame)
-    words = f"boxes without volume: {frame.flat} of {frame.flat + len(frame.boxes)} are left out"
-    notes = [Quarantined(f"{files.frame}{BOXES}", files.scene, words)] if frame.flat else []
-    if not len(frame.boxes):
-        notes.append(Quarantined(f"{files.frame}{BOXES}", files.scene, NO_BOX))
+    flat = f"boxes without volume: {frame.flat} of {frame.flat + len(frame.boxes)} are left out"
+    empty = f"boxes without a point: {frame.empty} of {len(frame.boxes)} hold none"
+    known = ((flat, frame.flat), (empty, frame.empty), (NO_BOX, not len(frame.boxes)))
+    said = [words for words, count in known if count]
+    notes = [Quarantined(f"{files.frame}{BOXES}", files.scene, words) for words in said]
     (split,) = files.shares
     labels = np.zeros(len(frame.points), np.uint8)
     part = CloudPart(split, frame.points, frame.colors, labels, boxes=frame.boxes)
@@ -251,19 +254,22 @@ def surface_points(
     return points, colors
 
 
-def spacing_fault(points: Float32[np.ndarray, "point 3"]) -> str | None:
-    """Return why the points of a mesh are no room's in metres; None where they may be. No frame is there to tell its unit."""
+def spacing_fault(points: Float32[np.ndarray, "point 3"], kind: str = "mesh") -> str | None:
+    """Return why the points of a mesh, or of another ``kind``, are no room's in metres; None where they may be. No frame is there
+    to tell its unit.
+    """
+    named = "vertices" if kind == "mesh" else "points"
     extent = float(np.ptp(points, axis=0).max(initial=0))
     if extent < SMALLEST_SCENE:
-        return f"implausible mesh: the whole scene lies within {extent:.3g} m: give its vertices in metres"
+        return f"implausible {kind}: the whole scene lies within {extent:.3g} m: give its {named} in metres"
     if extent > 2 * FARTHEST_CAMERA:
         return None  # points outside
     around = len(points) / len(np.unique(pack(voxel_indices(points, NEIGHBOURHOOD))))
     if around >= FEWEST_NEIGHBOURS:
         return None
     return (
-        f"implausible mesh: its vertices lie far apart, {around:.1f} in a cube of {NEIGHBOURHOOD:g} m that has any: are they in "
-        "centimetres or inches? Give metres, and every vertex of the scan"
+        f"implausible {kind}: its {named} lie far apart, {around:.1f} in a cube of {NEIGHBOURHOOD:g} m that has any: are they in "
+        f"centimetres or inches? Give metres, and all {named} of the scan"
     )
 
 
