@@ -33,6 +33,17 @@ def decode_text(content: bytes, source: str, fallback: str = "utf-8") -> str:
     return re.sub("\r\n?", "\n", text)
 
 
+def plain_lines(content: bytes, source: str) -> bytes:
+    """Return the bytes of a text of which single lines may be none, without a byte-order mark and with LF at the ends of its
+    lines; UTF-16 becomes UTF-8.
+
+    Raises :class:`BadSample` in the name of ``source`` for UTF-16 that is none.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return decode_text(content, source).encode()
+    return content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def read_sample_text(path: str | Path, largest: int = LARGEST_TEXT) -> str:
     """Return the text of one sample's file, such as a pose; raises :class:`BadSample` where it is absent or no text."""
     return decode_text(read_regular(Path(path), largest), str(path))

@@ -22,13 +22,15 @@ from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.frames import locate
 from sem3d.errors import BadSample
 from sem3d.folders import entries, is_hidden
-from sem3d.texts import read_regular
+from sem3d.texts import plain_lines, read_regular
 
 AREA = re.compile(r"Area_(?P<number>[0-9]{1,2})", re.IGNORECASE)
 HELD_OUT_AREA = 5
 OBJECT_FILE = re.compile(r"(?P<name>[a-z]+)_[0-9]+\.txt", re.IGNORECASE)
+ANNOTATIONS = "Annotations"
 CLUTTER = S3DIS_NAMES.index("clutter")
-LARGEST_FILE = 4 << 30
+LARGEST_FILE = 512 << 20
+"""Bytes of an object, about ten million points; numbers in memory are as many again."""
 MOST_UNREADABLE = 10
 """Lines of a room that may be left out."""
 FARTHEST = 1e5
@@ -46,12 +48,19 @@ class AnnotatedRoom:
 
 
 def room_folders(root: Path) -> Iterator[tuple[int, Path]]:
-    """Yield area and folder of each room that has annotations, sorted; raises :class:`BadSample` for an unreadable folder."""
+    """Yield area and folder of each room, sorted, whether it has annotations or not; raises :class:`BadSample` for an unreadable
+    folder.
+    """
     for area in entries(root):
         match = AREA.fullmatch(area.name)
         for room in entries(area) if match and area.is_dir() else ():
-            if match and room.is_dir() and (room / "Annotations").is_dir():
+            if match and room.is_dir():
                 yield int(match["number"]), room
+
+
+def has_annotations(room: Path) -> bool:
+    """Return whether a room has the folder of its objects."""
+    return (room / ANNOTATIONS).is_dir()
 
 
 def room_name(root: Path, room: Path) -> str:
@@ -79,7 +88,9 @@ def read_room(root: Path, folder: str, scene: str) -> AnnotatedRoom:
         rows, bad = read_lines(path)
         unreadable += len(bad)
         if unreadable > MOST_UNREADABLE:
-            raise BadSample(locator, f"lines that are no points: {unreadable} in this room; line {first_of(bad)}")
+            raise BadSample(
+                locator, f"lines that are no points: more than {MOST_UNREADABLE} in this room; line {first_of(bad)}"
+            )
         if bad:
             notes.append(Quarantined(locator, scene, f"lines left out: {len(bad)} are no points; line {first_of(bad)}"))
         if not len(rows):
@@ -101,39 +112,59 @@ def first_of(bad: dict[int, str]) -> str:
 
 
 def read_lines(path: Path) -> tuple[Float64[np.ndarray, "point 6"], dict[int, str]]:
-    """Return the numbers of each line that is a point, and the others by their number, from 1."""
-    content = read_regular(path, LARGEST_FILE)
-    try:
-        rows = (
-            np.loadtxt(io.StringIO(content.decode("ascii")), np.float64, comments=None, ndmin=2)
-            if content.strip()
-            else None
-        )
-    except ValueError:
-        return read_one_by_one(content)
+    """Return the numbers of each line that is a point, and the others by their number, from 1; no points where more lines than a
+    room may have are none, of which the first are returned. Raises :class:`BadSample` for a file that is no text.
+    """
+    content = plain_lines(read_regular(path, LARGEST_FILE), str(path))
+    rows = points_in(content)
+    if rows is not None:
+        return rows, {}
+    bad, rest = without_bad_lines(content)
+    if len(bad) > MOST_UNREADABLE:
+        return np.zeros((0, 6)), bad
+    rows = points_in(rest)
     if rows is None:
-        return np.zeros((0, 6)), {}
-    if rows.shape[1] != 6 or not is_point(rows).all():
-        return read_one_by_one(content)
-    return rows, {}
+        raise BadSample(str(path), "unreadable text: write a point a line, x y z r g b")
+    return rows, bad
 
 
-def read_one_by_one(content: bytes) -> tuple[Float64[np.ndarray, "point 6"], dict[int, str]]:
-    """Return what :func:`read_lines` does of a file that has lines that are no points; looks at each, which takes long."""
-    rows, bad = [], {}
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        words = line.split()
-        if not words:
-            continue
-        try:
-            row = [float(word) for word in words] if b"_" not in line else []
-        except ValueError:
-            row = []
-        if len(row) == 6 and is_point(np.array([row]))[0]:
-            rows.append(row)
-        else:
+def points_in(content: bytes) -> Float64[np.ndarray, "point 6"] | None:
+    """Return the numbers of a text whose lines are points, all of them; None where one is not."""
+    if not content or content.isspace():
+        return np.zeros((0, 6))
+    try:
+        rows = np.loadtxt(io.BytesIO(content), np.float64, comments=None, ndmin=2, encoding="ascii")
+    except ValueError:
+        return None
+    return rows if rows.shape[1] == 6 and is_point(rows).all() else None
+
+
+def without_bad_lines(content: bytes) -> tuple[dict[int, str], bytes]:
+    """Return lines that are no points by their number, and the text without them; stops at one more than a room may have.
+
+    Looks at each line by itself, which takes long.
+    """
+    bad: dict[int, str] = {}
+    kept, start, end = [], 0, 0
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        end += len(line)
+        if not is_line_of_point(line):
             bad[number] = line[:60].decode("latin-1").strip()
-    return np.array(rows, np.float64).reshape(-1, 6), bad
+            kept.append(content[start : end - len(line)])
+            start = end
+            if len(bad) > MOST_UNREADABLE:
+                break
+    return bad, b"".join([*kept, content[start:]])
+
+
+def is_line_of_point(line: bytes) -> bool:
+    """Return whether a line is a point, or empty."""
+    words = line.split()
+    try:
+        row = [float(word) for word in words] if b"_" not in line else []
+    except ValueError:
+        return False
+    return not words or (len(row) == 6 and bool(is_point(np.array([row]))[0]))
 
 
 def is_point(rows: Float64[np.ndarray, "row 6"]) -> Bool[np.ndarray, " row"]:
