@@ -94,15 +94,17 @@ def reason_kind(reason: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"-?\d[\d.x]*", "", reason.partition(":")[0])).strip()
 
 
-def check_limit(report: QuarantineReport, total: int, limit: float, path: Path) -> None:
+def check_limit(report: QuarantineReport, total: int, limit: float, path: Path | None) -> None:
     """Raise :class:`UserError` with counts and the first three reasons if more than ``limit`` of ``total`` items are bad.
 
-    All of them are then written to ``path``.
+    All of them are then written to ``path``, if one is given.
     """
     if len(report) <= limit * total:
         return
-    report.write(path)
+    if path is not None:
+        report.write(path)
+    named = f"All are named in {path}; " if path is not None else ""
     raise UserError(
         f"{len(report)} of {total} items cannot be used, more than the limit of {limit:.0%} allows: {first_reasons(report)}. "
-        f"All are named in {path}; fix the data, or raise quarantine_limit"
+        f"{named}fix the data, or raise quarantine_limit"
     )

@@ -23,7 +23,7 @@ from sem3d.datasets.labelled_frames import scene_numbers
 from sem3d.datasets.scans.annotated_sources import annotated_rooms, refuse_rooms_of_s3dis
 from sem3d.datasets.scans.class_lists import Classes
 from sem3d.datasets.scans.cloud_sources import CloudSource, meshes_alone, scans_of_index
-from sem3d.datasets.scans.clouds import Clouds, ensure_clouds, read_points
+from sem3d.datasets.scans.clouds import Clouds, check_trained, ensure_clouds, read_points
 from sem3d.datasets.scans.ensure_index import index_at, index_in, place_of_index
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
@@ -243,8 +243,7 @@ def within_budget(parts: pa.Table, config: SceneBudget) -> pa.Table:
 def train_and_held_out(clouds: Clouds, root: str) -> tuple[pa.Table, pa.Table]:
     """Return the samples of both splits, the second in a fixed mixed order; raises :class:`UserError` where none train."""
     train, held_out = (clouds.parts.filter(pc.equal(clouds.parts["split"], split)) for split in ("train", "val"))
-    if not train.num_rows:
-        raise UserError(f"no labelled training scene in {root}: lower --data.prepare.val-fraction")
+    check_trained(train.num_rows, root, clouds.untrained)
     return train, held_out.take(np.random.default_rng(0).permutation(held_out.num_rows))
 
 

@@ -44,6 +44,10 @@ class CloudSource:
     """The report of what was left out of them before."""
     missing: str = "no scene has a labelled mesh or labelled frames; segmentation needs scans with labels"
     """Words for a source of which no scene can be used and none is faulty."""
+    untrained: str = "lower --data.prepare.val-fraction"
+    """What to do where all scenes that can be used are held out."""
+    unread: tuple[str, ...] = ()
+    """Settings of clouds that its scenes do not depend on."""
     names: Sequence[str] = CLASS_NAMES
     """Classes of its points, or of its boxes."""
     counted: str = "points"

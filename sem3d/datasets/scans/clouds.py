@@ -60,6 +60,8 @@ class Clouds:
     parts: pa.Table
     described: str
     """The line of their source, and how many of its scenes have usable labels."""
+    untrained: str
+    """What to do where none of them trains."""
 
 
 def ensure_clouds(
@@ -69,6 +71,7 @@ def ensure_clouds(
 
     Raises :class:`UserError` if no scene is labelled, or if the labels of more than ``limit`` of the scenes cannot be used.
     """
+    check_read(source, config)
     key = digest([CLOUDS_FORMAT, source.digest, dataclasses.asdict(config)])
     folder = Path(storage).resolve() / "clouds" / key
     if not stands(folder):
@@ -76,7 +79,7 @@ def ensure_clouds(
         with replaced_folder(folder, lambda: stands(folder)) as pending:
             refused = folder.with_name(f"{folder.name}.quarantine.json")
             write_clouds(pending, source, config, (limit, refused), say)
-    return load_clouds(folder, source.described)
+    return load_clouds(folder, source)
 
 
 def stands(folder: Path) -> bool:
@@ -103,10 +106,7 @@ def write_clouds(
         usable += bool(cloud.parts)
         for part in cloud.parts:
             parts.append(write_part(folder, f"{len(parts)}.parquet", cloud.scene, part))
-    check_limit(report, source.total + len(source.unusable), *limit)
-    if not parts:
-        reason = first_reasons(report) or source.missing
-        raise UserError(f"no labelled scene in {source.root}: {reason}")
+    check_usable(source, report, usable, *limit)
     before = QuarantineReport.read(source.left_out) if source.left_out else QuarantineReport()
     QuarantineReport(before.items + report.items + frames, before.notes + report.notes).write(
         folder / "quarantine.json"
@@ -122,6 +122,31 @@ def write_clouds(
         "written": write_rows(folder / "parts.parquet", table),
     } | ({"boxes": True} if "boxes" in parts[0] else {})
     write_json(folder / "clouds.json", content)
+
+
+def check_usable(source: CloudSource, report: QuarantineReport, usable: int, limit: float, path: Path | None) -> None:
+    """Raise :class:`UserError` where more than ``limit`` of the scenes cannot be used, which are then named in ``path`` if it is
+    given, or where none can.
+    """
+    check_limit(report, source.total + len(source.unusable), limit, path)
+    if not usable:
+        reason = first_reasons(report) or source.missing
+        raise UserError(f"no labelled scene in {source.root}: {reason}")
+
+
+def check_trained(train: int, root: str | Path, untrained: str) -> None:
+    """Raise :class:`UserError`, with what to do, where no scene that can be used trains."""
+    if not train:
+        raise UserError(f"no labelled training scene in {root}: {untrained}")
+
+
+def check_read(source: CloudSource, config: CloudConfig) -> None:
+    """Raise :class:`UserError` for a setting that was given and that nothing of this source reads."""
+    for name in source.unread:
+        given, default = getattr(config, name), getattr(CloudConfig(), name)
+        if given != default:
+            known = source.described.partition(":")[0]
+            raise UserError(f"data.clouds.{name} is {given}, which nothing reads for {known}: leave it at {default}")
 
 
 def labelled_clouds(
@@ -152,7 +177,11 @@ class CheckedClouds:
 
 
 def check_clouds(source: CloudSource, config: CloudConfig, say: Callable[[str], None]) -> CheckedClouds:
-    """Read and label all scenes of a source; what cannot be used is named in the report."""
+    """Read and label all scenes of a source; what cannot be used is named in the report.
+
+    Raises :class:`UserError` for a setting that nothing reads.
+    """
+    check_read(source, config)
     found = CheckedClouds(Counter(), Counter(), QuarantineReport(list(source.unusable), list(source.notes)))
     for cloud in labelled_clouds(source, config, say, []):
         found.report.items.extend([cloud.unusable] if cloud.unusable else [])
@@ -184,8 +213,8 @@ def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str
     return row if part.boxes is None else row | {"boxes": part.boxes.ravel().tolist()}
 
 
-def load_clouds(folder: Path, described: str) -> Clouds:
-    """Return the clouds in ``folder``, whose source is ``described``.
+def load_clouds(folder: Path, source: CloudSource) -> Clouds:
+    """Return the clouds in ``folder``, made of ``source``.
 
     Raises :class:`UserError` where they are not what was written.
     """
@@ -201,9 +230,9 @@ def load_clouds(folder: Path, described: str) -> Clouds:
         raise UserError(f"{folder / 'clouds.json'} is damaged: {REMEDY}")
     schema = BOXES_SCHEMA if content.get("boxes") else PART_SCHEMA
     parts = read_rows(folder / "parts.parquet", schema, content["written"], REMEDY)
-    line = f"{described}; {content['usable']} of {content['scenes']} scenes have usable labels"
+    line = f"{source.described}; {content['usable']} of {content['scenes']} scenes have usable labels"
     reasons = ", ".join(f"{count} {reason}" for reason, count in content["quarantine"].items())
-    return Clouds(folder, parts, f"{line}, in quarantine: {reasons}" if reasons else line)
+    return Clouds(folder, parts, f"{line}, in quarantine: {reasons}" if reasons else line, source.untrained)
 
 
 def read_points(
