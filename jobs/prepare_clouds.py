@@ -13,7 +13,7 @@ from sem3d.config import FilePath
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.annotated_sources import annotated_frames, annotated_rooms
 from sem3d.datasets.scans.cloud_sources import CloudSource
-from sem3d.datasets.scans.clouds import check_clouds, ensure_clouds
+from sem3d.datasets.scans.clouds import check_clouds, check_trained, check_usable, ensure_clouds
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import CloudConfig
 from sem3d.training.ray.cluster import connect
@@ -25,6 +25,7 @@ def s3dis(
     config: Annotated[CloudConfig, tyro.conf.arg(name="")] = CloudConfig(),  # noqa: B008 -- frozen
     *,
     splits: FilePath = "",
+    quarantine_limit: float = PrepareConfig.quarantine_limit,
     storage: Path = Path("runs"),
     check: bool = False,
     workers: int = 0,
@@ -35,18 +36,21 @@ def s3dis(
         root: Folder of Area_1 to Area_6.
         config: How rooms become samples; training must be given the same as data.clouds.
         splits: Folder of train.txt and val.txt, names such as Area_1-office_3; empty: Area 5 is held out.
+        quarantine_limit: Largest share of rooms that may be unusable, as data.prepare.quarantine_limit of training.
         storage: The folder that training is given as run.storage.
-        check: Only read every room and say what cannot be used.
+        check: Only read every room and say what cannot be used; ends with an error where training would.
         workers: Rooms read at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
     """
-    prepare = PrepareConfig(splits=splits)
-    read_through(annotated_rooms(place(root), prepare), config, storage, check, workers)
+    prepare = PrepareConfig(splits=splits, quarantine_limit=quarantine_limit)
+    source = annotated_rooms(place(root), prepare)
+    read_through(source, config, prepare.quarantine_limit, None if check else storage, workers)
 
 
 def sun_rgbd(
     root: tyro.conf.Positional[Path],
     /,
     *,
+    quarantine_limit: float = PrepareConfig.quarantine_limit,
     storage: Path = Path("runs"),
     check: bool = False,
     workers: int = 0,
@@ -55,26 +59,31 @@ def sun_rgbd(
 
     Args:
         root: Folder of the two folders.
+        quarantine_limit: Largest share of frames that may be unusable, as data.prepare.quarantine_limit of training.
         storage: The folder that training is given as run.storage.
-        check: Only read every frame and say what cannot be used.
+        check: Only read every frame and say what cannot be used; ends with an error where training would.
         workers: Frames read at the same time by Ray (the cluster of RAY_ADDRESS, if set); 0: one by one, without Ray.
     """
-    read_through(annotated_frames(place(root)), CloudConfig(), storage, check, workers)
+    limit = PrepareConfig(quarantine_limit=quarantine_limit).quarantine_limit
+    read_through(annotated_frames(place(root)), CloudConfig(), limit, None if check else storage, workers)
 
 
-def read_through(source: CloudSource, config: CloudConfig, storage: Path, check: bool, workers: int) -> None:
-    """Read all scenes of a source, into clouds unless it is a ``check``, and print what was found."""
+def read_through(source: CloudSource, config: CloudConfig, limit: float, storage: Path | None, workers: int) -> None:
+    """Read all scenes of a source, into clouds unless there is no ``storage``, and print what was found.
+
+    Raises :class:`UserError` where training would: more than ``limit`` of the scenes cannot be used, or none trains.
+    """
     start = time.monotonic()
     if workers:
         connect(cpus=workers)
     print(f"reading {source.total} scenes of {source.root}", flush=True)
-    if check:
+    if storage is None:
         found = check_clouds(source, config, lambda line: print(line, flush=True))
         scenes, report = found.scenes, found.report
         for number, count in sorted(found.labels.items()):
             print(f"{source.names[number]:<12}{count:>12} {source.counted}")
     else:
-        limit, folder = PrepareConfig().quarantine_limit, storage_place(storage, "storage")
+        folder = storage_place(storage, "storage")
         made = ensure_clouds(source, folder, config, limit, lambda line: print(line, flush=True))
         splits_of = zip(*(made.parts[name].to_pylist() for name in ("scene", "split")), strict=True)
         scenes = Counter(split for _, split in set(splits_of))
@@ -82,4 +91,7 @@ def read_through(source: CloudSource, config: CloudConfig, storage: Path, check:
         print(f"clouds      {made.folder}")
     print(f"scenes      {', '.join(f'{split} {scenes[split]}' for split in ('train', 'val'))}")
     print(found_wrong(report))
-    print(f"seconds     {time.monotonic() - start:.1f}{' (only checked)' if check else ''}")
+    print(f"seconds     {time.monotonic() - start:.1f}{' (only checked)' if storage is None else ''}", flush=True)
+    if storage is None:
+        check_usable(source, report, scenes.total(), limit, None)
+    check_trained(scenes["train"], source.root, source.untrained)

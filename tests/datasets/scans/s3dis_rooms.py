@@ -11,7 +11,7 @@ POINTS = 40
 def object_rows(number: int) -> np.ndarray:
     """Points of one object: three decimals, and colours."""
     rng = np.random.default_rng(number)
-    return np.column_stack([rng.uniform(-5, 5, (POINTS, 3)).round(3), rng.integers(0, 256, (POINTS, 3))])
+    return np.column_stack([rng.uniform(0, 1.5, (POINTS, 3)).round(3), rng.integers(0, 256, (POINTS, 3))])
 
 
 def text_of(rows: np.ndarray) -> str:
@@ -30,5 +30,5 @@ def write_s3dis(root: Path, rooms: tuple[str, ...] = ("Area_1/office_1", "Area_2
             object_file(root, room, name).write_text(text_of(object_rows(100 * place + number)))
         (root / room / f"{Path(room).name}.txt").write_text("not read\n")
         (root / room / "Annotations" / ".DS_Store").write_bytes(b"\0")
-    (root / "Area_1" / "office_1_alignmentAngle.txt").write_text("not read\n")
+    (root / rooms[0]).with_name("office_1_alignmentAngle.txt").write_text("not read\n")
     return root

@@ -1,6 +1,8 @@
 """Rooms of S3DIS: points and classes as they are on disk, splits by area or list, and each kind of bad input by its name."""
 
+import codecs
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from sem3d.config import override
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.clouds import read_points
-from sem3d.datasets.scans.s3dis import read_lines, read_one_by_one, read_room
+from sem3d.datasets.scans.labelled_cloud import CloudConfig
+from sem3d.datasets.scans.s3dis import MOST_UNREADABLE, read_lines, read_room, without_bad_lines
 from sem3d.datasets.scene_boxes import SceneBoxes, box_samples
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.errors import BadSample, UserError
@@ -87,19 +90,41 @@ def test_a_line_that_is_no_point_is_left_out_and_named_by_its_number(tmp_path, k
     assert note.reason.isprintable()
 
 
-def test_both_ways_read_the_same_points(tmp_path):
-    content = text_of(object_rows(0)).replace(" ", "  ", 5).replace("\n", "\r\n", 3) + "\n\n"
-    (tmp_path / "a.txt").write_bytes(content.encode())
-    fast, none = read_lines(tmp_path / "a.txt")
-    slow, nothing = read_one_by_one(content.encode())
-    np.testing.assert_array_equal(fast, slow)
-    np.testing.assert_array_equal(fast, object_rows(0))
-    assert none == nothing == {}
-    for empty in ("", "\n \n"):
-        (tmp_path / "b.txt").write_text(empty)
-        rows, bad = read_lines(tmp_path / "b.txt")
+FORMS = {
+    "LF": str.encode,
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "CR": lambda text: text.replace("\n", "\r").encode(),
+    "CRLF in places": lambda text: text.replace("\n", "\r\n", 3).encode(),
+    "a byte-order mark": lambda text: codecs.BOM_UTF8 + text.encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "two spaces": lambda text: text.replace(" ", "  ", 5).encode(),
+    "no end": lambda text: text.rstrip("\n").encode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_text_of_each_system_gives_the_same_points_with_lines_that_are_none_or_without(tmp_path, form):
+    path = tmp_path / "chair_1.txt"
+    lines = text_of(object_rows(0)).splitlines(keepends=True)
+    path.write_bytes(FORMS[form]("".join(lines)))
+    rows, bad = read_lines(path)
+    np.testing.assert_array_equal(rows, object_rows(0))
+    assert bad == {}
+    path.write_bytes(FORMS[form]("".join([*lines[:7], "1 2 3\n", "\n", *lines[7:], "4 5 6\n"])))
+    rows, bad = read_lines(path)
+    np.testing.assert_array_equal(rows, object_rows(0))
+    assert bad == {8: "1 2 3", 43: "4 5 6"}
+
+
+def test_texts_without_a_point_have_none_and_a_text_of_none_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "chair_1.txt"
+    for empty, lines in ((b"", 0), (b"\n \n", 0), (b"1 2 3\n", 1), (codecs.BOM_UTF8, 0)):
+        path.write_bytes(empty)
+        rows, bad = read_lines(path)
         assert rows.shape == (0, 6)
-        assert not bad
+        assert len(bad) == lines
+    bad, _ = without_bad_lines(b"1 2 3\n" * 1000)
+    assert len(bad) == MOST_UNREADABLE + 1
 
 
 def test_a_room_of_many_bad_lines_is_refused_and_the_others_are_used(tmp_path):
@@ -111,7 +136,7 @@ def test_a_room_of_many_bad_lines_is_refused_and_the_others_are_used(tmp_path):
     (item,) = QuarantineReport.read(samples["train"].left_out).items
     assert item.scene == "Area_1-office_1"
     assert item.source == f"{ROOM}/Annotations/floor_1.txt"
-    assert item.reason == "lines that are no points: 11 in this room; line 41 is '1 2 3'"
+    assert item.reason == "lines that are no points: more than 10 in this room; line 41 is '1 2 3'"
     assert "in quarantine: 1 lines that are no points" in samples["train"].described
 
 
@@ -172,3 +197,81 @@ def test_prepare_checks_and_makes_what_training_finds(tmp_path, capsys):
     (folder,) = (storage / "clouds").glob("*[0-9a-f]")
     assert json.loads((folder / "clouds.json").read_text())["usable"] == 3
     assert opened(root)["train"].load.folder == folder
+
+
+WRONG_ROOMS = {
+    "implausible colours: none is above 1 of 255": [1, 1, 1] + [1 / 255] * 3,
+    "implausible room: its points lie far apart": [100, 100, 100, 1, 1, 1],
+    "implausible room: the whole scene lies within": [1e-3, 1e-3, 1e-3, 1, 1, 1],
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_ROOMS)
+def test_a_room_of_other_colours_or_units_is_named(tmp_path, fault):
+    root = write_s3dis(tmp_path / "data")
+    for number, name in enumerate(OBJECTS):
+        object_file(root, ROOM, name).write_text(text_of(object_rows(number) * WRONG_ROOMS[fault]))
+    samples = opened(root)["train"]
+    assert samples.table["scene"].to_pylist() == ["Area_2-hall_1"]
+    (item,) = QuarantineReport.read(samples.left_out).items
+    assert (item.scene, item.source) == ("Area_1-office_1", f"{ROOM}/Annotations")
+    assert item.reason.startswith(fault)
+
+
+def test_a_room_without_annotations_is_named(tmp_path):
+    root = write_s3dis(tmp_path / "data")
+    before = opened(root)["train"]
+    (root / "Area_3" / "office_9").mkdir(parents=True)
+    samples = opened(root)["train"]
+    assert samples.table.num_rows == 2
+    (item,) = QuarantineReport.read(samples.left_out).items
+    assert (item.source, item.scene, item.reason) == (
+        "Area_3/office_9", "Area_3-office_9", "no Annotations: unpack the room again"
+    )  # fmt: skip
+    assert samples.digest == before.digest
+
+
+def test_a_room_that_stands_twice_is_taken_once(tmp_path):
+    root = write_s3dis(tmp_path / "data")
+    shutil.copytree(root / ROOM, root / "Area_5" / "office_7")
+    (root / "Area_5" / "office_8").symlink_to(root / ROOM)
+    samples = opened(root)
+    assert samples["val"].table["scene"].to_pylist() == ["Area_5-office_1"]
+    notes = QuarantineReport.read(samples["val"].left_out).notes
+    assert [(note.scene, note.reason) for note in notes] == [
+        (f"Area_5-office_{number}", "a copy of a room: its files have the bytes of Area_1-office_1; taken once")
+        for number in (7, 8)
+    ]
+    with object_file(root, "Area_5/office_7", "chair_1").open("a") as file:
+        file.write("1 1 1 9 9 9\n")
+    assert opened(root)["val"].table.num_rows == 2
+
+
+def test_a_check_ends_as_training_would(tmp_path):
+    root, storage = write_s3dis(tmp_path / "data"), tmp_path / "runs"
+    for room in ("Area_2/hall_1", "Area_5/office_1"):
+        object_file(root, room, "floor_1").write_text("1 2 3\n" * 11)
+    refused = r"^2 of 3 items cannot be used, .* 50% allows.*fix the data, or raise quarantine_limit$"
+    with pytest.raises(UserError, match=refused):
+        s3dis(root, storage=storage, check=True)
+    s3dis(root, quarantine_limit=0.7, storage=storage, check=True)
+    object_file(root, ROOM, "floor_1").write_text("1 2 3\n" * 11)
+    with pytest.raises(UserError, match=r"no labelled scene in .*floor_1\.txt: lines that are no points"):
+        s3dis(root, quarantine_limit=1.0, storage=storage, check=True)
+    assert not storage.exists()
+    only = write_s3dis(tmp_path / "only", ("Area_5/office_1",))
+    held_out = r"no labelled training scene in .*: all rooms that can be used are held out, as Area 5 is"
+    with pytest.raises(UserError, match=held_out):
+        s3dis(only, storage=storage, check=True)
+    with pytest.raises(UserError, match=held_out):
+        opened(only)
+
+
+def test_settings_that_nothing_reads_are_refused(tmp_path):
+    root = write_s3dis(tmp_path / "data")
+    nothing_reads = r"data\.clouds\.vote_voxel is 0\.1, which nothing reads for S3DIS: leave it at 0\.05"
+    with pytest.raises(UserError, match=nothing_reads):
+        opened(root, **{"clouds.vote_voxel": 0.1})
+    with pytest.raises(UserError, match=r"data\.clouds\.labels is mesh"):
+        s3dis(root, CloudConfig(labels="mesh"), storage=tmp_path / "runs", check=True)
+    assert opened(root, **{"clouds.chunk": 1.0})["train"].table.num_rows > 2
