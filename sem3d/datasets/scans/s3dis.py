@@ -33,8 +33,8 @@ LARGEST_FILE = 512 << 20
 """Bytes of an object, about ten million points; numbers in memory are as many again."""
 MOST_UNREADABLE = 10
 """Lines of a room that may be left out."""
-FARTHEST = 1e5
-"""Metres; a number beyond is no coordinate."""
+LEAST, MOST = (-1e5, -1e5, -1e5, 0, 0, 0), (1e5, 1e5, 1e5, 255, 255, 255)
+"""Numbers of a point: metres, of which one beyond is no coordinate, and a colour."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +164,12 @@ def is_line_of_point(line: bytes) -> bool:
         row = [float(word) for word in words] if b"_" not in line else []
     except ValueError:
         return False
-    return not words or (len(row) == 6 and bool(is_point(np.array([row]))[0]))
+    if len(row) != 6:
+        return not words
+    return all(least <= value <= most for least, value, most in zip(LEAST, row, MOST, strict=True))
 
 
 def is_point(rows: Float64[np.ndarray, "row 6"]) -> Bool[np.ndarray, " row"]:
     """Return which rows are a place in metres and a colour."""
     with np.errstate(invalid="ignore"):
-        near = (abs(rows[:, :3]) <= FARTHEST).all(axis=1)
-        return np.logical_and(near, ((rows[:, 3:] >= 0) & (rows[:, 3:] <= 255)).all(axis=1))
+        return np.logical_and((rows >= LEAST).all(axis=1), (rows <= MOST).all(axis=1))
