@@ -7,7 +7,7 @@ set -euo pipefail
 say "five stages, about 4 minutes on two idle cores: rooms, index of their frames, 3 pretrainings, marks, 12 linear probes"
 python -m jobs.tune pri3d --frozen --arms imagenet imagenet+pri3d --budgets 0.1 1 --seeds 3 --probe-steps 0 \
   --rooms.rooms-train 36 --rooms.rooms-val 12 --rooms.frames-per-room 7 \
-  --set pretrain.schedule.steps=30 pretrain.data.evaluation_pairs=32 "$@"
+  --set pretrain.schedule.steps=22 pretrain.data.evaluation_pairs=32 "$@"
 cat <<'NEXT'
 
 So short a pretraining shows what it does to features, not what fine-tuning gains by it. Next, after ". .venv/bin/activate":
