@@ -5,7 +5,7 @@ Without ``--run`` it is the method's champion in MLflow.
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from jobs import command_line
@@ -14,11 +14,14 @@ from jobs.exits import run
 from jobs.places import absolute
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
+from sem3d.pipelines.options import MadeByOptions
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.registers import resolve
 from sem3d.runs.stored_run import stored_experiment
 
 PROG = "python -m jobs.predict"
+ASIDE = {"out", *(one.name for one in fields(MadeByOptions))}
+"""Options beside the file that is given, whose name depends on its kind."""
 
 
 def predicting() -> list[str]:
@@ -41,8 +44,9 @@ def main() -> None:
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__
     )
     options = absolute(replace(options, run=options.run or f"models:/sem3d-{name}@champion"))
-    if not Path(options.given).is_file():
-        raise UserError(f"{options.given} cannot be read: there is no such file")
+    given = next(getattr(options, one.name) for one in fields(options) if one.name not in ASIDE)
+    if not Path(given).is_file():
+        raise UserError(f"{given} cannot be read: there is no such file")
     folder = folder_of(options.run, options.storage, options.tracking_uri)
     made_by, experiment = stored_experiment(folder)
     if made_by != name:

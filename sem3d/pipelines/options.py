@@ -54,11 +54,6 @@ class PredictionOptions(MadeByOptions):
     out: FilePath
     """Where the result goes; its ending says how it is written."""
 
-    @property
-    def given(self) -> str:
-        """The file that is read."""
-        return self.image
-
 
 @dataclass(frozen=True, kw_only=True)
 class CloudPredictionOptions(MadeByOptions):
@@ -68,8 +63,3 @@ class CloudPredictionOptions(MadeByOptions):
     """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
     out: FilePath
     """Where the labelled PLY goes; a page with the cloud goes beside it, ending in .html."""
-
-    @property
-    def given(self) -> str:
-        """The file that is read."""
-        return self.cloud

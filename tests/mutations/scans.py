@@ -289,6 +289,15 @@ def objects_of_a_scene(number: int) -> Callable[[Path], Path]:
     return make
 
 
+def alignment_of_a_scene(folder: Path) -> Path:
+    objects_of_a_scene(0)(folder)
+    path = folder / "data" / "scene0000_00" / "scene0000_00.txt"
+    path.write_text(
+        "numColorFrames = 2\naxisAlignment = 0.6 -0.8 0 1.5 0.8 0.6 0 -2 0 0 1 0 0 0 0 1\nsceneType = Office\n"
+    )
+    return path
+
+
 def told_apart(folder: Path) -> None:
     source = with_objects(scans_of_index(load_index(folder / "index")))
     for scene in source.scenes():
@@ -379,6 +388,7 @@ INDEXES = (
     Parser("labels of a scene", labels_of_a_scene, labelled_anew),
     Parser("segments of a scene", objects_of_a_scene(0), told_apart),
     Parser("objects of a scene", objects_of_a_scene(1), told_apart),
+    Parser("axis alignment of a scene", alignment_of_a_scene, told_apart),
     Parser("object of a room of S3DIS", object_of_s3dis, read_s3dis),
     Parser("points of SUN RGB-D", frame_of_sun_rgbd(points_file), read_sun_rgbd),
     Parser("boxes of SUN RGB-D", frame_of_sun_rgbd(boxes_file), read_sun_rgbd),

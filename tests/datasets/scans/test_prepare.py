@@ -239,7 +239,7 @@ def test_fusion_keeps_the_first_point_of_each_voxel():
     for _ in range(20):
         points = generator.uniform(-1, 1, (200, 3))
         colors = generator.integers(0, 256, (200, 3), dtype=np.uint8)
-        fusion.add(points, colors)
+        fusion.add(fusion.thinned(points, colors))
         for point, color in zip(points, colors, strict=True):
             expected.setdefault(tuple(np.floor(point / 0.1).astype(int)), (point, color))
     points, colors = fusion.surface()
