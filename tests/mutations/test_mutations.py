@@ -1,6 +1,6 @@
 """Every parser of outside bytes under mutated bytes: errors of the user come out, each one line, in bounded time and memory.
 
-The whole takes about ``SEM3D_MUTATION_SECONDS`` (30; the check before a release gives it 120), shared out evenly. A failure names
+The whole takes about ``SEM3D_MUTATION_SECONDS`` (30; CI gives it 120), shared out evenly. A failure names
 parser and case: the case comes back with ``SEM3D_MUTATION_FIRST=<case> python -m pytest -n 0 <this file> -k <family>``, and other
 cases are met from a larger first one.
 """
