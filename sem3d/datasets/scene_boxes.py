@@ -9,14 +9,14 @@ turned ones, move with the scene; a seed is then of the first three that hold it
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int, UInt16
 
-from sem3d.bounds import Bounds, Metres, Seed, Share, ShareBelowOne
-from sem3d.config import DataFolder, FilePath, digest
+from sem3d.bounds import Bounds, Share, ShareBelowOne
+from sem3d.config import digest
 from sem3d.datasets.augment_points import rotation
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
@@ -24,10 +24,8 @@ from sem3d.datasets.scans.annotated_sources import annotated_frames
 from sem3d.datasets.scans.box_classes import BoxSet
 from sem3d.datasets.scans.cloud_sources import with_objects
 from sem3d.datasets.scans.clouds import ensure_clouds, read_points, read_points_of_objects
-from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.instances import FIRST_OBJECT, NUMBERS, object_boxes
-from sem3d.datasets.scans.labelled_cloud import CloudConfig
-from sem3d.datasets.scene_clouds import cloud_source, train_and_held_out, within_budget
+from sem3d.datasets.scene_clouds import LabelledScenes, cloud_source, train_and_held_out, within_budget
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.boxes import BOX, inside
@@ -54,27 +52,11 @@ class BoxAugmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SceneBoxes:
+class SceneBoxes(LabelledScenes):
     """A choice of scenes with objects, their voxels and seeds, and the label budget."""
 
-    generated: ClassVar = "rooms"
-    counted: ClassVar = "scene"
-    root: DataFolder = ""
-    """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
-    prepare: PrepareConfig = field(default_factory=PrepareConfig)
-    """How the index is made where there is none yet."""
-    clouds: CloudConfig = field(default_factory=CloudConfig)
-    """How scenes become labelled points."""
     boxes: BoxSet = "scannet"
     """Objects: ScanNet's 18 classes, from scans, or SUN RGB-D's 10, whose frames in VoteNet's layout root then holds."""
-    voxel_size: Metres = 0.025
-    """Side of a voxel, metres."""
-    budget: Annotated[float, Bounds(0, 1, above=True)] = 1.0
-    """Share of the training scenes in use; a smaller budget is part of a larger one."""
-    budget_seed: Seed = 0
-    """Decides which scenes a budget holds, apart from run.seed."""
-    budget_list: FilePath = ""
-    """File of scene names, such as ScanNet's data-efficient lists, instead of budget."""
     most_points: int = 40_000
     """Points of a sample, drawn at random where it has more, in an evaluation the same each time; 0: all."""
     seeds: Annotated[int, Bounds(1, 1 << 16)] = 1024

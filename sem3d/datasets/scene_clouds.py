@@ -7,7 +7,7 @@ remembers its voxel: labels are of points, the network's answer is of voxels. Po
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -35,23 +35,9 @@ from sem3d.geometry.voxels import distinct_voxels, voxel_indices
 logger = logging.getLogger(__name__)
 
 
-@runtime_checkable
-class SceneBudget(Protocol):
-    """The share of labelled training scenes in use, or a list of them."""
-
-    @property
-    def budget(self) -> float: ...  # noqa: D102 -- named above
-
-    @property
-    def budget_seed(self) -> int: ...  # noqa: D102
-
-    @property
-    def budget_list(self) -> str: ...  # noqa: D102
-
-
 @dataclass(frozen=True, kw_only=True)
-class SceneClouds:
-    """A choice of labelled scenes, their voxels, and the label budget."""
+class LabelledScenes:
+    """A choice of labelled scenes, the side of their voxels, and the share of them in use."""
 
     generated: ClassVar = "rooms"
     counted: ClassVar = "scene"
@@ -61,18 +47,24 @@ class SceneClouds:
     """How the index is made where there is none yet."""
     clouds: CloudConfig = field(default_factory=CloudConfig)
     """How scenes become labelled points."""
-    classes: Classes = "scannet"
-    """What points are labelled with: ScanNet's 20 classes, or the 13 of S3DIS, whose rooms root then holds."""
     voxel_size: Metres = 0.025
     """Side of a voxel, metres."""
     budget: Annotated[float, Bounds(0, 1, above=True)] = 1.0
     """Share of the labelled training scenes in use; a smaller budget is part of a larger one."""
-    points_per_scene: int = 0
-    """Labelled points of each training scene in use, 0: all; a smaller number is part of a larger one."""
     budget_seed: Seed = 0
-    """Decides which scenes and points a budget holds, apart from run.seed."""
+    """Decides which scenes, and points, a budget holds, apart from run.seed."""
     budget_list: FilePath = ""
     """File of scene names, such as ScanNet's data-efficient lists, instead of budget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneClouds(LabelledScenes):
+    """A choice of labelled scenes, their voxels, and the label budget."""
+
+    classes: Classes = "scannet"
+    """What points are labelled with: ScanNet's 20 classes, or the 13 of S3DIS, whose rooms root then holds."""
+    points_per_scene: int = 0
+    """Labelled points of each training scene in use, 0: all; a smaller number is part of a larger one."""
     most_points: int = 0
     """Points of a training sample, drawn at random where it has more, labelled ones first under points_per_scene; 0: all."""
     points: PointAugmentation = field(default_factory=PointAugmentation)
@@ -232,7 +224,7 @@ def cloud_source(root: Path, prepare: PrepareConfig, storage: str, classes: Clas
     return scans_of_index(index_in(place, root, prepare))
 
 
-def within_budget(parts: pa.Table, config: SceneBudget) -> pa.Table:
+def within_budget(parts: pa.Table, config: LabelledScenes) -> pa.Table:
     """Return the samples whose scene the budget holds."""
     scenes = parts["scene"].to_pylist()
     if config.budget_list:
