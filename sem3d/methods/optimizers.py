@@ -33,6 +33,16 @@ def build_optimizer(parameters: Iterable[Any], config: OptimizerConfig) -> torch
         )
     betas = (config.beta1, config.beta2)
     if config.kind == "sparse_adam":
-        return torch.optim.SparseAdam(list(parameters), lr=config.lr, betas=betas, eps=config.eps)
+        rows = torch.optim.SparseAdam(list(parameters), lr=config.lr, betas=betas, eps=config.eps)
+        rows.register_step_pre_hook(keep_touched_rows)
+        return rows
     kind = torch.optim.Adam if config.kind == "adam" else torch.optim.AdamW
     return kind(parameters, lr=config.lr, betas=betas, eps=config.eps, weight_decay=config.weight_decay)
+
+
+def keep_touched_rows(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Make dense gradients sparse, so that the rows of a table without any stay where they are, their moments too."""
+    for group in optimizer.param_groups:
+        for value in group["params"]:
+            if value.grad is not None and not value.grad.is_sparse:
+                value.grad = value.grad.to_sparse(1)
