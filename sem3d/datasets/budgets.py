@@ -3,7 +3,9 @@
 import hashlib
 import logging
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ logger = logging.getLogger(__name__)
 SCANNET_NAME = re.compile(r"(?:.*-)?(?P<scan>(?P<room>scene\d{4})_\d{2})", re.DOTALL)
 """Name of a scan of ScanNet, also below a folder of the user's."""
 NAMES_SHOWN = 3
+DRAWS = 200
+"""Orders of instances that are drawn until one shows every class early."""
 OFFICIAL_PERCENT = (1, 5, 10, 20, 40, 60, 80)
 
 
@@ -52,6 +56,66 @@ def point_budget(scene: str, points: int, number: int, seed: int) -> Int[np.ndar
     words = np.frombuffer(hashlib.sha256(scene.encode()).digest(), ">u4")
     order = np.random.default_rng([seed, *(int(word) for word in words)]).permutation(points)
     return np.sort(order[:number])
+
+
+def mask_budget(
+    shown: Mapping[str, Sequence[int]], instances: int, views: int, seed: int, sure: int = 10
+) -> dict[str, list[int]]:
+    """Return the labelled views of the first ``instances`` of a seeded order of instances, ``views`` of each.
+
+    ``shown`` holds for each view of an instance the classes of its mask, as bits, 0 where it has none. The order is drawn anew
+    until the masks of its first ``sure`` instances show every class that any mask shows (paper section 4.1: 10 instances, 3 views
+    each); after :data:`DRAWS` draws, instances that show what is missing are put among them. So a smaller budget is part of a
+    larger one of the same seed. Raises :class:`UserError` where there are no masks.
+    """
+    masked = {name: [place for place, bits in enumerate(views_of) if bits] for name, views_of in shown.items()}
+    names = sorted(name for name, places in masked.items() if places)
+    if not names:
+        raise UserError("no training instance has a mask: a label budget needs labels (seg/)")
+    everything = union(bits for name in names for bits in shown[name])
+    order = names
+    for draw in range(DRAWS):
+        order = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{draw}/{name}".encode()).digest())
+        if union(shown_by(order[:sure], shown, masked, views, seed).values()) == everything:
+            break
+    else:
+        order = with_every_class(order, shown_by(order, shown, masked, views, seed), sure)
+    return {name: drawn_views(name, masked[name], views, seed) for name in order[:instances]}
+
+
+def shown_by(
+    names: Iterable[str], shown: Mapping[str, Sequence[int]], masked: Mapping[str, Sequence[int]], views: int, seed: int
+) -> dict[str, int]:
+    """Return the classes, as bits, that the drawn views of each instance show."""
+    return {name: union(shown[name][place] for place in drawn_views(name, masked[name], views, seed)) for name in names}
+
+
+def drawn_views(name: str, places: Sequence[int], views: int, seed: int) -> list[int]:
+    """Return ``views`` of an instance's labelled views, ascending, all if there are no more."""
+    ranked = sorted(places, key=lambda place: hashlib.sha256(f"{seed}/{name}/{place}".encode()).digest())
+    return sorted(ranked[:views])
+
+
+def with_every_class(order: Sequence[str], bits: Mapping[str, int], first: int) -> list[str]:
+    """Return ``order`` with those instances ahead, ``first`` at most, that together show the most classes, each the next one that
+    adds most.
+    """
+    ahead: list[str] = []
+    seen = 0
+    while len(ahead) < first:
+        gain, place = max(
+            (((bits[name] & ~seen).bit_count(), -place) for place, name in enumerate(order)), default=(0, 0)
+        )
+        if not gain:
+            break
+        ahead.append(order[-place])
+        seen |= bits[order[-place]]
+    return [*ahead, *(name for name in order if name not in set(ahead))]
+
+
+def union(masks: Iterable[int]) -> int:
+    """Return the classes of some masks together, as bits."""
+    return reduce(or_, masks, 0)
 
 
 def official_budget(list_file: str | Path, scenes: Sequence[str]) -> Bool[np.ndarray, "sample"]:

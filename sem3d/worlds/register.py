@@ -28,7 +28,11 @@ class World:
     """Takes a configuration and the leaves of a training on its data, and returns one that is fine enough for that."""
 
 
-WORLDS = {"rooms": "sem3d.worlds.rooms.world:ROOMS", "shapes": "sem3d.worlds.shapes.world:SHAPES"}
+WORLDS = {
+    "rooms": "sem3d.worlds.rooms.world:ROOMS",
+    "shapes": "sem3d.worlds.shapes.world:SHAPES",
+    "posed_shapes": "sem3d.worlds.posed.shapes:POSED_SHAPES",
+}
 """Worlds by the name that a method's data give as ``generated``."""
 
 

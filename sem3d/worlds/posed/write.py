@@ -1,0 +1,111 @@
+"""Posed views of many objects as one data set in the SRN layout, by a Ray Data job of a task an object.
+
+::
+
+    {train,val,test}/<name>/   (:mod:`sem3d.datasets.objects.srn_layout`)
+    classes.txt                names of the classes, background first
+    posed_shapes.json          digest of the settings, counts
+    quarantine.json            objects that could not be drawn, and notes
+
+The folder appears whole; a second call goes on where the first stopped, or finds it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sem3d.config import digest
+from sem3d.datasets.objects.srn_write import write_classes, write_instance
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
+from sem3d.datasets.tasks import in_tasks
+from sem3d.errors import BadSample, UserError
+from sem3d.files import read_json, whole_folder, write_json
+from sem3d.geometry.sphere_cameras import square_intrinsics
+from sem3d.worlds.posed.subject import Subject, ViewsConfig, poses_of, views_of
+
+FORMAT = 1
+SUMMARY = "posed_shapes.json"
+DONE = ".drawn"
+"""Name of the file in an object's folder that says that all its views are there."""
+
+
+@dataclass(frozen=True)
+class PosedSummary:
+    """Outcome of :func:`write_posed`, made or found."""
+
+    out: Path
+    objects: dict[str, int]
+    """By split."""
+    report: QuarantineReport
+    reused: bool
+
+
+def write_posed(
+    out: str | Path,
+    rows: Sequence[dict[str, Any]],
+    build: Callable[[dict[str, Any]], tuple[Subject, list[str]]],
+    classes: Sequence[str],
+    config: ViewsConfig,
+    settings: Any,
+) -> PosedSummary:
+    """Draw the objects of ``rows``, JSON objects with ``split`` and ``name``, into ``out``, which all Ray workers must see.
+
+    ``build`` makes the subject of a row, and notes on it, in a task; ``settings`` identify what is drawn. Raises
+    :class:`UserError` for other content in ``out`` or for more than half of the objects that cannot be drawn.
+    """
+    out = Path(out).absolute()
+    key = digest([FORMAT, settings, vars(config), list(classes)])
+    if out.exists():
+        return found(out, key)
+    with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
+        report, counts = QuarantineReport(), Counter()
+        for row, told in zip(
+            rows, in_tasks(lambda row: draw_row(building, row, build, config), list(rows)), strict=True
+        ):
+            if told["fault"]:
+                report.items.append(Quarantined(row["name"], row["split"], told["fault"]))
+                continue
+            counts[row["split"]] += 1
+            report.notes += [Quarantined(row["name"], row["split"], note) for note in told["notes"]]
+        check_limit(report, len(rows), 0.5, out.with_name(f"{out.name}.quarantine.json"))
+        write_classes(building, classes)
+        report.write(building / "quarantine.json")
+        write_json(building / SUMMARY, {"digest": key, "objects": dict(counts)})
+    return PosedSummary(out, dict(counts), report, reused=False)
+
+
+def draw_row(
+    building: Path,
+    row: dict[str, Any],
+    build: Callable[[dict[str, Any]], tuple[Subject, list[str]]],
+    config: ViewsConfig,
+) -> dict[str, Any]:
+    """Run one task: draw an object unless it is there; returns what is wrong with it, and notes."""
+    folder = building / row["split"] / row["name"]
+    done = folder / DONE
+    if done.exists():
+        return read_json(done)
+    try:
+        with faults_of(row["name"]):
+            subject, notes = build(row)
+            views = views_of(subject, config, poses_of(config, row["split"], row["name"]))
+            write_instance(folder, square_intrinsics(config.side), views)
+    except BadSample as error:
+        return {"fault": error.reason, "notes": []}
+    told = {"fault": "", "notes": notes}
+    write_json(done, told)
+    return told
+
+
+def found(out: Path, key: str) -> PosedSummary:
+    """Return what is in ``out`` already; :class:`UserError` if it is something else."""
+    try:
+        content = read_json(out / SUMMARY)
+        said, objects = content["digest"], {str(split): int(count) for split, count in content["objects"].items()}
+    except (UserError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{out} exists and holds no posed views: choose another folder or remove it") from error
+    if said != key:
+        raise UserError(f"{out} holds posed views of other objects or settings: choose another folder")
+    return PosedSummary(out, objects, QuarantineReport.read(out / "quarantine.json"), reused=True)
