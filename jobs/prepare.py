@@ -4,6 +4,9 @@ Annotated points (:mod:`jobs.prepare_clouds`): ``s3dis ROOT [--check]``, ``sun_r
 
 Single objects (:mod:`jobs.prepare_objects`): ``shapes --out DIR`` generates some, ``shapenet_renders ROOT --out DIR`` renders
 meshes, ``shapenet_renders_index ROOT`` readies renders for training.
+
+Objects with posed views (:mod:`jobs.prepare_posed`): ``srn ROOT [--check]`` indexes the SRN layout, ``posed_shapes --out DIR``
+generates objects in it, ``srn_renders ROOT --out DIR`` draws meshes with parts into it.
 """
 
 import time
@@ -18,6 +21,7 @@ from jobs.exits import run
 from jobs.places import place, storage_place
 from jobs.prepare_clouds import s3dis, sun_rgbd
 from jobs.prepare_objects import SAMPLES_SHOWN, shapenet_renders, shapenet_renders_index, shapes
+from jobs.prepare_posed import posed_shapes, srn, srn_renders
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
@@ -105,7 +109,8 @@ def main() -> None:
     """Run the verb that the first argument names."""
     scenes = {"scans": scans, "s3dis": s3dis, "sun_rgbd": sun_rgbd, "rooms": rooms}
     objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
-    command_line.run_verb(scenes | objects, prog="python -m jobs.prepare")
+    posed = {verb.__name__: verb for verb in (srn, posed_shapes, srn_renders)}
+    command_line.run_verb(scenes | objects | posed, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

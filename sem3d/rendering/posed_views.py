@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
-from jaxtyping import Float, Float32, Int, Int32, UInt8
+from jaxtyping import Float, Float32, Int, Int8, Int32, UInt8
 
 NOTHING = -1
 AMBIENT = 0.42
@@ -99,13 +99,13 @@ def draw_labels(
     world_from_camera: Float[np.ndarray, "4 4"],
     intrinsics: Float[np.ndarray, "3 3"],
     side: int,
-) -> UInt8[np.ndarray, "{side} {side}"]:
-    """Return the label of the face at the centre of each pixel, 0 where there is none."""
+) -> Int8[np.ndarray, "{side} {side}"]:
+    """Return the label, -1 to 127, of the face at the centre of each pixel, 0 where there is none."""
     rows, columns = seen_box(mesh.corners, world_from_camera, intrinsics, side)
     hits = mesh.first_hits(world_from_camera, sample_rays(intrinsics, rows, columns, 1))
-    inner = np.zeros(len(rows) * len(columns), np.uint8)
+    inner = np.zeros(len(rows) * len(columns), np.int8)
     inner[hits.ray] = labels[hits.face]
-    picture = np.zeros((side, side), np.uint8)
+    picture = np.zeros((side, side), np.int8)
     picture[rows.start : rows.stop, columns.start : columns.stop] = inner.reshape(len(rows), len(columns))
     return picture
 

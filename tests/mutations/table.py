@@ -1,6 +1,6 @@
 """Every parser of outside bytes, by family."""
 
-from tests.mutations import objects, records, scans
+from tests.mutations import objects, posed, records, scans
 from tests.mutations.trials import Parser
 
 FAMILIES: dict[str, tuple[Parser, ...]] = {
@@ -11,6 +11,8 @@ FAMILIES: dict[str, tuple[Parser, ...]] = {
     "renders": objects.RENDERS,
     "meshes": objects.MESHES,
     "worlds": objects.WORLDS,
+    "posed views": posed.VIEWS,
+    "meshes with parts": posed.MESHES,
     "runs": records.RUNS,
     "sweeps": records.SWEEPS,
     "weights": records.WEIGHTS,

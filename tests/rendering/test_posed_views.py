@@ -44,7 +44,7 @@ def test_labels_are_those_at_pixel_centres_of_the_nearest_face():
     assert labels[16, 15] == 2
     assert labels[16, 16] == 1
     assert labels[16, 30] == 0
-    assert labels.dtype == np.uint8
+    assert labels.dtype == np.int8
 
 
 @pytest.mark.parametrize("samples", [1, 3])

@@ -11,6 +11,25 @@ UNKNOWN = -1
 CLASSES_NAME = "classes.txt"
 MOST_CLASSES = 62
 """Classes are kept as bits of a whole number."""
+PARTNET_PATHS = {
+    "chair": (
+        *("chair/chair_head", "chair/chair_back", "chair/chair_arm", "chair/chair_base"),
+        "chair/chair_seat",
+    ),
+    "table": (
+        "table/game_table/ping_pong_table/ping_pong_net",
+        "table/game_table/ping_pong_table/tabletop",
+        "table/game_table/ping_pong_table/table_base",
+        "table/game_table/pool_table/tabletop",
+        "table/game_table/pool_table/table_base",
+        "table/picnic_table/regular_table/tabletop",
+        "table/picnic_table/regular_table/table_base",
+        "table/picnic_table/bench",
+        "table/regular_table/tabletop",
+        "table/regular_table/table_base",
+    ),
+}
+"""Lines of PartNet's ``<Class>-level-1.txt`` in their order; classes are numbered from 1 on, as in the released semantic data."""
 PARTNET = {
     "chair": ("background", "head", "back", "arm", "base", "seat"),
     "table": (
@@ -18,7 +37,7 @@ PARTNET = {
         *("picnic top", "picnic base", "bench", "top", "base"),
     ),
 }
-"""Lines of PartNet's ``<Class>-level-1.txt`` in their order, numbered from 1 on, as the released semantic data have them."""
+"""Names for these and for the background."""
 
 
 def class_names(root: Path, category: str) -> tuple[str, ...]:

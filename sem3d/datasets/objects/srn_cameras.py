@@ -27,6 +27,7 @@ from sem3d.texts import read_sample_text
 
 LARGEST_NUMBERS = 1 << 16
 """Bytes of a text of a camera."""
+HUGE = 1e9
 SAME_ASPECT = 0.01
 TWO_OF_SIZE = 2
 
@@ -102,14 +103,14 @@ def read_pose(path: Path, inverse: bool = False) -> Float[np.ndarray, "4 4"]:
 
 
 def numbers_of(text: str, source: str) -> list[float]:
-    """Return the finite numbers of a text between blanks or commas; raises :class:`BadSample` for another word."""
+    """Return the numbers of a text between blanks or commas; raises :class:`BadSample` for another word, or a huge number."""
     words = text.replace(",", " ").split()
     try:
         numbers = [float(word) for word in words]
     except ValueError as error:
         raise BadSample(source, f"no numbers: {error}") from error
-    if not all(np.isfinite(numbers)):
-        raise BadSample(source, "numbers that are not finite")
+    if not all(abs(number) < HUGE for number in numbers):
+        raise BadSample(source, f"numbers that are not finite, or beyond {HUGE:g}")
     return numbers
 
 

@@ -21,7 +21,7 @@ def write_instance(folder: Path, intrinsics: Float[np.ndarray, "3 3"], views: It
     for number, (picture, labels, pose) in enumerate(views):
         side = len(picture)
         Image.fromarray(picture, "RGBA").save(folder / "rgb" / f"{number:06d}.png", compress_level=4)
-        np.save(folder / "seg" / f"{number:06d}.npy", labels.astype(np.uint8), allow_pickle=False)
+        np.save(folder / "seg" / f"{number:06d}.npy", labels.astype(np.int8), allow_pickle=False)
         (folder / "pose" / f"{number:06d}.txt").write_text(" ".join(f"{value:.12g}" for value in pose.ravel()) + "\n")
     focal, right, below = (intrinsics[place] for place in ((0, 0), (0, 2), (1, 2)))
     lines = f"{focal:.12g} {right:.12g} {below:.12g} 0.\n0. 0. 0.\n1.\n{side} {side}\n"

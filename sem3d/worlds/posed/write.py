@@ -104,7 +104,7 @@ def found(out: Path, key: str) -> PosedSummary:
     try:
         content = read_json(out / SUMMARY)
         said, objects = content["digest"], {str(split): int(count) for split, count in content["objects"].items()}
-    except (UserError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (UserError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise UserError(f"{out} exists and holds no posed views: choose another folder or remove it") from error
     if said != key:
         raise UserError(f"{out} holds posed views of other objects or settings: choose another folder")
