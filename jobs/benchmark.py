@@ -12,7 +12,17 @@ from jobs.exits import run
 from sem3d.errors import UserError
 from sem3d.reporting.tables import format_table
 
-CASES = ("sens", "overlap", "sources", "stream", "ray_train", "sparse_convolution", "silhouettes", "contrast")
+CASES = (
+    "sens",
+    "overlap",
+    "sources",
+    "stream",
+    "ray_train",
+    "sparse_convolution",
+    "silhouettes",
+    "contrast",
+    "scene_rays",
+)
 
 
 def main() -> None:

@@ -248,3 +248,11 @@ def renders(ray_cluster: None, made_once) -> Path:
     from tests.datasets.objects.tiny_renders import write_tiny_renders
 
     return made_once("renders", write_tiny_renders)
+
+
+@pytest.fixture(scope="session")
+def posed(ray_cluster: None, made_once) -> Path:
+    """Squares of two parts as objects with posed views, in the SRN layout."""
+    from tests.datasets.objects.srn_folders import write_srn
+
+    return made_once("posed", lambda folder: write_srn(folder, {"train": 5, "val": 3, "test": 3}, views=4, side=12))

@@ -70,7 +70,8 @@ class LoadRays:
 
     root: Path
     config: PosedViews
-    classes: int
+    class_names: tuple[str, ...]
+    """Of the parts, background first; none where the data have no labels."""
     views: int
     """Views of a sample, drawn from the row's; 0: all of them, in order."""
     rays: int
@@ -99,7 +100,7 @@ class LoadRays:
         same_size(path, picture.shape[:2], size)
         if row["labels"][view]:
             place = self.root / row["labels"][view]
-            labels = read_labels(place, self.classes)
+            labels = read_labels(place, len(self.class_names))
             same_size(place, labels.shape, size)
         picture, labels = squared(picture, labels, side)
         places = np.arange(side * side)
@@ -180,7 +181,7 @@ class OpenedViews:
         chosen = [[row["instance"], *row["pictures"], *(bool(label) for label in row["labels"])] for row in rows]
         return Samples(
             pa.Table.from_pylist(rows, ROW_SCHEMA),
-            LoadRays(self.index.root, self.config, len(self.class_names), views, rays),
+            LoadRays(self.index.root, self.config, self.class_names, views, rays),
             CollateRays(self.config.size, there, rays),
             digest([self.index.inputs, self.category, name, chosen]),
             f"{self.index.table.num_rows} instances, {len(self.index.report)} cannot be used",
@@ -302,3 +303,9 @@ def observed(row: Mapping[str, Any], config: PosedViews) -> dict[str, Any]:
 def instances(samples: Samples) -> int:
     """Return the number of latents that samples need: one more than their largest instance."""
     return 1 + max(samples.table["instance"].to_pylist(), default=-1)
+
+
+def class_names(samples: Samples) -> tuple[str, ...]:
+    """Return the names of the classes of parts, background first; none where the data have no labels."""
+    assert isinstance(samples.load, LoadRays)
+    return samples.load.class_names

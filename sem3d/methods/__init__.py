@@ -11,6 +11,9 @@ METHODS = {
     "semantic_segmentation_3d": "sem3d.methods.tasks.semantic_segmentation_3d:SemanticSegmentation3D",
     "object_detection_3d": "sem3d.methods.tasks.object_detection_3d:ObjectDetection3D",
     "ssr": "sem3d.methods.ssr.method:SSR",
+    "semantic_srn": "sem3d.methods.semantic_srn.method:SemanticSRN",
+    "semantic_srn_instances": "sem3d.methods.semantic_srn.instances:SemanticSRNInstances",
+    "semantic_srn_parts": "sem3d.methods.semantic_srn.parts:SemanticSRNParts",
 }
 
 

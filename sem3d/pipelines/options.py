@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
+from sem3d.bounds import AtLeastOne, Positive, Side
 from sem3d.config import FilePath, StorageFolder, StoreAddress, Weights
 
 
@@ -63,3 +64,30 @@ class CloudPredictionOptions(MadeByOptions):
     """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
     out: FilePath
     """Where the labelled PLY goes; a page with the cloud goes beside it, ending in .html."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewPredictionOptions(MadeByOptions):
+    """Options of a prediction for a picture whose camera is known: the file, its camera, and the run."""
+
+    image: FilePath
+    """Picture of one object, RGBA or on white."""
+    out: FilePath
+    """Where the cloud of points goes, ending in .ply; a strip of new views goes beside it (.png), and a turn around it (.gif)."""
+    pose: FilePath = ""
+    """Text of 16 numbers, world from camera, in the world of the training data; empty: pose/<name>.txt beside the picture's
+    folder, as SRN's layout has it."""
+    intrinsics: FilePath = ""
+    """intrinsics.txt of SRN's layout; empty: that above the picture's folder."""
+    mask: FilePath = ""
+    """Class of each pixel, as .npy or .png; with it, the object is inferred from both, with --no-color from the mask alone."""
+    color: bool = True
+    """Infer from the picture's colours."""
+    towards: FilePath = ""
+    """Another picture in SRN's layout, which the object becomes while the camera turns."""
+    steps: AtLeastOne = 300
+    """Steps of the inference of the latent."""
+    lr: Positive = 0.01
+    """Rate of these."""
+    side: Side = 64
+    """Pixels of a side of new views."""

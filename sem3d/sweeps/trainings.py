@@ -44,9 +44,10 @@ class Pretraining:
         return f"pretraining {spaced(self.name)}for {self.arm}, seed {self.seed}"
 
     def checkpoint(self) -> str:
-        """Return its last checkpoint, or "" as long as it is not finished."""
+        """Return its last checkpoint, the best one where it may end early, or "" as long as it is not finished."""
         outcome = read_result(run_folder(self.method, override(self.experiment, {"run.name": self.key})))
-        return outcome["checkpoint_last"] if outcome else ""
+        kept = "checkpoint_best" if self.experiment.schedule.patience else "checkpoint_last"
+        return outcome[kept] if outcome else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from sem3d.methods import METHODS
-from tests.methods.synthetic_batches import BATCHES, beside
+from tests.methods.synthetic_batches import BATCHES, SOURCES, beside
 from tests.methods.tiny import build_tiny, tiny_experiment
 
 GOLDEN = Path(__file__).with_name("losses.json")
@@ -31,7 +31,7 @@ def first_losses(case: str) -> list[dict[str, float]]:
     """Losses of the first steps on one batch; in float64 and by SGD, so that they are the same on every processor."""
     name, changes, columns = CASES[case]
     experiment = tiny_experiment(name, Path("rooms"), Path("storage"), optim__kind="sgd", optim__lr=1e-3, **changes)
-    method = build_tiny(name, experiment).double()
+    method = build_tiny(name, experiment, SOURCES.get(name)).double()
     optimizers = method.optimizers()
     batch, curve = method.Batch(**BATCHES[name](), **columns), []
     for step in range(STEPS):

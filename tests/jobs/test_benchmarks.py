@@ -5,6 +5,8 @@ from importlib import import_module
 import pytest
 
 from jobs.benchmark import CASES
+from sem3d.networks.srn.hyper_network import FieldConfig
+from sem3d.networks.srn.scene_network import SceneConfig
 from sem3d.worlds.rooms.config import RoomsConfig
 
 ROOMS = RoomsConfig(
@@ -26,6 +28,7 @@ SMALL = {
     "sparse_convolution": {"REPEATS": 1},
     "silhouettes": {"ROUNDS": 1, "SUBDIVISIONS": 2, "VIEWS": (0, 11), "SIZE": 32},
     "contrast": {"MATCHES": 3000, "ROUNDS": 1},
+    "scene_rays": {"SIZES": {"small": (SceneConfig(field=FieldConfig(latent=8, width=8)), 2, 10)}, "ROUNDS": 1},
 }
 
 

@@ -1,7 +1,15 @@
 """A batch of fixed random numbers for each method, made without data on disk."""
 
+from pathlib import Path
+
+import pyarrow as pa
 import torch
 from torch import Tensor
+
+from sem3d.datasets.posed_views import CollateRays, LoadRays, PosedViews
+from sem3d.datasets.stream import Samples
+from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Sources
+from sem3d.methods.semantic_srn.sources import KNOWN
 
 
 def voxels_of(items: int, random: torch.Generator) -> Tensor:
@@ -132,6 +140,31 @@ def beside() -> dict[str, Tensor]:
     }
 
 
+def posed_views() -> dict[str, Tensor]:
+    """Four objects seen from two cameras each along 20 rays, some of them labelled."""
+    random = torch.Generator().manual_seed(1)
+    poses = torch.eye(4).repeat(4, 2, 1, 1)
+    poses[:, 1, :3, :3] = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+    poses[..., :3, 3] = 0.1 * torch.randn(4, 2, 3, generator=random)
+    return {
+        "instance": torch.arange(4),
+        "intrinsics": torch.tensor([[12.0, 0.0, 6.0], [0.0, 12.0, 6.0], [0.0, 0.0, 1.0]]).repeat(4, 1, 1),
+        "world_from_camera": poses,
+        "pixels": 12 * torch.rand(4, 2, 20, 2, generator=random),
+        "color": 2 * torch.rand(4, 2, 20, 3, generator=random) - 1,
+        "alpha": torch.rand(4, 2, 20, generator=random),
+        "label": torch.randint(-1, 3, (4, 2, 20), generator=random),
+    }
+
+
+def posed_objects() -> Sources:
+    """Four training objects, and four to be told apart by new latents; nothing is on disk."""
+    table = pa.table({"instance": pa.array(range(4), pa.int64())})
+    load = LoadRays(Path("nowhere"), PosedViews(), ("background", "back", "seat"), 2, 20)
+    objects = Samples(table, load, CollateRays(12, 2, 20), "posed objects")
+    return dict.fromkeys((TRAIN, HELD_OUT, TESTED, KNOWN), objects)
+
+
 BATCHES = {
     "pri3d": pri3d,
     "ppkt": ppkt,
@@ -140,4 +173,9 @@ BATCHES = {
     "semantic_segmentation_3d": semantic_segmentation_3d,
     "object_detection_3d": object_detection_3d,
     "ssr": ssr,
+    "semantic_srn": posed_views,
+    "semantic_srn_instances": posed_views,
+    "semantic_srn_parts": posed_views,
 }
+SOURCES = {name: posed_objects() for name in BATCHES if name.startswith("semantic_srn")}
+"""What methods whose size follows from the data are built with."""

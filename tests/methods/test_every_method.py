@@ -54,8 +54,9 @@ def first_batch(experiment, method, usable: bool = True):
 
 def built(name, data, tmp_path, **changes):
     experiment = tiny_experiment(name, data, tmp_path, **changes)
-    method = build_tiny(name, experiment)
-    return experiment, method, first_batch(experiment, method)
+    sources = method_class(name).sources(experiment)
+    method = build_tiny(name, experiment, sources)
+    return experiment, method, batch_of(method, sources[TRAIN])
 
 
 def test_leaves_of_a_preset_rebuild_it(name):
@@ -66,12 +67,11 @@ def test_leaves_of_a_preset_rebuild_it(name):
 def test_losses_are_finite_and_reach_every_parameter(name, data, tmp_path):
     _, method, batch = built(name, data, tmp_path)
     sum(method(batch, 0).values()).backward()
-    untouched = [
-        key for key, value in method.named_parameters() if value.grad is None or not value.grad.isfinite().all()
-    ]
+    trained = {key: value for key, value in method.named_parameters() if value.requires_grad}
+    untouched = [key for key, value in trained.items() if value.grad is None or not value.grad.isfinite().all()]
     assert not untouched
-    still = [key for key, value in method.named_parameters() if not value.grad.any()]
-    assert len(still) <= 0.1 * len(list(method.parameters())), still
+    still = [key for key, value in trained.items() if not value.grad.any()]
+    assert len(still) <= 0.1 * len(trained), still
 
 
 def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name, data, tmp_path):
@@ -79,7 +79,7 @@ def test_a_batch_without_a_usable_sample_costs_nothing_and_keeps_the_graph(name,
     losses = method(first_batch(experiment, method, usable=False), 0)
     sum(losses.values()).backward()
     assert_close(sum(losses.values()).detach(), torch.zeros(()))
-    assert all(value.grad is not None for value in method.parameters())
+    assert all(value.grad is not None for value in method.parameters() if value.requires_grad)
 
 
 def test_the_loss_falls_on_one_batch(name, data, tmp_path):
@@ -149,7 +149,7 @@ def test_pictures_are_pictures(name, data, tmp_path):
 def test_a_batch_holds_the_columns_that_collate_makes(name, data, tmp_path):
     _, _, batch = built(name, data, tmp_path)
     held = {item.name for item in fields(batch) if getattr(batch, item.name) is not None}
-    per_item = held & {"image", "scene", "usable"}
+    per_item = held & {"image", "instance", "scene", "usable"}
     assert per_item
     assert {len(getattr(batch, name)) for name in per_item} == {4}
 
@@ -202,12 +202,13 @@ def test_effects_of_a_run_are_measured_before_and_after_it(name, data, tmp_path)
 @pytest.mark.slow
 def test_gradients_and_statistics_of_two_processes_are_those_of_one_to_float64_rounding(name, data, pair, tmp_path):
     experiment = tiny_experiment(name, data, tmp_path)
-    samples = method_class(name).sources(experiment)[TRAIN]
+    sources = method_class(name).sources(experiment)
+    samples = sources[TRAIN]
     rows = samples.table.slice(0, 4).to_pylist()
     loaded = [samples.load(row, np.random.default_rng(number)) for number, row in enumerate(rows)]
     halves = [samples.collate(loaded[:2]), samples.collate(loaded[2:])]
-    pair(run_half, tmp_path, name, experiment, halves)
-    alone = gradients(name, experiment, samples.collate(loaded))
+    pair(run_half, tmp_path, name, experiment, sources, halves)
+    alone = gradients(name, experiment, sources, samples.collate(loaded))
     both = load_file(tmp_path / "gradients.safetensors")
     assert both.keys() == alone.keys()
     for key, value in alone.items():

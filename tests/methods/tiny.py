@@ -6,7 +6,7 @@ import torch
 
 from sem3d.config import Experiment, override
 from sem3d.methods import method_class
-from sem3d.methods.method import Method
+from sem3d.methods.method import Method, Sources
 from sem3d.runs.load import build_method
 
 IN_ROOMS = {"data.prepare.stride": 1, "data.height": 33, "data.width": 44, "schedule.warmup": 0}
@@ -92,7 +92,29 @@ TINY = {
         "schedule.warmup": 0,
     },
 }
-DATA = {name: "renders" if name == "ssr" else "rooms" for name in TINY}
+OF_SCENES = {
+    "method.scene.field.latent": 8,
+    "method.scene.field.width": 8,
+    "method.scene.marcher.hidden": 4,
+    "method.scene.marcher.steps": 3,
+    "data.size": 12,
+    "data.rays": 20,
+    "data.masks": 4,
+    "data.mask_views": 1,
+    "data.evaluation_views": 2,
+    "optim.lr": 0.02,
+    "schedule.warmup": 0,
+    "run.evaluate_every": 0,
+    "schedule.patience": 0,
+}
+TINY |= {
+    "semantic_srn": OF_SCENES | {"method.segmentation_layers": 2, "method.latents.lr": 0.02, "data.masks": 0},
+    "semantic_srn_instances": OF_SCENES | {"method.latents.lr": 0.1},
+    "semantic_srn_parts": OF_SCENES,
+}
+DATA = {"ssr": "renders"} | {
+    name: "posed" if name.startswith("semantic_srn") else "rooms" for name in TINY if name != "ssr"
+}
 """The fixture that holds what each method learns from."""
 EVERYWHERE = {
     "init": "scratch",
@@ -111,7 +133,7 @@ def tiny_experiment(name: str, data: Path, storage: Path, **changes: object) -> 
     return override(experiment, places | {leaf.replace("__", "."): value for leaf, value in changes.items()})
 
 
-def build_tiny(name: str, experiment: Experiment) -> Method:
+def build_tiny(name: str, experiment: Experiment, sources: Sources | None = None) -> Method:
     """The method of ``experiment`` with the weights of its frozen parts, new otherwise, the same each time."""
     torch.manual_seed(0)
-    return build_method(method_class(name), experiment, None)[0]
+    return build_method(method_class(name), experiment, sources)[0]

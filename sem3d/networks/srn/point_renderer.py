@@ -25,9 +25,16 @@ class PointRenderer(nn.Sequential):
         """Return the answers for features."""
         return super().forward(features)
 
+    @property
+    def answers(self) -> int:
+        """Return the numbers of an answer."""
+        last = self[-1]
+        assert isinstance(last, nn.Linear)
+        return last.out_features
+
     def answer(self, answers: int) -> None:
         """Answer with so many numbers, by a new last layer if that is another number."""
         last = self[-1]
         assert isinstance(last, nn.Linear)
-        if answers != last.out_features:
+        if answers != self.answers:
             self[-1] = nn.Linear(last.in_features, answers).to(last.weight)
