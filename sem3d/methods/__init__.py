@@ -14,6 +14,9 @@ METHODS = {
     "semantic_srn": "sem3d.methods.semantic_srn.method:SemanticSRN",
     "semantic_srn_instances": "sem3d.methods.semantic_srn.instances:SemanticSRNInstances",
     "semantic_srn_parts": "sem3d.methods.semantic_srn.parts:SemanticSRNParts",
+    "semantic_srn_autoencoder": "sem3d.methods.semantic_srn.autoencoder:SemanticSRNAutoencoder",
+    "semantic_srn_autoencoder_parts": "sem3d.methods.semantic_srn.autoencoder:SemanticSRNAutoencoderParts",
+    "semantic_srn_unet": "sem3d.methods.semantic_srn.unet:SemanticSRNUNet",
 }
 
 

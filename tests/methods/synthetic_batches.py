@@ -157,6 +157,26 @@ def posed_views() -> dict[str, Tensor]:
     }
 
 
+def posed_pictures(views: int = 1, side: int = 4) -> dict[str, Tensor]:
+    """Four objects, some whole pictures of each."""
+    random = torch.Generator().manual_seed(1)
+    cameras = posed_views()
+    return {
+        "instance": torch.arange(4),
+        "intrinsics": cameras["intrinsics"],
+        "world_from_camera": cameras["world_from_camera"][:, :views],
+        "pixels": side * torch.rand(4, views, side**2, 2, generator=random),
+        "color": 2 * torch.rand(4, views, side**2, 3, generator=random) - 1,
+        "alpha": torch.rand(4, views, side**2, generator=random),
+        "label": torch.randint(-1, 3, (4, views, side**2), generator=random),
+    }
+
+
+def posed_pairs() -> dict[str, Tensor]:
+    """Four objects, two pictures of 8 x 8 pixels each."""
+    return posed_pictures(2, 8)
+
+
 def posed_objects() -> Sources:
     """Four training objects, and four to be told apart by new latents; nothing is on disk."""
     table = pa.table({"instance": pa.array(range(4), pa.int64())})
@@ -176,6 +196,9 @@ BATCHES = {
     "semantic_srn": posed_views,
     "semantic_srn_instances": posed_views,
     "semantic_srn_parts": posed_views,
+    "semantic_srn_autoencoder": posed_pairs,
+    "semantic_srn_autoencoder_parts": posed_pairs,
+    "semantic_srn_unet": posed_pictures,
 }
 SOURCES = {name: posed_objects() for name in BATCHES if name.startswith("semantic_srn")}
 """What methods whose size follows from the data are built with."""

@@ -107,10 +107,35 @@ OF_SCENES = {
     "run.evaluate_every": 0,
     "schedule.patience": 0,
 }
+OF_PAIRS = {
+    "method.network.width": 2,
+    "method.network.hidden": 8,
+    "data.size": 8,
+    "data.masks": 4,
+    "data.mask_views": 1,
+    "data.evaluation_views": 2,
+    "optim.lr": 0.02,
+    "schedule.warmup": 0,
+}
 TINY |= {
     "semantic_srn": OF_SCENES | {"method.segmentation_layers": 2, "method.latents.lr": 0.02, "data.masks": 0},
     "semantic_srn_instances": OF_SCENES | {"method.latents.lr": 0.1},
     "semantic_srn_parts": OF_SCENES,
+    "semantic_srn_autoencoder": OF_PAIRS,
+    "semantic_srn_autoencoder_parts": OF_PAIRS,
+    "semantic_srn_unet": {
+        "method.unet.width": 4,
+        "method.unet.widest": 8,
+        "method.unet.halvings": 2,
+        "method.unet.dropout": 0.0,
+        "data.size": 12,
+        "data.masks": 4,
+        "data.mask_views": 1,
+        "data.evaluation_views": 2,
+        "optim.lr": 0.02,
+        "schedule.warmup": 0,
+        "run.evaluate_every": 0,
+    },
 }
 DATA = {"ssr": "renders"} | {
     name: "posed" if name.startswith("semantic_srn") else "rooms" for name in TINY if name != "ssr"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isqrt
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from sem3d.evaluation.novel_views import WINDOW, psnr, ssim
@@ -41,14 +41,23 @@ def view_sums(views: Views, batch: SemanticSRNBatch) -> dict[str, Tensor]:
         opaque = pictures(batch.alpha.flatten(1, 2) > OPAQUE)
         sums |= with_count("silhouette_iou", mask_iou(pictures(silhouette), opaque))
     if views.logits is not None:
-        classes, labels = views.logits.shape[-1], pictures(batch.label.flatten(1, 2))
-        predicted = pictures(views.logits.argmax(-1))
-        sums |= with_count("miou", picture_miou(predicted, labels, classes))
-        right = picture_miou_where_shape_is_right(predicted, labels, classes)
-        sums |= with_count("miou_where_shape_is_right", right)
-        shared, union = intersections_and_unions(predicted, labels, classes)
-        sums |= {"intersection": shared.sum(0).double(), "union": union.sum(0).double()}
+        labels = pictures(batch.label.flatten(1, 2))
+        sums |= label_sums(pictures(views.logits.argmax(-1)), labels, views.logits.shape[-1])
     return sums
+
+
+def label_sums(
+    predicted: Int[Tensor, "picture height width"], labels: Int[Tensor, "picture height width"], classes: int
+) -> dict[str, Tensor]:
+    """Return sums over pictures of the scores of their part labels, each with its count or of all classes."""
+    right = picture_miou_where_shape_is_right(predicted, labels, classes)
+    shared, union = intersections_and_unions(predicted, labels, classes)
+    return {
+        **with_count("miou", picture_miou(predicted, labels, classes)),
+        **with_count("miou_where_shape_is_right", right),
+        "intersection": shared.sum(0).double(),
+        "union": union.sum(0).double(),
+    }
 
 
 def view_metrics(sums: Mapping[str, Tensor]) -> dict[str, float]:

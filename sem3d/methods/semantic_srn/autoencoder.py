@@ -1,0 +1,296 @@
+"""Semantic SRN's baseline without 3D structure: the multi-view auto-encoder of Tatarchenko et al. (2003.12673, section 4.1).
+
+Pretraining (:class:`SemanticSRNAutoencoder`) learns the picture of an object from one viewpoint given its picture from another,
+without masks. Part labels (:class:`SemanticSRNAutoencoderParts`) are one linear transposed convolution of the features that the
+last layer makes colours of, trained on the masks of the budget; all else stays as it is. New objects are seen in the observed
+view alone. The first view of a sample is what the network sees, the others are what it predicts.
+
+Unlike the released mv3d: colours are over white, and of objects alone, without its depth; batches are of any size.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.posed_views import (
+    OpenedViews,
+    PosedViews,
+    Split,
+    class_names,
+    evenly,
+    open_posed_views,
+    posed_view_sources,
+    with_views,
+)
+from sem3d.datasets.stream import Samples
+from sem3d.errors import UserError
+from sem3d.evaluation.figures.part_colours import part_palette
+from sem3d.evaluation.figures.picture_grid import picture_grid
+from sem3d.evaluation.novel_views import psnr
+from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
+from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
+from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
+from sem3d.methods.semantic_srn.novel_views import as_bytes
+from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_sums, view_metrics, with_count
+from sem3d.networks.view_autoencoder import ViewAutoencoder, ViewAutoencoderConfig, last_layer, viewpoints
+
+SCALE = 0.75
+"""Colours in [-1, 1] are learnt in [-0.75, 0.75], where tanh still moves (released)."""
+PICTURED = 6
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticSRNAutoencoderConfig:
+    """Settings of the auto-encoder."""
+
+    network: ViewAutoencoderConfig = field(default_factory=ViewAutoencoderConfig)
+    """The network; where --init names a run, that of that run."""
+
+
+def paper() -> Experiment:
+    """Return the released setting, which the paper follows: 128 px, Adam 1e-4, batch 64, to 1,000,000 steps or val's best."""
+    return Experiment(
+        method=SemanticSRNAutoencoderConfig(),
+        data=PosedViews(views=2, evaluation_views=5),
+        optim=OptimConfig(kind="adam", lr=1e-4),
+        schedule=ScheduleConfig(steps=1_000_000, decay="constant", patience=5),
+        run=RunConfig(batch_size=64, checkpoint_every=5000, evaluate_every=20_000, evaluation_batch_size=16),
+    )
+
+
+def laptop() -> Experiment:
+    """Return a setting for two CPU cores: 64 px, a slim network, 3000 steps of 16 pairs."""
+    changes = {
+        "method.network.width": 16,
+        "method.network.hidden": 256,
+        "data.size": 64,
+        "optim.lr": 5e-4,
+        "schedule.steps": 3000,
+        "schedule.patience": 0,
+        "run.batch_size": 16,
+        "run.checkpoint_every": 500,
+        "run.evaluate_every": 0,
+    }
+    return override(paper(), changes)
+
+
+def parts_paper() -> Experiment:
+    """Return the paper's linear layer on 30 masks, with the settings of the classifier on a scene network."""
+    changes = {"schedule.steps": 5000, "schedule.patience": 0, "run.batch_size": 4, "optim.lr": 4e-4}
+    return override(
+        paper(), changes | {"data.evaluation_views": 0, "run.evaluate_every": 0, "run.checkpoint_every": 500}
+    )
+
+
+def parts_laptop() -> Experiment:
+    """Return a setting for two CPU cores: 300 steps of 8 masks."""
+    changes = {"schedule.steps": 300, "schedule.decay": "cosine", "run.batch_size": 8, "optim.lr": 1e-2}
+    return override(laptop(), changes | {"data.evaluation_views": 4, "run.checkpoint_every": 100})
+
+
+RELEASED_DATA = {"data.transparent": "released", "data.mask_order": "first"}
+
+
+def released() -> Experiment:
+    """Return the paper's setting with the background of the authors' code."""
+    return override(paper(), RELEASED_DATA)
+
+
+def parts_released() -> Experiment:
+    """Return the paper's setting with the masks and the background of the authors' code."""
+    return override(parts_paper(), RELEASED_DATA)
+
+
+class AutoencoderTask(Method):
+    """The auto-encoder, and pairs of views of held-out objects: the observed one, and one of those that are scored."""
+
+    Config = SemanticSRNAutoencoderConfig
+    Data = PosedViews
+    Batch = SemanticSRNBatch
+    handed_on: ClassVar = ("method.network.",)
+
+    def __init__(
+        self, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews], sources: Sources | None = None
+    ):
+        super().__init__(experiment, sources)
+        self.class_names = class_names(sources[TRAIN]) if sources else ()
+        self.network = ViewAutoencoder(experiment.method.network, experiment.data.size)
+
+    @classmethod
+    def held_out(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
+        """Open pairs of views of val and test objects; raises :class:`UserError` for settings that are not of pairs."""
+        data = experiment.data
+        if data.rays or data.views < 2 or data.observed != 1:
+            raise UserError(
+                "an auto-encoder sees one whole picture and predicts others: data.rays 0, data.observed 1, and "
+                "data.views 2 or more"
+            )
+        if data.size not in (8, 16, 32, 64, 128):
+            raise UserError(f"data.size {data.size} must be 8, 16, 32, 64 or 128 for an auto-encoder")
+        opened = open_posed_views(data, experiment.run.storage)
+        return {HELD_OUT: pairs(opened, "val"), TESTED: pairs(opened, "test")}
+
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
+        if source.endswith(".safetensors"):
+            return load_parts(self, read_safetensors(Path(source)), source, without)
+        refuse_without(source, without)
+        if source != "scratch":
+            raise UserError(
+                f"--init {source}: this auto-encoder starts from scratch or from a run of semantic_srn_autoencoder"
+            )
+        return "scratch: all weights are new"
+
+    def seen(self, batch: SemanticSRNBatch) -> tuple[Float[Tensor, "target 3 side side"], Float[Tensor, "target 5"]]:
+        """Return the first picture of each object, once for each of its other views, and the viewpoints of those."""
+        like = self.network.color.weight
+        views = batch.pixels.shape[1] - 1
+        first = self.colors(batch)[:, 0].repeat_interleave(views, 0)
+        poses = batch.world_from_camera[:, 1:].flatten(0, 1)
+        return SCALE * first.permute(0, 3, 1, 2).to(like.dtype), viewpoints(poses.to(like.dtype))
+
+    def colors(self, batch: SemanticSRNBatch) -> Float[Tensor, "object view side side 3"]:
+        """Return the pictures of a batch."""
+        return as_pictures(batch.color.flatten(1, 2), batch)
+
+    def usable(self, batch: SemanticSRNBatch) -> Tensor:
+        """Return which targets are of objects that can be used."""
+        return (batch.instance >= 0).repeat_interleave(batch.pixels.shape[1] - 1)
+
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""
+        return view_metrics(found.sums)
+
+
+class SemanticSRNAutoencoder(AutoencoderTask):
+    """Pretraining on pairs of views."""
+
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    score = ("psnr", "max")
+
+    @classmethod
+    def sources(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
+        """Open views of the training objects, and pairs of views of held-out ones."""
+        held_out = cls.held_out(experiment)
+        return {TRAIN: posed_view_sources(experiment.data, experiment.run.storage)["train"]} | held_out
+
+    def predicted(self, batch: SemanticSRNBatch) -> Float[Tensor, "target side side 3"]:
+        """Return the pictures of all views but the first, colours in [-1, 1]."""
+        return self.network(*self.seen(batch)).permute(0, 2, 3, 1) / SCALE
+
+    def targets(self, batch: SemanticSRNBatch) -> Float[Tensor, "target side side 3"]:
+        """Return the true pictures of all views but the first."""
+        return self.colors(batch)[:, 1:].flatten(0, 1)
+
+    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
+        """Return the squared error, summed over channels and a mean over pixels of the global batch."""
+        usable = self.usable(batch)
+        error = SCALE**2 * (self.predicted(batch) - self.targets(batch)).square().sum(-1).mean((1, 2))
+        return {"image": global_mean((error * usable).sum(), usable.sum().to(error.dtype))}
+
+    def evaluate(self, batch: SemanticSRNBatch) -> Found:
+        """Return scores of the pictures of a batch as sums with counts."""
+        usable = self.usable(batch)
+        found, truth = (
+            (part[usable].float().clamp(-1, 1) + 1) / 2 for part in (self.predicted(batch), self.targets(batch))
+        )
+        return Found(with_count("psnr", psnr(found, truth)))
+
+    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
+        """Picture what is seen, what is predicted and the truth."""
+        with torch.no_grad():
+            columns = {"seen": self.colors(batch)[:, 0], "truth": self.colors(batch)[:, 1]}
+            views = batch.pixels.shape[1] - 1
+            columns["predicted"] = self.predicted(batch)[::views]
+        return {"views": picture_grid({name: list(as_bytes(part[:PICTURED])) for name, part in columns.items()})}
+
+
+class SemanticSRNAutoencoderParts(AutoencoderTask):
+    """A linear layer to part labels on an auto-encoder that stays as it is."""
+
+    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
+    score = ("miou", "max")
+    label_budget = "data.masks"
+    published = "sem3d.reporting.papers.semantic_srn:published_table"
+
+    def __init__(
+        self, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews], sources: Sources | None = None
+    ):
+        super().__init__(experiment, sources)
+        if sources and not self.class_names:
+            raise UserError(f"{experiment.data.root} has no masks to learn part labels from")
+        self.network.requires_grad_(False)
+        self.parts = last_layer(self.network.last_width, max(len(self.class_names), 1))
+
+    @classmethod
+    def sources(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
+        """Open the views with masks of the budget, and pairs of views of held-out objects."""
+        held_out = cls.held_out(experiment)
+        return {TRAIN: posed_view_sources(experiment.data, experiment.run.storage)["labelled"]} | held_out
+
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Do as the auto-encoder does; without sources, the weights decide on the number of classes."""
+        if source.endswith(".safetensors") and not self.class_names:
+            stored = read_safetensors(Path(source))
+            if "parts.bias" in stored:
+                self.parts = last_layer(self.network.last_width, len(stored["parts.bias"]))
+        return super().initialise(source, without)
+
+    def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "target class side side"]:
+        """Return class scores of all views but the first."""
+        with torch.no_grad():
+            features = self.network.features(*self.seen(batch))
+        return self.parts(features)
+
+    def labels(self, batch: SemanticSRNBatch) -> Int[Tensor, "target side side"]:
+        """Return the true classes of all views but the first."""
+        return as_pictures(batch.label.flatten(1, 2), batch)[:, 1:].flatten(0, 1)
+
+    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
+        """Return cross entropy of the labelled pixels of the global batch."""
+        return {"label": global_mean(*segmentation_cross_entropy(self.logits(batch), self.labels(batch), UNKNOWN))}
+
+    def evaluate(self, batch: SemanticSRNBatch) -> Found:
+        """Return scores of the labels of a batch as sums with counts."""
+        usable = self.usable(batch)
+        logits = self.logits(batch)[usable]
+        return Found(label_sums(logits.argmax(1), self.labels(batch)[usable], logits.shape[1]))
+
+    def artifacts(self, found: Found) -> dict[str, Any]:
+        """Return the IoU of each class over the pixels of all pictures."""
+        names = self.class_names or tuple(map(str, range(self.parts.out_channels)))
+        return {"iou_by_class": dict(zip(names, class_ious(found.sums), strict=True))}
+
+    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
+        """Picture what is seen, and true and predicted parts from elsewhere."""
+        views = batch.pixels.shape[1] - 1
+        with torch.no_grad():
+            found = self.logits(batch)[::views].argmax(1)
+        palette = part_palette(self.parts.out_channels)
+        columns = {"seen": list(as_bytes(self.colors(batch)[:PICTURED, 0]))}
+        for name, ids in (("truth", self.labels(batch)[::views]), ("predicted", found)):
+            columns[name] = list(palette[ids[:PICTURED].clamp(min=0).cpu().numpy()])
+        return {"parts": picture_grid(columns, palette, self.class_names)}
+
+
+def pairs(opened: OpenedViews, split: Split) -> Samples:
+    """Return the observed view of each object of a split with each of the views that are scored; objects take turns."""
+    config = opened.config
+    picked = [
+        (turn, row, place)
+        for row in opened.rows(split)
+        for turn, place in enumerate(evenly(len(row["pictures"]), config.evaluation_views))
+    ]
+    rows = [
+        with_views(row, [config.observation % len(row["pictures"]), place])
+        for _, row, place in sorted(picked, key=lambda one: one[0])
+    ]
+    return opened.samples(rows, f"{split} pairs")

@@ -1,0 +1,162 @@
+"""Semantic SRN's baseline in pictures: a U-Net that labels the parts in true views (2003.12673 Table 1, "Oracle RGB + U-Net").
+
+It sees every view that it is scored on, which methods that infer an object from one view do not. Trained on the masks of the
+budget alone, or on all (``--data.masks 0``). With 30 masks it chooses its best step by the masks of val, as the paper's does,
+which is more supervision than the linear classifier of a scene network has; the paper's dropout for so few is searched
+(``--method.unet.dropout``). Unlike the released code:
+
+- the cross entropy is averaged over the labelled pixels of the global batch, and pixels of unknown label count in nothing;
+- ``paper`` sees colours over white alone, ``released`` opacity as a fourth channel;
+- lengths are in steps: the paper's 80,000 or 20 epochs of all masks are the same number of samples to a few percent.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.posed_views import PosedViews, class_names, posed_view_sources
+from sem3d.datasets.stream import Samples
+from sem3d.errors import UserError
+from sem3d.evaluation.figures.part_colours import part_palette
+from sem3d.evaluation.figures.picture_grid import picture_grid
+from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
+from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
+from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
+from sem3d.methods.semantic_srn.novel_views import as_bytes
+from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_sums, view_metrics
+from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
+
+PICTURED = 6
+"""Pictures of a figure."""
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemanticSRNUNetConfig:
+    """Settings of the U-Net on views."""
+
+    unet: ViewUNetConfig = field(default_factory=ViewUNetConfig)
+    """The network."""
+    opacity: bool = False
+    """Opacity is a fourth channel of what the network sees, which tells it the silhouette (released)."""
+
+
+def paper() -> Experiment:
+    """Return the paper's setting: 128 px, Adam 4e-4, batch 64, 80,000 steps at most, dropout 0.1."""
+    return Experiment(
+        method=SemanticSRNUNetConfig(),
+        data=PosedViews(),
+        optim=OptimConfig(kind="adam", lr=4e-4),
+        schedule=ScheduleConfig(steps=80_000, decay="constant", patience=5),
+        run=RunConfig(batch_size=64, checkpoint_every=1000, evaluate_every=1000, evaluation_batch_size=16),
+    )
+
+
+def released() -> Experiment:
+    """Return the setting of the authors' code: opacity too, dropout 0.2, the first masks."""
+    changes = {"method.opacity": True, "method.unet.dropout": 0.2}
+    return override(paper(), changes | {"data.transparent": "released", "data.mask_order": "first"})
+
+
+def laptop() -> Experiment:
+    """Return a setting for two CPU cores: 64 px, a slim network of six halvings, 400 steps of 10 views."""
+    return Experiment(
+        method=SemanticSRNUNetConfig(unet=ViewUNetConfig(width=16, widest=128, halvings=6, dropout=0.2)),
+        data=PosedViews(size=64, evaluation_views=4),
+        optim=OptimConfig(kind="adam", lr=1e-3),
+        schedule=ScheduleConfig(steps=400, decay="cosine"),
+        run=RunConfig(batch_size=10, checkpoint_every=100, evaluate_every=50, evaluation_batch_size=8),
+    )
+
+
+class SemanticSRNUNet(Method):
+    """A U-Net that gives each pixel of a view the class of a part."""
+
+    Config = SemanticSRNUNetConfig
+    Data = PosedViews
+    Batch = SemanticSRNBatch
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    score = ("miou", "max")
+    label_budget = "data.masks"
+    published = "sem3d.reporting.papers.semantic_srn:published_table"
+
+    def __init__(self, experiment: Experiment[SemanticSRNUNetConfig, PosedViews], sources: Sources | None = None):
+        super().__init__(experiment, sources)
+        self.class_names = class_names(sources[TRAIN]) if sources else ()
+        if sources and not self.class_names:
+            raise UserError(f"{experiment.data.root} has no masks to learn part labels from")
+        channels = 4 if experiment.method.opacity else 3
+        self.unet = ViewUNet(experiment.method.unet, channels, max(len(self.class_names), 1))
+
+    @classmethod
+    def sources(cls, experiment: Experiment[SemanticSRNUNetConfig, PosedViews]) -> dict[str, Samples]:
+        """Open the views with masks of the budget, and whole pictures of val and test.
+
+        Raises :class:`UserError` for rays, of which a picture has none, and a size that cannot be halved so often.
+        """
+        data, halvings = experiment.data, experiment.method.unet.halvings
+        if data.rays:
+            raise UserError(f"data.rays {data.rays}: a U-Net sees whole pictures; leave it 0")
+        if data.size % 2**halvings:
+            raise UserError(f"data.size {data.size} must divide by 2 {halvings} times: set method.unet.halvings")
+        opened = posed_view_sources(data, experiment.run.storage)
+        return {TRAIN: opened["labelled"], HELD_OUT: opened["held_out"], TESTED: opened["tested"]}
+
+    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
+        """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
+        if not source.endswith(".safetensors"):
+            refuse_without(source, without)
+            if source != "scratch":
+                raise UserError(f"--init {source}: this U-Net starts from scratch or from a run of its own")
+            return "scratch: all weights are new"
+        stored = read_safetensors(Path(source))
+        if not self.class_names:
+            self.unet.answer(len(stored["unet.last.bias"]))
+        return load_parts(self, stored, source, without)
+
+    def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture class height width"]:
+        """Return class scores of the pixels of all views of a batch."""
+        seen = torch.cat([batch.color, batch.alpha[..., None]], -1) if self.experiment.method.opacity else batch.color
+        pictures = as_pictures(seen.flatten(1, 2), batch).flatten(0, 1)
+        return self.unet(pictures.permute(0, 3, 1, 2).to(next(self.parameters()).dtype))
+
+    def labels(self, batch: SemanticSRNBatch) -> Int[Tensor, "picture height width"]:
+        """Return the classes of the pixels of all views of a batch."""
+        return as_pictures(batch.label.flatten(1, 2), batch).flatten(0, 1)
+
+    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
+        """Return cross entropy of the labelled pixels of the global batch."""
+        total, count = segmentation_cross_entropy(self.logits(batch), self.labels(batch), UNKNOWN)
+        return {"label": global_mean(total, count)}
+
+    def evaluate(self, batch: SemanticSRNBatch) -> Found:
+        """Return scores of the pictures of a batch as sums with counts."""
+        usable = (batch.instance >= 0).repeat_interleave(batch.pixels.shape[1])
+        logits = self.logits(batch)[usable]
+        return Found(label_sums(logits.argmax(1), self.labels(batch)[usable], logits.shape[1]))
+
+    def summarise(self, found: Found) -> dict[str, float]:
+        """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""
+        return view_metrics(found.sums)
+
+    def artifacts(self, found: Found) -> dict[str, Any]:
+        """Return the IoU of each class over the pixels of all pictures."""
+        names = self.class_names or tuple(map(str, range(self.unet.outputs)))
+        return {"iou_by_class": dict(zip(names, class_ious(found.sums), strict=True))}
+
+    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
+        """Picture the first views of a batch with their true and their predicted parts."""
+        with torch.no_grad():
+            found = self.logits(batch)[:PICTURED].argmax(1).cpu().numpy()
+        palette = part_palette(self.unet.outputs)
+        color = as_pictures(batch.color.flatten(1, 2), batch).flatten(0, 1)[:PICTURED]
+        true = palette[self.labels(batch)[:PICTURED].clamp(min=0).cpu().numpy()]
+        columns = {"view": list(as_bytes(color)), "truth": list(true), "u-net": list(palette[found])}
+        return {"parts": picture_grid(columns, palette, self.class_names)}
