@@ -1,7 +1,7 @@
 """Worth of a scene network's features to part labels when few masks are labelled (Semantic SRN, Table 1).
 
 Networks, latents of training objects and those of new objects are learnt once a seed, without masks; budgets differ in the
-classifier alone.
+classifier alone, and so they do for the auto-encoder. The U-Net sees the true views that it is scored on.
 """
 
 from math import inf
@@ -20,10 +20,13 @@ SHARED = ("data.root", "data.category", "data.size", "method.scene.")
 NETWORKS = {"method": "semantic_srn", "settings": RUNS, "seed_leaves": ("run.seed",)}
 ONE_VIEW = {"method": "semantic_srn_instances", "settings": RUNS, "seed_leaves": ("run.seed",)}
 MANY_VIEWS = ONE_VIEW | {"settings": RUNS | {"data.observed": 50}}
+AUTOENCODER = {"method": "semantic_srn_autoencoder", "settings": RUNS, "seed_leaves": ("run.seed",)}
 ARMS = {
     "srn + linear": {"pretrain": [NETWORKS, ONE_VIEW]},
     "srn + linear, multi view": {"pretrain": [NETWORKS, MANY_VIEWS]},
     "srn + perceptron": {"settings": {"method.segmentation_layers": 3}, "pretrain": [NETWORKS, ONE_VIEW]},
+    "tatarchenko + linear": {"method": "semantic_srn_autoencoder_parts", "pretrain": AUTOENCODER},
+    "u-net, oracle views": {"method": "semantic_srn_unet"},
     "random networks": {"settings": {"init": "scratch"}},
 }
 SEARCH = {"optim.lr": tune.loguniform(1e-4, 1e-1), "schedule.steps": tune.choice([300, 1000, 5000])}
@@ -32,19 +35,19 @@ MODE = "max"
 
 SIZES = {
     "laptop": {
-        "arms": ("srn + linear", "random networks"),
+        "arms": ("srn + linear", "tatarchenko + linear", "u-net, oracle views", "random networks"),
         "budgets": (3, 30),
         "seeds": 3,
         "world": {"train": 100, "val": 10, "test": 20},
     },
     "gpu": {
-        "arms": ("srn + linear", "srn + linear, multi view", "srn + perceptron", "random networks"),
+        "arms": tuple(ARMS),
         "budgets": (3, 30, 300, inf),
         "seeds": 6,
         "world": {"train": 400, "val": 20, "test": 50},
     },
     "paper": {
-        "arms": ("srn + linear", "srn + linear, multi view"),
+        "arms": ("srn + linear", "srn + linear, multi view", "tatarchenko + linear", "u-net, oracle views"),
         "budgets": (30, inf),
         "seeds": 3,
         "settings": {"data.category": "Chair"},
