@@ -12,10 +12,11 @@ from jobs.prepare_objects import found_wrong
 from sem3d.config import FilePath
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.annotated_sources import annotated_frames, annotated_rooms
+from sem3d.datasets.scans.checked_clouds import check_clouds
 from sem3d.datasets.scans.cloud_sources import CloudSource
-from sem3d.datasets.scans.clouds import check_clouds, check_trained, check_usable, ensure_clouds
+from sem3d.datasets.scans.clouds import check_trained, check_usable, ensure_clouds
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.labelled_cloud import CloudConfig
+from sem3d.datasets.scans.labelled_scene import CloudConfig
 from sem3d.training.ray.cluster import connect
 
 

@@ -9,23 +9,23 @@ turned ones, move with the scene; a seed is then of the first three that hold it
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int, UInt16
 
-from sem3d.bounds import Bounds, Share, ShareBelowOne
+from sem3d.bounds import Bounds
 from sem3d.config import digest
-from sem3d.datasets.augment_points import rotation
+from sem3d.datasets.box_motion import STILL, BoxAugmentation, drawn_motion
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
+from sem3d.datasets.labelled_scenes import LabelledScenes, cloud_source, train_and_held_out, within_budget
 from sem3d.datasets.scans.annotated_sources import annotated_frames
 from sem3d.datasets.scans.box_classes import BoxSet
 from sem3d.datasets.scans.cloud_sources import with_objects
 from sem3d.datasets.scans.clouds import ensure_clouds, read_points, read_points_of_objects
 from sem3d.datasets.scans.instances import FIRST_OBJECT, NUMBERS, object_boxes
-from sem3d.datasets.scene_clouds import LabelledScenes, cloud_source, train_and_held_out, within_budget
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.boxes import BOX, inside
@@ -35,20 +35,6 @@ from sem3d.geometry.voxels import distinct_voxels, voxel_indices
 logger = logging.getLogger(__name__)
 MOST_HOLDERS = 3
 """Boxes that a point may vote for, as in VoteNet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoxAugmentation:
-    """Motions of a scene that leave boxes upright; the defaults are VoteNet's for ScanNet."""
-
-    mirror_probability: Share = 0.5
-    """Probability with which an axis is mirrored."""
-    mirrored: Literal["x", "xy"] = "xy"
-    """Axes that are mirrored, each by itself."""
-    turn: float = 5.0
-    """Turn about the vertical is drawn from -+ this, degrees."""
-    scale: ShareBelowOne = 0.0
-    """Factor of all lengths is drawn from 1 -+ this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,38 +104,6 @@ class LoadBoxes:
         if self.augment or 0 < most < points:
             return rng.permutation(points)[: most or None]
         return np.arange(points)
-
-
-@dataclass(frozen=True)
-class Motion:
-    """A mirror, a turn about the vertical through the origin, and a scale."""
-
-    signs: tuple[float, float]
-    """-1 where x, and y, is mirrored."""
-    angle: float
-    """Radians."""
-    factor: float
-
-    def of_points(self, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point 3"]:
-        """Return moved points."""
-        return self.factor * (points * np.array([*self.signs, 1.0]) @ rotation(np.array([0.0, 0.0, self.angle])).T)
-
-    def of_boxes(self, boxes: Float[np.ndarray, "box 7"]) -> Float[np.ndarray, "box 7"]:
-        """Return moved boxes."""
-        along, across = self.signs
-        turned = np.arctan2(across * np.sin(boxes[:, 6]), along * np.cos(boxes[:, 6])) + self.angle
-        return np.column_stack([self.of_points(boxes[:, :3]), self.factor * boxes[:, 3:6], turned])
-
-
-STILL = Motion((1.0, 1.0), 0.0, 1.0)
-
-
-def drawn_motion(config: BoxAugmentation, rng: np.random.Generator) -> Motion:
-    """Return a motion; the same generator gives the same."""
-    mirrored = (rng.random(2) < config.mirror_probability) & [True, config.mirrored == "xy"]
-    angle, scale = rng.uniform(-1, 1, 2) * [np.radians(config.turn), config.scale]
-    x, y = np.where(mirrored, -1.0, 1.0).tolist()
-    return Motion((x, y), float(angle), float(1 + scale))
 
 
 def rows_of(codes: UInt16[np.ndarray, " seed"], objects: UInt16[np.ndarray, " object"]) -> Int[np.ndarray, "seed 1"]:

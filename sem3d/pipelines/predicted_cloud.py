@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
-from sem3d.datasets.scans.labelled_cloud import check_places, spacing_fault
+from sem3d.datasets.scans.cloud_faults import check_places, spacing_fault
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scans.surface import read_scene_mesh

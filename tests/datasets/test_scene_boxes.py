@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sem3d.config import override
+from sem3d.datasets.box_motion import BoxAugmentation, drawn_motion
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.clouds import read_points_of_objects
-from sem3d.datasets.scene_boxes import BoxAugmentation, CollateBoxes, SceneBoxes, box_samples, drawn_motion
+from sem3d.datasets.scene_boxes import CollateBoxes, SceneBoxes, box_samples
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.box_choice import BoxChoice, chosen_boxes
 from sem3d.geometry.boxes import inside

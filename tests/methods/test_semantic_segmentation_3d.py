@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.clouds import read_points, write_part
-from sem3d.datasets.scans.labelled_cloud import CloudPart
+from sem3d.datasets.scans.labelled_scene import CloudPart
 from sem3d.datasets.scene_clouds import CollateClouds, LoadCloud, SceneClouds
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError

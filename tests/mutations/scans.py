@@ -18,7 +18,8 @@ from sem3d.datasets.scans.clouds import ensure_clouds
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import label_table, read_color, read_depth, read_instance, read_label
 from sem3d.datasets.scans.index import PrepareConfig, load_index
-from sem3d.datasets.scans.labelled_cloud import CloudConfig, labelled_cloud
+from sem3d.datasets.scans.labelled_cloud import labelled_cloud
+from sem3d.datasets.scans.labelled_scene import CloudConfig
 from sem3d.datasets.scans.labels import LABEL_TABLE, read_label_table
 from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
 from sem3d.datasets.scans.prepare import prepare

@@ -9,7 +9,7 @@ from sem3d.datasets.scans.box_classes import SUN_RGBD
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.cloud_sources import CloudSource, state_of
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
+from sem3d.datasets.scans.labelled_scene import LEARNT_FROM, LabelledScene
 from sem3d.datasets.scans.s3dis import (
     ANNOTATIONS,
     HELD_OUT_AREA,

@@ -16,7 +16,7 @@ from sem3d.datasets.scans.axis_alignment import UNALIGNED
 from sem3d.datasets.scans.cloud_labels import find_labelled_mesh, labelled_mesh_in
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.instances import find_instance_files
-from sem3d.datasets.scans.labelled_cloud import LEARNT_FROM, LabelledScene
+from sem3d.datasets.scans.labelled_scene import LEARNT_FROM, LabelledScene
 from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.scans.layouts import detected_layouts, scene_name, survey
 from sem3d.datasets.scans.scannet import find_mesh

@@ -12,7 +12,6 @@ They are no part of the index: pretraining, which needs no labels, does not wait
 
 import dataclasses
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,8 @@ from sem3d.datasets.checked_files import read_rows, write_rows
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
 from sem3d.datasets.scans.cloud_sources import CloudSource
 from sem3d.datasets.scans.instances import Codes
-from sem3d.datasets.scans.labelled_cloud import CloudConfig, CloudPart, LabelledCloud, LabelledScene, labelled_cloud
+from sem3d.datasets.scans.labelled_cloud import labelled_cloud
+from sem3d.datasets.scans.labelled_scene import CloudConfig, CloudPart, LabelledCloud, LabelledScene
 from sem3d.datasets.scans.scene_tasks import each_in_order
 from sem3d.datasets.scans.schema import SURFACE_SCHEMA
 from sem3d.errors import BadSample, UserError
@@ -163,35 +163,6 @@ def labelled_clouds(
 
     given = ((source.root, scene, config) for scene in source.scenes())
     yield from each_in_order(labelled_cloud, given, source.total, tell, dead)
-
-
-@dataclass(frozen=True)
-class CheckedClouds:
-    """Result of reading all scenes of a source without writing anything."""
-
-    scenes: Counter[str]
-    """Number of usable scenes by split."""
-    labels: Counter[int]
-    """Number of points by train id, or of boxes by class where the data set gives these."""
-    report: QuarantineReport
-
-
-def check_clouds(source: CloudSource, config: CloudConfig, say: Callable[[str], None]) -> CheckedClouds:
-    """Read and label all scenes of a source; what cannot be used is named in the report.
-
-    Raises :class:`UserError` for a setting that nothing reads.
-    """
-    check_read(source, config)
-    found = CheckedClouds(Counter(), Counter(), QuarantineReport(list(source.unusable), list(source.notes)))
-    for cloud in labelled_clouds(source, config, say, []):
-        found.report.items.extend([cloud.unusable] if cloud.unusable else [])
-        found.report.items.extend(cloud.frames)
-        found.report.notes.extend(cloud.notes)
-        found.scenes.update({part.split for part in cloud.parts})
-        for part in cloud.parts:
-            named = part.labels if part.boxes is None else part.boxes[:, -1].astype(np.int64)
-            found.labels.update(dict(zip(*(one.tolist() for one in np.unique(named, return_counts=True)), strict=True)))
-    return found
 
 
 def write_part(folder: Path, name: str, scene: str, part: CloudPart) -> dict[str, Any]:

@@ -15,22 +15,22 @@ colour and the dropped points of VoteNet's training there. ``laptop`` is a slim 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment
 from sem3d.datasets.scans.box_classes import BOX_CLASSES
 from sem3d.datasets.scans.instances import FIRST_OBJECT
 from sem3d.datasets.scans.labels import class_palette
-from sem3d.datasets.scene_boxes import BoxAugmentation, SceneBoxes, box_samples
+from sem3d.datasets.scene_boxes import SceneBoxes, box_samples
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.evaluation.box_choice import BoxChoice, chosen_boxes
+from sem3d.evaluation.box_choice import chosen_boxes
 from sem3d.evaluation.detection import (
     SceneDetections,
     detection_metrics,
@@ -53,18 +53,15 @@ from sem3d.losses.vote_net import (
     vote_loss,
 )
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Record, Sources
+from sem3d.methods.tasks.detection_presets import ObjectDetection3DConfig, laptop, paper, sun_rgbd
 from sem3d.methods.tasks.partly_trained import PointTask
 from sem3d.networks.point_groups import take_rows
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
-    RES16UNET34C,
-    SLIM,
     SparseUNet,
-    SparseUNetConfig,
-    VoxelInput,
     voxel_tensor,
 )
-from sem3d.networks.vote_net import Proposals, Proposing, VoteNetConfig, Voting, of_each, proposed_boxes
+from sem3d.networks.vote_net import Proposals, Proposing, Voting, of_each, proposed_boxes
 
 WEIGHTS = {
     "vote": 10.0,
@@ -83,22 +80,6 @@ SHOWN_BELOW = 1.8
 """Metres above the lowest voxel that pictures from above show."""
 SHOWN_ABOVE = 0.5
 """Objectness that boxes in pictures have at least."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectDetection3DConfig:
-    """The network, whose weights may come from pretraining, what of it is trained, and the boxes that are kept."""
-
-    sparse_unet: SparseUNetConfig = RES16UNET34C
-    """The 3D network; the same as in pretraining where --init names a pretrained run."""
-    voxel_input: VoxelInput = "color"
-    """What a voxel tells the network: that it is there, or its RGB in [0, 1]; as in pretraining."""
-    trained: Literal["all", "decoder", "head"] = "all"
-    """What is trained: all, all but the encoder, or what VoteNet puts above the 3D network."""
-    votes: VoteNetConfig = field(default_factory=VoteNetConfig)
-    """VoteNet above the seeds."""
-    kept_boxes: BoxChoice = field(default_factory=BoxChoice)
-    """Proposals that are answers."""
 
 
 @dataclass(frozen=True)
@@ -131,36 +112,6 @@ class ObjectDetection3DBatch:
         return ObjectDetection3DBatch(**columns | items)
 
 
-def paper() -> Experiment:
-    """Return VoteNet's setting (Adam at 1e-3, 180 epochs) with PPKT's batch of 64 and 2.5 cm voxels."""
-    return Experiment(
-        method=ObjectDetection3DConfig(),
-        data=SceneBoxes(),
-        optim=OptimConfig(kind="adam", lr=1e-3, weight_decay=0.0),
-        schedule=ScheduleConfig(steps=0, epochs=180.0, decay="cosine"),
-        run=RunConfig(batch_size=64),
-    )
-
-
-def sun_rgbd() -> Experiment:
-    """Return VoteNet's setting for SUN RGB-D: 20,000 points, x mirrored, turns of 30 degrees, scales of 15 %."""
-    moved = BoxAugmentation(mirrored="x", turn=30.0, scale=0.15)
-    return replace(paper(), data=SceneBoxes(boxes="sun_rgbd", most_points=20_000, moved=moved))
-
-
-def laptop() -> Experiment:
-    """Return a setting for minutes on two CPU cores: a slim network on 10 cm voxels, 256 seeds and 64 proposals."""
-    return Experiment(
-        method=ObjectDetection3DConfig(
-            sparse_unet=SLIM, votes=VoteNetConfig(dim=64, proposals=64, proposal_dim=64, group_votes=8)
-        ),
-        data=SceneBoxes(voxel_size=0.1, most_points=20_000, seeds=256),
-        optim=OptimConfig(kind="adamw", lr=5e-3, weight_decay=1e-4),
-        schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
-        run=RunConfig(batch_size=4, checkpoint_every=20),
-    )
-
-
 class ObjectDetection3D(PointTask):
     """The sparse 3D network with VoteNet above it."""
 
@@ -171,6 +122,7 @@ class ObjectDetection3D(PointTask):
     score = ("map_25", "max")
     label_budget = "data.budget"
     evaluations: ClassVar = {"detection": "sem3d.pipelines.scores:scores"}
+    published = "sem3d.reporting.papers.ppkt:published_table"
     mean_size: Tensor
 
     def __init__(self, experiment: Experiment[ObjectDetection3DConfig, SceneBoxes], sources: Sources | None = None):

@@ -8,7 +8,8 @@ import pytest
 from sem3d.datasets.scans.axis_alignment import read_alignment
 from sem3d.datasets.scans.cloud_sources import CloudSource, with_objects
 from sem3d.datasets.scans.instances import find_instance_files, object_boxes
-from sem3d.datasets.scans.labelled_cloud import CloudConfig, LabelledScene, labelled_cloud
+from sem3d.datasets.scans.labelled_cloud import labelled_cloud
+from sem3d.datasets.scans.labelled_scene import CloudConfig, LabelledScene
 from sem3d.errors import BadSample
 from tests.datasets.scans.labelled_walls import labels_file, mesh_file
 from tests.datasets.scans.objects_on_walls import CHAIRS, TABLES, write_walls_with_objects

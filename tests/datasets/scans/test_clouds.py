@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 import pytest
 
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.cloud_parts import chunks_of
 from sem3d.datasets.scans.cloud_sources import meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import ensure_clouds, read_points
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.labelled_cloud import CloudConfig, LabelledScene, chunks_of, labelled_cloud
+from sem3d.datasets.scans.labelled_cloud import labelled_cloud
+from sem3d.datasets.scans.labelled_scene import CloudConfig, LabelledScene
 from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.surface import write_surface

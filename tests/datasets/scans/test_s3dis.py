@@ -13,7 +13,7 @@ from sem3d.config import override
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
 from sem3d.datasets.scans.clouds import read_points
-from sem3d.datasets.scans.labelled_cloud import CloudConfig
+from sem3d.datasets.scans.labelled_scene import CloudConfig
 from sem3d.datasets.scans.s3dis import MOST_UNREADABLE, read_lines, read_room, without_bad_lines
 from sem3d.datasets.scene_boxes import SceneBoxes, box_samples
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples

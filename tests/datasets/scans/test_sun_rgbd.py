@@ -10,9 +10,10 @@ import torch
 
 from jobs.prepare_clouds import sun_rgbd
 from sem3d.config import override
+from sem3d.datasets.box_motion import STILL, BoxAugmentation, Motion, drawn_motion
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.sun_rgbd import read_frame
-from sem3d.datasets.scene_boxes import STILL, BoxAugmentation, Motion, SceneBoxes, box_samples, drawn_motion
+from sem3d.datasets.scene_boxes import SceneBoxes, box_samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.boxes import ground_corners, inside
 from tests.datasets.scans.sun_rgbd_frames import (
