@@ -33,7 +33,7 @@ from sem3d.evaluation.voxel_matches import match_sums, voxel_match_metrics
 from sem3d.losses.hardest_contrastive import HardestContrast, hardest_contrastive_of_items
 from sem3d.losses.pixel_point import Negatives, pixel_point_nce
 from sem3d.methods.initial_parts import start_point_network
-from sem3d.methods.method import HELD_OUT, TRAIN, Found, Method, Sources
+from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
@@ -129,8 +129,14 @@ class PointContrast(Method):
     score = ("match_rate", "max")
     label_budget = "data.share"
     handed_on = ("method.sparse_unet.", "method.voxel_input")
-    evaluations: ClassVar = {"correspondence": "sem3d.pipelines.correspondence:correspondence"}
-    effects: ClassVar = {"match rate": "sem3d.pipelines.correspondence:matched"}
+    evaluations: ClassVar = {
+        "correspondence": "sem3d.pipelines.correspondence:correspondence",
+        "probe": "sem3d.pipelines.point_probe:probe",
+    }
+    effects: ClassVar = {
+        "match rate": "sem3d.pipelines.correspondence:matched",
+        FROZEN_EFFECT: "sem3d.pipelines.point_probe:probed",
+    }
 
     def __init__(self, experiment: Experiment[PointContrastConfig, CloudPairs], sources: Sources | None = None):
         super().__init__(experiment)
