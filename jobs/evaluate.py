@@ -17,6 +17,7 @@ from jobs.exits import run
 from jobs.places import absolute, place, storage_place
 from sem3d.config import flatten, override
 from sem3d.errors import UserError
+from sem3d.files import write_text
 from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun
@@ -84,7 +85,7 @@ def chosen(arguments: list[str]) -> tuple[str, Any]:
 
 
 def tell(outcome: Outcome, folder: Path) -> None:
-    """Print tables and lines, and keep the pictures in the run's folder."""
+    """Print tables and lines, and keep pictures and pages in the run's folder."""
     for table in outcome.tables:
         print(format_table(table.rows, table.columns, digits=table.digits))
     for line in outcome.lines:
@@ -94,6 +95,11 @@ def tell(outcome: Outcome, folder: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(picture).save(path)
         print(f"picture    {path}")
+    for name, page in outcome.pages.items():
+        path = folder / "figures" / f"{name}.html"
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, page)
+        print(f"page       {path}: turn it in a browser")
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int, UInt16
+from jaxtyping import Float, Int, UInt8, UInt16
 
 from sem3d.bounds import Bounds
 from sem3d.config import digest
-from sem3d.datasets.box_motion import STILL, BoxAugmentation, drawn_motion
+from sem3d.datasets.box_motion import STILL, BoxAugmentation, Motion, drawn_motion
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
 from sem3d.datasets.labelled_scenes import LabelledScenes, cloud_source, train_and_held_out, within_budget
@@ -52,6 +52,21 @@ class SceneBoxes(LabelledScenes):
 
 
 @dataclass(frozen=True)
+class SceneWithBoxes:
+    """All points of a sample around their mean, metres, and the boxes of its objects."""
+
+    points: Float[np.ndarray, "point 3"]
+    colors: UInt8[np.ndarray, "point 3"]
+    codes: UInt8[np.ndarray, " point"] | UInt16[np.ndarray, " point"]
+    """Of the object of each point, 0 where none; labels where the data set gives boxes."""
+    objects: UInt16[np.ndarray, " object"] | None
+    """Ascending codes of the objects; None where the data set gives boxes."""
+    named: Int[np.ndarray, " object"]
+    """Number of the class of each box."""
+    boxes: Float[np.ndarray, "object 7"]
+
+
+@dataclass(frozen=True)
 class LoadBoxes:
     """Row of the samples' table to arrays; see :class:`CollateBoxes` for what comes of them."""
 
@@ -64,39 +79,38 @@ class LoadBoxes:
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return voxels, seeds and boxes; raises :class:`BadSample` where a file or its points are damaged."""
+        scene = self.scene(row, drawn_motion(self.config.moved, rng) if self.augment else STILL)
+        chosen = self.drawn(len(scene.points), rng)
+        points, codes = scene.points[chosen], scene.codes[chosen]
+        try:
+            found, seeds = voxels_and_seeds(points, scene.colors[chosen], self.config)
+        except ValueError as error:
+            raise BadSample(str(self.folder / row["file"]), str(error)) from error
+        given = scene.objects is None
+        return found | {
+            "seed_box": holders(points[seeds], scene.boxes) if given else rows_of(codes[seeds], scene.objects),
+            "box": scene.boxes.astype(np.float32),
+            "box_class": scene.named,
+            "scene": np.array(self.scenes[row["scene"]]),
+        }
+
+    def scene(self, row: dict[str, Any], motion: Motion) -> "SceneWithBoxes":
+        """Return all points of a sample, moved around their mean, and its boxes; raises :class:`BadSample` where its file is
+        damaged.
+        """
         path, given = self.folder / row["file"], "boxes" in row
         points, colors, codes = (read_points if given else read_points_of_objects)(path, row["written"])
         middle = points.mean(axis=0, dtype=np.float64)
-        motion = drawn_motion(self.config.moved, rng) if self.augment else STILL
         points = motion.of_points(points - middle)
         if given:
-            named, boxes = np.zeros(0, np.int64), np.zeros((0, BOX))
+            named, boxes, objects = np.zeros(0, np.int64), np.zeros((0, BOX)), None
             if len(row["boxes"]):
                 whole = np.array(row["boxes"], np.float64).reshape(-1, BOX + 1)
                 named, boxes = whole[:, BOX].astype(np.int64), motion.of_boxes(whole[:, :BOX] - [*middle, 0, 0, 0, 0])
         else:
             objects, boxes = object_boxes(points, codes)
             named = objects.astype(np.int64) // NUMBERS - FIRST_OBJECT
-        chosen = self.drawn(len(points), rng)
-        points, colors, codes = points[chosen], colors[chosen], codes[chosen]
-        try:
-            voxel, first, _ = distinct_voxels(voxel_indices(points, self.config.voxel_size))
-        except ValueError as error:
-            raise BadSample(str(self.folder / row["file"]), str(error)) from error
-        seeds = farthest_points(points[first], self.config.seeds)
-        places = points[first[seeds]]
-        owners = holders(places, boxes) if given else rows_of(codes[first[seeds]], objects)
-        return {
-            "voxel": voxel,
-            "voxel_color": colors[first],
-            "voxel_point": points[first].astype(np.float32),
-            "seed_voxel": seeds,
-            "seed_point": places.astype(np.float32),
-            "seed_box": owners,
-            "box": boxes.astype(np.float32),
-            "box_class": named,
-            "scene": np.array(self.scenes[row["scene"]]),
-        }
+        return SceneWithBoxes(points, colors, codes, objects, named, boxes)
 
     def drawn(self, points: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
         """Return rows of the points that a sample has, most_points or fewer; held-out ones stay in order where all are."""
@@ -104,6 +118,25 @@ class LoadBoxes:
         if self.augment or 0 < most < points:
             return rng.permutation(points)[: most or None]
         return np.arange(points)
+
+
+def voxels_and_seeds(
+    points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"], config: SceneBoxes
+) -> tuple[dict[str, np.ndarray], Int[np.ndarray, " seed"]]:
+    """Return the columns of points as voxels and seeds, and the rows of the points that are seeds.
+
+    Raises ValueError where points lie too far apart.
+    """
+    voxel, first, _ = distinct_voxels(voxel_indices(points, config.voxel_size))
+    seeds = farthest_points(points[first], config.seeds)
+    columns = {
+        "voxel": voxel,
+        "voxel_color": colors[first],
+        "voxel_point": points[first].astype(np.float32),
+        "seed_voxel": seeds,
+        "seed_point": points[first[seeds]].astype(np.float32),
+    }
+    return columns, first[seeds]
 
 
 def rows_of(codes: UInt16[np.ndarray, " seed"], objects: UInt16[np.ndarray, " object"]) -> Int[np.ndarray, "seed 1"]:

@@ -33,19 +33,9 @@ from sem3d.geometry.voxels import first_per_voxel, voxel_indices
 
 
 @dataclass(frozen=True, kw_only=True)
-class SingleFrames:
-    """A choice of scans, and the making of samples from frames; the defaults are PPKT's paper's."""
+class PixelPoints:
+    """The making of an image, voxels and pairs from a frame; the defaults are PPKT's paper's."""
 
-    generated: ClassVar = "rooms"
-    counted: ClassVar = "frame"
-    root: DataFolder = ""
-    """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
-    prepare: PrepareConfig = field(default_factory=PrepareConfig)
-    """How the index is made where there is none yet."""
-    share: Annotated[float, Bounds(0, 1, above=True)] = 1.0
-    """Seeded share of the training frames that is used; a smaller share is part of a larger one."""
-    evaluation_frames: AtLeastOne = 64
-    """Held-out frames that an evaluation visits, evenly spread."""
     height: Side = 480
     """Image height that the network sees, pixels."""
     width: Side = 640
@@ -58,6 +48,22 @@ class SingleFrames:
     """Augmentation of the image that moves its pixels."""
     points: PointAugmentation = field(default_factory=PointAugmentation)
     """Augmentation of the points."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleFrames(PixelPoints):
+    """A choice of scans, and the making of samples from frames."""
+
+    generated: ClassVar = "rooms"
+    counted: ClassVar = "frame"
+    root: DataFolder = ""
+    """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    """How the index is made where there is none yet."""
+    share: Annotated[float, Bounds(0, 1, above=True)] = 1.0
+    """Seeded share of the training frames that is used; a smaller share is part of a larger one."""
+    evaluation_frames: AtLeastOne = 64
+    """Held-out frames that an evaluation visits, evenly spread."""
 
 
 @dataclass(frozen=True)
@@ -73,39 +79,50 @@ class LoadFrame:
 
     def __call__(self, row: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return image, voxels and pairs. Raises :class:`BadSample` for a frame without depth, or with points too far apart."""
-        config, size = self.config, (self.config.height, self.config.width)
-        view = read_view(self.root, row, size)
-        window = draw_window(size, config.window, rng) if self.augment else whole_window(size)
-        points, pixels = self.cloud(view, rng)
+        size = self.config.height, self.config.width
         try:
-            voxel, first = first_per_voxel(voxel_indices(points, config.voxel_size))
+            frame = made_frame(read_view(self.root, row, size), self.config, self.augment, rng)
         except ValueError as error:
             raise BadSample(row["depth"], str(error)) from error
-        pixels = pixels[first]
-        loaded = {
-            "image": np.ascontiguousarray(window.image(view.image).transpose(2, 0, 1)),
-            "usable": np.ones((), np.uint8),
-            "voxel": voxel,
-            "voxel_color": view.image[pixels[:, 1], pixels[:, 0]],
-        }
-        chosen, pairs = sampled_pairs(pixels, window, config.matches, rng)
-        if self.labels:
-            label = train_ids(resize_label(read_label(self.root, row), size))
-            at = pixels[chosen]
-            pairs["pair_label"] = label[at[:, 1], at[:, 0]] * pairs["pair_valid"]
-        return loaded | pairs
+        if not self.labels:
+            return frame.columns
+        label, at = train_ids(resize_label(read_label(self.root, row), size)), frame.pixel[frame.chosen]
+        return frame.columns | {"pair_label": label[at[:, 1], at[:, 0]] * frame.columns["pair_valid"]}
 
-    def cloud(
-        self, view: View, rng: np.random.Generator
-    ) -> tuple[Float[np.ndarray, "point 3"], Int[np.ndarray, "point 2"]]:
-        """Return points in world axes around their mean, and their pixels (u, v); augmented ones in random order."""
-        points, pixels = unproject_valid(view.depth, view.intrinsics)
-        points = transform(view.world_from_camera, points)
-        points = points - points.mean(axis=0)
-        if not self.augment:
-            return points, pixels
+
+@dataclass(frozen=True)
+class MadeFrame:
+    """The columns of a frame, and what is known of each of its voxels: its pixel (u, v) and the place of its point."""
+
+    columns: dict[str, np.ndarray]
+    pixel: Int[np.ndarray, "voxel 2"]
+    point: Float[np.ndarray, "voxel 3"]
+    """World axes, metres, not moved."""
+    chosen: Int[np.ndarray, " pair"]
+    """Rows of the voxels that have a pair."""
+
+
+def made_frame(view: View, config: PixelPoints, augment: bool, rng: np.random.Generator) -> MadeFrame:
+    """Return image, voxels and pairs of a frame. Raises ValueError for points too far apart."""
+    size = config.height, config.width
+    window = draw_window(size, config.window, rng) if augment else whole_window(size)
+    points, pixels = unproject_valid(view.depth, view.intrinsics)
+    points = transform(view.world_from_camera, points)
+    moved = points - points.mean(axis=0)
+    if augment:
         order = rng.permutation(len(points))
-        return augment_points(points[order], self.config.points, rng), pixels[order]
+        points, pixels = points[order], pixels[order]
+        moved = augment_points(moved[order], config.points, rng)
+    voxel, first = first_per_voxel(voxel_indices(moved, config.voxel_size))
+    pixels = pixels[first]
+    chosen, pairs = sampled_pairs(pixels, window, config.matches, rng)
+    columns = {
+        "image": np.ascontiguousarray(window.image(view.image).transpose(2, 0, 1)),
+        "usable": np.ones((), np.uint8),
+        "voxel": voxel,
+        "voxel_color": view.image[pixels[:, 1], pixels[:, 0]],
+    }
+    return MadeFrame(columns | pairs, pixels, points[first], chosen)
 
 
 def sampled_pairs(
@@ -139,7 +156,7 @@ def no_pairs(number: int) -> dict[str, np.ndarray]:
 class CollateFrames:
     """Loaded frames to the columns of a batch; one that could not be used becomes black, without voxels and pairs."""
 
-    config: SingleFrames
+    config: PixelPoints
     labels: bool = False
 
     def empty(self) -> dict[str, np.ndarray]:

@@ -30,6 +30,15 @@ def bounds(boxes: Float[np.ndarray, "box 7"]) -> tuple[Float64[np.ndarray, "box 
     return low, np.column_stack([ground.max(axis=1), boxes[:, 2] + height])
 
 
+def edges(boxes: Float[np.ndarray, "box 7"]) -> Float64[np.ndarray, "box 12 2 3"]:
+    """Return both ends of each edge of each box: four below, four above, four upright."""
+    ground, middle, half = ground_corners(boxes), boxes[:, 2].astype(np.float64), boxes[:, 5].astype(np.float64) / 2
+    heights = [np.broadcast_to(one[:, None, None], (len(boxes), 4, 1)) for one in (middle - half, middle + half)]
+    below, above = (np.concatenate([ground, height], axis=2) for height in heights)
+    around = [np.stack([face, np.roll(face, -1, axis=1)], axis=2) for face in (below, above)]
+    return np.concatenate([*around, np.stack([below, above], axis=2)], axis=1)
+
+
 def inside(points: Float[np.ndarray, "point 3"], box: Float[np.ndarray, "7"]) -> Bool[np.ndarray, " point"]:
     """Return which points lie in a box, its faces included."""
     x, y, z = (points - box[:3]).T

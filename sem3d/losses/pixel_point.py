@@ -3,6 +3,7 @@
 PPNCE is PointInfoNCE, one-sided: of all sampled pixels, a point picks its own. The two that the paper holds against it:
 distillation, which has the point's feature be that of the pixel, and global contrast, which compares whole frames. The paper
 prints no equations of those; they are taken here as squared distance of unit vectors, and as PointInfoNCE of mean features.
+A further baseline is cross entropy with the classes that a 2D network gives the pixels.
 """
 
 from typing import Literal
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from sem3d.losses.global_rows import global_rows
 from sem3d.losses.info_nce import point_info_nce_of_items, usable_features
+from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 
 Negatives = Literal["item", "batch"]
 
@@ -44,6 +46,18 @@ def pixel_distillation(
     points, pixels = (usable_features(features, valid) for features in (points, pixels))
     of_item = (points - pixels).square().sum(2).sum(1) / valid.sum(1).clamp(min=1)
     return of_item.sum() / max(len(of_item), 1)
+
+
+def pixel_labels(
+    points: Float[Tensor, "item match class"],
+    pixels: Float[Tensor, "item match class"],
+    valid: Bool[Tensor, "item match"],
+) -> Float[Tensor, ""]:
+    """Return the mean cross entropy of points with the likeliest class of their pixels, over the valid matches of the global
+    batch whose class is not 0; both sides are class scores.
+    """
+    labels = torch.where(valid, pixels.argmax(2), 0)
+    return global_mean(*segmentation_cross_entropy(points.flatten(0, 1), labels.flatten()))
 
 
 def global_contrast(

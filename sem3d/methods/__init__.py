@@ -6,6 +6,7 @@ from sem3d.registers import resolve
 METHODS = {
     "pri3d": "sem3d.methods.pri3d:Pri3D",
     "ppkt": "sem3d.methods.ppkt.method:PPKT",
+    "ppkt_pointcontrast": "sem3d.methods.ppkt.with_pointcontrast:PPKTPointContrast",
     "pointcontrast": "sem3d.methods.pointcontrast:PointContrast",
     "semantic_segmentation_2d": "sem3d.methods.tasks.semantic_segmentation_2d:SemanticSegmentation2D",
     "semantic_segmentation_3d": "sem3d.methods.tasks.semantic_segmentation_3d:SemanticSegmentation3D",

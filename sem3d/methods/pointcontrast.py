@@ -132,6 +132,7 @@ class PointContrast(Method):
     evaluations: ClassVar = {
         "correspondence": "sem3d.pipelines.correspondence:correspondence",
         "probe": "sem3d.pipelines.point_probe:probe",
+        "tsne": "sem3d.pipelines.feature_plane:tsne",
     }
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",

@@ -63,7 +63,7 @@ class CloudPredictionOptions(MadeByOptions):
     cloud: FilePath
     """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
     out: FilePath
-    """Where the labelled PLY goes; a page with the cloud goes beside it, ending in .html."""
+    """Where the result goes: the labelled PLY, or the boxes in a .json; a page with the cloud goes beside it, ending in .html."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,23 +1,20 @@
 """The classes of the points in a file, as a painted PLY and a page with the cloud, that can be turned."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
-from sem3d.datasets.scans.cloud_faults import check_places, spacing_fault
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.datasets.scans.labels import class_palette
-from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.datasets.scene_clouds import CollateClouds, voxels_of_turns
-from sem3d.errors import BadSample, UserError
+from sem3d.errors import UserError
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
 from sem3d.files import whole_file, write_text
 from sem3d.methods.tasks.semantic_segmentation_3d import SHOWN_BELOW, SemanticSegmentation3D
+from sem3d.pipelines.given_cloud import given_cloud, places_of, title_of
 from sem3d.pipelines.options import CloudPredictionOptions
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.reporting.page.cloud import cloud_page
@@ -33,16 +30,8 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     Results go to the MLflow experiment sem3d-predictions.
     """
     given, made = Path(options.cloud), Path(options.out)
-    page = made.with_suffix(".html")
-    if made.suffix.lower() != ".ply":
-        raise UserError(f"{made} must end in .ply")
-    if made.resolve() == given.resolve():
-        raise UserError(f"{made} is the cloud itself: name another file in --out")
-    try:
-        points, colors, _, faces = read_scene_mesh(given)
-        check_places(str(given), points)
-    except BadSample as error:
-        raise UserError(str(error)) from error
+    page = places_of(given, made, ".ply")
+    points, colors, faces = given_cloud(given)
     data = run.experiment.data
     names, ids = CLASS_LISTS[data.classes], np.array(WRITTEN_IDS[data.classes], np.uint8)
     print(f"finding the classes of {len(points)} points, turned {data.evaluation_turns} times", flush=True)
@@ -51,8 +40,7 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     palette = class_palette()
     with whole_file(made) as pending:
         write_ply(pending, labelled_rows(points, palette[classes], ids[classes]), faces)
-    title = os.fsencode(given.name).decode(errors="replace")
-    write_text(page, cloud_page(title, points, colors, classes.astype(np.int64), palette, names))
+    write_text(page, cloud_page(title_of(given), points, colors, classes.astype(np.int64), palette, names))
     cell = data.voxel_size
     voxel = np.floor((points - points.min(axis=0)) / cell).astype(np.int64)
     above = [seen_from_above(voxel, values, SHOWN_BELOW / cell) for values in (colors, classes)]
@@ -71,11 +59,7 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
 def classes_of_points(
     run: TrainedRun, given: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
 ) -> UInt8[np.ndarray, " point"]:
-    """Return the train id of each point; raises :class:`UserError` for points that are no scene in metres."""
-    if not len(points):
-        raise UserError(f"{given} has no point")
-    if fault := colors_fault(colors) or spacing_fault(points):
-        raise UserError(f"{given}: {fault}")
+    """Return the train id of each point; raises :class:`UserError` for points that lie too far apart."""
     data = run.experiment.data
     try:
         found = voxels_of_turns(

@@ -84,6 +84,8 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
     pictures: dict[str, UInt8[np.ndarray, "height width 3"]] = field(default_factory=dict)
     """By file name without its ending; kept in the folder ``figures`` of the run."""
+    pages: dict[str, str] = field(default_factory=dict)
+    """HTML, by file name without its ending; kept there too."""
 
 
 Program = Callable[[TrainedRun, Any], Outcome]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sem3d.geometry.boxes import bounds, box_iou, ground_corners, inside
+from sem3d.geometry.boxes import bounds, box_iou, edges, ground_corners, inside
 from tests.reference import boxes as reference
 
 UNIT = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0]
@@ -117,3 +117,13 @@ def test_no_boxes_overlap_nothing():
     assert box_iou(none, some).shape == (0, 3)
     assert box_iou(some, none).shape == (3, 0)
     assert box_iou(none, none).shape == (0, 0)
+
+
+def test_edges_are_the_sides_of_the_box_between_its_corners():
+    boxes = drawn(5, 0)
+    for box, own, ground in zip(boxes, edges(boxes), ground_corners(boxes), strict=True):
+        lengths = np.linalg.norm(own[:, 0] - own[:, 1], axis=1)
+        assert sorted(lengths) == pytest.approx(sorted([*box[3:6]] * 4))
+        corners = [(*corner, box[2] + side * box[5] / 2) for corner in ground for side in (-1, 1)]
+        ends = np.unique(own.reshape(-1, 3).round(9), axis=0)
+        assert ends == pytest.approx(np.unique(np.round(corners, 9), axis=0))

@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Tensor]]] = {name: (name, 
     "ppkt against the whole batch": ("ppkt", {"method__negatives": "batch"}, {}),
     "ppkt, distillation": ("ppkt", {"method__loss": "distillation"}, {}),
     "ppkt, global": ("ppkt", {"method__loss": "global"}, {}),
+    "ppkt, pseudo-labels": ("ppkt", {"method__loss": "pseudo_labels"}, {}),
     "pointcontrast, hardest negatives": ("pointcontrast", {"method__loss": "hardest_contrastive"}, {}),
     "ssr with labelled images beside the pairs": ("ssr", {"method__viewpoint_batch": 6}, beside()),
 }

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
+from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_labels, pixel_point_nce
 from tests.losses.drawn import features
 from tests.reference.info_nce import info_nce
 
@@ -54,11 +54,26 @@ def test_global_contrast_compares_the_mean_features_of_frames():
     assert global_contrast(frames, frames, torch.ones(6, 3, dtype=torch.bool), 0.1).item() == pytest.approx(closed)
 
 
+def test_labels_are_the_likeliest_classes_of_pixels_but_for_class_0():
+    points, pixels = features(3, 4, 5)
+    pixels = pixels + torch.tensor([1.5, 0, 0, 0, 0])
+    costs = []
+    for scores, given in zip(np.concatenate([a for a, _ in arrays(points, pixels)]),
+                             np.concatenate([b for _, b in arrays(points, pixels)]), strict=True):  # fmt: skip
+        label = max(range(5), key=given.tolist().__getitem__)
+        if label:
+            shares = [math.exp(score) for score in scores]
+            costs.append(-math.log(shares[label] / sum(shares)))
+    assert 0 < len(costs) < 6
+    assert pixel_labels(points, pixels, VALID).item() == pytest.approx(sum(costs) / len(costs))
+
+
 LOSSES = {
     "item": pixel_point_nce,
     "batch": lambda *given: pixel_point_nce(*given, negatives="batch"),
     "distillation": pixel_distillation,
     "global": global_contrast,
+    "labels": pixel_labels,
 }
 
 

@@ -55,6 +55,25 @@ def ppkt() -> dict[str, Tensor]:
     }
 
 
+def ppkt_pointcontrast() -> dict[str, Tensor]:
+    """Two pairs of 33 x 44 images with 16 pairs of a voxel and a pixel each, about 75 voxels a frame, and 16 matches a pair."""
+    random = torch.Generator().manual_seed(1)
+    voxel = voxels_of(4, random)
+    rows = [torch.nonzero(voxel[:, 0] == frame)[:, 0] for frame in range(4)]
+    drawn = torch.stack([own[torch.randint(0, len(own), (16,), generator=random)] for own in rows])
+    return {
+        "image": torch.randint(0, 256, (4, 3, 33, 44), generator=random, dtype=torch.uint8),
+        "voxel": voxel,
+        "voxel_color": torch.randint(0, 256, (len(voxel), 3), generator=random, dtype=torch.uint8),
+        "pair_voxel": drawn,
+        "pair_pixel": (torch.rand(4, 16, 2, generator=random) * torch.tensor([44, 33])).long(),
+        "pair_valid": torch.ones(4, dtype=torch.uint8),
+        "usable": torch.ones(4, dtype=torch.uint8),
+        "match_voxel": drawn.unflatten(0, (2, 2)).transpose(1, 2),
+        "match_valid": torch.ones(2, dtype=torch.uint8),
+    }
+
+
 def pointcontrast() -> dict[str, Tensor]:
     """Three pairs of frames of about 50 voxels each, with 16 matches a pair."""
     random = torch.Generator().manual_seed(1)
@@ -188,6 +207,7 @@ def posed_objects() -> Sources:
 BATCHES = {
     "pri3d": pri3d,
     "ppkt": ppkt,
+    "ppkt_pointcontrast": ppkt_pointcontrast,
     "pointcontrast": pointcontrast,
     "semantic_segmentation_2d": semantic_segmentation_2d,
     "semantic_segmentation_3d": semantic_segmentation_3d,

@@ -1,15 +1,22 @@
 """3D detection: its losses and answers against loops over seeds, proposals and boxes, what it trains, and what it starts from."""
 
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from sem3d.datasets.scans.box_classes import SCANNET
-from sem3d.errors import UserError
+from sem3d.datasets.scene_boxes import CollateBoxes, LoadBoxes, SceneBoxes, SceneWithBoxes
+from sem3d.datasets.stream import Samples
+from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.detection import recorded_scene
 from sem3d.methods.tasks.object_detection_3d import WEIGHTS, ObjectDetection3DBatch
+from sem3d.methods.tasks.usual_boxes import marks
 from tests.methods.synthetic_batches import BATCHES
 from tests.methods.tiny import build_tiny, tiny_experiment
 from tests.reference import vote_net as reference
@@ -164,47 +171,44 @@ def test_average_precision_is_that_of_loops_over_scenes(tmp_path, batch):
     assert method.artifacts(found).keys() == {"ap_25_by_class", "ap_50_by_class"}
 
 
-TRAINED = {
-    "all": lambda name: True,
-    "decoder": lambda name: not name.startswith("sparse_unet") or name.startswith(
-        tuple(f"sparse_unet.{part}" for part in ("convtr", "bntr", "block5", "block6", "block7", "block8"))
-    ),
-    "head": lambda name: not name.startswith("sparse_unet"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("trained", TRAINED)
-def test_only_what_is_trained_moves_its_batch_norm_included(tmp_path, batch, trained):
-    method = built(tmp_path, method__trained=trained)
-    before = {name: value.clone() for name, value in method.state_dict().items()}
-    optimizer = method.train().optimizers()["main"]
-    sum(method(near_objects(batch), 0).values()).backward()
-    optimizer.step()
-    moved = {name for name, value in method.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {name for name in before if TRAINED[trained](name)}
-
-
-@pytest.mark.parametrize("source", ["ppkt", "pri3d"])
-def test_the_3d_network_starts_from_that_of_a_pretraining(tmp_path, source):
-    shape = {"method__voxel_input": "color", "method__sparse_unet__stem_kernel": 3}
-    pretrained = build_tiny(source, tiny_experiment(source, tmp_path, tmp_path, **shape))
-    state = {name: value for name, value in pretrained.state_dict().items() if isinstance(value, torch.Tensor)}
-    save_file(state, tmp_path / "weights.safetensors")
-    torch.manual_seed(5)
-    method = built(tmp_path)
-    with torch.no_grad():
-        method.sparse_unet.conv0p1s1.kernel += 1
-    line = method.initialise(str(tmp_path / "weights.safetensors"))
-    assert line.startswith("loaded sparse_unet (")
-    assert "new: proposing, seeds, voting" in line
-    own = method.sparse_unet.state_dict()
-    assert all(torch.equal(value, state[f"sparse_unet.{name}"]) for name, value in own.items())
-    with pytest.raises(UserError, match="init imagenet has no weights of a 3D network"):
-        method.initialise("imagenet")
-
-
 def test_more_proposals_than_votes_are_refused(tmp_path):
     with pytest.raises(
         UserError, match=r"method\.votes\.proposals is 65, more than the votes .*data\.seeds, which is 64"
     ):
         built(tmp_path, method__votes__proposals=65)
+
+
+@dataclass(frozen=True)
+class Given(LoadBoxes):
+    """Objects that the test gives, in the place of those on disk."""
+
+    objects: Any = field(default=None)
+
+    def scene(self, row, motion):
+        found = self.objects[row["scene"]]
+        if found is None:
+            raise BadSample("0.parquet", "damaged")
+        boxes = np.array([box for _, *box in found], float).reshape(-1, 7)
+        none = np.zeros(0, np.uint16)
+        named = np.array([SCANNET.names.index(name) for name, *_ in found], np.int64)
+        return SceneWithBoxes(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), none, None, named, boxes)
+
+
+def samples_of(objects: list) -> Samples:
+    table = pa.table({"scene": list(range(len(objects)))})
+    return Samples(table, Given(Path(), SceneBoxes(), False, {}, objects), CollateBoxes(4), "")
+
+
+def test_marks_are_boxes_where_objects_usually_are_and_the_classes_that_are_shown(tmp_path):
+    here, there = (1.0, 0, 0, 1, 1, 1, 0), (-2.0, 0, 0, 1, 1, 1, 0)
+    aside = (1.0, 0.5, 0, 1, 1, 1, 0)  # a third of the union is shared
+    train = samples_of([[("chair", *here)], [("chair", *here), ("table", *there)], [("chair", *there)], [], None])
+    held_out = samples_of([[("chair", *aside), ("sofa", *here)], [("chair", *there), ("table", *there)], None])
+    found = marks(tiny_experiment(NAME, tmp_path, tmp_path), {"train": train, "held_out": held_out})
+    # of four answers for a chair, by falling score: here twice (once right at 0.25), there twice (once right)
+    at_quarter, at_half = (1 / 1 + 2 / 4) / 2, (1 / 4) / 2
+    # of two answers for a table, one is right, of equal score: that of the first scene is wrong
+    assert found.floor["map_25"] == pytest.approx((at_quarter + 1 / 2 + 0) / 3)
+    assert found.floor["map_50"] == pytest.approx((at_half + 1 / 2 + 0) / 3)
+    assert found.bound == pytest.approx({"map_25": 2 / 3, "map_50": 2 / 3, "recall_25": 2 / 3, "recall_50": 2 / 3})
+    assert found.never_shown == ("sofa",)

@@ -9,10 +9,18 @@ from torch.testing import assert_close
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.methods.method import Found
-from sem3d.methods.ppkt.method import PPKTBatch
+from sem3d.methods.ppkt.method import PPKT, PPKTBatch
+from sem3d.methods.ppkt.with_pointcontrast import PPKTPointContrastBatch
 from sem3d.runs.load import build_method
 from tests.methods.synthetic_batches import BATCHES
 from tests.methods.tiny import build_tiny, tiny_experiment
+
+JOINT, SEGMENTATION = "ppkt_pointcontrast", "semantic_segmentation_2d"
+
+
+def usual_widths(tmp_path):
+    """2D segmentation by the network that pseudo-labels come from."""
+    return tiny_experiment(SEGMENTATION, tmp_path, tmp_path, method__unet__width=None, method__unet__dim=None)
 
 
 def tiny(tmp_path, **changes):
@@ -92,6 +100,7 @@ def test_a_start_without_a_3d_network_is_refused(tmp_path, source):
     [
         {"method__loss": "distillation"},
         {"method__loss": "global"},
+        {"method__loss": "pseudo_labels"},
         {"method__negatives": "batch"},
         {"method__upsampling": "none"},
         {"method__teacher__strides": (8,)},
@@ -110,6 +119,54 @@ def test_every_arm_learns_and_reaches_every_parameter(tmp_path, batch, arm):
         curve.append(loss.item())
     assert not [name for name, value in method.named_parameters() if value.grad is None]
     assert curve[-1] < 0.97 * curve[0], curve
+
+
+def test_pseudo_labels_are_the_classes_that_a_run_of_2d_segmentation_gives_the_pixels(tmp_path, batch):
+    segmentation = build_tiny(SEGMENTATION, usual_widths(tmp_path)).eval()
+    save_file(segmentation.state_dict(), tmp_path / "weights.safetensors")
+    changes = {"method__loss": "pseudo_labels", "method__teacher__weights": str(tmp_path / "weights.safetensors")}
+    method = built(tmp_path, **changes)
+    with torch.no_grad():
+        named = segmentation.logits(batch.image).argmax(1)
+        points = method.points(batch)
+        loss = method(batch, 0)["pseudo_labels"]
+    costs = [
+        -scores.log_softmax(0)[label]
+        for frame, pixels in enumerate(batch.pair_pixel.tolist())
+        for scores, (u, v) in zip(points[frame], pixels, strict=True)
+        if (label := int(named[frame, v, u]))
+    ]
+    assert len(costs) > 10
+    assert_close(loss, torch.stack(costs).mean())
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "other.safetensors"])
+def test_pseudo_labels_of_what_is_no_run_of_2d_segmentation_are_refused(tmp_path, weights):
+    save_file({"unet.last.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    source = weights if weights == "imagenet" else str(tmp_path / weights)
+    with pytest.raises(UserError, match="pseudo_labels wants a run of semantic_segmentation_2d"):
+        built(tmp_path, method__loss="pseudo_labels", method__teacher__weights=source)
+
+
+def test_ppkt_and_pointcontrast_together_have_the_losses_of_both(tmp_path):
+    batch = PPKTPointContrastBatch(**BATCHES[JOINT]())
+    method = build_tiny(JOINT, tiny_experiment(JOINT, tmp_path, tmp_path, method__contrast_weight=0.5)).double().eval()
+    single = PPKTBatch(**{name: getattr(batch, name) for name in PPKTBatch.__dataclass_fields__})
+    with torch.no_grad():
+        losses, alone = method(batch, 0), PPKT.losses(method, method.voxel_features(single), single)
+        embedded = torch.nn.functional.normalize(method.embedding(method.voxel_features(batch)), dim=1)
+    assert losses.keys() == {"ppnce", "point_info_nce"}
+    assert_close(losses["ppnce"], alone["ppnce"])
+    anchor, positive = embedded[batch.match_voxel.flatten(0, 1)].unbind(1)
+    surprise = -((anchor @ positive.T) / 0.1).log_softmax(1).diagonal().mean()
+    assert_close(losses["point_info_nce"], 0.5 * surprise)
+
+
+def test_presets_on_pairs_have_the_frames_of_ppkt_a_step():
+    single, pairs = (method_class(name).presets["paper"]() for name in ("ppkt", JOINT))
+    assert 2 * pairs.run.batch_size == single.run.batch_size
+    assert pairs.data.points == single.data.points
+    assert pairs.method.temperature == single.method.temperature
 
 
 def test_the_loss_is_that_of_the_matched_rows(tmp_path, batch):

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from sem3d.datasets.scans.class_lists import S3DIS_NAMES
@@ -15,7 +14,6 @@ from sem3d.datasets.scans.clouds import read_points, write_part
 from sem3d.datasets.scans.labelled_scene import CloudPart
 from sem3d.datasets.scene_clouds import CollateClouds, LoadCloud, SceneClouds
 from sem3d.datasets.stream import Samples
-from sem3d.errors import UserError
 from sem3d.methods.tasks.frequent_heights import marks
 from sem3d.methods.tasks.semantic_segmentation_3d import SemanticSegmentation3DBatch
 from tests.datasets.scans.s3dis_rooms import write_s3dis
@@ -85,52 +83,6 @@ def test_records_hold_the_classes_of_each_scene(tmp_path, batch):
     item = batch.voxel[batch.point_voxel[:, 0], 0]
     for record, number in zip(found.records, (0, 2), strict=True):
         assert set(record["classes"].tolist()) == set(batch.point_label[item == number].tolist())
-
-
-TRAINED = {
-    "all": lambda name: True,
-    "decoder": lambda name: name.startswith(("classifier", *(f"sparse_unet.{part}" for part in (
-        "convtr", "bntr", "block5", "block6", "block7", "block8"
-    )))),
-    "classifier": lambda name: name.startswith("classifier"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("trained", TRAINED)
-def test_only_what_is_trained_moves_its_batch_norm_included(tmp_path, batch, trained):
-    method = built(tmp_path, method__trained=trained)
-    before = {name: value.clone() for name, value in method.state_dict().items()}
-    optimizer = method.train().optimizers()["main"]
-    sum(method(batch, 0).values()).backward()
-    optimizer.step()
-    moved = {name for name, value in method.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {name for name in before if TRAINED[trained](name)}
-    assert all(value.requires_grad == TRAINED[trained](name) for name, value in method.named_parameters())
-
-
-@pytest.mark.parametrize("source", ["ppkt", "pri3d"])
-def test_the_3d_network_starts_from_that_of_a_pretraining(tmp_path, source):
-    shape = {"method__voxel_input": "color", "method__sparse_unet__stem_kernel": 3}
-    pretrained = build_tiny(source, tiny_experiment(source, tmp_path, tmp_path, **shape))
-    state = {name: value for name, value in pretrained.state_dict().items() if isinstance(value, torch.Tensor)}
-    save_file(state, tmp_path / "weights.safetensors")
-    torch.manual_seed(5)
-    method = built(tmp_path)
-    with torch.no_grad():
-        method.sparse_unet.conv0p1s1.kernel += 1
-    line = method.initialise(str(tmp_path / "weights.safetensors"))
-    assert line.startswith("loaded sparse_unet (")
-    assert "new: classifier" in line
-    own = method.sparse_unet.state_dict()
-    assert all(torch.equal(value, state[f"sparse_unet.{name}"]) for name, value in own.items())
-
-
-def test_a_start_without_a_3d_network_is_refused(tmp_path):
-    with pytest.raises(
-        UserError, match=r"init imagenet has no weights of a 3D network: give scratch or a run of sem3d$"
-    ):
-        built(tmp_path).initialise("imagenet")
-    assert built(tmp_path).initialise("scratch") == "3D network: random weights"
 
 
 def test_voxels_may_say_only_that_they_are_there(tmp_path, batch):

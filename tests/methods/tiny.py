@@ -34,6 +34,18 @@ TINY = {
         "data.voxel_size": 0.2,
         "data.evaluation_frames": 5,
     },
+    "ppkt_pointcontrast": IN_ROOMS
+    | {
+        "method.teacher.weights": "scratch",
+        "method.projection_dim": 8,
+        "method.contrast_dim": 8,
+        "method.contrast_temperature": 0.1,
+        "method.sparse_unet.planes": (4, 4, 4, 4, 4, 4, 4, 4),
+        "method.sparse_unet.init_dim": 4,
+        "data.matches": 16,
+        "data.voxel_size": 0.2,
+        "data.evaluation_pairs": 3,
+    },
     "pointcontrast": IN_ROOMS
     | {
         "method.embedding_dim": 8,

@@ -16,6 +16,7 @@ SPACES = [
     (name, preset)
     for name in written_spaces()
     for preset in method_class(read_space(name).arms[0].trained.method).presets
+    if all(preset in method_class(part.method).presets for arm in read_space(name).arms for part in arm.pretrainings)
 ]
 
 

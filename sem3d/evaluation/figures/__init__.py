@@ -5,9 +5,11 @@ from sem3d.evaluation.figures.from_above import seen_from_above
 from sem3d.evaluation.figures.matches import draw_before_and_after, draw_matches
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.evaluation.figures.reconstructions import label_history, reconstruction_sheet
+from sem3d.evaluation.figures.scatter import Dots, scatter_sheet
 from sem3d.evaluation.figures.sheets import feature_sheet, prediction_sheet
 
 __all__ = [
+    "Dots",
     "DrawnBoxes",
     "DrawnScene",
     "box_sheet",
@@ -18,5 +20,6 @@ __all__ = [
     "pca_features",
     "prediction_sheet",
     "reconstruction_sheet",
+    "scatter_sheet",
     "seen_from_above",
 ]

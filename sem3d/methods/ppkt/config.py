@@ -20,7 +20,7 @@ class TeacherConfig:
     weights: Weights = "imagenet"
     """imagenet, scratch (random: a control), a weights file, or the folder of a run with a 2D network."""
     strides: tuple[int, ...] = (32,)
-    """Tapped maps by stride, 4, 8, 16 or 32: put side by side."""
+    """Tapped maps by stride, 4, 8, 16 or 32: put side by side; not for pseudo_labels, which takes classes of pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,9 @@ class PPKTConfig:
     """The 3D network that is kept for downstream tasks."""
     voxel_input: VoxelInput = "color"
     """What a voxel tells the 3D network: that it is there, or its RGB in [0, 1]."""
-    loss: Literal["ppnce", "distillation", "global"] = "ppnce"
-    """PPNCE, or one of the two that the paper holds against it."""
+    loss: Literal["ppnce", "distillation", "global", "pseudo_labels"] = "ppnce"
+    """PPNCE, or one of the two that the paper holds against it, or cross entropy with the classes that a 2D network gives the
+    pixels, a run of semantic_segmentation_2d in teacher.weights."""
     negatives: Negatives = "item"
     """Pixels that a point's own competes with: those of its frame, or of all frames of the global batch, of each
     micro-batch where optim.accumulate is above 1 (SLidR)."""
@@ -42,6 +43,6 @@ class PPKTConfig:
     """Upsampling of the teacher's maps to pixels; none: a pixel has the feature of the cell that looks
     nearest to it."""
     projection_dim: Width = 128
-    """Dimensions in which pixels and points are compared; distillation takes the teacher's."""
+    """Dimensions in which pixels and points are compared; distillation and pseudo_labels take the teacher's."""
     temperature: Annotated[float, Bounds(1e-3, 1e3)] = 0.04
     """Temperature of PPNCE."""

@@ -16,9 +16,11 @@ momentum of 0.1 instead of 0.05. Features are upsampled at the sampled pixels on
 the memory.
 
 Arms of the paper's ablations: ``method.loss`` (distillation regresses the teacher's own features, as a trained projection
-would let both sides agree on a constant; global contrasts whole frames by their mean features), ``method.teacher.*`` (weights
+would let both sides agree on a constant; global contrasts whole frames by their mean features; a further baseline, pseudo_labels,
+learns the classes that a run of 2D segmentation gives the pixels), ``method.teacher.*`` (weights
 ``imagenet``, ``scratch`` for a random one, a file in torchvision's or MoCo's layout, or a run of sem3d with a 2D network;
-encoder; tapped strides), ``method.upsampling``, image size, and ``--init`` with a run of Pri3D, whose 3D network it takes.
+encoder; tapped strides), ``method.upsampling``, image size, and ``--init`` with a run of
+Pri3D, whose 3D network it takes. PPKT together with PointContrast's loss is :mod:`sem3d.methods.ppkt.with_pointcontrast`.
 """
 
 import logging
@@ -46,13 +48,13 @@ from sem3d.evaluation.correspondence import (
     pixel_positions,
 )
 from sem3d.evaluation.figures import draw_matches, feature_sheet
-from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_point_nce
+from sem3d.losses.pixel_point import global_contrast, pixel_distillation, pixel_labels, pixel_point_nce
 from sem3d.methods.frozen import FrozenPart
 from sem3d.methods.initial_parts import start_point_network
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.ppkt.config import PPKTConfig
 from sem3d.methods.ppkt.presets import PRESETS
-from sem3d.methods.ppkt.teacher import load_teacher
+from sem3d.methods.ppkt.teacher import Labeller, load_teacher, teacher_network
 from sem3d.networks.cell_centres import CellGrid
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.sparse_unet import INPUT_CHANNELS, SparseUNet, voxel_tensor
@@ -63,6 +65,8 @@ logger = logging.getLogger(__name__)
 SEARCH_STRIDE = 4
 """Pixels between two of those that a point's own is searched among in an evaluation."""
 FRAMES_SHOWN = 3
+GIVEN = ("distillation", "pseudo_labels")
+"""Losses that take the teacher's answers as they are."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class PPKT(Method):
     evaluations: ClassVar = {
         "correspondence": "sem3d.pipelines.correspondence:correspondence",
         "probe": "sem3d.pipelines.point_probe:probe",
+        "tsne": "sem3d.pipelines.feature_plane:tsne",
     }
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",
@@ -103,7 +108,7 @@ class PPKT(Method):
         config = experiment.method
         with torch.random.fork_rng(devices=()):  # a random teacher is one of its seed, whatever is drawn besides
             torch.manual_seed(experiment.run.seed)
-            teacher = TappedEncoder(config.teacher.encoder, config.teacher.strides)
+            teacher = teacher_network(config)
         if config.loss == "global" and experiment.run.batch_size // experiment.optim.accumulate < 2:
             raise UserError(
                 "method.loss global compares frames: give at least two a micro-batch (run.batch_size / optim.accumulate)"
@@ -112,7 +117,7 @@ class PPKT(Method):
         self.measured_grids: dict[tuple[int, int], tuple[CellGrid, ...]] = {}
         self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
         dim = config.projection_dim
-        if config.loss == "distillation":
+        if config.loss in GIVEN:
             dim = sum(teacher.channels)
         else:
             self.upsampling_projection = UpsamplingProjection(teacher.channels, dim, config.upsampling)
@@ -130,14 +135,20 @@ class PPKT(Method):
 
     def forward(self, batch: PPKTBatch, step: int) -> dict[str, Tensor]:
         """Return the loss that is on, by its name (paper, section 3)."""
+        return self.losses(self.voxel_features(batch), batch)
+
+    def losses(self, voxels: Float[Tensor, "row dim"], batch: PPKTBatch) -> dict[str, Tensor]:
+        """Return the losses of the features of the 3D network."""
         config = self.experiment.method
-        points = self.points(batch)
+        points = self.points_of(voxels, batch)
         pixels = self.pixels(self.maps(batch), batch.pair_pixel, batch)
         valid = pair_mask(batch)
         if config.loss == "ppnce":
             loss = pixel_point_nce(points, pixels, valid, config.temperature, config.negatives)
         elif config.loss == "global":
             loss = global_contrast(points, pixels, valid, config.temperature)
+        elif config.loss == "pseudo_labels":
+            loss = pixel_labels(points, pixels, valid)
         else:
             loss = pixel_distillation(points, pixels, valid)
         return {config.loss: loss}
@@ -149,7 +160,11 @@ class PPKT(Method):
 
     def points(self, batch: PPKTBatch) -> Float[Tensor, "batch pair dim"]:
         """Return projected features of the voxel of each pair."""
-        voxels = self.point_projection(self.voxel_features(batch))
+        return self.points_of(self.voxel_features(batch), batch)
+
+    def points_of(self, voxels: Float[Tensor, "row dim"], batch: PPKTBatch) -> Float[Tensor, "batch pair projected"]:
+        """Return projected features of the voxel of each pair, of those of all voxels."""
+        voxels = self.point_projection(voxels)
         if not len(voxels):
             voxels = torch.cat([voxels, voxels.new_zeros(1, voxels.shape[1])])
         return voxels[batch.pair_voxel.long()]
@@ -161,12 +176,12 @@ class PPKT(Method):
     def pixels(
         self, maps: tuple[Tensor, ...], positions: Num[Tensor, "batch pixel 2"], batch: PPKTBatch
     ) -> Float[Tensor, "batch pixel dim"]:
-        """Return projected features at positions (u, v) of the images; for distillation the teacher's own."""
+        """Return projected features at positions (u, v) of the images; the teacher's own for losses in :data:`GIVEN`."""
         upsampling, grids = (
             self.experiment.method.upsampling,
             self.grids((batch.image.shape[-2], batch.image.shape[-1])),
         )
-        if self.experiment.method.loss == "distillation":
+        if self.experiment.method.loss in GIVEN:
             of_maps = zip(maps, grids, strict=True)
             return torch.cat([values_at_pixels(one, positions, grid, upsampling) for one, grid in of_maps], dim=2)
         return self.upsampling_projection(maps, positions, grids)
@@ -174,7 +189,7 @@ class PPKT(Method):
     def grids(self, size: tuple[int, int]) -> tuple[CellGrid, ...]:
         """Return where the cells of the tapped maps look in images of ``size``; measured once, as the teacher stays as it is."""
         if size not in self.measured_grids:
-            assert isinstance(self.teacher.network, TappedEncoder)
+            assert isinstance(self.teacher.network, TappedEncoder | Labeller)
             self.measured_grids[size] = self.teacher.network.grids(size)
         return self.measured_grids[size]
 
@@ -210,8 +225,9 @@ class PPKT(Method):
         config = self.experiment.method
         maps, points, valid = self.maps(batch), self.points(batch), pair_mask(batch)
         pixels = self.pixels(maps, batch.pair_pixel, batch)
-        if config.loss == "distillation":
-            sums = {"loss_distillation": pixel_distillation(points, pixels, valid).double() * len(points)}
+        if config.loss in GIVEN:
+            loss = {"distillation": pixel_distillation, "pseudo_labels": pixel_labels}[config.loss]
+            sums = {f"loss_{config.loss}": loss(points, pixels, valid).double() * len(points)}
         else:
             sums = {"loss_ppnce": pixel_point_nce(points, pixels, valid, config.temperature).double() * len(points)}
         sums |= {"matched": batch.pair_valid.double().sum(), "frames": batch.usable.double().sum()}
@@ -231,7 +247,7 @@ class PPKT(Method):
         sums = found.sums
         if sums["frames"] > 0 and not sums["matched"]:
             logger.warning("none of the %d held-out frames has a pair of a point and a pixel", int(sums["frames"]))
-        named = ("loss_ppnce", "loss_distillation", "matched")
+        named = ("loss_ppnce", *(f"loss_{name}" for name in GIVEN), "matched")
         metrics = {name: float(sums[name] / sums["frames"].clamp(min=1)) for name in named if name in sums}
         return metrics | match_metrics(sums)
 

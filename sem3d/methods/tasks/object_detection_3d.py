@@ -122,6 +122,8 @@ class ObjectDetection3D(PointTask):
     score = ("map_25", "max")
     label_budget = "data.budget"
     evaluations: ClassVar = {"detection": "sem3d.pipelines.scores:scores"}
+    marks = "sem3d.methods.tasks.usual_boxes:marks"
+    prediction = "sem3d.pipelines.predicted_boxes:predict_boxes"
     published = "sem3d.reporting.papers.ppkt:published_table"
     mean_size: Tensor
 

@@ -105,9 +105,13 @@ class SemanticSegmentation3D(PointTask):
     presets: ClassVar = {"paper": paper, "laptop": laptop}
     score = ("miou_scannet", "max")
     label_budget = "data.budget"
-    evaluations: ClassVar = {"segmentation": "sem3d.pipelines.scores:scores"}
+    evaluations: ClassVar = {
+        "segmentation": "sem3d.pipelines.scores:scores",
+        "clouds": "sem3d.pipelines.shown_clouds:clouds",
+    }
     marks = "sem3d.methods.tasks.frequent_heights:marks"
     prediction = "sem3d.pipelines.predicted_cloud:predict_cloud"
+    published = "sem3d.reporting.papers.ppkt:published_table"
 
     def __init__(
         self, experiment: Experiment[SemanticSegmentation3DConfig, SceneClouds], sources: Sources | None = None

@@ -5,6 +5,7 @@ import base64
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from sem3d.geometry.boxes import BOX, edges
 from sem3d.reporting.page.environment import content_policy, environment, file_text
 
 MOST_POINTS = 400_000
@@ -18,8 +19,12 @@ def cloud_page(
     classes: Int[np.ndarray, " point"],
     palette: UInt8[np.ndarray, "class 3"],
     names: tuple[str, ...],
+    boxes: tuple[Float[np.ndarray, "box 7"], Int[np.ndarray, " box"]] | None = None,
 ) -> str:
-    """Return the page of points (z up) painted by their ``classes``; ``own`` are the colours that can be shown instead."""
+    """Return the page of points (z up) painted by their ``classes``; ``own`` are the colours that can be shown instead.
+
+    The edges of ``boxes`` are drawn in the colours of the classes that come with them.
+    """
     shares = np.bincount(classes, minlength=len(names)) / max(len(classes), 1)
     shown = [number for number in np.argsort(-shares, kind="stable") if shares[number]]
     note = f"{len(points)} points"
@@ -29,7 +34,10 @@ def cloud_page(
         note += f", {MOST_POINTS} of them shown"
     # places within a cube of side 1 around the middle
     low, high = (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(3), np.ones(3))
-    places = (points - (low + high) / 2) / max(float((high - low).max()), 1e-9)
+    middle, side = (low + high) / 2, max(float((high - low).max()), 1e-9)
+    places = (points - middle) / side
+    around, of_class = boxes or (np.zeros((0, BOX)), np.zeros(0, np.int64))
+    lines = ((edges(around) - middle) / side).reshape(-1, 3)
     style, script = file_text("cloud.css"), file_text("cloud.js")
     return (
         environment()
@@ -46,6 +54,8 @@ def cloud_page(
             places=encoded(places.astype("<f4")),
             painted=encoded(palette[classes]),
             own=encoded(own),
+            edges=encoded(lines.astype("<f4")),
+            edged=encoded(np.repeat(palette[of_class], len(lines) // max(len(around), 1), axis=0)),
         )
     )
 

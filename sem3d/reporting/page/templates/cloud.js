@@ -42,7 +42,8 @@
     gl.enableVertexAttribArray(at);
     gl.vertexAttribPointer(at, 3, kind, normalised, 0, 0);
   };
-  attribute("place", buffer(places), gl.FLOAT, false);
+  const edges = new Float32Array(bytes("edges").buffer);
+  const shapes = { points: buffer(places), edges: buffer(edges), edged: buffer(bytes("edged")) };
   gl.enable(gl.DEPTH_TEST);
   gl.clearColor(0.086, 0.094, 0.11, 1);
   const eye = { yaw: 0.6, pitch: 0.6, distance: 1.6, moved: [0, 0] };
@@ -52,12 +53,16 @@
     canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    attribute("place", shapes.points, gl.FLOAT, false);
     attribute("colour", document.getElementById("own").checked ? colours.own : colours.painted, gl.UNSIGNED_BYTE, true);
     for (const name of ["yaw", "pitch", "distance"]) gl.uniform1f(uniform(name), eye[name]);
     gl.uniform1f(uniform("aspect"), canvas.width / canvas.height);
     gl.uniform1f(uniform("dot"), 2.5 * canvas.height / Math.sqrt(count));
     gl.uniform2fv(uniform("moved"), eye.moved);
     gl.drawArrays(gl.POINTS, 0, count);
+    attribute("place", shapes.edges, gl.FLOAT, false);
+    attribute("colour", shapes.edged, gl.UNSIGNED_BYTE, true);
+    gl.drawArrays(gl.LINES, 0, edges.length / 3);
   };
   canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
   canvas.addEventListener("pointermove", (event) => {

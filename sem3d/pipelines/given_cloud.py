@@ -1,0 +1,42 @@
+"""Points of a file that a prediction is asked of."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+
+from sem3d.datasets.pictures import colors_fault
+from sem3d.datasets.scans.cloud_faults import check_places, spacing_fault
+from sem3d.datasets.scans.surface import read_scene_mesh
+from sem3d.errors import BadSample, UserError
+
+
+def given_cloud(
+    given: Path,
+) -> tuple[Float32[np.ndarray, "point 3"], UInt8[np.ndarray, "point 3"], Int32[np.ndarray, "face 3"]]:
+    """Return points, colours and faces of a PLY; raises :class:`UserError` for points that are no scene in metres."""
+    try:
+        points, colors, _, faces = read_scene_mesh(given)
+        check_places(str(given), points)
+    except BadSample as error:
+        raise UserError(str(error)) from error
+    if not len(points):
+        raise UserError(f"{given} has no point")
+    if fault := colors_fault(colors) or spacing_fault(points):
+        raise UserError(f"{given}: {fault}")
+    return points, colors, faces
+
+
+def places_of(given: Path, made: Path, ending: str) -> Path:
+    """Return the place of the page beside ``made``; raises :class:`UserError` for another ``ending`` and for the cloud itself."""
+    if made.suffix.lower() != ending:
+        raise UserError(f"{made} must end in {ending}")
+    if made.resolve() == given.resolve():
+        raise UserError(f"{made} is the cloud itself: name another file in --out")
+    return made.with_suffix(".html")
+
+
+def title_of(given: Path) -> str:
+    """Return the name of a file as text, also where it is none."""
+    return os.fsencode(given.name).decode(errors="replace")
