@@ -22,6 +22,7 @@ CASES = (
     "silhouettes",
     "contrast",
     "scene_rays",
+    "memory",
 )
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 import pytest
 
 from jobs.benchmark import CASES
+from sem3d.networks.sparse_unet import SLIM
 from sem3d.networks.srn.hyper_network import FieldConfig
 from sem3d.networks.srn.scene_network import SceneConfig
 from sem3d.worlds.rooms.config import RoomsConfig
@@ -29,6 +30,7 @@ SMALL = {
     "silhouettes": {"ROUNDS": 1, "SUBDIVISIONS": 2, "VIEWS": (0, 11), "SIZE": 32},
     "contrast": {"MATCHES": 3000, "ROUNDS": 1},
     "scene_rays": {"SIZES": {"small": (SceneConfig(field=FieldConfig(latent=8, width=8)), 2, 10)}, "ROUNDS": 1},
+    "memory": {"POINTS": 20_000, "FRAMES": (1, 2), "NETWORK": SLIM},
 }
 
 
