@@ -75,12 +75,13 @@ def pretraining_growth(batch: int) -> float:
 def step(method: Method, frames: int) -> None:
     """Compute the loss and the gradient of a batch of frames that look around the room."""
     data, rng = method.experiment.data, np.random.default_rng(0)
-    made = [
-        made_frame(view_of_room((data.height, data.width), turn), data, True, rng).columns for turn in range(frames)
-    ]
-    columns = {name: torch.from_numpy(value) for name, value in CollateFrames(data)(made).items()}
+    size = data.height, data.width
+    columns = CollateFrames(data)(
+        [made_frame(view_of_room(size, turn), data, True, rng).columns for turn in range(frames)]
+    )
+    batch = method.Batch(**{name: torch.from_numpy(value) for name, value in columns.items()})
     method.zero_grad(set_to_none=True)
-    sum(method(method.Batch(**columns), 0).values()).backward()
+    torch.stack(list(method(batch, 0).values())).sum().backward()
 
 
 def growth(work: Callable[[], None]) -> float:

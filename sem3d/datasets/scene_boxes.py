@@ -86,9 +86,9 @@ class LoadBoxes:
             found, seeds = voxels_and_seeds(points, scene.colors[chosen], self.config)
         except ValueError as error:
             raise BadSample(str(self.folder / row["file"]), str(error)) from error
-        given = scene.objects is None
+        objects = scene.objects
         return found | {
-            "seed_box": holders(points[seeds], scene.boxes) if given else rows_of(codes[seeds], scene.objects),
+            "seed_box": holders(points[seeds], scene.boxes) if objects is None else rows_of(codes[seeds], objects),
             "box": scene.boxes.astype(np.float32),
             "box_class": scene.named,
             "scene": np.array(self.scenes[row["scene"]]),

@@ -103,9 +103,9 @@ class PPKT(Method):
         FROZEN_EFFECT: "sem3d.pipelines.point_probe:probed",
     }
 
-    def __init__(self, experiment: Experiment[PPKTConfig, SingleFrames], sources: Sources | None = None):
+    def __init__(self, experiment: Experiment, sources: Sources | None = None):
         super().__init__(experiment)
-        config = experiment.method
+        config: PPKTConfig = experiment.method
         with torch.random.fork_rng(devices=()):  # a random teacher is one of its seed, whatever is drawn besides
             torch.manual_seed(experiment.run.seed)
             teacher = teacher_network(config)
