@@ -66,8 +66,8 @@ SIZES = {
         "budgets": (0.15, 1),
         "seeds": 3,
         "world": ROOMS,
-        "settings": {"schedule.steps": 100},
-        "pretraining": {"schedule.steps": 120},
+        "settings": {"schedule.steps": 160},
+        "pretraining": {"schedule.steps": 100},
     },
     "gpu": {
         "arms": (*COMPARED, "ppkt + pointcontrast", "2d pseudo-labels"),
