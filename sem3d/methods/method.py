@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from sem3d.config import Experiment
@@ -79,6 +79,44 @@ class Passes(Protocol):
 
     def tell(self, line: str, metrics: dict[str, float], tables: dict[str, Any]) -> None:
         """Say a line to the user, and store metrics and JSON values by name in MLflow."""
+
+
+@runtime_checkable
+class GivesFeatures(Protocol):
+    """A method whose network gives dense features of a picture."""
+
+    def image_features(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dim row column"]:
+        """Return features of an even grid of the image's pixels, not normalised."""
+        ...
+
+
+@runtime_checkable
+class GivesLabels(Protocol):
+    """A method whose network gives scores of classes for every pixel of a picture."""
+
+    def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
+        """Return class scores of every pixel; class 0 is none of the classes."""
+        ...
+
+
+@runtime_checkable
+class GivesMeshes(Protocol):
+    """A method whose network gives the mesh of the object in a picture."""
+
+    def surfaces(
+        self, image: UInt8[Tensor, "image 4 64 64"]
+    ) -> tuple[Float[Tensor, "image vertex 3"], Int[Tensor, "face 3"]]:
+        """Return vertices in the frame that the training data has for a class, and faces, right-handed, y up."""
+        ...
+
+
+@runtime_checkable
+class GivesPointLabels(Protocol):
+    """A method whose network gives scores of classes for every point of a scene."""
+
+    def point_scores(self, batch: Any) -> Float[Tensor, "point class"]:
+        """Return class scores of the points of a batch; class 0 is none of the classes."""
+        ...
 
 
 def scored(sources: Sources) -> Samples | None:

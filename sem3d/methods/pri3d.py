@@ -167,6 +167,7 @@ class Pri3D(Method):
         "correspondence": "sem3d.pipelines.correspondence:correspondence",
         "probe": "sem3d.pipelines.probe:probe",
     }
+    prediction = "sem3d.pipelines.predicted_picture:predict_features"
     published = "sem3d.reporting.papers.pri3d:published_table"
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",
@@ -221,7 +222,13 @@ class Pri3D(Method):
         self, image: UInt8[Tensor, "batch view 3 height width"]
     ) -> Float[Tensor, "batch view dim half_height half_width"]:
         """Return decoder features of all views, not normalised."""
-        return self.unet(normalise_images(image.flatten(0, 1))).unflatten(0, image.shape[:2])
+        return self.image_features(image.flatten(0, 1)).unflatten(0, image.shape[:2])
+
+    def image_features(
+        self, image: UInt8[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch dim half_height half_width"]:
+        """Return decoder features of images, not normalised."""
+        return self.unet(normalise_images(image))
 
     def contrast(
         self,

@@ -21,11 +21,16 @@ def given_cloud(
         check_places(str(given), points)
     except BadSample as error:
         raise UserError(str(error)) from error
-    if not len(points):
-        raise UserError(f"{given} has no point")
-    if fault := colors_fault(colors) or spacing_fault(points):
-        raise UserError(f"{given}: {fault}")
+    check_cloud(str(given), points, colors)
     return points, colors, faces
+
+
+def check_cloud(where: str, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]) -> None:
+    """Raise :class:`UserError`, which names ``where`` they are from, for points that are no scene in metres."""
+    if not len(points):
+        raise UserError(f"{where} has no point")
+    if fault := colors_fault(colors) or spacing_fault(points):
+        raise UserError(f"{where}: {fault}")
 
 
 def places_of(given: Path, made: Path, ending: str) -> Path:

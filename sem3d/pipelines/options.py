@@ -57,6 +57,16 @@ class PredictionOptions(MadeByOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScenePredictionOptions(MadeByOptions):
+    """Options of a prediction for a picture of a scene: the file and the run."""
+
+    image: FilePath
+    """Picture of a room or street, PNG, JPEG or WebP."""
+    out: FilePath
+    """Where the result goes; its ending says how it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloudPredictionOptions(MadeByOptions):
     """Options of a prediction for points: the file and the run."""
 

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float32, UInt8
 
 from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.datasets.scans.labels import class_palette
-from sem3d.datasets.scene_clouds import CollateClouds, voxels_of_turns
-from sem3d.errors import UserError
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
 from sem3d.files import whole_file, write_text
-from sem3d.methods.tasks.semantic_segmentation_3d import SHOWN_BELOW, SemanticSegmentation3D
+from sem3d.methods.tasks.semantic_segmentation_3d import SHOWN_BELOW
 from sem3d.pipelines.given_cloud import given_cloud, places_of, title_of
 from sem3d.pipelines.options import CloudPredictionOptions
+from sem3d.pipelines.point_classes import classes_of_points
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.reporting.page.cloud import cloud_page
 from sem3d.tracking.prediction import record_prediction
@@ -36,7 +33,7 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     names, ids = CLASS_LISTS[data.classes], np.array(WRITTEN_IDS[data.classes], np.uint8)
     print(f"finding the classes of {len(points)} points, turned {data.evaluation_turns} times", flush=True)
     store = LockedStore(Path(options.storage), options.tracking_uri)
-    classes = classes_of_points(run, given, points, colors)
+    classes = classes_of_points(run.build(with_data=False), str(given), points, colors)
     palette = class_palette()
     with whole_file(made) as pending:
         write_ply(pending, labelled_rows(points, palette[classes], ids[classes]), faces)
@@ -54,23 +51,3 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
             record_prediction(store, made_by, given, {made: "cloud", page: "cloud"}, ("from_above.png", picture)),
         ]
     )
-
-
-def classes_of_points(
-    run: TrainedRun, given: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
-) -> UInt8[np.ndarray, " point"]:
-    """Return the train id of each point; raises :class:`UserError` for points that lie too far apart."""
-    data = run.experiment.data
-    try:
-        found = voxels_of_turns(
-            points - points.mean(axis=0, dtype=np.float64), colors, data.voxel_size, data.evaluation_turns
-        )
-    except ValueError as error:
-        raise UserError(f"{given}: {error}") from error
-    nothing = {"point_label": np.zeros(len(points), np.uint8), "scene": np.array(0)}
-    columns = CollateClouds(data.evaluation_turns)([found | nothing])
-    method = run.build(with_data=False)
-    assert isinstance(method, SemanticSegmentation3D)
-    with torch.no_grad():
-        scores = method.point_scores(method.Batch(**{name: torch.from_numpy(value) for name, value in columns.items()}))
-    return scores.argmax(1).to(torch.uint8).numpy()

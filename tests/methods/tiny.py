@@ -1,12 +1,14 @@
 """The smallest experiment of each method, on small generated data: rooms, or renders of single objects."""
 
+import json
 from pathlib import Path
 
 import torch
 
-from sem3d.config import Experiment, override
+from sem3d.config import Experiment, flatten, override
 from sem3d.methods import method_class
 from sem3d.methods.method import Method, Sources
+from sem3d.runs.checkpoint_files import write_checkpoint
 from sem3d.runs.load import build_method
 
 IN_ROOMS = {"data.prepare.stride": 1, "data.height": 33, "data.width": 44, "schedule.warmup": 0}
@@ -174,3 +176,13 @@ def build_tiny(name: str, experiment: Experiment, sources: Sources | None = None
     """The method of ``experiment`` with the weights of its frozen parts, new otherwise, the same each time."""
     torch.manual_seed(0)
     return build_method(method_class(name), experiment, sources)[0]
+
+
+def tiny_checkpoint(name: str, folder: Path, **changes: object) -> tuple[Path, Method]:
+    """A checkpoint of an untrained tiny method, in ``folder``, and its network in eval."""
+    experiment = tiny_experiment(name, folder, folder, **changes)
+    method = build_tiny(name, experiment).eval()
+    settings = json.loads(json.dumps(flatten(experiment), default=str))
+    state = {"step": 1, "method": name, "counters": {}, "experiment": settings, "metrics": {}}
+    write_checkpoint(folder / "step-00000001", method.state_dict(), {}, state)
+    return folder / "step-00000001", method

@@ -1,7 +1,6 @@
 """A labelled cloud: the file's points with their classes, painted, and a page that holds them."""
 
 import base64
-import json
 import os
 import re
 from pathlib import Path
@@ -12,16 +11,14 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from jobs import predict
-from sem3d.config import flatten
 from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.datasets.scene_clouds import CollateClouds
 from sem3d.methods.tasks.semantic_segmentation_3d import SemanticSegmentation3D
-from sem3d.runs.checkpoint_files import write_checkpoint
 from tests.jobs.outcome import outcome
-from tests.methods.tiny import build_tiny, tiny_experiment
+from tests.methods.tiny import tiny_checkpoint
 from tests.reference import voxels as reference
 
 POINTS = np.random.default_rng(0).uniform((0, 0, 0), (4, 3, 2), (3000, 3)).astype(np.float32)
@@ -35,13 +32,9 @@ def trained(request, tmp_path_factory) -> tuple[Path, SemanticSegmentation3D]:
     """The checkpoint of a run of each list of classes, and its network."""
     folder = tmp_path_factory.mktemp("run")
     changes = {"data__evaluation_turns": TURNS, "data__voxel_size": CELL, "data__classes": request.param}
-    experiment = tiny_experiment("semantic_segmentation_3d", folder, folder, **changes)
-    method = build_tiny("semantic_segmentation_3d", experiment).eval()
+    checkpoint, method = tiny_checkpoint("semantic_segmentation_3d", folder, **changes)
     assert isinstance(method, SemanticSegmentation3D)
-    settings = json.loads(json.dumps(flatten(experiment), default=str))
-    state = {"step": 1, "method": "semantic_segmentation_3d", "counters": {}, "experiment": settings, "metrics": {}}
-    write_checkpoint(folder / "step-00000001", method.state_dict(), {}, state)
-    return folder / "step-00000001", method
+    return checkpoint, method
 
 
 def naive_classes(method: SemanticSegmentation3D) -> np.ndarray:

@@ -21,37 +21,39 @@ LARGEST_SIDE = 4096
 MESH_FORMATS = (".obj", ".ply", ".glb")
 
 
-def read_object_image(path: Path) -> UInt8[np.ndarray, "4 64 64"]:
+def read_object_image(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "4 64 64"]:
     """Return RGBA over black, upright, as the renders are; a picture of another size is cut to its object, centred and scaled.
 
-    Raises :class:`UserError` for a file that is no picture, has no alpha channel, or shows nothing.
+    Raises :class:`UserError`, naming ``where`` or else the file, for one that is no picture, has no alpha channel, or shows
+    nothing.
     """
-    picture = cut_out(path)
+    where = where or str(source)
+    picture = cut_out(source, where)
     if picture.size != (SIZE, SIZE):
         picture = centred(picture)
     image = np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1))
     if image[3].max() < FAINTEST:
         raise UserError(
-            f"{path} shows nothing at {SIZE} x {SIZE} pixels: what is opaque in it is too thin; cut out an object"
+            f"{where} shows nothing at {SIZE} x {SIZE} pixels: what is opaque in it is too thin; cut out an object"
         )
     return image
 
 
-def cut_out(path: Path) -> Image.Image:
+def cut_out(source: Path | bytes, where: str) -> Image.Image:
     """Return a user's picture of an object over black; errors as above."""
     try:
-        opened = read_user_picture(path, str(path))
+        opened = read_user_picture(source, where)
     except BadSample as error:
-        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
+        raise UserError(f"{where} cannot be read as a picture: {error.reason}") from error
     transparent = "A" in opened.getbands() or "transparency" in opened.info
     picture = opened if opened.mode == "RGBA" else opened.convert("RGBA")
     least, most = alpha_range(picture)
     if not transparent or least == 255:
         what = "its mask covers the whole picture" if transparent else "it has no alpha channel"
-        raise UserError(f"{path}: {what}; cut the object out and save it as RGBA, for example a PNG")
+        raise UserError(f"{where}: {what}; cut the object out and save it as RGBA, for example a PNG")
     if most < OPAQUE:
         faint = f"alpha is at most {most} of 255, multiply it by {255 / most:.3g}" if most else "its mask is empty"
-        raise UserError(f"{path} shows nothing: {faint}")
+        raise UserError(f"{where} shows nothing: {faint}")
     return picture.convert("RGBa")
 
 

@@ -6,7 +6,7 @@ from sem3d.evaluation.figures.matches import draw_before_and_after, draw_matches
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.evaluation.figures.reconstructions import label_history, reconstruction_sheet
 from sem3d.evaluation.figures.scatter import Dots, scatter_sheet
-from sem3d.evaluation.figures.sheets import feature_sheet, prediction_sheet
+from sem3d.evaluation.figures.sheets import feature_sheet, overlay_sheet, prediction_sheet
 
 __all__ = [
     "Dots",
@@ -17,6 +17,7 @@ __all__ = [
     "draw_matches",
     "feature_sheet",
     "label_history",
+    "overlay_sheet",
     "pca_features",
     "prediction_sheet",
     "reconstruction_sheet",

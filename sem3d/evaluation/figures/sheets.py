@@ -42,6 +42,21 @@ def prediction_sheet(
     return stacked([headings, *rows, legend(entries, headings.width)])
 
 
+def overlay_sheet(
+    image: UInt8[np.ndarray, "height width 3"],
+    labels: Integer[np.ndarray, "height width"],
+    palette: UInt8[np.ndarray, "class 3"],
+    class_names: Sequence[str],
+) -> UInt8[np.ndarray, "sheet_height sheet_width 3"]:
+    """Draw an image beside itself under the colours of its labels, 0 left as it is; below, the colours of those that appear."""
+    blended = (image.astype(np.uint16) + palette[labels]) // 2
+    painted = np.where((labels > 0)[..., None], blended, image).astype(np.uint8)
+    width = 2 * PANEL_WIDTH
+    row = beside([panel(picture, width, Image.Resampling.BICUBIC) for picture in (image, painted)])
+    entries = [(colour(palette[label]), class_names[label]) for label in np.unique(labels)]
+    return stacked([row, legend(entries, row.width)])
+
+
 def feature_sheet(
     images: Images, features: Sequence[Float[np.ndarray, "dim _ _"]]
 ) -> UInt8[np.ndarray, "height width 3"]:

@@ -33,6 +33,7 @@ from sem3d.datasets.object_views import ObjectRenders, object_sources, with_pseu
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import label_history
+from sem3d.geometry.object_views import mirrored
 from sem3d.losses.mesh_smoothness import hinges, neighbours
 from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
 from sem3d.methods.method import TRAIN, Found, Method, Passes, Sources
@@ -133,6 +134,12 @@ class SSR(Method):
     def meshes(self, image: UInt8[Tensor, "image 4 64 64"]) -> Float[Tensor, "image vertex 3"]:
         """Return vertices in the object frame; the faces are ``self.decoder.faces``."""
         return self.decoder(self.encoder(self.as_input(image)))
+
+    def surfaces(
+        self, image: UInt8[Tensor, "image 4 64 64"]
+    ) -> tuple[Float[Tensor, "image vertex 3"], Int[Tensor, "face 3"]]:
+        """Return vertices in the right-handed frame of :func:`mirrored`, and faces."""
+        return mirrored(self.meshes(image).float(), self.decoder.faces)
 
     def as_input(self, image: UInt8[Tensor, "*batch 4 64 64"]) -> Float[Tensor, "*batch 4 64 64"]:
         """Return RGBA in [0, 1], as wide as the weights."""

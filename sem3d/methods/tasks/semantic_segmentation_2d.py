@@ -113,6 +113,7 @@ class SemanticSegmentation2D(Method):
         "segmentation": "sem3d.pipelines.scores:scores",
         "probe": "sem3d.pipelines.probe:probe",
     }
+    prediction = "sem3d.pipelines.predicted_picture:predict_labels"
     published = "sem3d.reporting.papers.pri3d:published_table"
     marks = "sem3d.methods.tasks.frequent_classes:marks"
     effects: ClassVar = {FROZEN_EFFECT: "sem3d.pipelines.probe:probed"}
@@ -137,7 +138,13 @@ class SemanticSegmentation2D(Method):
 
     def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
         """Return class scores of every pixel; class 0 means none of the 20."""
-        return self.classifier(self.unet(normalise_images(image)), tuple(image.shape[-2:]))
+        return self.classifier(self.image_features(image), tuple(image.shape[-2:]))
+
+    def image_features(
+        self, image: UInt8[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch dim half_height half_width"]:
+        """Return what the classifier reads, of every second pixel."""
+        return self.unet(normalise_images(image))
 
     def forward(self, batch: SemanticSegmentation2DBatch, step: int) -> dict[str, Tensor]:
         """Return cross entropy of the labelled pixels of the global batch."""
