@@ -26,11 +26,9 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 import ray
-import ray.data
 from ray.exceptions import OutOfMemoryError, RayError, WorkerCrashedError
 
 from sem3d.errors import BadSample, UserError
-from sem3d.ray_internals.data import PauseBetweenSteps, mapped
 
 BATCHES_PER_PIPELINE = 1000
 """Batches of one Ray Data execution; bounds its bookkeeping in runs of many steps."""
@@ -138,7 +136,11 @@ def quiet_ordered_context() -> None:
 
     Ray's operator reservation lets one map task run at a time on 2 CPUs, which halves throughput.
     """
-    context = ray.data.DataContext.get_current()
+    from ray.data import DataContext  # two seconds with pandas, which whoever streams nothing need not wait for
+
+    from sem3d.ray_internals.data import PauseBetweenSteps
+
+    context = DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -192,6 +194,10 @@ def run_pipeline(
     thread beside training it holds the interpreter lock often enough to slow small networks several times, which a short
     training does not notice.
     """
+    import ray.data  # see above
+
+    from sem3d.ray_internals.data import mapped
+
     quiet_ordered_context()
     reference = samples.shared().reference
     assert reference is not None

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import ray.data
 from ray.exceptions import RayError, RayTaskError
 
 from sem3d.datasets.stream import quiet_ordered_context
 from sem3d.errors import UserError
-from sem3d.ray_internals.data import mapped
 
 TRIES_AGAIN = 3
 """Times that a task that died is tried again, as Ray does elsewhere; Ray Data would try for ever."""
@@ -37,6 +35,10 @@ def in_tasks(call: Callable[[dict[str, Any]], Any], rows: list[dict[str, Any]]) 
 
     A :class:`UserError` of a task comes out here as itself: Ray would put it into pages of its own. The death of one is one too.
     """
+    import ray.data  # two seconds with pandas, which whoever starts no task need not wait for
+
+    from sem3d.ray_internals.data import mapped
+
     quiet_ordered_context()
     encoded = [{"place": place, "row": json.dumps(row)} for place, row in enumerate(rows)]
     jobs = ray.data.from_items(encoded, override_num_blocks=max(len(rows), 1))

@@ -28,7 +28,8 @@ def test_features_are_written_as_numbers_with_their_picture(tmp_path, monkeypatc
     code, said, _, model = predicted("pri3d", "found.npy", tmp_path, monkeypatch, capsys)
     assert code == 0
     assert_array_equal(np.load(tmp_path / "found.npy"), model.features(PIXELS))
-    assert Image.open(tmp_path / "found.png").width > 2 * 300
+    with Image.open(tmp_path / "found.png") as sheet:
+        assert sheet.width > 2 * 300
     assert f"features   {tmp_path / 'found.npy'} (8 dimensions on 17 x 22 cells)" in said
     assert "not in MLflow" in said
 
@@ -36,8 +37,8 @@ def test_features_are_written_as_numbers_with_their_picture(tmp_path, monkeypatc
 def test_labels_are_written_as_ids_of_nyu40_with_an_overlay(tmp_path, monkeypatch, capsys):
     code, said, _, model = predicted("semantic_segmentation_2d", "found.png", tmp_path, monkeypatch, capsys)
     assert code == 0
-    written = np.asarray(Image.open(tmp_path / "found.png"))
-    assert_array_equal(written, np.array(NYU40_IDS)[model.segment(PIXELS)])
+    with Image.open(tmp_path / "found.png") as written:
+        assert_array_equal(np.asarray(written), np.array(NYU40_IDS)[model.segment(PIXELS)])
     assert f"picture    {tmp_path / 'found.overlay.png'}" in said
     assert (tmp_path / "found.overlay.png").is_file()
 
