@@ -1,4 +1,4 @@
-"""What the networks of scenes find in a picture of the user's, as files, with a picture of it beside them and in MLflow."""
+"""Features and labels that the networks of scenes find in a picture, as files, with a picture beside them and in MLflow."""
 
 from pathlib import Path
 

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 import sem3d
 from jobs import export as job
 from sem3d.errors import UserError
-from sem3d.pipelines import exported
-from sem3d.pipelines.exported import ExportOptions, difference_of, export
+from sem3d.pipelines import export_forms
+from sem3d.pipelines.export_forms import difference_of
+from sem3d.pipelines.exported import ExportOptions, export
 from sem3d.pipelines.loaded_model import Model
 from tests.jobs.outcome import outcome
 from tests.methods.tiny import tiny_checkpoint
@@ -132,8 +133,10 @@ def test_a_network_of_points_has_weights_only(tmp_path):
 
 def test_other_numbers_leave_no_file(tmp_path, monkeypatch):
     model = sem3d.load(tiny_checkpoint("pri3d", tmp_path)[0])
-    right = exported.weights_of
-    monkeypatch.setattr(exported, "weights_of", lambda module: {key: value * 2 for key, value in right(module).items()})
+    right = export_forms.weights_of
+    monkeypatch.setattr(
+        export_forms, "weights_of", lambda module: {key: value * 2 for key, value in right(module).items()}
+    )
     with pytest.raises(UserError, match="timm gives other numbers"):
         export(model, options(model, "timm", tmp_path / "a.safetensors"))
     assert not list(tmp_path.glob("a.*"))
