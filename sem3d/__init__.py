@@ -2,6 +2,10 @@
 
 import getpass
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sem3d.pipelines.loaded_model import load as load
 
 try:
     getpass.getuser()
@@ -12,8 +16,10 @@ except (
     os.environ["USER"] = f"user{os.getuid()}"
 
 
-def load(run, *, device="auto", storage="runs", tracking_uri=""):
-    """Load a trained network for use from Python; see :func:`sem3d.pipelines.loaded_model.load`."""
-    from sem3d.pipelines.loaded_model import load  # torch takes seconds to import
+def __getattr__(name: str) -> Any:
+    """Return :func:`sem3d.pipelines.loaded_model.load`, with which torch is imported, when it is asked for."""
+    if name != "load":
+        raise AttributeError(f"module 'sem3d' has no attribute '{name}'")
+    from sem3d.pipelines.loaded_model import load
 
-    return load(run, device=device, storage=storage, tracking_uri=tracking_uri)
+    return load

@@ -105,9 +105,10 @@ def write_torchscript(module: nn.Module, image: Tensor, _outputs: tuple[str, ...
     """Write a traced network; return the difference of what is loaded again, on other pictures."""
     other = image.flip(0, -1)[:1]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes are meant to be fixed
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the form itself, which users ask for
-        torch.jit.trace(module, image, check_trace=False).save(str(path))
+        warnings.simplefilter("ignore")  # of sizes, which are meant to be fixed, and of the form, which users ask for
+        traced = torch.jit.trace(module, image, check_trace=False)
+        assert isinstance(traced, torch.jit.ScriptModule)
+        traced.save(str(path))
         found = torch.jit.load(str(path))(other)
     return difference_of(as_tuple(found), as_tuple(module(other)), "TorchScript")
 

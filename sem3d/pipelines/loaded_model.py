@@ -64,7 +64,7 @@ class Model:
         """Return the names of the classes by number, 0 being none of them; empty where the model knows no classes."""
         if not isinstance(self.network, GivesLabels | GivesPointLabels):
             return ()
-        return CLASS_LISTS[getattr(self.experiment.data, "classes", "scannet")]
+        return CLASS_LISTS[getattr(self.experiment.data, "classes", None) or "scannet"]
 
     def features(self, picture: Picture, size: tuple[int, int] | None = None) -> Float32[np.ndarray, "dim row column"]:
         """Return dense features of a picture of a scene, not normalised, of every second pixel of the size it is seen at.

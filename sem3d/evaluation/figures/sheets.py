@@ -53,7 +53,7 @@ def overlay_sheet(
     painted = np.where((labels > 0)[..., None], blended, image).astype(np.uint8)
     width = 2 * PANEL_WIDTH
     row = beside([panel(picture, width, Image.Resampling.BICUBIC) for picture in (image, painted)])
-    entries = [(colour(palette[label]), class_names[label]) for label in np.unique(labels)]
+    entries = [(colour(palette[label]), class_names[int(label)]) for label in np.unique(labels)]
     return stacked([row, legend(entries, row.width)])
 
 
