@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sem3d.datasets.objects.srn_index import index_posed_views
 from sem3d.errors import UserError
 from sem3d.geometry.cameras import invert_rigid
 from sem3d.geometry.projection import project, transform
@@ -60,3 +61,20 @@ def test_views_of_an_object_do_not_depend_on_others_but_on_seed_and_sphere():
 def test_an_unknown_family_is_named(tmp_path):
     with pytest.raises(UserError, match="no shape family 'sofa'"):
         write_posed_shapes(tmp_path / "x", PosedShapesConfig(kind="sofa"))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_data_set_is_whole_found_again_and_read_without_a_fault(ray_cluster: None, tmp_path):
+    views = replace(VIEWS, side=16, samples=1, training_views=2, test_views=3)
+    config = PosedShapesConfig(kind="table", train=2, val=1, test=1, views=views)
+    made = write_posed_shapes(tmp_path / "views", config)
+    assert (made.objects, made.reused, len(made.report)) == ({"train": 2, "val": 1, "test": 1}, False, 0)
+    again = write_posed_shapes(tmp_path / "views", config)
+    assert again.objects == made.objects
+    assert again.reused
+    index = index_posed_views(tmp_path / "views", tmp_path, check=True)
+    assert not index.report.items
+    assert [len(names) for names in index.table["pictures"].to_pylist()] == [2, 2, 2, 3]
+    assert index.classes[""] == ("background", "top", "leg", "shelf", "drawer")
+    with pytest.raises(UserError, match="other objects or settings"):
+        write_posed_shapes(tmp_path / "views", replace(config, seed=1))
