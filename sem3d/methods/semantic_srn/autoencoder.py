@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.posed_views import (
     OpenedViews,
     PosedViews,
@@ -44,7 +45,6 @@ from sem3d.networks.view_autoencoder import ViewAutoencoder, ViewAutoencoderConf
 SCALE = 0.75
 """Colours in [-1, 1] are learnt in [-0.75, 0.75], where tanh still moves (released)."""
 PICTURED = 6
-UNKNOWN = -1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.posed_views import PosedViews, class_names, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
@@ -35,7 +36,6 @@ from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
 
 PICTURED = 6
 """Pictures of a figure."""
-UNKNOWN = -1
 
 
 @dataclass(frozen=True, kw_only=True)
