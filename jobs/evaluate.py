@@ -2,10 +2,12 @@
 
 ``python -m jobs.evaluate RUN`` takes the usual evaluation of the run's method; ``python -m jobs.evaluate NAME RUN`` another one,
 with the options that ``python -m jobs.evaluate NAME --help`` lists. ``scores`` prints what any method reports of held-out data.
+Two take no run: ``pixel_transfer --data.root PF_WILLOW`` and ``aggregation``.
 RUN is a run folder, one of its checkpoint folders, or a registered model such as ``models:/NAME@champion``, which is looked up in
 ``--run.tracking-uri``, else ``MLFLOW_TRACKING_URI``, else the MLflow store in ``--run.storage``.
 """
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -31,6 +33,11 @@ from sem3d.training.ray.cluster import connect
 
 PROG = "python -m jobs.evaluate"
 SCORES = "scores"
+WITHOUT_RUN = {
+    "pixel_transfer": "sem3d.pipelines.pixel_transfer:pixel_transfer",
+    "aggregation": "sem3d.pipelines.aggregation.program:aggregation",
+}
+"""Evaluations of networks that need no run."""
 
 
 def evaluations() -> dict[str, dict[str, str]]:
@@ -79,9 +86,18 @@ def chosen(arguments: list[str]) -> tuple[str, Any]:
         return arguments[0], command_line.parse(kind, args=arguments[1:], prog=f"{PROG} {arguments[0]}")
     if not is_model_uri(arguments[0]) and not Path(arguments[0]).is_dir():
         raise UserError(
-            f"'{arguments[0]}' is neither a run nor an evaluation: choose one of {', '.join(known)}, then name a run"
+            f"'{arguments[0]}' is neither a run nor an evaluation: choose one of {', '.join(known)}, then name a run; or "
+            f"{', '.join(WITHOUT_RUN)}, which takes none"
         )
     return "", command_line.parse(EvaluationOptions, args=arguments, prog=PROG)
+
+
+def evaluate_without_run(name: str, arguments: list[str]) -> None:
+    """Take an evaluation that needs no run; its pictures go to a folder of its name in the storage."""
+    evaluation = resolve(WITHOUT_RUN[name])
+    kind, description = options_of(evaluation), (inspect.getdoc(evaluation) or "").partition("\n\n")[0]
+    options = absolute(command_line.parse(kind, args=arguments, prog=f"{PROG} {name}", description=description))
+    tell(evaluation(options), Path(options.storage) / name)
 
 
 def tell(outcome: Outcome, folder: Path) -> None:
@@ -92,7 +108,7 @@ def tell(outcome: Outcome, folder: Path) -> None:
         print(line)
     for name, picture in outcome.pictures.items():
         path = folder / "figures" / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)
         print(f"picture    {path}")
     for name, page in outcome.pages.items():
@@ -106,8 +122,11 @@ def main() -> None:
     """Pick the evaluation by its name, or by the run's method."""
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         listed = "\n".join(f"  {name}: {', '.join(of_method)}" for name, of_method in evaluations().items())
+        listed += f"\n  no run: {', '.join(WITHOUT_RUN)}"
         print(f"usage: {PROG} [NAME] RUN [--data.root DIR]\n\n{__doc__}\nevaluations, the usual one first:\n{listed}")
         return
+    if sys.argv[1] in WITHOUT_RUN:
+        return evaluate_without_run(sys.argv[1], sys.argv[2:])
     name, options = chosen(sys.argv[1:])
     options = absolute(options)
     trained = trained_run(options)
