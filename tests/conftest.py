@@ -243,6 +243,15 @@ def indexed_rooms(rooms: Path, made_once) -> Path:
 
 
 @pytest.fixture(scope="session")
+def keypoint_models(made_once) -> Path:
+    """Forty generated chairs in KeypointNet's layout, four of them for validation and eight for the test."""
+    from sem3d.worlds.keypoint_shapes import KeypointShapesConfig, write_keypoint_shapes
+
+    config = KeypointShapesConfig(models=40, points=100)
+    return made_once("keypoint-models", lambda folder: write_keypoint_shapes(folder, config))
+
+
+@pytest.fixture(scope="session")
 def renders(ray_cluster: None, made_once) -> Path:
     """Boxes as a class of objects in NMR's layout."""
     from tests.datasets.objects.tiny_renders import write_tiny_renders

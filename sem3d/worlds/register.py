@@ -32,6 +32,7 @@ WORLDS = {
     "rooms": "sem3d.worlds.rooms.world:ROOMS",
     "shapes": "sem3d.worlds.shapes.world:SHAPES",
     "posed_shapes": "sem3d.worlds.posed.shapes:POSED_SHAPES",
+    "keypoint_shapes": "sem3d.worlds.keypoint_shapes:KEYPOINT_SHAPES",
 }
 """Worlds by the name that a method's data give as ``generated``."""
 

@@ -23,6 +23,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Tensor]]] = {name: (name, 
     "ppkt, global": ("ppkt", {"method__loss": "global"}, {}),
     "ppkt, pseudo-labels": ("ppkt", {"method__loss": "pseudo_labels"}, {}),
     "pointcontrast, hardest negatives": ("pointcontrast", {"method__loss": "hardest_contrastive"}, {}),
+    "keypoint_embedding, negatives of a model": ("keypoint_embedding", {"method__negatives": "model"}, {}),
     "ssr with labelled images beside the pairs": ("ssr", {"method__viewpoint_batch": 6}, beside()),
 }
 """Method, changed leaves and further columns of each curve."""

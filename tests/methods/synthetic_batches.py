@@ -149,6 +149,21 @@ def ssr() -> dict[str, Tensor]:
     }
 
 
+def keypoint_embedding() -> dict[str, Tensor]:
+    """Four clouds of 64 points, three to six of which are keypoints."""
+    random = torch.Generator().manual_seed(1)
+    keypoint, meaning = torch.full((4, 24), -1), torch.full((4, 24), -1)
+    for item, count in enumerate((6, 3, 5, 4)):
+        keypoint[item, :count] = torch.randperm(64, generator=random)[:count]
+        meaning[item, :count] = torch.randperm(8, generator=random)[:count]
+    return {
+        "point": torch.rand(4, 64, 3, generator=random) - 0.5,
+        "keypoint": keypoint,
+        "meaning": meaning,
+        "usable": torch.ones(4, dtype=torch.uint8),
+    }
+
+
 def beside() -> dict[str, Tensor]:
     """Columns of two labelled images beside each of the four objects of :func:`ssr`."""
     random = torch.Generator().manual_seed(2)
@@ -219,6 +234,7 @@ BATCHES = {
     "semantic_srn_autoencoder": posed_pairs,
     "semantic_srn_autoencoder_parts": posed_pairs,
     "semantic_srn_unet": posed_pictures,
+    "keypoint_embedding": keypoint_embedding,
 }
 SOURCES = {name: posed_objects() for name in BATCHES if name.startswith("semantic_srn")}
 """What methods whose size follows from the data are built with."""

@@ -105,6 +105,15 @@ TINY = {
         "data.evaluation_views": 2,
         "schedule.warmup": 0,
     },
+    "keypoint_embedding": {
+        "data.points": 64,
+        "method.point_net.local": (8, 8),
+        "method.point_net.whole": (16, 16),
+        "method.point_net.head": (16,),
+        "method.point_net.dim": 8,
+        "method.point_net.transform": True,
+        "schedule.warmup": 0,
+    },
 }
 OF_SCENES = {
     "method.scene.field.latent": 8,
@@ -151,8 +160,10 @@ TINY |= {
         "run.evaluate_every": 0,
     },
 }
-DATA = {"ssr": "renders"} | {
-    name: "posed" if name.startswith("semantic_srn") else "rooms" for name in TINY if name != "ssr"
+DATA = {"ssr": "renders", "keypoint_embedding": "keypoint_models"} | {
+    name: "posed" if name.startswith("semantic_srn") else "rooms"
+    for name in TINY
+    if name not in ("ssr", "keypoint_embedding")
 }
 """The fixture that holds what each method learns from."""
 EVERYWHERE = {
