@@ -7,6 +7,10 @@ meshes, ``shapenet_renders_index ROOT`` readies renders for training.
 
 Objects with posed views (:mod:`jobs.prepare_posed`): ``srn ROOT [--check]`` indexes the SRN layout, ``posed_shapes --out DIR``
 generates objects in it, ``srn_renders ROOT --out DIR`` draws meshes with parts into it.
+
+Keypoints (:mod:`jobs.prepare_keypoints`): ``keypointnet ROOT [--check]`` and ``photos ROOT`` read them through and count them;
+``annotation_page MESHES --out PAGE`` has people mark some, ``aggregate MESHES --marks FILES --out DIR`` makes one set of them,
+which ``verification_page`` and ``verify`` have a person judge.
 """
 
 import time
@@ -20,6 +24,14 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import place, storage_place
 from jobs.prepare_clouds import s3dis, sun_rgbd
+from jobs.prepare_keypoints import (
+    aggregate,
+    annotation_page,
+    keypointnet,
+    photos,
+    verification_page,
+    verify,
+)
 from jobs.prepare_objects import SAMPLES_SHOWN, shapenet_renders, shapenet_renders_index, shapes
 from jobs.prepare_posed import posed_shapes, srn, srn_renders
 from sem3d.datasets.quarantine import QuarantineReport
@@ -110,7 +122,10 @@ def main() -> None:
     scenes = {"scans": scans, "s3dis": s3dis, "sun_rgbd": sun_rgbd, "rooms": rooms}
     objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
     posed = {verb.__name__: verb for verb in (srn, posed_shapes, srn_renders)}
-    command_line.run_verb(scenes | objects | posed, prog="python -m jobs.prepare")
+    keypoints = {
+        verb.__name__: verb for verb in (keypointnet, photos, annotation_page, aggregate, verification_page, verify)
+    }
+    command_line.run_verb(scenes | objects | posed | keypoints, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

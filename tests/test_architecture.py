@@ -33,7 +33,11 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 DOORWAYS = {
     "MinkowskiEngine": {"sem3d/networks/sparse/minkowski_backend.py", "jobs/benchmarks/sparse_convolution.py"},
     "pytorch3d": {"sem3d/rendering"},
-    "sklearn": {"sem3d/evaluation/probes.py", "sem3d/evaluation/plane.py"},
+    "sklearn": {
+        "sem3d/evaluation/probes.py",
+        "sem3d/evaluation/plane.py",
+        "sem3d/pipelines/aggregation/clustering.py",
+    },
     "mlflow": {"sem3d/tracking"},
     "ray.train": {"sem3d/training/ray", "sem3d/ray_internals"},
     "ray.tune": {"tune_spaces", "sem3d/sweeps/tuner.py"},

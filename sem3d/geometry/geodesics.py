@@ -31,22 +31,3 @@ def geodesic_distances(
 ) -> Float64[np.ndarray, "source point"]:
     """Return lengths of the shortest paths from the points of index ``sources`` to all; infinite where there is no path."""
     return dijkstra(neighbour_graph(points, neighbours), directed=False, indices=sources)
-
-
-def nearest_on_surface(
-    points: Float[np.ndarray, "point 3"], size: int, neighbours: int = NEIGHBOURS
-) -> Int[np.ndarray, "point size"]:
-    """Return the ``size`` nearest points of each along the surface, itself first, nearest first.
-
-    Of a part that has fewer points, the last of these repeats the point itself.
-    """
-    graph = neighbour_graph(points, neighbours)
-    found = []
-    for start in range(0, len(points), 256):
-        rows = np.arange(start, min(start + 256, len(points)))
-        distances = dijkstra(graph, directed=False, indices=rows)
-        distances[np.arange(len(rows)), rows] = -1
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, :size]
-        reached = np.isfinite(np.take_along_axis(distances, nearest, axis=1))
-        found.append(np.where(reached, nearest, rows[:, None]))
-    return np.concatenate(found)

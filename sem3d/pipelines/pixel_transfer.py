@@ -108,8 +108,7 @@ def pixel_transfer(options: PixelTransferOptions) -> Outcome:
     lines = [
         f"{len(report)} pairs or photographs cannot be used",
         f"boxes are around {' or '.join('the object' if of == 'object' else 'its keypoints' for of in sorted(boxes))}",
-        f"groups at alpha .1 of the box, warped: mean {fmean(row[PLAIN] for row in groups):.1f}, "
-        f"{CHECKED} {fmean(row[CHECKED] for row in groups):.1f}",
+        f"groups at alpha .1 of the box, warped: mean {mean_of(groups, PLAIN):.1f}, {CHECKED} {mean_of(groups, CHECKED):.1f}",
     ]
     return Outcome(
         [Table(rows, list(rows[0])), Table(groups, list(groups[0]), digits=1)],
@@ -223,12 +222,17 @@ def group_row(group: str, found: Sequence[TransferredPair]) -> dict[str, str | f
     return {"group": group, "pairs": len(own)} | {way: 100 * share.by_pair for way, share in shares.items()}
 
 
+def mean_of(rows: Sequence[dict[str, str | float]], column: str) -> float:
+    """Return the mean of a column of numbers."""
+    return fmean(float(row[column]) for row in rows)
+
+
 def picture(root: Path, one: TransferredPair) -> UInt8[np.ndarray, "height width 3"]:
     """Draw the keypoints of a pair as both ways find them, right and wrong ones."""
-    images = [
+    source, target = (
         read_color_picture(root / image.path, image.path, upright=False) for image in (one.pair.source, one.pair.target)
-    ]
+    )
     shown = {
         way: (places, relative_errors(one.located(way), "box", "warped") <= 0.1) for way, places in one.found.items()
     }
-    return draw_before_and_after(*images, one.pair.places(one.pair.source), shown)
+    return draw_before_and_after(source, target, one.pair.places(one.pair.source), shown)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sem3d.geometry.geodesics import geodesic_distances, nearest_on_surface, neighbour_graph
+from sem3d.geometry.geodesics import geodesic_distances, neighbour_graph
 from tests.reference.keypoint_scores import shortest_paths
 
 
@@ -38,15 +38,3 @@ def test_parts_that_no_path_joins_are_infinitely_far_apart():
     distances = geodesic_distances(points, np.array([0]), 3)
     assert np.isfinite(distances[0, :101]).all()
     assert np.isinf(distances[0, 101:]).all()
-
-
-def test_the_nearest_along_the_surface_begin_with_the_point_and_stay_on_its_part():
-    points = np.concatenate([half_circle(), half_circle(4, 0.001)])
-    nearest = nearest_on_surface(points, 6, neighbours=2)
-    assert (nearest[:, 0] == np.arange(105)).all()
-    assert set(nearest[50]) == {48, 49, 50, 51, 52} | set(nearest[50][-1:])
-    alone = nearest_on_surface(np.concatenate([half_circle(20), half_circle(3, 9)]), 6, neighbours=2)
-    assert (alone[20:, 3:] == np.arange(20, 23)[:, None]).all()
-    whole = shortest_paths(points.tolist(), 4)
-    for point, own in enumerate(nearest_on_surface(points, 10, neighbours=4)):
-        assert np.take(whole[point], own) == pytest.approx(sorted(whole[point])[:10])

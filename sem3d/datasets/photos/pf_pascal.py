@@ -63,17 +63,18 @@ def read_pair(root: Path, row: dict[str | None, str | list[str] | None], where: 
     if None in row or not all(isinstance(cell, str) for cell in cells):
         raise BadSample(where, f"no pair: its columns must be {','.join(COLUMNS)}")
     source, target, number, *places = map(str, cells)
-    if not number.isdecimal() or not 1 <= int(number[:9]) <= len(CLASSES):
+    if not number.isdecimal() or len(number) > 3 or not 1 <= int(number) <= len(CLASSES):
         raise BadSample(where, f"no class: {number[:60]!r} is not from 1 to {len(CLASSES)}")
     group = CLASSES[int(number) - 1]
     us, vs, other_us, other_vs = (coordinates(text, where) for text in places)
     if not len(us) == len(vs) == len(other_us) == len(other_vs):
         raise BadSample(where, "keypoints differ in number: XA, YA, XB and YB must have as many each")
-    images = [
-        image_of(root, path, group, zip(*own, strict=True), where)
-        for path, own in ((source, (us, vs)), (target, (other_us, other_vs)))
-    ]
-    return pair_of(*images, group, where)
+    return pair_of(
+        image_of(root, source, group, list(zip(us, vs, strict=True)), where),
+        image_of(root, target, group, list(zip(other_us, other_vs, strict=True)), where),
+        group,
+        where,
+    )
 
 
 def coordinates(text: str, where: str) -> list[float]:
@@ -90,7 +91,7 @@ def coordinates(text: str, where: str) -> list[float]:
     return found
 
 
-def image_of(root: Path, path: str, group: str, places: "zip[tuple[float, float]]", where: str) -> KeypointImage:
+def image_of(root: Path, path: str, group: str, places: list[tuple[float, float]], where: str) -> KeypointImage:
     """Return one photograph of a pair; raises :class:`BadSample`."""
     keypoints = {
         str(number): (number_of(u, where), number_of(v, where))

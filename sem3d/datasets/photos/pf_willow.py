@@ -59,9 +59,9 @@ def read_image(root: Path, annotation: Path) -> KeypointImage:
     points = read_arrays(annotation, POINTS).get(POINTS)
     if points is None or points.shape[0] != 2 or points.shape[1] > MOST_KEYPOINTS:
         raise BadSample(where, f"no {POINTS} of 2 rows, u and v")
-    known = np.isfinite(points).all(axis=0)
-    if not (abs(points[:, known]) <= FARTHEST).all():
+    if not (np.isnan(points) | (abs(points) <= FARTHEST)).all():
         raise BadSample(where, f"no coordinates in pixels: {POINTS} is beyond {FARTHEST:g}")
-    keypoints = {str(number): (float(u), float(v)) for number, (u, v) in enumerate(points.T.tolist()) if known[number]}
+    places = enumerate(points.T.tolist())
+    keypoints = {str(number): (float(u), float(v)) for number, (u, v) in places if u == u and v == v}
     path = beside[0].relative_to(root).as_posix()
     return KeypointImage(path, size_of(root, path), keypoints, box_around(keypoints, where), "keypoints")

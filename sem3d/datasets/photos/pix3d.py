@@ -80,10 +80,8 @@ def list_of_images(path: Path) -> list[str]:
 
 def read_record(record: Any, where: str) -> Pix3DImage:
     """Return the photograph of a record; raises :class:`BadSample`."""
-    texts = [record.get(name) for name in ("img", "category", "mask", "model")] if isinstance(record, dict) else [None]
-    if not all(isinstance(text, str) and text for text in texts):
-        raise BadSample(where, "no photograph: it lacks img, category, mask or model")
-    path, category, mask, model = texts
+    record = record if isinstance(record, dict) else {}
+    path, category, mask, model = (text_of(record, name, where) for name in ("img", "category", "mask", "model"))
     width, height = numbers_of(record.get("img_size"), 2, where)
     if not (width >= 1 and height >= 1):
         raise BadSample(where, f"no size of an image: {record['img_size']}")
@@ -92,6 +90,14 @@ def read_record(record: Any, where: str) -> Pix3DImage:
     hidden = [bool(record.get(name)) for name in ("truncated", "occluded", "slightly_occluded")]
     image = KeypointImage(path, (int(height), int(width)), keypoints, box, "object")
     return Pix3DImage(image, category, mask, model, not any(hidden))
+
+
+def text_of(record: dict[str, Any], key: str, where: str) -> str:
+    """Return a text of a record; raises :class:`BadSample`."""
+    text = record.get(key)
+    if not isinstance(text, str) or not text:
+        raise BadSample(where, f"no photograph: it lacks {key}")
+    return text
 
 
 def agreed_keypoints(value: Any, where: str) -> dict[str, tuple[float, float]]:

@@ -58,7 +58,8 @@ def read_pair(root: Path, path: str) -> KeypointPair:
         raise BadSample(path, f"no JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("category"), str):
         raise BadSample(path, "no pair: it has no category")
-    return pair_of(*(image_of(root, content, role, path) for role in ("src", "trg")), content["category"], path)
+    source, target = (image_of(root, content, role, path) for role in ("src", "trg"))
+    return pair_of(source, target, content["category"], path)
 
 
 def image_of(root: Path, content: dict[str, Any], role: str, where: str) -> KeypointImage:
