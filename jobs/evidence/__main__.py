@@ -23,7 +23,7 @@ from sem3d.sweeps.evidence import (
     about,
     evidence_of,
     evidence_table,
-    merged,
+    listed,
     read_evidence,
     sizes_of,
     tune_arguments,
@@ -34,7 +34,7 @@ from sem3d.sweeps.space import read_space
 
 PROG = "python -m jobs.evidence"
 KEPT = Path(__file__).parent
-"""Records of this project's own runs; jobs/results.md shows them."""
+"""Records of this project's own runs; the README shows them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ class Asked:
 
 
 def block(evidence: Evidence) -> str:
-    """Return evidence as Markdown, as jobs/results.md has it between its markers."""
+    """Return evidence as Markdown, as the README has it between its markers."""
     rows, columns = evidence_table(evidence)
-    return f"{markdown_table(rows, columns)}\n\n{merged(about(evidence))}"
+    return f"{markdown_table(rows, columns)}\n\n{listed(about(evidence))}"
 
 
 def main() -> None:

@@ -270,6 +270,6 @@ def hardware(gpu: bool) -> str:
     return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
-def merged(lines: Sequence[str]) -> str:
-    """Return lines as one paragraph of Markdown, the last one as a command."""
-    return "\n".join([" ".join(lines[:-1]), "", "```bash", lines[-1], "```"])
+def listed(lines: Sequence[str]) -> str:
+    """Return lines as a list in Markdown, the last one as a command."""
+    return "\n".join([*(f"- {line}" for line in lines[:-1]), "", "```bash", lines[-1], "```"])

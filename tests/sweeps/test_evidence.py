@@ -95,8 +95,8 @@ def test_a_damaged_record_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(KEPT.glob("*.json")), ids=lambda path: path.stem)
-def test_the_tables_of_the_results_are_those_of_the_records(path):
-    text = (ROOT / "jobs" / "results.md").read_text()
+def test_the_tables_of_the_readme_are_those_of_the_records(path):
+    text = (ROOT / "README.md").read_text()
     begin, end = f"<!-- evidence {path.stem} -->\n", f"<!-- end of {path.stem} -->"
-    assert begin in text, f"jobs/results.md does not show {path.name}"
+    assert begin in text, f"the README does not show {path.name}"
     assert text.split(begin)[1].split(end)[0].strip() == block(read_evidence(path))
