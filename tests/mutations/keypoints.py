@@ -36,7 +36,7 @@ def every_model(folder: Path) -> None:
 
 
 def marks_file(folder: Path) -> Path:
-    mark = {"index": 0, "face": 1, "weights": [0.2, 0.3, 0.5], "xyz": [0.1, 0.2, 0.3]}
+    mark = {"index": 0, "face": 1, "weights": [0.2, 0.3, 0.5], "xyz": [0.2, 0.2, 0.2]}
     models = [{"model_id": "one", "marks": [mark]}, {"model_id": "two", "marks": []}]
     content = {"format": 1, "class_id": CHAIR, "person": "ann", "models": models}
     (folder / "ann.json").write_text(json.dumps(content))
