@@ -49,5 +49,5 @@ def test_a_sweep_learns_networks_objects_and_parts_in_turn(ray_cluster, tmp_path
         "random networks",
     ]
     scored = printed(evaluate.main, trials["srn + linear"].run_folder)
-    assert "mIoU where shape is right" in scored
+    assert "silhouette_iou (%)" in scored
     assert "labels that agree (%)" in printed(evaluate.main, "consistency", trials["srn + linear"].run_folder)
