@@ -221,15 +221,19 @@ def open_posed_views(config: PosedViews, storage: str) -> OpenedViews:
 
 
 def posed_view_sources(config: PosedViews, storage: str) -> dict[str, Samples]:
-    """Open ``train``, the training instances, whose labels are known where the budget holds the mask; ``labelled``, those of the
+    """Open the data and return :func:`sources_of` them."""
+    return sources_of(open_posed_views(config, storage))
+
+
+def sources_of(opened: OpenedViews) -> dict[str, Samples]:
+    """Return ``train``, the training instances, labels known where the budget holds the mask; ``labelled``, those of the
     budget with their masked views alone; ``seen``, whole pictures of training instances.
 
     ``held_out`` and ``tested``: whole pictures of the instances of val and of test; ``held_out_observed`` and
     ``tested_observed``: what each of those is inferred from, a sample an instance. ``instance`` counts within a split. Raises
     :class:`UserError` for data without training instances.
     """
-    opened = open_posed_views(config, storage)
-    training = opened.rows("train")
+    config, training = opened.config, opened.rows("train")
     if not training:
         raise UserError(f"{config.root} has no training instances of '{opened.category}'")
     budget = masks_of_budget(training, config)

@@ -68,6 +68,9 @@ EXCEPTIONS = {
     "sem3d/runs/progress.py:lines_printed.<locals>.follow": "lines that this run writes meanwhile",
     "sem3d/datasets/scans/sens.py:SensWriter.__init__": "writes",
     "sem3d/datasets/objects/npz_stream.py:write_npz": "writes",
+    "sem3d/pipelines/exported.py:export": "a file that it has just written",
+    "sem3d/pipelines/predicted_picture.py:predict_features": "writes",
+    "sem3d/pipelines/predicted_views.py:batch_of": "its readers of pictures, masks and cameras are behind parsers",
 }
 """Functions that need no parser, and why."""
 

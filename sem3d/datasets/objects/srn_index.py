@@ -87,11 +87,11 @@ def index_posed_views(
     instances, for labels without known classes, or for more than ``quarantine_limit`` unusable instances.
     """
     root = Path(root).resolve()
-    found = find_instances(root)
     key = digest([FORMAT, file_states(root)])
     folder = Path(storage).absolute() / "posed_views" / key
     if not check and answers(folder, key):
         return load_posed_index(folder, reused=True)
+    found = find_instances(root)
     classes = {category: class_names(root, category) for category in dict.fromkeys(one.category for one in found)}
     rows, report = read_instances(root, found, classes, check, say)
     refused = folder.with_name(f"{folder.name}.{QUARANTINE}")

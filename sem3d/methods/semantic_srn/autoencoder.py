@@ -26,7 +26,7 @@ from sem3d.datasets.posed_views import (
     class_names,
     evenly,
     open_posed_views,
-    posed_view_sources,
+    sources_of,
     with_views,
 )
 from sem3d.datasets.stream import Samples
@@ -125,8 +125,13 @@ class AutoencoderTask(Method):
         self.network = ViewAutoencoder(experiment.method.network, experiment.data.size)
 
     @classmethod
-    def held_out(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
-        """Open pairs of views of val and test objects; raises :class:`UserError` for settings that are not of pairs."""
+    def opened(
+        cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews], training: str
+    ) -> dict[str, Samples]:
+        """Open the source ``training``, and pairs of views of val and test objects.
+
+        Raises :class:`UserError` for settings that are not of pairs.
+        """
         data = experiment.data
         if data.rays or data.views < 2 or data.observed != 1:
             raise UserError(
@@ -136,7 +141,8 @@ class AutoencoderTask(Method):
         if data.size not in (8, 16, 32, 64, 128):
             raise UserError(f"data.size {data.size} must be 8, 16, 32, 64 or 128 for an auto-encoder")
         opened = open_posed_views(data, experiment.run.storage)
-        return {HELD_OUT: pairs(opened, "val"), TESTED: pairs(opened, "test")}
+        learnt = sources_of(opened)[training]
+        return {TRAIN: learnt, HELD_OUT: pairs(opened, "val"), TESTED: pairs(opened, "test")}
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
@@ -179,8 +185,7 @@ class SemanticSRNAutoencoder(AutoencoderTask):
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
         """Open views of the training objects, and pairs of views of held-out ones."""
-        held_out = cls.held_out(experiment)
-        return {TRAIN: posed_view_sources(experiment.data, experiment.run.storage)["train"]} | held_out
+        return cls.opened(experiment, "train")
 
     def predicted(self, batch: SemanticSRNBatch) -> Float[Tensor, "target side side 3"]:
         """Return the pictures of all views but the first, colours in [-1, 1]."""
@@ -233,8 +238,7 @@ class SemanticSRNAutoencoderParts(AutoencoderTask):
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
         """Open the views with masks of the budget, and pairs of views of held-out objects."""
-        held_out = cls.held_out(experiment)
-        return {TRAIN: posed_view_sources(experiment.data, experiment.run.storage)["labelled"]} | held_out
+        return cls.opened(experiment, "labelled")
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Do as the auto-encoder does; without sources, the weights decide on the number of classes."""

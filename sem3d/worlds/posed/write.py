@@ -86,7 +86,7 @@ def draw_row(
     folder = building / row["split"] / row["name"]
     done = folder / DONE
     if done.exists():
-        return read_json(done)
+        return told_by(done)
     try:
         with faults_of(row["name"]):
             subject, notes = build(row)
@@ -96,6 +96,14 @@ def draw_row(
         return {"fault": error.reason, "notes": []}
     told = {"fault": "", "notes": notes}
     write_json(done, told)
+    return told
+
+
+def told_by(done: Path) -> dict[str, Any]:
+    """Return what the drawing of an object left; raises :class:`UserError` where that is something else."""
+    told = read_json(done)
+    if not isinstance(told, dict) or not isinstance(told.get("fault"), str) or not isinstance(told.get("notes"), list):
+        raise UserError(f"{done} is not what was written: remove the folder {done.parent}")
     return told
 
 
