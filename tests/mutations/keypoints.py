@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.io import loadmat, savemat
 
 from sem3d.datasets.objects.keypointnet import check_clouds, read_annotations
 from sem3d.datasets.objects.raw_keypoints import read_marks
@@ -28,6 +29,14 @@ def beside(write: Callable[[Path], Path], name: str) -> Callable[[Path], Path]:
         return folder / name
 
     return make
+
+
+def packed_mat(folder: Path) -> Path:
+    """A file of PF-PASCAL whose variables are compressed, as MATLAB writes them."""
+    path = beside(write_pf_pascal, "PF-dataset-PASCAL/Annotations/chair/1.mat")(folder)
+    held = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+    savemat(path, held, do_compression=True)
+    return path
 
 
 def every_model(folder: Path) -> None:
@@ -71,6 +80,7 @@ PHOTOS = (
     Parser(".mat of PF-WILLOW", write_pf_willow, every_pair),
     Parser("pairs of PF-PASCAL", write_pf_pascal, every_pair),
     Parser(".mat of PF-PASCAL", beside(write_pf_pascal, "PF-dataset-PASCAL/Annotations/chair/1.mat"), every_pair),
+    Parser(".mat of PF-PASCAL, packed", packed_mat, every_pair),
     Parser("pair of SPair-71k", write_spair, every_pair),
     Parser("list of SPair-71k", beside(write_spair, "Layout/large/test.txt"), every_pair),
     Parser("pix3d.json", write_pix3d, lambda f: pix3d_images(f, f / "input.txt")),
