@@ -50,6 +50,19 @@ def start_point_network(method: nn.Module, source: str, without: tuple[str, ...]
     return "3D network: random weights"
 
 
+def own_weights(source: str, without: tuple[str, ...], starts: str) -> dict[str, Tensor] | None:
+    """Return the weights of a sem3d checkpoint, or nothing for scratch.
+
+    Raises :class:`UserError`, which says with ``starts`` what the method starts from, for any other source.
+    """
+    if source.endswith(".safetensors"):
+        return read_safetensors(Path(source))
+    refuse_without(source, without)
+    if source != "scratch":
+        raise UserError(f"--init {source}: {starts}")
+    return None
+
+
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Return tensors of a file by name; raises :class:`UserError` where it is damaged or cannot be read."""
     try:

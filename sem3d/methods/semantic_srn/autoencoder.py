@@ -9,7 +9,6 @@ Unlike the released mv3d: colours are over white, and of objects alone, without 
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +34,7 @@ from sem3d.evaluation.figures.part_colours import part_palette
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.evaluation.novel_views import psnr
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
-from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
@@ -146,14 +145,15 @@ class AutoencoderTask(Method):
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
-        if source.endswith(".safetensors"):
-            return load_parts(self, read_safetensors(Path(source)), source, without)
-        refuse_without(source, without)
-        if source != "scratch":
-            raise UserError(
-                f"--init {source}: this auto-encoder starts from scratch or from a run of semantic_srn_autoencoder"
-            )
-        return "scratch: all weights are new"
+        starts = "this auto-encoder starts from scratch or from a run of semantic_srn_autoencoder"
+        stored = own_weights(source, without, starts)
+        if stored is None:
+            return "scratch: all weights are new"
+        self.fit(stored)
+        return load_parts(self, stored, source, without)
+
+    def fit(self, stored: dict[str, Tensor]) -> None:
+        """Have layers of the sizes of the stored weights where no data decide; all are settings here."""
 
     def seen(self, batch: SemanticSRNBatch) -> tuple[Float[Tensor, "target 3 side side"], Float[Tensor, "target 5"]]:
         """Return the first picture of each object, once for each of its other views, and the viewpoints of those."""
@@ -240,13 +240,10 @@ class SemanticSRNAutoencoderParts(AutoencoderTask):
         """Open the views with masks of the budget, and pairs of views of held-out objects."""
         return cls.opened(experiment, "labelled")
 
-    def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
-        """Do as the auto-encoder does; without sources, the weights decide on the number of classes."""
-        if source.endswith(".safetensors") and not self.class_names:
-            stored = read_safetensors(Path(source))
-            if "parts.bias" in stored:
-                self.parts = last_layer(self.network.last_width, len(stored["parts.bias"]))
-        return super().initialise(source, without)
+    def fit(self, stored: dict[str, Tensor]) -> None:
+        """Have as many classes as the stored weights, where there are no data."""
+        if not self.class_names and "parts.bias" in stored:
+            self.parts = last_layer(self.network.last_width, len(stored["parts.bias"]))
 
     def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "target class side side"]:
         """Return class scores of all views but the first."""

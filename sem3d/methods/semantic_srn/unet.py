@@ -11,7 +11,6 @@ which is more supervision than the linear classifier of a scene network has; the
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +26,7 @@ from sem3d.errors import UserError
 from sem3d.evaluation.figures.part_colours import part_palette
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
-from sem3d.methods.initial_parts import load_parts, read_safetensors, refuse_without
+from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
@@ -111,12 +110,9 @@ class SemanticSRNUNet(Method):
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
-        if not source.endswith(".safetensors"):
-            refuse_without(source, without)
-            if source != "scratch":
-                raise UserError(f"--init {source}: this U-Net starts from scratch or from a run of its own")
+        stored = own_weights(source, without, "this U-Net starts from scratch or from a run of its own")
+        if stored is None:
             return "scratch: all weights are new"
-        stored = read_safetensors(Path(source))
         if not self.class_names:
             self.unet.answer(len(stored["unet.last.bias"]))
         return load_parts(self, stored, source, without)
