@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.datasets.pictures import alpha_range, colors_fault, read_user_picture
+from sem3d.datasets.pictures import MOST_PIXELS, alpha_range, colors_fault, read_user_picture
 from sem3d.errors import BadSample, UserError
 
 Picture = str | Path | Image.Image | np.ndarray
@@ -29,11 +29,7 @@ def given(picture: object) -> tuple[Path | bytes, str]:
         return Path(picture), str(picture)
     where = "the picture"
     if isinstance(picture, np.ndarray):
-        shape, kind = tuple(picture.shape), picture.dtype
-        if kind != np.uint8 or len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
-            raise UserError(
-                f"an array of {kind} and shape {shape} is no picture: give uint8 of shape (height, width, 3 or 4), RGB or RGBA"
-            )
+        check_array(picture)
         picture = Image.fromarray(np.ascontiguousarray(picture))
     elif not isinstance(picture, Image.Image):
         raise UserError(f"a {type(picture).__name__} is no picture: give a path, a PIL image or an array of uint8")
@@ -45,12 +41,36 @@ def given(picture: object) -> tuple[Path | bytes, str]:
     return written.getvalue(), where
 
 
+def check_array(picture: np.ndarray) -> None:
+    """Raise :class:`UserError` for an array that is no RGB or RGBA of 8 bits, or larger than pictures in files may be."""
+    shape, kind = tuple(picture.shape), picture.dtype
+    if kind != np.uint8 or len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
+        raise UserError(
+            f"an array of {kind} and shape {shape} is no picture: give uint8 of shape (height, width, 3 or 4), RGB or RGBA"
+        )
+    if shape[0] * shape[1] > MOST_PIXELS:
+        raise UserError(f"an array of {shape[1]} x {shape[0]} pixels is too large: at most {MOST_PIXELS} can be used")
+
+
 def scene_picture(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
     """Return a picture of a scene as RGB, upright.
 
     Raises :class:`UserError` for what is no picture, is black, or has transparent pixels, whose colour means nothing.
     """
-    source, where = given(picture)
+    where = "the picture"
+    if isinstance(picture, np.ndarray) and picture.shape[2:] == (3,):  # there is nothing to decode
+        check_array(picture)
+        colors = np.ascontiguousarray(picture)
+    else:
+        source, where = given(picture)
+        colors = decoded(source, where)
+    if fault := colors_fault(colors):
+        raise UserError(f"{where}: {fault}")
+    return colors
+
+
+def decoded(source: Path | bytes, where: str) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a picture without transparent pixels as RGB, upright; errors as :func:`scene_picture`."""
     try:
         opened = read_user_picture(source, where)
     except BadSample as error:
@@ -59,10 +79,7 @@ def scene_picture(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
         opened = opened.convert("RGBA")
         if alpha_range(opened)[0] < 255:
             raise UserError(f"{where} has transparent pixels, whose colour means nothing: save it as RGB")
-    colors = np.asarray(opened.convert("RGB"))
-    if fault := colors_fault(colors):
-        raise UserError(f"{where}: {fault}")
-    return colors
+    return np.asarray(opened.convert("RGB"))
 
 
 def seen_size(size: tuple[int, int], trained: tuple[int, int]) -> tuple[int, int]:

@@ -57,6 +57,17 @@ def test_a_path_an_image_and_an_array_give_the_same(models, tmp_path):
         assert_array_equal(model.segment(picture), expected)
 
 
+def test_an_array_may_be_a_view_whose_axes_run_backwards(models):
+    reversed_channels = PIXELS[:33, :44, ::-1]
+    assert_array_equal(models["pri3d"].features(reversed_channels), models["pri3d"].features(reversed_channels.copy()))
+
+
+def test_an_array_larger_than_a_file_may_be_is_refused(models):
+    huge = np.broadcast_to(PIXELS[:1, :1], (1 << 14, 1 << 13, 3))
+    with pytest.raises(UserError, match="8192 x 16384 pixels is too large"):
+        models["pri3d"].features(huge)
+
+
 def test_a_label_is_the_class_of_highest_score(models):
     model = models["semantic_segmentation_2d"]
     small = PIXELS[:33, :44]
