@@ -40,3 +40,15 @@ WORLDS = {
 def world(name: str) -> World:
     """Return the world of that name."""
     return resolve(WORLDS[name])
+
+
+def begun_so_far(folder: Path, members: str, noun: str) -> str:
+    """Return how many members of a world are begun in the folder that is not yet named ``folder``.
+
+    Nothing where none is, or where the folder gets its name just then.
+    """
+    try:
+        begun = sum(1 for _ in folder.parent.glob(f".{folder.name}.building-*/{members}"))
+    except OSError:
+        return ""
+    return f"       {noun} so far: {begun}" if begun else ""

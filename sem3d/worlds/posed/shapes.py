@@ -13,7 +13,7 @@ from sem3d.rendering.posed_views import Albedo, Hits
 from sem3d.worlds.grammar.sketch import labelled_mesh
 from sem3d.worlds.posed.subject import Subject, ViewsConfig, placed
 from sem3d.worlds.posed.write import FORMAT, PosedSummary, write_posed
-from sem3d.worlds.register import World
+from sem3d.worlds.register import World, begun_so_far
 from sem3d.worlds.shapes.register import FAMILIES
 from sem3d.worlds.textures import Material, MaterialTable
 
@@ -115,4 +115,9 @@ def ahead(folder: Path, config: PosedShapesConfig, cpus: float) -> str:
     return f"drawing {views} views of {config.kind}s: about {max(seconds, 1):.0f} s on {cpus:g} CPUs"
 
 
-POSED_SHAPES = World(small=small_chairs, folder=posed_folder, make=make_posed, ahead=ahead)
+def so_far(folder: Path) -> str:
+    """Return how many objects are begun."""
+    return begun_so_far(folder, "*/*/", "objects")
+
+
+POSED_SHAPES = World(small=small_chairs, folder=posed_folder, make=make_posed, ahead=ahead, so_far=so_far)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import digest
-from sem3d.worlds.register import World
+from sem3d.worlds.register import World, begun_so_far
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import FORMAT, write_rooms
 
@@ -42,12 +42,8 @@ def ahead(folder: Path, config: RoomsConfig, cpus: float) -> str:
 
 
 def so_far(folder: Path) -> str:
-    """Return how many rooms are begun; nothing where the folder gets its name just then."""
-    try:
-        begun = sum(1 for _ in folder.parent.glob(f".{folder.name}.building-*/scans/*"))
-    except OSError:
-        return ""
-    return f"       rooms so far: {begun}" if begun else ""
+    """Return how many rooms are begun."""
+    return begun_so_far(folder, "scans/*", "rooms")
 
 
 def fine_enough(config: RoomsConfig, leaves: Mapping[str, Any]) -> RoomsConfig:
