@@ -34,7 +34,7 @@ SIZES = {
         "budgets": (2, 5, 20),
         "seeds": 3,
         "world": {"objects": 500},
-        "settings": {"data.category": "chair"},
+        "settings": {"data.category": "chair", "method.silhouette_size": 32},
     },
     "gpu": {
         "arms": ("softras", "ssr"),
