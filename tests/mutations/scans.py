@@ -25,13 +25,14 @@ from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sens import SensFile, SensWriter
-from sem3d.datasets.scans.seven_scenes import official_split
+from sem3d.datasets.scans.seven_scenes import SevenScenes, official_split
 from sem3d.datasets.scans.splits import read_split_lists
 from sem3d.datasets.scans.sun_rgbd import read_frame
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples, load_batch
 from sem3d.datasets.voxel_matches import _voxels_of
+from tests.datasets.scans.captures import write_arkit, write_nerfstudio, write_replica, write_tum
 from tests.datasets.scans.labelled_walls import labels_file, write_walls
 from tests.datasets.scans.objects_on_walls import object_files, write_walls_with_objects
 from tests.datasets.scans.official_files import (
@@ -185,6 +186,17 @@ def room(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         write_seven_scenes(folder / "data" / "room", 4)
         return folder / "data" / "room" / name
+
+    return make
+
+
+def captured(write: Callable[..., Any], name: str) -> Callable[[Path], Path]:
+    """A file of a capture of four frames in another tool's layout."""
+
+    def make(folder: Path) -> Path:
+        write_seven_scenes(folder / "frames", 4)
+        write(folder / "frames", list(SevenScenes().scan(folder / "frames", 1)), folder / "data" / "room")
+        return folder / "data" / name
 
     return make
 
@@ -374,6 +386,14 @@ PREPARATIONS = (
     Parser("preparation with poses", room("frame-000002.pose.txt"), prepared("seven_scenes")),
     Parser("preparation with intrinsics", room("camera-intrinsics.txt"), prepared("seven_scenes")),
     Parser("preparation with depth", room("frame-000001.depth.png"), prepared("seven_scenes"), take_png, put_png),
+    *(
+        Parser(f"preparation with TUM's {name}", captured(write_tum, f"room/{name}"), prepared("tum_rgbd"))
+        for name in ("rgb.txt", "depth.txt", "groundtruth.txt")
+    ),
+    Parser("preparation of nerfstudio", captured(write_nerfstudio, "room/transforms.json"), prepared("nerfstudio")),
+    Parser("preparation with Replica's poses", captured(write_replica, "room/traj.txt"), prepared("replica")),
+    Parser("preparation with Replica's camera", captured(write_replica, "cam_params.json"), prepared("replica")),
+    Parser("preparation of ARKitScenes", captured(write_arkit, "room/lowres_wide.traj"), prepared("arkit_scenes")),
     Parser("preparation of an export", exported("intrinsic/intrinsic_color.txt"), prepared("scannet_export")),
     Parser("preparation with extrinsics", exported("intrinsic/extrinsic_depth.txt"), prepared("scannet_export")),
     Parser("preparation with labels", frames_25k, prepared("scannet_frames_25k"), take_png, put_png),

@@ -27,9 +27,11 @@ class PrepareConfig:
     """Settings of an index's preparation; part of its identity."""
 
     layout: str = "auto"
-    """How scans lie on disk: seven_scenes, scannet_sens, scannet_export, scannet_frames_25k; auto looks which it is."""
+    """How scans lie on disk: seven_scenes, scannet_sens, scannet_export, scannet_frames_25k, tum_rgbd, nerfstudio, replica,
+    arkit_scenes, or module:Class; auto looks which it is."""
     stride: int = 0
-    """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports."""
+    """Least distance between the numbers of two frames taken from a scene; 0: the layout's own, 25 for .sens and exports.
+    arkit_scenes counts milliseconds."""
     splits: FilePath = ""
     """Folder of scannetv2_{train,val,test}.txt; empty: those in the data root if there are any, else a seeded split."""
     val_fraction: ShareBelowOne = 0.1

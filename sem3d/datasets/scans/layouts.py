@@ -22,6 +22,10 @@ LAYOUTS = {
     "scannet_sens": "sem3d.datasets.scans.scannet:ScanNetSens",
     "scannet_export": "sem3d.datasets.scans.scannet:ScanNetExport",
     "scannet_frames_25k": "sem3d.datasets.scans.scannet:ScanNetFrames25k",
+    "tum_rgbd": "sem3d.datasets.scans.tum_rgbd:TumRgbd",
+    "nerfstudio": "sem3d.datasets.scans.nerfstudio:Nerfstudio",
+    "replica": "sem3d.datasets.scans.replica:Replica",
+    "arkit_scenes": "sem3d.datasets.scans.arkit_scenes:ARKitScenes",
 }
 SCENE_DEPTH = 2  # root/<scene> and root/scans/<scene>, root/<room>/seq-01
 LARGEST_FRAME = 2**63 - 1
@@ -115,10 +119,22 @@ def is_utf8(name: str) -> bool:
 
 
 def load_layout(name: str) -> Layout:
-    """Return the layout registered as ``name``; raises :class:`UserError` for another name."""
-    if name not in LAYOUTS:
-        raise UserError(f"unknown layout '{name}': there are {', '.join(LAYOUTS)}")
-    return resolve(LAYOUTS[name])()
+    """Return the layout registered as ``name``, or that of the user's own ``module:Class``; raises :class:`UserError` for another
+    name.
+    """
+    if name in LAYOUTS:
+        return resolve(LAYOUTS[name])()
+    if ":" not in name:
+        raise UserError(f"unknown layout '{name}': there are {', '.join(LAYOUTS)}, and your own as module:Class")
+    try:
+        layout = resolve(name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"no layout {name}: {error}; is its folder in PYTHONPATH?") from error
+    if not isinstance(layout, Layout):
+        raise UserError(
+            f"{name} is no layout: it needs looked_for, stride, detect and scan (jobs/data.md, Adding a layout)"
+        )
+    return layout
 
 
 def detect_layout(root: Path) -> str:

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sem3d.errors import BadSample
-from sem3d.folders import entries
+from sem3d.folders import entries, is_there
 
 
-def numbered(folder: Path, endings: Sequence[str]) -> dict[int, Path]:
-    """Return the files of ``folder`` by the frame number that their name is; nothing where there is no such folder.
+def numbered(folder: Path, endings: Sequence[str], word: str = "") -> dict[int, Path]:
+    """Return the files of ``folder`` by the frame number that their name is, after a ``word``; nothing where there is no such
+    folder.
 
     Of files of one number that with the first of ``endings`` is taken. Raises :class:`BadSample` if two have the same, or if
     what has the name of the folder may not be looked into.
     """
     found: dict[int, Path] = {}
     for path in entries(folder) if os.path.lexists(folder) else ():
-        if not path.stem.isdecimal() or path.suffix.lower() not in endings:
+        numeral = path.stem.removeprefix(word) if path.stem.startswith(word) else ""
+        if not numeral.isdecimal() or path.suffix.lower() not in endings:
             continue
-        number = int(path.stem)
+        number = int(numeral)
         first = found.setdefault(number, path)
         rank, best = (endings.index(name.suffix.lower()) for name in (path, first))
         if first is not path and rank == best:
@@ -54,3 +56,13 @@ def existing(root: Path, path: Path | None) -> str:
 def first_there(root: Path, paths: Iterable[Path]) -> str:
     """Return locator of the first of ``paths`` whose name is there, "" where none is; whoever reads it says if it is no file."""
     return next((path.relative_to(root).as_posix() for path in paths if os.path.lexists(path)), "")
+
+
+def upward(root: Path, folder: Path, name: str) -> Path | None:
+    """Return the file ``name`` of a folder or of the nearest one above it up to the root; None where none has it."""
+    for place in (folder, *folder.parents):
+        if is_there(place / name):
+            return place / name
+        if place == root:
+            break
+    return None

@@ -1,7 +1,8 @@
 """7-Scenes and its like: ``frame-000000.color.jpg|png``, ``.depth.png``, ``.pose.txt`` and ``camera-intrinsics.txt``.
 
 The root is one such folder or holds some, also as 7-Scenes' own ``<scene>/seq-01``. Depth is 16 bit, millimetres, invalid 0
-or 65535; poses are camera-to-world in metres. A folder is one scene of the index: sequences of a room are tracked apart.
+or 65535; poses are camera-to-world in metres; a frame may have labels, ``.label.png``. A folder is one scene of the index:
+sequences of a room are tracked apart.
 """
 
 import re
@@ -22,12 +23,14 @@ from sem3d.datasets.scans.layouts import (
     scene_folders,
     scene_name,
 )
+from sem3d.datasets.scans.numbered import upward
+from sem3d.datasets.scans.scannet import find_label
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, is_there, matching
 from sem3d.geometry.cameras import off_centre, resize_intrinsics
 from sem3d.texts import read_text
 
-FRAME = re.compile(r"frame-(\d+)\.((?:color|depth|pose)\.(?:jpe?g|png|txt))", re.IGNORECASE)
+FRAME = re.compile(r"frame-(\d+)\.((?:color|depth|label|pose)\.(?:jpe?g|png|txt))", re.IGNORECASE)
 SEQUENCE, LISTED = re.compile(r"seq-(\d+)", re.IGNORECASE), re.compile(r"(?<!\d)\d{1,9}(?!\d)")
 OFF_CENTRE = 0.1
 """Share of width or height that the principal point of an image's own intrinsics lies off its middle at most."""
@@ -113,6 +116,7 @@ def read_frame(root: Path, folder: Path, scene: str, split: str, number: int, fi
         split=split,
         color=color.relative_to(root).as_posix(),
         depth=depth.relative_to(root).as_posix(),
+        label=find_label(root, files.get("label.png")),
         world_from_camera=read_matrix(pose, 4),
         intrinsics_color=intrinsics_color,
         intrinsics_depth=intrinsics_depth,
@@ -150,11 +154,8 @@ def find_intrinsics(root: Path, folder: Path) -> Float[np.ndarray, "3 3"]:
     """Return ``camera-intrinsics.txt`` of the folder or of one above it up to the root, else the nominal ones of a
     ``seq-*`` folder.
     """
-    for place in (folder, *folder.parents):
-        if is_there(path := place / "camera-intrinsics.txt"):
-            return read_matrix(path, 3)
-        if place == root:
-            break
+    if path := upward(root, folder, "camera-intrinsics.txt"):
+        return read_matrix(path, 3)
     if folder.name.lower().startswith("seq-"):
         return NOMINAL_INTRINSICS
     raise BadSample(str(folder / "camera-intrinsics.txt"), "missing file")
