@@ -5,6 +5,7 @@ its bytes can hold: deflate packs 1032 bytes into one, and a block of 8 x 8 pixe
 checksums are compared, which decoding alone does not do.
 """
 
+import os
 import struct
 import warnings
 import zlib
@@ -59,7 +60,7 @@ def picture_header(path: Path, upright: bool = False) -> tuple[int, int, str]:
     except FileNotFoundError as error:
         raise BadSample(str(path), "missing file") from error
     except IMAGE_ERRORS as error:
-        empty = path.is_file() and path.stat().st_size == 0
+        empty = os.path.isfile(path) and os.path.getsize(path) == 0
         raise BadSample(str(path), "empty file" if empty else unreadable(error)) from error
 
 

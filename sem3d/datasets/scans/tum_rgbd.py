@@ -46,7 +46,7 @@ DISTORTED = "freiburg1", "freiburg2"
 
 @dataclass(frozen=True)
 class Sequence:
-    """What the lists of a sequence say; times ascend."""
+    """Content of the lists of a sequence; times ascend."""
 
     color: list[tuple[float, str]]
     depth: list[tuple[float, str]]

@@ -314,3 +314,12 @@ def test_the_layout_of_the_documentation_prepares_a_folder_of_ones_own(tmp_path:
 def test_a_layout_that_is_none_is_named(name: str, reason: str):
     with pytest.raises(UserError, match=reason):
         load_layout(name)
+
+
+def test_a_name_that_no_file_can_have_is_named(tmp_path: Path):
+    root, _ = written(tmp_path, "tum_rgbd", 2)
+    lines = (root / "room/rgb.txt").read_text().splitlines()
+    (root / "room/rgb.txt").write_text("\n".join([*lines[:-1], f"{lines[-1].split()[0]} rgb/{'x' * 300}.png"]))
+    found, faults = frames_and_faults(root, "tum_rgbd")
+    assert len(found) == 1
+    assert faults[0].startswith("undecodable image: [Errno 36] File name too long")
