@@ -5,11 +5,12 @@
 say() { printf '[set-up] %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Runs a command that may say nothing for minutes, and says now and then that it is still at work.
+# Runs a command that may say nothing for minutes, and says now and then that it is still at work. What sleeps meanwhile holds no
+# stream open: who reads them would wait for it.
 waited_for() {
   local what=$1 began=$SECONDS clock code=0
   shift
-  (while sleep 15 && kill -0 $$ 2>/dev/null; do say "$what: $((SECONDS - began)) s so far"; done) &
+  (while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "$what: $((SECONDS - began)) s so far"; done) &
   clock=$!
   "$@" || code=$?
   kill "$clock" 2>/dev/null || true

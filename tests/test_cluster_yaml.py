@@ -209,6 +209,11 @@ def test_what_takes_minutes_is_heard_of_and_its_failure_is_one():
     assert re.search(r"^\[set-up\] pip: \d+ s so far$", done.stderr, re.MULTILINE)
 
 
+def test_who_reads_what_the_set_up_says_does_not_wait_for_its_clock():
+    command = f"{setup_functions()}\nwaited_for pip sleep 0.3"
+    subprocess.run(["bash", "-euc", command], capture_output=True, check=True, timeout=10)
+
+
 @pytest.mark.parametrize("name", ["setup.sh", "mlflow_server.sh"])
 def test_the_scripts_parse(name):
     subprocess.run(["bash", "-n", str(ROOT / "jobs" / name)], check=True)
