@@ -30,20 +30,27 @@ LONGEST_FIRST = (
     "of_ray_train",
     "two_processes",
     "sweeps/test_run_killed.py",
+    "jobs/test_sixth_method.py",
     "jobs/test_quickstart.py",
     "jobs/test_ssr_jobs.py",
     "jobs/test_benchmarks.py",
+    "methods/ssr/test_ssr.py",
+    "mutations/test_mutations.py",
 )
 """Parts of the names of tests in the order in which lanes begin with them, so that they end together; then all others."""
 ON_ONE_LANE = {
-    "training/ray/test_cluster_of_nodes.py": "nodes",
-    "jobs/test_job_submit.py": "heads",
-    "sweeps/test_run_killed.py": "killed sweeps",
     "training/ray/test_launch.py": "groups of workers",
     "of_ray_train": "groups of workers",
     "two_processes": "pairs",
 }
-"""Lanes of tests that share what takes long to make."""
+"""Lanes of tests of several files that share what takes long to make. All others go there file by file, for their fixtures."""
+DEALT_OUT = (
+    "jobs/test_benchmarks.py",
+    "methods/ssr/test_ssr.py",
+    "methods/test_every_method.py",
+    "mutations/test_mutations.py",
+)
+"""Files whose tests take long, each by itself, and go to any lane."""
 LONGEST_UNMARKED = 20.0
 """Seconds that a test may take without the mark ``slow``."""
 IMPORTED_FIRST = (
@@ -97,12 +104,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deals out tests one by one in the order above, but for files that belong on one lane."""
+    """Deals out files in the order above, but for tests that belong on one lane or take long by themselves."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((lane for part, lane in ON_ONE_LANE.items() if part in nodeid), nodeid)
+            file = nodeid if any(part in nodeid for part in DEALT_OUT) else nodeid.partition("::")[0]
+            return next((lane for part, lane in ON_ONE_LANE.items() if part in nodeid), file)
 
     config.option.loadscopereorder = False
     return Lanes(config, log)

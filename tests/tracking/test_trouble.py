@@ -166,7 +166,8 @@ def test_a_file_that_cannot_be_a_store_is_told_with_what_to_do(tmp_path):
         open_run(toy_experiment(asked), asked / "mine", {})
 
 
-def test_a_store_that_may_only_be_read_is_told_so_and_its_file_named(tmp_path):
+def test_a_store_that_may_only_be_read_is_told_so_and_its_file_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MLflow takes such an address for a path, and makes its folders where it stands
     store_client(f"sqlite:///{tmp_path / 'mlflow.db'}").search_experiments()
     message = str(refusal(tmp_path, f"sqlite:///file:{tmp_path / 'mlflow.db'}?mode=ro&uri=true"))
     assert "(sqlite3.OperationalError) attempt to write a readonly database" in message
