@@ -32,7 +32,7 @@ WATCHED = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "1"}
 """As users have it: a process more for each group of workers."""
 SECONDS = 200.0
 HELD = TROUBLE + 6
-"""The step that runs wait for, beyond the checkpoint after the trouble."""
+"""The step that runs wait before, beyond the checkpoint after the trouble."""
 
 
 class Nodes:
@@ -78,11 +78,13 @@ class Run:
         self.command = ["tests.training.ray.cluster_script", "drive", folder, json.dumps({"name": name, **settings})]
         self.environment = {**os.environ, **(WATCHED if watched else {}), "RAY_ADDRESS": address}
         self.lines: list[tuple[float, str]] = []
+        self.met = 0
+        """Lines up to the last that was waited for."""
         self.start()
 
     @classmethod
     def held(cls, address: str, folder: Path, name: str, step: int, watched: bool = False, **settings: dict) -> "Run":
-        """A run that waits before ``step`` until it resumes: the trouble cannot come too late."""
+        """A run that waits before ``step`` until it is let go: the trouble cannot come too late."""
         hold = folder / f"{name}.hold"
         hold.touch()
         method = {"hold": str(hold), "hold_step": step, **settings.pop("method", {})}
@@ -90,8 +92,12 @@ class Run:
         run.hold = hold
         return run
 
-    def resumed(self) -> None:
+    def until_resumed(self) -> None:
         self.until(lambda line: line.startswith("resuming from step"))
+
+    def let_go(self) -> None:
+        """Let a held run end once it has resumed."""
+        self.until_resumed()
         self.hold.unlink()
 
     def start(self) -> None:
@@ -104,12 +110,13 @@ class Run:
         self.lines += [(time.monotonic(), line) for line in whole[len(self.lines) :]]
 
     def until(self, condition: Callable[[str], bool], seconds: float = SECONDS) -> float:
-        """Time at which a line not seen before meets the condition."""
-        deadline, seen = time.monotonic() + seconds, len(self.lines)
+        """Time at which a line after the last one that was waited for meets the condition."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.look()
-            for moment, line in self.lines[seen:]:
+            for number, (moment, line) in enumerate(self.lines[self.met :], self.met + 1):
                 if condition(line):
+                    self.met = number
                     return moment
             if self.driver.poll() is not None:
                 raise RuntimeError(f"the driver ended with {self.driver.returncode}: {self.text()}")
@@ -149,38 +156,25 @@ def pretraining(nodes: Nodes, folder: Path) -> dict:
     return Run(nodes.cluster.address, folder, "pretraining", rooms=sys.argv[2]).finish()
 
 
-def killed_worker(nodes: Nodes, folder: Path) -> dict:
+def troubled(nodes: Nodes, folder: Path) -> dict:
+    """A worker is killed, then a node is removed and replaced, then the driver is killed and started again."""
     nodes.have(2)
-    run = Run.held(nodes.cluster.address, folder, "killed_worker", HELD)
+    run = Run.held(nodes.cluster.address, folder, "troubled", HELD)
     run.until_step(TROUBLE)
     workers = own_train_workers()
     workers[-1].send_signal(signal.SIGKILL)
-    killed_at = time.monotonic()
-    run.resumed()
-    return {**run.finish(killed_at), "workers_then": len(workers)}
-
-
-def removed_node(nodes: Nodes, folder: Path) -> dict:
-    nodes.have(2)
-    run = Run.held(nodes.cluster.address, folder, "removed_node", HELD)
-    run.until_step(TROUBLE)
+    run.until_resumed()
+    run.until_step(HELD - 1)
     nodes.remove()
-    removed_at = time.monotonic()
     nodes.add()
-    run.resumed()
-    return run.finish(removed_at)
-
-
-def killed_driver(nodes: Nodes, folder: Path) -> dict:
-    nodes.have(2)
-    run = Run.held(nodes.cluster.address, folder, "killed_driver", HELD)
-    run.until_step(TROUBLE)
+    run.until_resumed()
+    run.until_step(HELD)
     run.driver.kill()
     killed_at = time.monotonic()
     finished_then = (run.folder / "result.json").exists()
     run.start()
-    run.resumed()
-    return {**run.finish(killed_at), "finished_then": finished_then}
+    run.let_go()
+    return {**run.finish(killed_at), "workers_then": len(workers), "finished_then": finished_then}
 
 
 def joining_node(nodes: Nodes, folder: Path) -> dict:
@@ -190,7 +184,7 @@ def joining_node(nodes: Nodes, folder: Path) -> dict:
     run.until_step(3)
     nodes.add()
     joined_at = time.monotonic()
-    run.until(lambda line: line.startswith("resuming from step"))
+    run.until_resumed()
     return run.finish(joined_at)
 
 
@@ -205,17 +199,11 @@ def preempted_node(nodes: Nodes, folder: Path) -> dict:
     nodes.drain(seconds=6)
     drained_at = time.monotonic()
     nodes.add()
-    run.resumed()
+    run.let_go()
     return run.finish(drained_at)
 
 
-CASES = {
-    case.__name__: case
-    for case in (
-        *(joining_node, removed_node, preempted_node),
-        *(pretraining, killed_worker, killed_driver),
-    )
-}
+CASES = {case.__name__: case for case in (joining_node, preempted_node, pretraining, troubled)}
 
 
 def drive(storage: Path, settings: dict) -> None:
