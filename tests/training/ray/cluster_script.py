@@ -6,7 +6,6 @@ data; each node has two, which is what one worker asks for, so two workers need 
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from tests.quiet_agent import leave_agents_out
 from tests.training.ray.trouble import STEPS, TROUBLE, experiment_in_trouble
 from tests.training.toy_method import ToyMethod
 from tests.warm_process import WarmProcess
-from tests.warm_workers import SCRIPT, warm_workers
+from tests.warm_workers import SCRIPT
 
 NODE = {"object_store_memory": 100 * 2**20, "setup_worker_path": SCRIPT}
 """Of every node."""
@@ -140,10 +139,12 @@ class Run:
         return facts | ({"recovery_seconds": back - trouble_at} if trouble_at else {})
 
 
-def own_train_workers() -> list[psutil.Process]:
-    """Training processes of this cluster, whatever else runs on this machine."""
-    mine = psutil.Process().children(recursive=True)
-    return [process for process in mine if process.name().startswith("ray::RayTrain")]
+def train_workers() -> set[psutil.Process]:
+    """Workers of Ray Train of this lane of tests: forks of the process that this one is forked from, as its watcher is."""
+    watcher = psutil.Process().parent()
+    lane = watcher and watcher.parent()
+    assert lane
+    return {process for process in lane.children() if process.name().startswith("ray::RayTrain")}
 
 
 def stop_drivers() -> None:
@@ -159,10 +160,11 @@ def pretraining(nodes: Nodes, folder: Path) -> dict:
 def troubled(nodes: Nodes, folder: Path) -> dict:
     """A worker is killed, then a node is removed and replaced, then the driver is killed and started again."""
     nodes.have(2)
+    others = train_workers()
     run = Run.held(nodes.cluster.address, folder, "troubled", HELD)
     run.until_step(TROUBLE)
-    workers = own_train_workers()
-    workers[-1].send_signal(signal.SIGKILL)
+    workers = train_workers() - others
+    next(iter(workers)).kill()
     run.until_resumed()
     run.until_step(HELD - 1)
     nodes.remove()
@@ -235,5 +237,4 @@ if __name__ == "__main__":
         drive(Path(sys.argv[2]), json.loads(sys.argv[3]))
     else:
         leave_agents_out()
-        with warm_workers(Path(os.environ["RAY_TMPDIR"])):
-            main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]))

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import pytest
 
 from tests.pair import Pair
 from tests.training.ray.trouble import experiment_in_trouble, learn_without_ray
+from tests.warm_process import ROOT, WarmProcess
 
-ROOT = Path(__file__).parents[3]
 QUICK = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "500",
@@ -25,22 +23,17 @@ QUICK = {
 
 
 @pytest.fixture(scope="module")
-def case(indexed_rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict]]:
+def case(
+    quick_workers: None, indexed_rooms: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], dict]]:
     """Runs a case of ``cluster_script.py`` by its name and returns what it answers."""
     folder = tmp_path_factory.mktemp("cluster")
     environment = {**os.environ, **QUICK, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
     for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
         environment.pop(name, None)
     with (folder / "script.log").open("w") as log:
-        script = subprocess.Popen(
-            [sys.executable, "-m", "tests.training.ray.cluster_script", str(folder), str(indexed_rooms)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            bufsize=1,
+        script = WarmProcess(
+            "tests.training.ray.cluster_script", folder, indexed_rooms, environment=environment, output=log, piped=True
         )
 
     def run(name: str) -> dict:
