@@ -24,7 +24,34 @@ from tests.methods.tiny import DATA, build_tiny, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
 from tests.training.toy_method import stream_in_process, stream_once_in_process
 
-pytestmark = pytest.mark.parametrize("name", METHODS)
+HOOKS = (
+    *("optimizers", "active_optimizers", "curriculum"),
+    *("between_steps", "training_samples", "tally", "weigh"),
+)
+"""What of a method the training loop calls besides its losses and its scores."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives each test all methods, or those that it tells apart."""
+    name = metafunc.function.__name__
+    metafunc.parametrize("name", next((methods() for part, methods in SOME.items() if part in name), METHODS))
+
+
+def with_effects() -> list[str]:
+    return [name for name in METHODS if method_class(name).effects]
+
+
+def with_hooks_of_their_own() -> list[str]:
+    """One method, the first, of all that have the same hooks; their losses and statistics differ, which other tests compare."""
+    found: dict[tuple, str] = {}
+    for name in METHODS:
+        hooks = [getattr(method_class(name), hook) for hook in HOOKS]
+        found.setdefault(tuple((hook.__module__, hook.__qualname__) for hook in hooks), name)
+    return list(found.values())
+
+
+SOME = {"effects_of_a_run": with_effects, "of_ray_train": with_hooks_of_their_own}
+"""Methods of tests of some only, by parts of their names."""
 
 
 @pytest.fixture
