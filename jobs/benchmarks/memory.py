@@ -9,6 +9,7 @@ import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from sem3d.runs.load import build_method
 CARD, SCENE = 24.0, 6.0
 """GiB of the card that pretraining is held against, and of memory that a scene's evaluation is."""
 NETWORK = RES16UNET34C
+PRETRAINED: dict[str, Any] = {"method.teacher.weights": "scratch", "init": "scratch"}
+"""Changes of PPKT's paper setting: weights take the same memory whatever they are."""
 POINTS = 1_000_000
 FRAMES = (1, 3)
 """Frames that pretraining is measured at."""
@@ -64,8 +67,7 @@ def evaluation_growth() -> float:
 
 def pretraining_growth(batch: int) -> float:
     """Return bytes that a step of PPKT's paper setting takes with ``batch`` frames."""
-    changes = {"method.teacher.weights": "scratch", "method.sparse_unet": NETWORK, "init": "scratch"}
-    experiment = override(method_class("ppkt").presets["paper"](), changes)
+    experiment = override(method_class("ppkt").presets["paper"](), PRETRAINED | {"method.sparse_unet": NETWORK})
     method = build_method(method_class("ppkt"), experiment, None)[0].train()
     few, many = (growth(lambda frames=frames: step(method, frames)) for frames in FRAMES)
     each = max(many - few, 0.0) / (FRAMES[1] - FRAMES[0])

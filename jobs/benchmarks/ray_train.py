@@ -14,6 +14,7 @@ import time
 from datetime import timedelta
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,9 @@ from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.write import write_rooms
 
 STEPS, ROUNDS, WORKERS = 40, 2, (1, 2)
+ROOMS = RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20)
+NETWORK: dict[str, Any] = {}
+"""Changes of the laptop preset."""
 
 
 class Batches(Dataset):
@@ -103,7 +107,7 @@ def run() -> list[tuple[str, float, float, str]]:
     connect(cpus=2 * max(WORKERS))
     with tempfile.TemporaryDirectory() as folder:
         rooms = Path(folder) / "rooms"
-        write_rooms(rooms, RoomsConfig(rooms_train=2, rooms_val=1, frames_per_room=20))
+        write_rooms(rooms, ROOMS)
         return [measured(folder, rooms, workers) for workers in WORKERS]
 
 
@@ -111,7 +115,8 @@ def measured(folder: str, rooms: Path, workers: int) -> tuple[str, float, float,
     """Return both sides with so many workers."""
     experiment = override(
         laptop(),
-        {
+        NETWORK
+        | {
             "data.root": str(rooms),
             "data.prepare.stride": 1,
             "data.evaluation_pairs": 8,

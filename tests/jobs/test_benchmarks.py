@@ -5,10 +5,12 @@ from importlib import import_module
 import pytest
 
 from jobs.benchmark import CASES
+from jobs.benchmarks.memory import PRETRAINED
 from sem3d.networks.sparse_unet import SLIM
 from sem3d.networks.srn.hyper_network import FieldConfig
 from sem3d.networks.srn.scene_network import SceneConfig
 from sem3d.worlds.rooms.config import RoomsConfig
+from tests.methods.tiny import TINY
 
 ROOMS = RoomsConfig(
     rooms_train=1,
@@ -25,12 +27,17 @@ SMALL = {
     "overlap": {"FRAMES": 6, "SAMPLED_PAIRS": 2, "ROUNDS": 1},
     "sources": {"PAIRS": 300, "SCENES": 10, "FRAMES": 100, "ROUNDS": 1},
     "stream": {"BATCH": 2, "BATCHES": 3, "ROUNDS": 1, "HEIGHT": 33, "WIDTH": 44, "ROOMS": ROOMS},
-    "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,)},
+    "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,), "ROOMS": ROOMS, "NETWORK": TINY["pri3d"]},
     "sparse_convolution": {"REPEATS": 1},
     "silhouettes": {"ROUNDS": 1, "SUBDIVISIONS": 2, "VIEWS": (0, 11), "SIZE": 32},
     "contrast": {"MATCHES": 3000, "ROUNDS": 1},
     "scene_rays": {"SIZES": {"small": (SceneConfig(field=FieldConfig(latent=8, width=8)), 2, 10)}, "ROUNDS": 1},
-    "memory": {"POINTS": 20_000, "FRAMES": (1, 2), "NETWORK": SLIM},
+    "memory": {
+        "POINTS": 20_000,
+        "FRAMES": (1, 2),
+        "NETWORK": SLIM,
+        "PRETRAINED": PRETRAINED | {"data.height": 60, "data.width": 80},
+    },
 }
 
 
