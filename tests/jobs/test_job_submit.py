@@ -144,16 +144,14 @@ def test_the_sweep_of_the_readme_made_small_runs_as_a_job_from_a_fresh_clone(hea
     words = leaf_values(EVERYWHERE | TINY["semantic_segmentation_2d"] | steps)
     words += [f"pretrain.{word}" for word in leaf_values(EVERYWHERE | TINY["pri3d"] | steps)]
     command = shlex.split(
-        "python -m jobs.tune pri3d --arms scratch pri3d --budgets 0.2 1 --seeds 1 --probe-steps 1 --name small"
+        "python -m jobs.tune pri3d --arms scratch pri3d --budgets 0.2 --seeds 1 --probe-steps 1 --name small"
         f" --storage {tmp_path} --rooms.rooms-train 2 --rooms.rooms-val 1 --rooms.frames-per-room 8 --rooms.point-spacing 0.05"
     )
     answer = submit(head, clone, [*command, "--set", *words])
     log = answer.stdout + answer.stderr
     assert answer.returncode == 0, log
     trials = read_trials(sweep_folder(tmp_path, "small"))
-    assert sorted((trial.arm, trial.budget) for trial in trials) == [
-        (arm, budget) for arm in ("pri3d", "scratch") for budget in (0.2, 1.0)
-    ]
+    assert sorted((trial.arm, trial.budget) for trial in trials) == [("pri3d", 0.2), ("scratch", 0.2)]
     assert {trial.status for trial in trials} == {"finished"}
     assert set(runs_in(tmp_path / "mlflow.db").values()) == {"FINISHED"}
     assert "estimate: " in log
