@@ -32,7 +32,7 @@ def srn(
         root: Folder of <split>/<instance>/{rgb,pose,seg}/, or of <Class>.<split>/<instance>/...
         storage: The folder that training is given as run.storage.
         check: Decode every picture too, and write nothing.
-        quarantine_limit: Largest share of the instances that may be unusable.
+        quarantine_limit: Largest share of the views that may be unusable.
     """
     start = time.monotonic()
     root = place(root)

@@ -16,7 +16,7 @@ BUDGET = "data.masks"
 BUDGETS = (3, 30, 300, inf)
 SEEDS = 3
 SEED_LEAVES = ("run.seed", "data.budget_seed")
-SHARED = ("data.root", "data.category", "data.size", "method.scene.")
+SHARED = ("data.root", "data.category", "data.size", "data.transparent", "data.observation", "method.scene.")
 NETWORKS = {"method": "semantic_srn", "settings": RUNS, "seed_leaves": ("run.seed",)}
 ONE_VIEW = {"method": "semantic_srn_instances", "settings": RUNS, "seed_leaves": ("run.seed",)}
 MANY_VIEWS = ONE_VIEW | {"settings": RUNS | {"data.observed": 50}}
@@ -27,24 +27,35 @@ ARMS = {
     "srn + perceptron": {"settings": {"method.segmentation_layers": 3}, "pretrain": [NETWORKS, ONE_VIEW]},
     "tatarchenko + linear": {"method": "semantic_srn_autoencoder_parts", "pretrain": AUTOENCODER},
     "u-net, oracle views": {"method": "semantic_srn_unet"},
+    "u-net, more dropout": {"method": "semantic_srn_unet", "settings": {"method.unet.dropout": 0.5}},
     "random networks": {"settings": {"init": "scratch"}},
 }
 SEARCH = {"optim.lr": tune.loguniform(1e-4, 1e-1), "schedule.steps": tune.choice([300, 1000, 5000])}
 METRIC = "miou"
 MODE = "max"
 
+OBSERVED = {"data.observation": 9}
+"""Of 32 views: from the front and a side, a quarter of the way up, as the released 65 of 251."""
 SIZES = {
     "laptop": {
-        "arms": ("srn + linear", "tatarchenko + linear", "u-net, oracle views", "random networks"),
-        "budgets": (3, 30),
+        "arms": (
+            "srn + linear",
+            "tatarchenko + linear",
+            "u-net, oracle views",
+            "u-net, more dropout",
+            "random networks",
+        ),
+        "budgets": (30,),
         "seeds": 3,
-        "world": {"train": 100, "val": 10, "test": 20},
+        "world": {"train": 100, "val": 10, "test": 20, "views.side": 32},
+        "settings": OBSERVED | {"data.size": 32, "data.evaluation_views": 8},
     },
     "gpu": {
         "arms": tuple(ARMS),
         "budgets": (3, 30, 300, inf),
         "seeds": 6,
         "world": {"train": 400, "val": 20, "test": 50},
+        "settings": OBSERVED,
     },
     "paper": {
         "arms": ("srn + linear", "srn + linear, multi view", "tatarchenko + linear", "u-net, oracle views"),

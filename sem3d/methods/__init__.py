@@ -16,7 +16,7 @@ METHODS = {
     "semantic_srn_instances": "sem3d.methods.semantic_srn.instances:SemanticSRNInstances",
     "semantic_srn_parts": "sem3d.methods.semantic_srn.parts:SemanticSRNParts",
     "semantic_srn_autoencoder": "sem3d.methods.semantic_srn.autoencoder:SemanticSRNAutoencoder",
-    "semantic_srn_autoencoder_parts": "sem3d.methods.semantic_srn.autoencoder:SemanticSRNAutoencoderParts",
+    "semantic_srn_autoencoder_parts": "sem3d.methods.semantic_srn.autoencoder_parts:SemanticSRNAutoencoderParts",
     "semantic_srn_unet": "sem3d.methods.semantic_srn.unet:SemanticSRNUNet",
     "keypoint_embedding": "sem3d.methods.keypoint_embedding:KeypointEmbedding",
 }

@@ -141,7 +141,7 @@ class Method(nn.Module):
     presets: ClassVar[dict[str, Callable[[], Experiment]]]
     """Experiments by name: ``paper`` and ``released``, and whatever else is worth naming."""
     score: ClassVar[tuple[str, str]]
-    """Key of :meth:`summarise` that decides the best checkpoint, and "max" or "min"."""
+    """Key of :meth:`summarise` that says how good a run is, and "max" or "min"."""
     label_budget: ClassVar[str] = ""
     """Leaf of the label budget, where there is one."""
     handed_on: ClassVar[tuple[str, ...]] = ()
@@ -211,6 +211,13 @@ class Method(nn.Module):
 
     def final_exports(self, sources: Sources, folder: Path) -> None:
         """Write files of the whole run, once it has ended, into ``folder``."""
+
+    @property
+    def selected_by(self) -> tuple[str, str]:
+        """Return the key of :meth:`summarise` that decides this run's best checkpoint, and "max" or "min": ``score``, unless its
+        settings make another one tell more.
+        """
+        return self.score
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return optimisers by name; together they hold every trainable parameter once."""

@@ -12,7 +12,8 @@ from sem3d.config import OptimizerConfig
 from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.objects.srn_cameras import read_intrinsics, read_pose
 from sem3d.datasets.objects.srn_layout import read_labels, read_picture, same_size, squared
-from sem3d.datasets.posed_views import PosedViews, over_white, pixel_centres, squared_intrinsics
+from sem3d.datasets.posed_rays import over_white, pixel_centres, squared_intrinsics
+from sem3d.datasets.posed_views import PosedViews
 from sem3d.errors import BadSample, UserError
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch

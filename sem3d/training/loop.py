@@ -246,7 +246,7 @@ class TrainingLoop:
             result["seconds"] = self.stages.seconds
         if self.milestones.out_of_patience:
             self.context.say(
-                f"ended early: {counters.without_gain} evaluations without a better {self.state.method.score[0]} "
+                f"ended early: {counters.without_gain} evaluations without a better {self.state.method.selected_by[0]} "
                 f"(schedule.patience {self.experiment.schedule.patience})"
             )
         self.context.say(

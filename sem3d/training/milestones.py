@@ -81,7 +81,7 @@ class Milestones:
         """
         if self.tested is None or not self.tested.table.num_rows:
             return {}
-        checkpoint, counters, key = self.state.return_to_best(), self.state.counters, self.state.method.score[0]
+        checkpoint, counters, key = self.state.return_to_best(), self.state.counters, self.state.method.selected_by[0]
         step = int(checkpoint.name.removeprefix("step-"))
         metrics = self._scored(self.tested, step, f"test of {checkpoint}", "test", to_batch)
         if counters.best is not None and counters.best_step == step:
@@ -130,7 +130,7 @@ class Milestones:
         return method.figures(batch)
 
     def _is_best(self, metrics: dict[str, float]) -> bool:
-        key, direction = self.state.method.score
+        key, direction = self.state.method.selected_by
         counters = self.state.counters
         if key not in metrics or not better(metrics[key], counters.best, direction):
             return False

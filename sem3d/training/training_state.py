@@ -116,7 +116,7 @@ class TrainingState:
         step, value = self.counters.best_step, self.counters.best
         place = self.store.path(step)
         if value is not None and place.is_dir() and self.store.named_best() != place:
-            self.store.mark_best(step, self.method.score[0], value)
+            self.store.mark_best(step, self.method.selected_by[0], value)
 
     def _description(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from sem3d.datasets.budgets import mask_budget
-from sem3d.datasets.posed_views import PosedViews, instances, over_white, posed_view_sources
+from sem3d.datasets.chosen_views import scored_places
+from sem3d.datasets.posed_rays import over_white
+from sem3d.datasets.posed_views import PosedViews, identities, instances, posed_view_sources
 from sem3d.errors import UserError
 from tests.datasets.objects.srn_folders import write_srn
 
@@ -99,8 +101,31 @@ def test_zero_is_all_masks_and_too_many_are_refused(root: Path):
 def test_new_instances_are_inferred_from_the_observed_views(root: Path):
     one = rows(opened(root, observation=4)["tested_observed"])
     assert [row["pictures"] for row in one] == [[f"test/object{k}/rgb/000001.png"] for k in (0, 1)]
-    samples = opened(root, observed=2)["tested_observed"]
-    assert samples.load(rows(samples)[0], RNG(0))["world_from_camera"].shape == (2, 4, 4)
+    samples = opened(root, observed=2, views=3, rays=5)["tested_observed"]
+    loaded = samples.load(rows(samples)[0], RNG(0))
+    assert loaded["world_from_camera"].shape == (2, 4, 4)
+    assert loaded["color"].shape == (2, 5, 3)
+
+
+def test_few_scored_views_are_others_than_the_observed_ones(root: Path):
+    shown = {
+        (row["name"], row["pictures"][0][-5]) for row in rows(opened(root, evaluation_views=2, observation=1)["tested"])
+    }
+    assert shown == {(f"object{k}", view) for k in (0, 1) for view in "02"}
+    assert opened(root, evaluation_views=0, observation=1)["tested"].table.num_rows == 6
+    assert scored_places(32, 4, [9]) == [0, 8, 16, 24]
+    assert scored_places(32, 4, [8]) == [0, 7, 16, 24]
+    assert scored_places(3, 2, [0, 1, 2]) == [0, 1]
+    assert scored_places(4, 9, [3]) == [0, 1, 2]
+
+
+def test_an_object_is_told_from_any_other_and_known_again_elsewhere(root: Path, tmp_path: Path):
+    known = identities(opened(root)["train"])
+    assert len(set(known.tolist())) == 4
+    again = write_srn(tmp_path / "again" / "data", SPLITS)
+    np.testing.assert_array_equal(identities(opened(again)["train"]), known)
+    other = write_srn(tmp_path / "other" / "data", SPLITS, side=12)
+    assert not set(identities(opened(other)["train"]).tolist()) & set(known.tolist())
 
 
 def test_an_unusable_row_is_of_no_instance_and_unlabelled(root: Path):

@@ -42,7 +42,7 @@ def test_a_sweep_learns_networks_objects_and_parts_in_turn(ray_cluster, tmp_path
     assert trials.keys() == {"srn + linear", "random networks"}
     assert all(0 <= trial.metrics["miou"] <= 1 for trial in trials.values())
     said = (tmp_path / trials["srn + linear"].run_folder / "progress.log").read_text()
-    assert "loaded latents (1 tensors), new_latents (1 tensors), scene" in said
+    assert "loaded latents (2 tensors), new_latents (2 tensors), scene" in said
     table = printed(report.main, next((tmp_path / "sweeps").iterdir()), "--published")
     assert [line.split("  ")[0] for line in table.splitlines() if " ours " in line] == [
         "srn + linear",

@@ -6,7 +6,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from sem3d.datasets.posed_views import CollateRays, LoadRays, PosedViews
+from sem3d.datasets.posed_rays import CollateRays, LoadRays
 from sem3d.datasets.stream import Samples
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Sources
 from sem3d.methods.semantic_srn.sources import KNOWN
@@ -213,8 +213,8 @@ def posed_pairs() -> dict[str, Tensor]:
 
 def posed_objects() -> Sources:
     """Four training objects, and four to be told apart by new latents; nothing is on disk."""
-    table = pa.table({"instance": pa.array(range(4), pa.int64())})
-    load = LoadRays(Path("nowhere"), PosedViews(), ("background", "back", "seat"), 2, 20)
+    table = pa.table({"instance": pa.array(range(4), pa.int64()), "identity": pa.array(range(1, 5), pa.int64())})
+    load = LoadRays(Path("nowhere"), 12, "white", ("background", "back", "seat"), 2, 20)
     objects = Samples(table, load, CollateRays(12, 2, 20), "posed objects")
     return dict.fromkeys((TRAIN, HELD_OUT, TESTED, KNOWN), objects)
 

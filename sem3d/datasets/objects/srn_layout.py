@@ -31,7 +31,6 @@ SPLIT_NAME = re.compile(rf"(?:(?P<category>.+)[._-])?(?P<split>{'|'.join(SPLITS)
 PICTURES, LABELS = (".png", ".jpg", ".jpeg"), (".npy", ".png")
 LARGEST_LABELS = 64 << 20
 WHITE = 255
-VIEWS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -78,29 +77,32 @@ def intrinsics_path(instance: SrnFolder) -> Path:
     return shared
 
 
-def views_of_instance(instance: SrnFolder) -> list[SrnView]:
-    """Return the views of an instance in the order of their numbers.
+def views_of_instance(instance: SrnFolder) -> tuple[list[SrnView], list[BadSample]]:
+    """Return the views of an instance in the order of their numbers, and what is wrong with those that lack a file: a picture, a
+    pose or, where others have one, a mask.
 
-    Raises :class:`BadSample` where it has none, or where pictures, poses and, if there are any, labels are not as many.
+    Raises :class:`BadSample` where it has no picture, or two files of one number.
     """
     kinds = {"rgb": PICTURES, "pose": (".txt",), "seg": LABELS}
     by_number = {
         kind: numbered_files(instance.path / kind, endings) if is_there(instance.path / kind) else {}
         for kind, endings in kinds.items()
     }
-    pictures, poses, labels = by_number.values()
-    if not pictures:
+    if not by_number["rgb"]:
         raise BadSample(str(instance.path), "no view: rgb/ has no picture")
-    for kind, others in (("pose", poses), ("seg", labels)):
-        if kind == "seg" and not others:
+    needed = {kind: files for kind, files in by_number.items() if kind != "seg" or files}
+    counts = ", ".join(f"{len(files)} in {kind}/" for kind, files in needed.items())
+    views, faults = [], []
+    for number in sorted(set().union(*needed.values())):
+        lacking = [kind for kind, files in needed.items() if number not in files]
+        if lacking:
+            place = next(files[number] for files in needed.values() if number in files)
+            faults.append(BadSample(str(place), f"view without a file in {lacking[0]}/: there are {counts}"))
             continue
-        if lone := sorted(pictures.keys() ^ others.keys()):
-            shown = ", ".join(map(str, lone[:VIEWS_SHOWN])) + (", ..." if len(lone) > VIEWS_SHOWN else "")
-            counts = f"{len(pictures)} in rgb/, {len(others)} in {kind}/"
-            raise BadSample(
-                str(instance.path), f"views of which files are missing: {counts}, one without the other: {shown}"
-            )
-    return [SrnView(pictures[number], poses[number], labels.get(number)) for number in sorted(pictures)]
+        views.append(SrnView(by_number["rgb"][number], by_number["pose"][number], by_number["seg"].get(number)))
+    if not views:
+        raise BadSample(str(instance.path), f"no view: files of one number are never together, there are {counts}")
+    return views, faults
 
 
 def numbered_files(folder: Path, endings: tuple[str, ...]) -> dict[int, Path]:
@@ -166,9 +168,11 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def same_size(path: Path, found: tuple[int, ...], size: tuple[int, int]) -> None:
-    """Raise :class:`BadSample` where an image is not of the ``size`` (height, width) of its instance's first picture."""
+    """Raise :class:`BadSample` where an image is not of the ``size`` (height, width) of its instance's pictures."""
     if tuple(found) != tuple(size):
-        raise BadSample(str(path), f"another size: {found[1]}x{found[0]}, the first picture has {size[1]}x{size[0]}")
+        raise BadSample(
+            str(path), f"another size: {found[1]}x{found[0]}, the object's pictures are {size[1]}x{size[0]}"
+        )
 
 
 def squared(

@@ -1,111 +1,39 @@
 """Semantic SRN's baseline without 3D structure: the multi-view auto-encoder of Tatarchenko et al. (2003.12673, section 4.1).
 
 Pretraining (:class:`SemanticSRNAutoencoder`) learns the picture of an object from one viewpoint given its picture from another,
-without masks. Part labels (:class:`SemanticSRNAutoencoderParts`) are one linear transposed convolution of the features that the
-last layer makes colours of, trained on the masks of the budget; all else stays as it is. New objects are seen in the observed
-view alone. The first view of a sample is what the network sees, the others are what it predicts.
+without masks. Part labels (:mod:`sem3d.methods.semantic_srn.autoencoder_parts`) are one linear transposed convolution of the
+features that the last layer makes colours of, trained on the masks of the budget; all else stays as it is. New objects are seen
+in the observed view alone. The first view of a sample is what the network sees, the others are what it predicts.
 
 Unlike the released mv3d: colours are over white, and of objects alone, without its depth; batches are of any size.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
-from sem3d.datasets.objects.part_classes import UNKNOWN
-from sem3d.datasets.posed_views import (
-    OpenedViews,
-    PosedViews,
-    Split,
-    class_names,
-    evenly,
-    open_posed_views,
-    sources_of,
-    with_views,
-)
+from sem3d.config import Experiment
+from sem3d.datasets.chosen_views import with_views
+from sem3d.datasets.posed_views import OpenedViews, PosedViews, Split, class_names, open_posed_views, sources_of
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.evaluation.figures.part_colours import part_palette
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.evaluation.novel_views import psnr
-from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
+from sem3d.losses.segmentation import global_mean
 from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
+from sem3d.methods.semantic_srn.autoencoder_presets import SemanticSRNAutoencoderConfig, laptop, paper, released
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
-from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_sums, view_metrics, with_count
-from sem3d.networks.view_autoencoder import ViewAutoencoder, ViewAutoencoderConfig, last_layer, viewpoints
+from sem3d.methods.semantic_srn.view_scores import as_pictures, view_metrics, with_count
+from sem3d.networks.view_autoencoder import ViewAutoencoder, viewpoints
 
 SCALE = 0.75
 """Colours in [-1, 1] are learnt in [-0.75, 0.75], where tanh still moves (released)."""
 PICTURED = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class SemanticSRNAutoencoderConfig:
-    """Settings of the auto-encoder."""
-
-    network: ViewAutoencoderConfig = field(default_factory=ViewAutoencoderConfig)
-    """The network; where --init names a run, that of that run."""
-
-
-def paper() -> Experiment:
-    """Return the released setting, which the paper follows: 128 px, Adam 1e-4, batch 64, to 1,000,000 steps or val's best."""
-    return Experiment(
-        method=SemanticSRNAutoencoderConfig(),
-        data=PosedViews(views=2, evaluation_views=5),
-        optim=OptimConfig(kind="adam", lr=1e-4),
-        schedule=ScheduleConfig(steps=1_000_000, decay="constant", patience=5),
-        run=RunConfig(batch_size=64, checkpoint_every=5000, evaluate_every=20_000, evaluation_batch_size=16),
-    )
-
-
-def laptop() -> Experiment:
-    """Return a setting for two CPU cores: 64 px, a slim network, 3000 steps of 16 pairs."""
-    changes = {
-        "method.network.width": 16,
-        "method.network.hidden": 256,
-        "data.size": 64,
-        "optim.lr": 5e-4,
-        "schedule.steps": 3000,
-        "schedule.patience": 0,
-        "run.batch_size": 16,
-        "run.checkpoint_every": 500,
-        "run.evaluate_every": 0,
-    }
-    return override(paper(), changes)
-
-
-def parts_paper() -> Experiment:
-    """Return the paper's linear layer on 30 masks, with the settings of the classifier on a scene network."""
-    changes = {"schedule.steps": 5000, "schedule.patience": 0, "run.batch_size": 4, "optim.lr": 4e-4}
-    return override(
-        paper(), changes | {"data.evaluation_views": 0, "run.evaluate_every": 0, "run.checkpoint_every": 500}
-    )
-
-
-def parts_laptop() -> Experiment:
-    """Return a setting for two CPU cores: 300 steps of 8 masks."""
-    changes = {"schedule.steps": 300, "schedule.decay": "cosine", "run.batch_size": 8, "optim.lr": 1e-2}
-    return override(laptop(), changes | {"data.evaluation_views": 4, "run.checkpoint_every": 100})
-
-
-RELEASED_DATA = {"data.transparent": "released", "data.mask_order": "first"}
-
-
-def released() -> Experiment:
-    """Return the paper's setting with the background of the authors' code."""
-    return override(paper(), RELEASED_DATA)
-
-
-def parts_released() -> Experiment:
-    """Return the paper's setting with the masks and the background of the authors' code."""
-    return override(parts_paper(), RELEASED_DATA)
 
 
 class AutoencoderTask(Method):
@@ -218,80 +146,7 @@ class SemanticSRNAutoencoder(AutoencoderTask):
         return {"views": picture_grid({name: list(as_bytes(part[:PICTURED])) for name, part in columns.items()})}
 
 
-class SemanticSRNAutoencoderParts(AutoencoderTask):
-    """A linear layer to part labels on an auto-encoder that stays as it is."""
-
-    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
-    score = ("miou", "max")
-    label_budget = "data.masks"
-    published = "sem3d.reporting.papers.semantic_srn:published_table"
-
-    def __init__(
-        self, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews], sources: Sources | None = None
-    ):
-        super().__init__(experiment, sources)
-        if sources and not self.class_names:
-            raise UserError(f"{experiment.data.root} has no masks to learn part labels from")
-        self.network.requires_grad_(False)
-        self.parts = last_layer(self.network.last_width, max(len(self.class_names), 1))
-
-    @classmethod
-    def sources(cls, experiment: Experiment[SemanticSRNAutoencoderConfig, PosedViews]) -> dict[str, Samples]:
-        """Open the views with masks of the budget, and pairs of views of held-out objects."""
-        return cls.opened(experiment, "labelled")
-
-    def fit(self, stored: dict[str, Tensor]) -> None:
-        """Have as many classes as the stored weights, where there are no data."""
-        if not self.class_names and "parts.bias" in stored:
-            self.parts = last_layer(self.network.last_width, len(stored["parts.bias"]))
-
-    def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "target class side side"]:
-        """Return class scores of all views but the first."""
-        with torch.no_grad():
-            features = self.network.features(*self.seen(batch))
-        return self.parts(features)
-
-    def labels(self, batch: SemanticSRNBatch) -> Int[Tensor, "target side side"]:
-        """Return the true classes of all views but the first."""
-        return as_pictures(batch.label.flatten(1, 2), batch)[:, 1:].flatten(0, 1)
-
-    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
-        """Return cross entropy of the labelled pixels of the global batch."""
-        return {"label": global_mean(*segmentation_cross_entropy(self.logits(batch), self.labels(batch), UNKNOWN))}
-
-    def evaluate(self, batch: SemanticSRNBatch) -> Found:
-        """Return scores of the labels of a batch as sums with counts."""
-        usable = self.usable(batch)
-        logits = self.logits(batch)[usable]
-        return Found(label_sums(logits.argmax(1), self.labels(batch)[usable], logits.shape[1]))
-
-    def artifacts(self, found: Found) -> dict[str, Any]:
-        """Return the IoU of each class over the pixels of all pictures."""
-        names = self.class_names or tuple(map(str, range(self.parts.out_channels)))
-        return {"iou_by_class": dict(zip(names, class_ious(found.sums), strict=True))}
-
-    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
-        """Picture what is seen, and true and predicted parts from elsewhere."""
-        views = batch.pixels.shape[1] - 1
-        with torch.no_grad():
-            found = self.logits(batch)[::views].argmax(1)
-        palette = part_palette(self.parts.out_channels)
-        columns = {"seen": list(as_bytes(self.colors(batch)[:PICTURED, 0]))}
-        for name, ids in (("truth", self.labels(batch)[::views]), ("predicted", found)):
-            columns[name] = list(palette[ids[:PICTURED].clamp(min=0).cpu().numpy()])
-        return {"parts": picture_grid(columns, palette, self.class_names)}
-
-
 def pairs(opened: OpenedViews, split: Split) -> Samples:
     """Return the observed view of each object of a split with each of the views that are scored; objects take turns."""
-    config = opened.config
-    picked = [
-        (turn, row, place)
-        for row in opened.rows(split)
-        for turn, place in enumerate(evenly(len(row["pictures"]), config.evaluation_views))
-    ]
-    rows = [
-        with_views(row, [config.observation % len(row["pictures"]), place])
-        for _, row, place in sorted(picked, key=lambda one: one[0])
-    ]
+    rows = [with_views(row, [*opened.observed(row)[:1], place]) for row, place in opened.scored(opened.rows(split))]
     return opened.samples(rows, f"{split} pairs")

@@ -9,12 +9,16 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from sem3d.config import Experiment
-from sem3d.datasets.posed_views import LoadRays, class_names
+from sem3d.datasets.posed_rays import LoadRays
+from sem3d.datasets.posed_views import class_names
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
 from sem3d.evaluation.part_labels import intersections_and_unions, mean_over_classes
 from sem3d.methods.method import TRAIN, Marks, Sources, scored
 
+CLEAR = 1.25
+"""Times the floor from which arms are ranked. Chairs stand in the middle and are mostly seat and back: of generated ones the
+floor is 0.31, and twice that is what the paper has with all masks from one view (60.9)."""
 MOST_ROWS = 2000
 """Rows of a source that are looked at: labels of a quarter of a million pictures would take an hour."""
 
@@ -51,6 +55,7 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
         floor=floor,
         bound=bound,
         never_shown=tuple(name for name, there, seen in zip(names, met, shown, strict=True) if there and not seen),
+        clear=CLEAR,
         basis="" if looked_at == held_out.table.num_rows else f"{looked_at} of {held_out.table.num_rows} pictures",
     )
 

@@ -1,8 +1,10 @@
 """Inference of new objects from what is seen of them (2003.12673, sections 3.1 and 4.4): latents alone are fitted.
 
 Objects of ``val`` and ``test`` are fitted together, each to its observed views (``data.observed``: 1 or 50), by their colours,
-their masks, or both. Pictures of val that were not observed decide which step is best, and ``schedule.patience`` ends the run:
-fitted on, latents explain the observed view at the cost of all others. The released scripts take 80,000 steps, its README 10,000.
+their masks, or both. Pictures of val decide which step is best, where few are scored (``data.evaluation_views``) such as were not
+observed, and ``schedule.patience`` ends the run: fitted on, latents explain the observed view at the cost of all others. The step
+is that of the best PSNR, or of the best silhouettes where a mask alone is inferred from, which says nothing of colours. The
+released scripts take 80,000 steps, its README 10,000.
 See :mod:`sem3d.methods.semantic_srn.method` for the run that ``--init`` names.
 """
 
@@ -22,7 +24,7 @@ from sem3d.methods.semantic_srn.config import SemanticSRNInstancesConfig
 from sem3d.methods.semantic_srn.losses import scene_losses
 from sem3d.methods.semantic_srn.presets import inferred_laptop, inferred_paper, inferred_released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
-from sem3d.methods.semantic_srn.sources import KNOWN, counts, few_rays, joined, numbered_from, opened_views
+from sem3d.methods.semantic_srn.sources import KNOWN, joined, known_and_new, numbered_from, opened_views
 
 MODALITIES = {"color": ("image",), "mask": ("label",), "both": ("image", "label")}
 
@@ -43,9 +45,14 @@ class SemanticSRNInstances(SceneTask):
                 f"method.inferred_from {config.inferred_from} needs a run of semantic_srn with method.segmentation_layers, "
                 "named by --init: colour alone is known to this one"
             )
-        known, new, classes = counts(sources)
+        known, new, classes = known_and_new(sources)
         super().__init__(experiment, sources, known, new, classes)
         self.keep_as_they_start(self.scene, self.segmentation, self.latents)
+
+    @property
+    def selected_by(self) -> tuple[str, str]:
+        """Return PSNR, or silhouettes where nothing is known of colours."""
+        return ("silhouette_iou", "max") if self.experiment.method.inferred_from == "mask" else self.score
 
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSRNInstancesConfig, PosedViews]) -> dict[str, Samples]:
@@ -57,7 +64,7 @@ class SemanticSRNInstances(SceneTask):
         shift = instances(opened["held_out_observed"])
         both = [opened["held_out_observed"], numbered_from(shift, opened["tested_observed"])]
         return {
-            TRAIN: few_rays(joined(both), experiment.data),
+            TRAIN: joined(both),
             HELD_OUT: opened["held_out"],
             TESTED: numbered_from(shift, opened["tested"]),
             KNOWN: opened["train"],

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from sem3d.config import Experiment, override
-from sem3d.datasets.posed_views import PosedViews, class_names, instances, posed_view_sources
+from sem3d.datasets.posed_views import PosedViews, class_names, identities, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
 from sem3d.methods.method import HELD_OUT, TRAIN, Sources
@@ -35,7 +35,7 @@ from sem3d.methods.semantic_srn.config import SemanticSRNConfig
 from sem3d.methods.semantic_srn.losses import scene_losses
 from sem3d.methods.semantic_srn.presets import laptop, paper, released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
-from sem3d.methods.semantic_srn.sources import opened_views
+from sem3d.methods.semantic_srn.sources import NOBODY, opened_views
 
 
 class SemanticSRN(SceneTask):
@@ -47,11 +47,11 @@ class SemanticSRN(SceneTask):
     label_budget = "data.masks"
 
     def __init__(self, experiment: Experiment[SemanticSRNConfig, PosedViews], sources: Sources | None = None):
-        objects = instances(sources[TRAIN]) if sources else 1
+        objects = identities(sources[TRAIN]) if sources else NOBODY
         classes = len(class_names(sources[TRAIN])) if sources else 1
         if experiment.method.segmentation_layers and not classes:
             raise UserError(f"{experiment.data.root} has no masks: leave method.segmentation_layers at 0")
-        super().__init__(experiment, sources, objects, 0, classes)
+        super().__init__(experiment, sources, objects, None, classes)
 
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSRNConfig, PosedViews]) -> dict[str, Samples]:

@@ -19,7 +19,7 @@ from sem3d.methods.semantic_srn.config import SemanticSRNPartsConfig
 from sem3d.methods.semantic_srn.losses import label_loss
 from sem3d.methods.semantic_srn.presets import parts_laptop, parts_paper, parts_released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
-from sem3d.methods.semantic_srn.sources import KNOWN, counts, numbered_from
+from sem3d.methods.semantic_srn.sources import KNOWN, known_and_new, numbered_from
 
 
 class SemanticSRNParts(SceneTask):
@@ -38,7 +38,7 @@ class SemanticSRNParts(SceneTask):
     needed: ClassVar = ("scene", "latents", "new_latents")
 
     def __init__(self, experiment: Experiment[SemanticSRNPartsConfig, PosedViews], sources: Sources | None = None):
-        known, new, classes = counts(sources)
+        known, new, classes = known_and_new(sources)
         if not classes:
             raise UserError(f"{experiment.data.root} has no masks to learn part labels from")
         super().__init__(experiment, sources, known, new, classes)

@@ -17,6 +17,7 @@ from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
 from sem3d.methods.method import Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import VIEWS_OF_A_STRIP, around, views_sheet, write_products
+from sem3d.methods.semantic_srn.sources import Objects
 from sem3d.methods.semantic_srn.view_scores import class_ious, view_metrics, view_sums
 from sem3d.methods.semantic_srn.views import Views
 from sem3d.networks.srn.latent_table import LatentTable
@@ -38,16 +39,20 @@ class SceneTask(Method):
     latents: LatentTable
     new_latents: LatentTable | None
 
-    def __init__(self, experiment: Experiment, sources: Sources | None, objects: int, new_objects: int, classes: int):
-        """Build tables for so many objects, training and new; without ``sources`` the weights that come decide on sizes."""
+    def __init__(
+        self, experiment: Experiment, sources: Sources | None, known: Objects, new: Objects | None, classes: int
+    ):
+        """Build tables for training objects and, where there are any, ``new`` ones; without ``sources`` the weights that come
+        decide on sizes.
+        """
         super().__init__(experiment, sources)
         config, layers = experiment.method, experiment.method.segmentation_layers
         self.sized = sources is not None
         self.class_names = class_names(next(iter(sources.values()))) if sources else ()
         self.scene = SceneNetwork(config.scene)
         self.segmentation = PointRenderer(config.scene.field.width, layers, classes) if layers else None
-        self.latents = LatentTable(objects, config.scene.field.latent)
-        self.new_latents = LatentTable(new_objects, config.scene.field.latent) if new_objects else None
+        self.latents = table_of(known, config.scene.field.latent)
+        self.new_latents = None if new is None else table_of(new, config.scene.field.latent)
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
@@ -63,7 +68,25 @@ class SceneTask(Method):
             )
         if not self.sized:
             self.take_sizes(stored)
+        for name in {"latents", "new_latents"} - set(without):
+            self.recognise(name, stored, source)
         return load_parts(self, stored, source, without)
+
+    def recognise(self, name: str, stored: dict[str, Tensor], source: str) -> None:
+        """Raise :class:`UserError` where stored latents are those of other objects than the data have, row for row."""
+        table, place = getattr(self, name), f"{name}.identity"
+        if table is None or f"{name}.weight" not in stored:
+            return
+        theirs = stored.setdefault(place, torch.zeros(len(stored[f"{name}.weight"]), dtype=torch.int64))
+        if not self.sized or len(theirs) != len(table.identity):
+            return
+        other = (theirs != table.identity.cpu()) & (theirs != 0)
+        if other.any():
+            raise UserError(
+                f"{source}: {name} are of other objects: {int(other.sum())} of {len(other)} are not those of "
+                f"{self.experiment.data.root}; name the data that they were learnt from, or --init-without {name}"
+            )
+        stored[place] = table.identity.cpu()
 
     def take_sizes(self, stored: dict[str, Tensor]) -> None:
         """Have as many latents and classes as the stored weights."""
@@ -133,3 +156,10 @@ class SceneTask(Method):
         ]:
             views = around(self, latent[None], isqrt(batch.pixels.shape[2]), VIEWS_OF_A_STRIP)
             write_products(views, folder / f"object-{instance}", self.class_names)
+
+
+def table_of(objects: Objects, dim: int) -> LatentTable:
+    """Return new latents of objects."""
+    table = LatentTable(len(objects), dim)
+    table.identity.copy_(torch.from_numpy(objects))
+    return table

@@ -5,15 +5,21 @@ from.
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
+from jaxtyping import Int64
 
 from sem3d.config import Experiment, digest
-from sem3d.datasets.posed_views import CollateRays, PosedViews, class_names, instances, posed_view_sources
+from sem3d.datasets.posed_views import class_names, identities, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.methods.method import HELD_OUT, TESTED, Sources
 
 KNOWN = "known"
-"""Source of the objects that the networks were trained on; only counted."""
+"""Source of the objects that the networks were trained on, which tells who they are."""
+Objects = Int64[np.ndarray, " _"]
+"""Identities of objects, a latent each."""
+NOBODY = np.zeros(1, np.int64)
+"""Identities where there are no data."""
 
 
 def opened_views(experiment: Experiment, labelled: Collection[str]) -> dict[str, Samples]:
@@ -31,12 +37,15 @@ def unlabelled(samples: Samples) -> Samples:
     return replace(samples, table=table, digest=digest([samples.digest, "unlabelled"]))
 
 
-def counts(sources: Sources | None) -> tuple[int, int, int]:
-    """Return the numbers of training objects, new objects and classes; 1 of each where there are no data."""
+def known_and_new(sources: Sources | None) -> tuple[Objects, Objects, int]:
+    """Return the identities of training objects and of new objects, in the order of their latents, and the number of classes; one
+    of each where there are no data.
+    """
     if sources is None:
-        return 1, 1, 1
-    new = max(instances(sources[HELD_OUT]), instances(sources[TESTED]))
-    return instances(sources[KNOWN]), new, len(class_names(sources[KNOWN]))
+        return NOBODY, NOBODY, 1
+    held_out, tested = (identities(sources[name]) for name in (HELD_OUT, TESTED))
+    new = np.concatenate([held_out, tested[len(held_out) :]])
+    return identities(sources[KNOWN]), new, len(class_names(sources[KNOWN]))
 
 
 def numbered_from(first: int, samples: Samples) -> Samples:
@@ -51,10 +60,3 @@ def joined(parts: list[Samples]) -> Samples:
     """Return the rows of samples that are loaded alike, one after the other."""
     table = pa.concat_tables([part.table for part in parts])
     return replace(parts[0], table=table, digest=digest([part.digest for part in parts]))
-
-
-def few_rays(samples: Samples, config: PosedViews) -> Samples:
-    """Return samples of which ``data.views`` views and ``data.rays`` rays of each are drawn anew at each visit."""
-    views = min(config.views, config.observed)
-    load = replace(samples.load, views=views, rays=config.rays)  # pyright: ignore[reportArgumentType]  # LoadRays
-    return replace(samples, load=load, collate=CollateRays(config.size, views, config.rays))

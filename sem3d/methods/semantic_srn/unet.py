@@ -65,9 +65,9 @@ def released() -> Experiment:
 
 
 def laptop() -> Experiment:
-    """Return a setting for two CPU cores: 64 px, a slim network of six halvings, 400 steps of 10 views."""
+    """Return a setting for two CPU cores: 64 px, a slim network of five halvings, 400 steps of 10 views."""
     return Experiment(
-        method=SemanticSRNUNetConfig(unet=ViewUNetConfig(width=16, widest=128, halvings=6, dropout=0.2)),
+        method=SemanticSRNUNetConfig(unet=ViewUNetConfig(width=16, widest=128, halvings=5, dropout=0.2)),
         data=PosedViews(size=64, evaluation_views=4),
         optim=OptimConfig(kind="adam", lr=1e-3),
         schedule=ScheduleConfig(steps=400, decay="cosine"),

@@ -90,46 +90,81 @@ def remove(name: str):
 
 
 RGBA = np.full((6, 8, 4), 255, np.uint8)
-DAMAGES = {
+OF_A_VIEW = {
     "not rigid": (other_pose(lambda p: p * [[2], [1], [1], [1]]), "pose is not rigid"),
     "mirrored": (other_pose(lambda p: p * [-1, 1, 1, 1]), "reflection"),
     "not finite": (write("pose/000001.txt", "nan " * 16), "not finite"),
     "no pose": (write("pose/000001.txt", "1 2 3"), "has 3 numbers"),
     "words": (write("pose/000001.txt", "a pose"), "no numbers"),
-    "opengl": (all_poses(lambda p: p * [1, -1, -1, 1]), "OpenGL"),
-    "inverse": (all_poses(np.linalg.inv), "camera from world"),
-    "pose missing": (remove("pose/000001.txt"), "3 in rgb/, 2 in pose/, one without the other: 1"),
-    "picture missing": (remove("rgb/000002.png"), "2 in rgb/, 3 in pose/"),
-    "labels missing": (remove("seg/000000.npy"), "3 in rgb/, 2 in seg/"),
-    "no intrinsics": (remove("intrinsics.txt"), "missing file"),
-    "intrinsics of another form": (write("intrinsics.txt", "8 4 4 0\n0 0 0\n1\n8 12\n"), "intrinsics of another size"),
-    "intrinsics of a crop": (write("intrinsics.txt", "8 8 8 0\n0 0 0\n1\n8 8\n"), "principal point"),
-    "no intrinsics in it": (write("intrinsics.txt", "8 4 4 0\n"), "unknown intrinsics"),
-    "focal length of nothing": (write("intrinsics.txt", "0 4 4 0\n0 0 0\n1\n8 8\n"), "focal length"),
-    "picture of another size": (save("rgb/000001.png", RGBA), "another size: 8x6"),
+    "pose missing": (remove("pose/000001.txt"), "view without a file in pose/: there are 3 in rgb/, 2 in pose/"),
+    "picture missing": (remove("rgb/000002.png"), "view without a file in rgb/: there are 2 in rgb/, 3 in pose/"),
+    "labels missing": (remove("seg/000000.npy"), "3 in pose/, 2 in seg/"),
+    "picture of another size": (save("rgb/000000.png", RGBA), "another size: 8x6, the object's pictures are 8x8"),
     "labels of another size": (save("seg/000001.npy", np.ones((8, 6), np.uint8)), "another size: 6x8"),
     "labels out of range": (save("seg/000001.npy", np.full((8, 8), 3, np.uint8)), "labels out of range: 3 to 3"),
     "labels below zero": (save("seg/000001.npy", np.full((8, 8), -2)), "labels out of range"),
     "labels between numbers": (save("seg/000001.npy", np.full((8, 8), 0.5)), "no whole numbers"),
     "labels of no picture": (save("seg/000001.npy", np.ones(8, np.uint8)), "shape 8"),
     "labels of text": (write("seg/000001.npy", "labels"), "unreadable array"),
-    "two of a number": (write("pose/1.txt", "x"), "two files of view 1"),
     "damaged picture": (write("rgb/000001.png", "x"), "undecodable image"),
+}
+OF_AN_OBJECT = {
+    "opengl": (all_poses(lambda p: p * [1, -1, -1, 1]), "OpenGL"),
+    "inverse": (all_poses(np.linalg.inv), "camera from world"),
+    "no intrinsics": (remove("intrinsics.txt"), "missing file"),
+    "intrinsics of another form": (write("intrinsics.txt", "8 4 4 0\n0 0 0\n1\n8 12\n"), "intrinsics of another size"),
+    "intrinsics of a crop": (write("intrinsics.txt", "8 8 8 0\n0 0 0\n1\n8 8\n"), "principal point"),
+    "no intrinsics in it": (write("intrinsics.txt", "8 4 4 0\n"), "unknown intrinsics"),
+    "focal length of nothing": (write("intrinsics.txt", "0 4 4 0\n0 0 0\n1\n8 8\n"), "focal length"),
+    "two of a number": (write("pose/1.txt", "x"), "two files of view 1"),
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_an_instance_with_a_fault_is_left_out_and_named(tmp_path: Path, name: str):
+@pytest.mark.parametrize("name", OF_A_VIEW)
+def test_a_view_with_a_fault_is_left_out_and_named_and_its_object_stays(tmp_path: Path, name: str):
     root = write_srn(tmp_path / "data", {"train": 2})
-    damage, words = DAMAGES[name]
+    damage, words = OF_A_VIEW[name]
+    damage(root)
+    index = index_posed_views(root, tmp_path / "runs", quarantine_limit=0.5)
+    first, second = index.table.to_pylist()
+    assert [len(first[column]) for column in ("pictures", "labels", "classes", "poses")] == [2, 2, 2, 32]
+    assert len(second["pictures"]) == 3
+    (item,) = index.report.items
+    assert words in item.reason
+    assert "object0" in item.source
+    number = item.source[-5]
+    assert [picture[-5] for picture in first["pictures"]] == [one for one in "012" if one != number]
+    assert [labels[-5] for labels in first["labels"]] == [picture[-5] for picture in first["pictures"]]
+    kept = [np.loadtxt(root / f"train/object0/pose/00000{one}.txt") for one in "012" if one != number]
+    np.testing.assert_allclose(np.array(first["poses"]).reshape(2, 16), kept, atol=1e-9)
+    with pytest.raises(UserError, match="1 of 6 items cannot be used"):
+        index_posed_views(root, tmp_path / "other", check=True, quarantine_limit=0.1)
+
+
+@pytest.mark.parametrize("name", OF_AN_OBJECT)
+def test_an_object_with_a_fault_is_left_out_and_named(tmp_path: Path, name: str):
+    root = write_srn(tmp_path / "data", {"train": 2})
+    damage, words = OF_AN_OBJECT[name]
     damage(root)
     index = index_posed_views(root, tmp_path / "runs", quarantine_limit=0.5)
     assert index.table["name"].to_pylist() == ["object1"]
     (item,) = index.report.items
     assert words in item.reason or words in item.source
     assert "object0" in item.source
-    with pytest.raises(UserError, match="1 of 2 items cannot be used"):
+    assert len(index.report) == 3
+    with pytest.raises(UserError, match="3 of 6 items cannot be used"):
         index_posed_views(root, tmp_path / "other", check=True, quarantine_limit=0.1)
+
+
+def test_an_object_with_more_bad_views_than_good_ones_is_left_out(tmp_path: Path):
+    root = write_srn(tmp_path / "data", {"train": 2})
+    for number in (0, 2):
+        (root / f"train/object1/pose/00000{number}.txt").write_text("0")
+    index = index_posed_views(root, tmp_path / "runs", quarantine_limit=0.5)
+    assert index.table["name"].to_pylist() == ["object0"]
+    (item,) = index.report.items
+    assert "too few views: 2 of 3 cannot be used" in item.reason
+    assert "has 1 numbers" in item.reason
 
 
 def test_pictures_of_nothing_are_found_by_a_check_that_decodes_all(tmp_path: Path):

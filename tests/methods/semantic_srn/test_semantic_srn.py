@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -10,8 +11,9 @@ from safetensors.torch import save_file
 from sem3d.config import override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.methods.method import TRAIN
+from sem3d.methods.method import TRAIN, Sources
 from sem3d.methods.semantic_srn.frequent_parts import marks
+from sem3d.methods.semantic_srn.sources import KNOWN
 from tests.methods.synthetic_batches import posed_objects, posed_views
 from tests.methods.tiny import build_tiny, tiny_experiment
 
@@ -50,12 +52,12 @@ def test_each_method_starts_from_the_one_before_and_trains_its_own_part_alone(tm
     assert {name.split(".")[0] for name in moved} == {"scene", "latents"}
     second = built("semantic_srn_instances")
     line = second.initialise(stored(first, tmp_path / "first.safetensors"))
-    assert "loaded latents (1 tensors), scene" in line
+    assert "loaded latents (2 tensors), scene" in line
     assert "new: new_latents" in line
     assert learnt(second) == {"new_latents.weight"}
     third = built("semantic_srn_parts")
     line = third.initialise(stored(second, tmp_path / "second.safetensors"))
-    assert "loaded latents (1 tensors), new_latents (1 tensors), scene" in line
+    assert "loaded latents (2 tensors), new_latents (2 tensors), scene" in line
     assert {name.split(".")[0] for name in learnt(third)} == {"segmentation"}
     assert torch.equal(third.latents.weight, first.latents.weight)
     assert torch.equal(third.new_latents.weight, second.new_latents.weight)
@@ -85,6 +87,8 @@ def test_a_mask_alone_moves_latents_of_a_network_that_learnt_from_masks():
     batch = method.Batch(**posed_views())
     losses = method(batch, 0)
     assert losses.keys() == {"label", "depth", "latent"}
+    assert method.selected_by == ("silhouette_iou", "max")
+    assert built("semantic_srn_instances", **LABELLED).selected_by == method.score == ("psnr", "max")
     unseen = method(replace(batch, color=-batch.color, alpha=1 - batch.alpha), 0)
     assert torch.equal(sum(losses.values()), sum(unseen.values()))
 
@@ -122,6 +126,39 @@ def test_latents_of_other_objects_are_refused_unless_left_out(tmp_path):
     with pytest.raises(UserError, match=r"does not fit this method at latents\.weight"):
         built("semantic_srn").initialise(str(path))
     assert "new: latents" in built("semantic_srn").initialise(str(path), ("latents",))
+
+
+def others() -> Sources:
+    """As many objects as :func:`posed_objects`, two of them others."""
+    table = pa.table({"instance": pa.array(range(4), pa.int64()), "identity": pa.array([1, 2, 7, 8], pa.int64())})
+    return {name: replace(samples, table=table) for name, samples in posed_objects().items()}
+
+
+def test_latents_of_as_many_other_objects_are_refused_unless_left_out(tmp_path):
+    path = stored(built("semantic_srn_instances"), tmp_path / "weights.safetensors")
+    experiment = tiny("semantic_srn_parts")
+    with pytest.raises(UserError, match="latents are of other objects: 2 of 4 are not those of"):
+        build_tiny("semantic_srn_parts", experiment, others()).initialise(path)
+    known = {TRAIN: posed_objects()[TRAIN], KNOWN: posed_objects()[KNOWN]}
+    with pytest.raises(UserError, match="new_latents are of other objects: 2 of 4"):
+        build_tiny("semantic_srn_parts", experiment, others() | known).initialise(path)
+    left_out = ("latents", "new_latents")
+    assert "left out: latents" in build_tiny("semantic_srn_parts", experiment, others()).initialise(path, left_out)
+
+
+def test_latents_of_before_identities_were_kept_are_taken_and_those_of_a_run_go_on_with_theirs(tmp_path):
+    method = built("semantic_srn_instances")
+    weights = {name: value for name, value in method.state_dict().items() if isinstance(value, torch.Tensor)}
+    path = tmp_path / "weights.safetensors"
+    save_file({name: value for name, value in weights.items() if not name.endswith("identity")}, path)
+    later = built("semantic_srn_parts")
+    later.initialise(str(path))
+    assert torch.equal(later.new_latents.weight, method.new_latents.weight)
+    assert later.new_latents.identity.tolist() == later.latents.identity.tolist() == [1, 2, 3, 4]
+    bare = build_tiny("semantic_srn_parts", tiny("semantic_srn_parts"))
+    bare.initialise(stored(later, tmp_path / "later.safetensors"))
+    assert bare.latents.identity.tolist() == [1, 2, 3, 4]
+    later.load_state_dict({name: value for name, value in later.state_dict().items() if "identity" not in name})
 
 
 def test_the_curriculum_of_the_paper_is_64_then_128_pixels():
