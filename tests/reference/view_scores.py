@@ -88,3 +88,12 @@ def agreeing_labels(
                 compared += 1
                 agreeing += int(labels[here, row, column] == labels[there, int(v), int(u)])
     return agreeing, compared
+
+
+def silhouette_iou(found: np.ndarray, truth: np.ndarray) -> float:
+    """One picture: pixels where both opacities are above one half, by those where either is."""
+    both = either = 0
+    for ours, true in zip(found.ravel().tolist(), truth.ravel().tolist(), strict=True):
+        both += ours > 0.5 and true > 0.5
+        either += ours > 0.5 or true > 0.5
+    return both / either if either else 1.0

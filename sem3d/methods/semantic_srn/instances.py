@@ -36,6 +36,7 @@ class SemanticSRNInstances(SceneTask):
     presets: ClassVar = {"paper": inferred_paper, "released": inferred_released, "laptop": inferred_laptop}
     score = ("psnr", "max")
     handed_on = ("method.scene.", "method.segmentation_layers")
+    marks = "sem3d.methods.semantic_srn.frequent_silhouette:marks"
     needed: ClassVar = ("scene", "latents")
 
     def __init__(self, experiment: Experiment[SemanticSRNInstancesConfig, PosedViews], sources: Sources | None = None):
