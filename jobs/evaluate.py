@@ -24,11 +24,14 @@ from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun
 from sem3d.registers import resolve
-from sem3d.reporting.tables import format_table
+from sem3d.reporting.tables import format_table, markdown_table
 from sem3d.runs.checkpoint import CHECKPOINTS
 from sem3d.runs.stored_run import stored_experiment
+from sem3d.tracking.prediction import record_evaluation
 from sem3d.tracking.registry import is_model_uri
 from sem3d.tracking.registry import resolve as fetch
+from sem3d.tracking.store import LockedStore
+from sem3d.tracking.trouble import sqlite_path
 from sem3d.training.ray.cluster import connect
 
 PROG = "python -m jobs.evaluate"
@@ -97,11 +100,15 @@ def evaluate_without_run(name: str, arguments: list[str]) -> None:
     evaluation = resolve(WITHOUT_RUN[name])
     kind, description = options_of(evaluation), (inspect.getdoc(evaluation) or "").partition("\n\n")[0]
     options = absolute(command_line.parse(kind, args=arguments, prog=f"{PROG} {name}", description=description))
-    tell(evaluation(options), Path(options.storage) / name)
+    outcome, storage = evaluation(options), Path(options.storage)
+    files = tell(outcome, storage / name)
+    told = {"evaluation": name, "data": str(getattr(options, "root", ""))}
+    record(name, told, outcome, files, storage, "")
 
 
-def tell(outcome: Outcome, folder: Path) -> None:
-    """Print tables and lines, and keep pictures and pages in the run's folder."""
+def tell(outcome: Outcome, folder: Path) -> list[Path]:
+    """Print tables and lines, and keep pictures and pages in the run's folder; returns those files."""
+    files = []
     for table in outcome.tables:
         print(format_table(table.rows, table.columns, digits=table.digits))
     for line in outcome.lines:
@@ -111,11 +118,29 @@ def tell(outcome: Outcome, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)
         print(f"picture    {path}")
+        files.append(path)
     for name, page in outcome.pages.items():
         path = folder / "figures" / f"{name}.html"
         path.parent.mkdir(exist_ok=True)
         write_text(path, page)
         print(f"page       {path}: turn it in a browser")
+        files.append(path)
+    return files
+
+
+def record(
+    name: str, parameters: dict[str, str], outcome: Outcome, files: list[Path], storage: Path, tracking_uri: str
+) -> None:
+    """Record an evaluation in MLflow where there is a store: one that is named, or that of the storage folder.
+
+    A run that was moved here alone is evaluated without one.
+    """
+    store = LockedStore(storage, tracking_uri)
+    database = sqlite_path(store.uri)
+    if database is not None and not database.is_file():
+        return
+    tables = [markdown_table(table.rows, table.columns, digits=table.digits) for table in outcome.tables]
+    print(record_evaluation(store, name, parameters, [*tables, *outcome.lines], files))
 
 
 def main() -> None:
@@ -136,7 +161,19 @@ def main() -> None:
         able = [method for method, names in by_method.items() if name in names]
         raise UserError(f"{options.run} is a run of {trained.method}; {name} takes {' or '.join(able)}")
     connect(cpus=2)
-    tell(resolve(of_method[name or next(iter(of_method))])(trained, options), trained.folder)
+    evaluation = name or next(iter(of_method))
+    outcome = resolve(of_method[evaluation])(trained, options)
+    files = tell(outcome, trained.folder)
+    told = {"evaluation": evaluation, "run": options.run, "method": trained.method}
+    told |= {"data": str(flatten(trained.experiment).get("data.root", ""))}
+    record(
+        f"{evaluation} of {Path(options.run).name}",
+        told,
+        outcome,
+        files,
+        place(trained.experiment.run.storage),
+        options.tracking_uri,
+    )
 
 
 if __name__ == "__main__":

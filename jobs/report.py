@@ -38,6 +38,8 @@ class Report:
     """Folder for the report; empty: the folder report inside the sweep's."""
     publish: bool = False
     """Put it on the sweep's MLflow run, register the champion, and deliver what the store did not take."""
+    promote: bool = False
+    """With --publish: make this sweep's best checkpoint the champion of its method, whatever the champion's score."""
     published: bool = False
     """Print the table of the method's paper, with ours beside it."""
 
@@ -51,11 +53,13 @@ def main() -> None:
     if len(config.sweeps) != 1:
         raise UserError("name one sweep, such as runs/sweeps/NAME; several go with --published")
     sweep = place(config.sweeps[0])
+    if config.promote and not config.publish:
+        raise UserError("--promote goes with --publish")
     if config.publish and config.out:
         raise UserError("--publish writes to the sweep's own folder: leave --out out, or run it twice")
     if config.publish:
         deliver(sweep)
-        print("\n".join(publish(sweep)))
+        print("\n".join(publish(sweep, config.promote)))
         return
     out = place(config.out) if config.out else sweep / REPORT_FOLDER
     review = write_report(sweep, out)

@@ -95,7 +95,7 @@ def model_card(
     """
     trial = champion.trial
     state = read_state(champion.checkpoint)
-    data = _data(inside(storage, trial.run_folder) / CONFIG_NAME)
+    data = data_of_run(inside(storage, trial.run_folder) / CONFIG_NAME)
     facts = {
         **champion_lines(champion, review),
         "how it was chosen": "best mean over seeds of all arms and budgets, then the best seed, by the held-out score itself: "
@@ -122,8 +122,8 @@ def model_card(
     return f"{short}\n## Settings\n\n```json\n{listed}\n```\n", short
 
 
-def _data(config: Path) -> dict[str, str]:
-    """Return root and digest of the data of a run."""
+def data_of_run(config: Path) -> dict[str, str]:
+    """Return root and digest of the data of a run, by its configuration."""
     found = stored_json(config, "experiment", "data") or {"experiment": {}, "data": "unknown"}
     leaves = found["experiment"] if isinstance(found["experiment"], dict) else {}
     return {"root": str(leaves.get("data.root", "unknown")), "digest": str(found["data"])}

@@ -1,6 +1,5 @@
 """Results of a sweep, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page import SweepReview, cautions, headline, limits_by_budget, mark_lines
 from sem3d.reporting.tables import markdown_table
-from sem3d.sweeps.model_card import Champion, champion_lines, choose_champion, model_card
+from sem3d.runs.run_folder import CONFIG_NAME
+from sem3d.sweeps.findings import inside
+from sem3d.sweeps.model_card import champion_lines, choose_champion, data_of_run, model_card
 from sem3d.sweeps.records import SweepRecord, read_sweep, read_trials
 from sem3d.sweeps.report import (
     CHAMPION_FILE,
@@ -23,16 +24,19 @@ from sem3d.sweeps.report import (
     write_report,
 )
 from sem3d.sweeps.results import counting_trials, read_review
-from sem3d.tracking.parent_run import SWEEP_TAG
-from sem3d.tracking.registry import CHAMPION, champion_version, register
+from sem3d.sweeps.standing import Standing
+from sem3d.tracking.registry import CHAMPION, champion_version, crown, register
 from sem3d.tracking.store import LockedStore, is_server, store_client, store_errors
 from sem3d.tracking.trouble import first_line
 
 LONGEST_NOTE = 7900
 
 
-def publish(sweep_folder: Path) -> list[str]:
-    """Register the champion, write the report, put it on the sweep's MLflow run; return lines to print.
+def publish(sweep_folder: Path, promote: bool = False) -> list[str]:
+    """Register the best checkpoint, write the report, put it on the sweep's MLflow run; return lines to print.
+
+    The checkpoint becomes the champion of its method if it is the first, or better than the champion on the same data, or with
+    ``promote``.
 
     May be repeated: it replaces what it wrote before. Where the store is unavailable, the report is written all the same and a
     line says how to publish it later.
@@ -51,7 +55,7 @@ def publish(sweep_folder: Path) -> list[str]:
             client = store_client(store.uri)
             experiment = client.get_run(sweep.mlflow_run_id).info.experiment_id
             run_link = f"{store.uri.rstrip('/')}/#/experiments/{experiment}/runs/" if is_server(store.uri) else ""
-            lines = _register_champion(client, folder, sweep)
+            lines = _register_champion(client, folder, sweep, promote)
     except store_errors() as error:
         trouble = first_line(error)
     review = write_report(folder, folder / REPORT_FOLDER, run_link=run_link)
@@ -75,9 +79,9 @@ def _findings(review: SweepReview, folder: Path) -> list[str]:
     return [headline(review), *picture, *places]
 
 
-def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[str]:
-    """Register the best checkpoint and note it beside the sweep's records; return the line that says so, none where no trial
-    trains anything.
+def _register_champion(client: Any, folder: Path, sweep: SweepRecord, promote: bool) -> list[str]:
+    """Register the best checkpoint and note it beside the sweep's records; return lines that say so, none where no trial trains
+    anything.
     """
     storage = folder.parents[1]
     counting, _ = counting_trials(sweep, read_trials(folder))
@@ -86,34 +90,39 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord) -> list[st
     champion = choose_champion(sweep, counting, storage)
     if champion is None:
         return ["champion   none: no finished trial has a whole checkpoint"]
-    name = f"sem3d-{re.sub(r'[^A-Za-z0-9_.-]', '-', sweep.space)}"
+    name = f"sem3d-{champion.trial.method}"
     run_id = champion.trial.mlflow_run_id or sweep.mlflow_run_id
     review = read_review(folder)
     tags = client.get_run(run_id).data.tags
     card, summary = model_card(name, sweep, champion, review, tags, storage)
     before = champion_version(client, name)
     version = register(client, name, champion.checkpoint, run_id, card, summary)
-    client.set_model_version_tag(name, version, SWEEP_TAG, sweep.name)
-    write_json(folder / CHAMPION_FILE, _said(name, version, champion, review))
+    data = data_of_run(inside(storage, champion.trial.run_folder) / CONFIG_NAME)["digest"]
+    here = Standing(sweep.name, sweep.metric, sweep.mode, champion.score.mean, data)
+    for tag, value in here.tags().items():
+        client.set_model_version_tag(name, version, tag, value)
+    there = None if before is None or str(before.version) == version else Standing.of(before.tags)
+    kept = "" if promote or there is None else here.why_not_above(there)
+    if not kept:
+        crown(client, name, version)
+    uri = f"models:/{name}/{version}" if kept else f"models:/{name}@{CHAMPION}"
+    write_json(
+        folder / CHAMPION_FILE,
+        {
+            "registered as": f"{name}, version {version}" + ("" if kept else f", alias {CHAMPION}"),
+            **champion_lines(champion, review),
+            "load": f"python -m jobs.evaluate {uri}",
+        },
+    )
     client.set_tag(sweep.mlflow_run_id, "champion", f"models:/{name}/{version}")
-    return [f"champion   models:/{name}@{CHAMPION} (version {version}){_replaced(before, version)}"]
-
-
-def _replaced(before: Any, version: str) -> str:
-    """Return the version that was the champion until now, and its sweep where that is known; "" if none or the same."""
-    if before is None or str(before.version) == version:
-        return ""
-    sweep = before.tags.get(SWEEP_TAG)
-    return f", replaces version {before.version}" + (f" of sweep {sweep}" if sweep else "")
-
-
-def _said(name: str, version: str, champion: Champion, review: SweepReview) -> dict[str, str]:
-    uri = f"models:/{name}@{CHAMPION}"
-    return {
-        "registered as": f"{name}, version {version}, alias {CHAMPION}",
-        **champion_lines(champion, review),
-        "load": f"python -m jobs.evaluate {uri}",
-    }
+    if kept:
+        stays = f"models:/{name}@{CHAMPION} stays version {before.version} of sweep {there.sweep}" if there else ""
+        return [
+            f"best       models:/{name}/{version}",
+            f"champion   {stays}: {kept}; python -m jobs.report {folder} --publish --promote makes version {version} champion",
+        ]
+    replaced = f", replaces version {before.version}{there.text()}" if there else ""
+    return [f"champion   models:/{name}@{CHAMPION} (version {version}){replaced}"]
 
 
 def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> None:

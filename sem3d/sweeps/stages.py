@@ -110,7 +110,7 @@ class Stages:
                 write_record(self.folder, record)
             return record and (record.error or "finished")
 
-        work = PretrainingWork(self.folder, left)
+        work = PretrainingWork(self.folder, left, self.tags)
         self._side_by_side(work, left, len(wave) - len(left), close)
 
     def _pretrained(self, key: str) -> bool:

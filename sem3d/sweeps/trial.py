@@ -22,6 +22,7 @@ from sem3d.sweeps.records import PretrainingRecord, TrialRecord, write_record
 from sem3d.sweeps.spent import clocked, spent_on
 from sem3d.sweeps.trainings import Pretraining, Training, Trial, keys_of, lineage, with_starts
 from sem3d.sweeps.tuner import ON_THE_HEAD
+from sem3d.tracking.store import NAME_TAG
 from sem3d.tracking.trouble import first_line
 from sem3d.training.ray.interruption import Stopped, stop_passed_on
 from sem3d.training.ray.launch import TrainingResult, train
@@ -57,6 +58,7 @@ class PretrainingWork:
     folder: Path
     """Of the sweep."""
     pretrainings: dict[str, Pretraining]
+    tags: dict[str, str]
 
     def __call__(self, key: str) -> None:
         """Run the pretraining named ``key`` and record how it ended."""
@@ -64,7 +66,8 @@ class PretrainingWork:
 
         def run(say: Callable[[str], None]) -> TrainingResult:
             with exclusive_lock(wanted.experiment.run.storage, f"pretraining-{key}"):
-                told, start = {"stage": "pretraining"} | tags_of_starts(wanted), with_starts(wanted, self.folder)
+                told = self.tags | {"stage": "pretraining", NAME_TAG: wanted.label} | tags_of_starts(wanted)
+                start = with_starts(wanted, self.folder)
                 result = train(wanted.method, start, tags=told, say=say, store_patience=STORE_PATIENCE)
             measure_effects(wanted, result.checkpoint_last, self.folder, say)
             return result
@@ -142,7 +145,7 @@ def score_frozen(trial: Trial, folder: Path) -> TrialRecord | None:
 def tags_of(trial: Trial) -> dict[str, str]:
     """Return tags that MLflow's runs are filtered by."""
     tags = {"trial": trial.key, "arm": trial.arm, "budget": budget_text(trial.budget), "seed": str(trial.seed)}
-    return tags | tags_of_starts(trial)
+    return tags | {NAME_TAG: trial.label} | tags_of_starts(trial)
 
 
 def tags_of_starts(training: Training) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sem3d.tracking.run import RUN_TAG
-from sem3d.tracking.store import LockedStore, find_run, revision, store_client, store_errors, tag_value
+from sem3d.tracking.store import LockedStore, find_run, origin, revision, store_client, store_errors, tag_value
 from sem3d.tracking.trouble import check_store, first_line, trouble
 
 SWEEP_TAG = "sem3d.sweep"
@@ -26,7 +26,7 @@ def open_parent(
             run = find_run(client, experiment_id, SWEEP_TAG, name)
             run = run or client.create_run(experiment_id, run_name=name, tags={SWEEP_TAG: tag_value(name)})
             client.update_run(run.info.run_id, status="RUNNING")
-            for key, value in {**revision(), **parameters}.items():
+            for key, value in {**revision(), **origin("jobs.tune"), **parameters}.items():
                 client.set_tag(run.info.run_id, key, value)
     except store_errors() as error:
         raise trouble(store.uri, error) from error

@@ -1,17 +1,19 @@
-"""A prediction from one file as an MLflow run of its own: its input, its results and its model."""
+"""Predictions from one file, and evaluations of a run, as MLflow runs of their own: what was given, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.tracking.store import LockedStore, revision, store_client, store_errors
+from sem3d.tracking.store import LockedStore, origin, revision, store_client, store_errors
 from sem3d.tracking.trouble import trouble
 
-EXPERIMENT = "sem3d-predictions"
+PREDICTIONS, EVALUATIONS = "sem3d-predictions", "sem3d-evaluations"
+LONGEST_NOTE = 7900
 
 
 def record_prediction(
@@ -25,22 +27,54 @@ def record_prediction(
 
     Returns a line that says where; an unavailable store is no failure, the line says so then.
     """
-    run_id = ""
-    try:
-        with store.locked():
-            client = store_client(store.uri)
-            experiment = store.experiment_id(client, EXPERIMENT, choice="")
-        run_id = client.create_run(experiment, run_name=given.stem, tags=revision()).info.run_id
-        for name, value in made_by.items():
-            client.log_param(run_id, name, value)
+
+    def write(client: Any, run_id: str) -> None:
         client.log_image(run_id, Image.fromarray(picture[1]), picture[0])
         client.log_artifact(run_id, str(given), "input")
         for path, folder in made.items():
             client.log_artifact(run_id, str(path), folder)
+
+    return _recorded(store, PREDICTIONS, given.stem, origin("jobs.predict"), made_by, write)
+
+
+def record_evaluation(
+    store: LockedStore, name: str, made_by: dict[str, str], tables: Sequence[str], files: Sequence[Path]
+) -> str:
+    """Store tables in Markdown and files of an evaluation, with the parameters ``made_by``; returns as :func:`record_prediction`
+    does.
+    """
+
+    def write(client: Any, run_id: str) -> None:
+        note = "\n\n".join(tables)
+        client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
+        client.log_text(run_id, note, "tables.md")
+        for path in files:
+            client.log_artifact(run_id, str(path), "figures")
+
+    return _recorded(store, EVALUATIONS, name, origin("jobs.evaluate"), made_by, write)
+
+
+def _recorded(
+    store: LockedStore,
+    experiment: str,
+    name: str,
+    told: dict[str, str],
+    parameters: Mapping[str, str],
+    write: Callable[[Any, str], None],
+) -> str:
+    run_id = ""
+    try:
+        with store.locked():
+            client = store_client(store.uri)
+            place = store.experiment_id(client, experiment, choice="")
+        run_id = client.create_run(place, run_name=name, tags=revision() | told).info.run_id
+        for parameter, value in parameters.items():
+            client.log_param(run_id, parameter, value)
+        write(client, run_id)
         client.set_terminated(run_id)
     except store_errors() as error:
         if run_id:
             with suppress(*store_errors()):
                 client.set_terminated(run_id, "FAILED")
         return f"not in MLflow: {trouble(store.uri, error)}"
-    return f"MLflow     {store.uri}, experiment {EXPERIMENT}, run {given.stem}"
+    return f"MLflow     {store.uri}, experiment {experiment}, run {name}"

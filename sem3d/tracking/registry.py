@@ -35,9 +35,9 @@ def is_model_uri(source: str) -> bool:
 
 
 def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, summary: str) -> str:
-    """Register a checkpoint under ``name`` with the alias ``champion`` and return its version.
+    """Register a checkpoint under ``name`` and return its version; :func:`crown` makes it the champion.
 
-    The same weights are never registered twice: their version gets the alias and the card of today. ``card`` becomes an
+    The same weights are never registered twice: their version gets the card of today. ``card`` becomes an
     artifact beside the weights, ``summary`` the description of the version. Raises :class:`UserError` if the checkpoint is
     damaged, and what :func:`store_errors` lists.
     """
@@ -61,8 +61,12 @@ def register(client: Any, name: str, checkpoint: Path, run_id: str, card: str, s
             tags = {CONTENT_TAG: content, FOLDER_TAG: folder}
             version = client.create_model_version(name, source, run_id, tags=tags).version
     client.update_model_version(name, version, description=summary[:LONGEST_DESCRIPTION])
-    client.set_registered_model_alias(name, CHAMPION, version)
     return str(version)
+
+
+def crown(client: Any, name: str, version: str) -> None:
+    """Give a version of ``name`` the alias ``champion``."""
+    client.set_registered_model_alias(name, CHAMPION, version)
 
 
 def champion_version(client: Any, name: str) -> Any:

@@ -5,6 +5,7 @@ The driver opens the run (:func:`open_run`), process 0 writes to it (:class:`Mlf
 """
 
 import itertools
+import json
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,15 +17,18 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sem3d.config import Experiment, flatten
+from sem3d.files import stored_json
 from sem3d.runs.progress import log_line
 from sem3d.runs.run_folder import CONFIG_NAME
 from sem3d.tracking.spool import Spool, is_waiting
-from sem3d.tracking.store import LockedStore, find_run, revision, store_client, store_errors, tag_value
+from sem3d.tracking.store import LockedStore, find_run, origin, revision, store_client, store_errors, tag_value
 from sem3d.tracking.trouble import first_line, is_away, trouble
 
 RUN_TAG = "sem3d.run"
 SPOOL_NAME = "tracking-waits"
 LONGEST_PARAMETER = 6000
+LONGEST_DIGEST = 36
+"""Letters that MLflow keeps of a dataset's digest."""
 PARAMETERS_A_REQUEST = 100
 METRICS_A_REQUEST = 1000
 RECORDS_AT_ONCE = 100
@@ -48,13 +52,15 @@ def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> 
             run = find_run(client, experiment_id, RUN_TAG, name)
             run = run or client.create_run(experiment_id, run_name=name, tags={RUN_TAG: tag_value(name)})
             run_id = run.info.run_id
+            told = origin("jobs.tune" if "sweep" in tags else "jobs.train")
             _forget_old_ends(Spool(run_folder / SPOOL_NAME))
             client.update_run(run_id, status="RUNNING")
             _write_parameters(client, run_id, experiment, set(run.data.params))
-            for key, value in {**revision(), **tags}.items():
+            for key, value in {**revision(), **told, **tags}.items():
                 client.set_tag(run_id, key, value)
             if (run_folder / CONFIG_NAME).is_file():
                 client.log_artifact(run_id, str(run_folder / CONFIG_NAME))
+                _write_data(client, run, experiment, run_folder / CONFIG_NAME)
     except store_errors() as error:
         raise trouble(store.uri, error) from error
     return store.uri, run_id
@@ -68,6 +74,17 @@ def _write_parameters(client: Any, run_id: str, experiment: Experiment, known: s
     ]
     for first in range(0, len(leaves), PARAMETERS_A_REQUEST):
         client.log_batch(run_id, params=leaves[first : first + PARAMETERS_A_REQUEST])
+
+
+def _write_data(client: Any, run: Any, experiment: Experiment, config: Path) -> None:
+    """Name the data of a run that has none yet as MLflow's dataset: the root's folder, its path, and the data's digest."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    digest, root = str((stored_json(config) or {}).get("data", "")), str(flatten(experiment).get("data.root", ""))
+    if not digest or not root or run.inputs.dataset_inputs:
+        return
+    data = Dataset(Path(root).name or root, digest[:LONGEST_DIGEST], "local", json.dumps({"uri": root}))
+    client.log_inputs(run.info.run_id, datasets=[DatasetInput(data)])
 
 
 def _forget_old_ends(spool: Spool) -> None:

@@ -1,5 +1,6 @@
 """The place of MLflow's records, the way to reach them, and the identity of the code that wrote them."""
 
+import getpass
 import logging
 import os
 import re
@@ -20,6 +21,9 @@ from sem3d.tracking.trouble import SQLITE, StoreTrouble, check_store
 
 UNSEARCHABLE = re.compile(r"[%'\"`\\\x00-\x1f]")
 MOST_NAMESAKES = 50
+NAME_TAG = "mlflow.runName"
+KIND_TAG, TRAINING_KIND = "mlflow.experimentKind", "custom_model_development"
+"""Without it MLflow's page of an experiment opens on traces of language models instead of on runs."""
 LOGINS: dict[str, StoreUri] = {}
 """Addresses with user and password that this process was given, by what is written down of them."""
 
@@ -49,7 +53,8 @@ class LockedStore:
         found = client.get_experiment_by_name(name)
         if found is None:
             local = self.uri.startswith("sqlite:")
-            return client.create_experiment(name, (self.storage / "artifacts").as_uri() if local else None)
+            place = (self.storage / "artifacts").as_uri() if local else None
+            return client.create_experiment(name, place, tags={KIND_TAG: TRAINING_KIND})
         if found.lifecycle_stage != "active":
             number, program = found.experiment_id, mlflow_program()
             purge = f"{program} gc --backend-store-uri {'STORE' if is_server(self.uri) else self.uri}"
@@ -118,6 +123,15 @@ def revision() -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         commit = submitted_revision() or "unknown"
     return {"git_revision": commit} | {f"version.{name}": version(name) for name in ("torch", "ray", "mlflow")}
+
+
+def origin(program: str) -> dict[str, str]:
+    """Return tags that say which program of this project wrote a run, and who ran it, as MLflow's own columns show them."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        user = str(os.getuid())
+    return {"mlflow.source.name": f"python -m {program}", "mlflow.source.type": "LOCAL", "mlflow.user": user}
 
 
 def store_client(uri: str) -> Any:

@@ -158,7 +158,7 @@ def test_the_sweep_of_the_readme_made_small_runs_as_a_job_from_a_fresh_clone(hea
     report = sweep_folder(tmp_path, "small") / "report"
     assert "scratch" in (report / "report.html").read_text()
     assert (report / "budget_curve.png").stat().st_size > 5000
-    assert "models:/sem3d-pri3d@champion" in log
+    assert "models:/sem3d-semantic_segmentation_2d@champion" in log
 
 
 def leaf_values(settings: dict[str, object]) -> list[str]:

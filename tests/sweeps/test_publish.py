@@ -23,6 +23,9 @@ from tests.sweeps.fake_sweep import fake_sweep, fake_trial, usual_score
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
 
 
+NAME = "sem3d-semantic_segmentation_2d"
+
+
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -59,7 +62,7 @@ def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_p
     client, run_id = with_mlflow(folder, empty_store)
     lines = publish(folder)
     assert lines[0].startswith("pri3d against scratch, mIoU scannet in % (95 % interval, 3 seeds): better: +6.0 (")
-    assert any(line == "champion   models:/sem3d-pri3d@champion (version 1)" for line in lines)
+    assert any(line == "champion   models:/sem3d-semantic_segmentation_2d@champion (version 1)" for line in lines)
     first = client.get_run(run_id)
     files = tree(client, run_id)
     assert {"report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"} <= set(files)
@@ -73,9 +76,9 @@ def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_p
     again = client.get_run(run_id)
     assert (again.data.metrics, again.data.tags, tree(client, run_id)) == (first.data.metrics, first.data.tags, files)
     assert len(client.get_metric_history(run_id, "best/pri3d")) == 1
-    card = client.get_model_version_by_alias("sem3d-pri3d", "champion").description
+    card = client.get_model_version_by_alias("sem3d-semantic_segmentation_2d", "champion").description
     assert "from pathlib import Path" in card
-    assert [item.version for item in client.search_model_versions("name = 'sem3d-pri3d'")] == [1]
+    assert [item.version for item in client.search_model_versions("name = 'sem3d-semantic_segmentation_2d'")] == [1]
 
 
 def test_a_better_trial_becomes_the_champion_and_the_page_follows(tmp_path: Path, empty_store: Path):
@@ -88,12 +91,57 @@ def test_a_better_trial_becomes_the_champion_and_the_page_follows(tmp_path: Path
             folder, fake_trial(tmp_path, "scratch", 1.0, seed, 0.9 + 0.01 * seed, key=f"better-{seed}", settings={})
         )
     lines = publish(folder)
-    assert any(line.endswith("(version 2), replaces version 1 of sweep demo") for line in lines)
+    assert any(line.endswith("(version 2), replaces version 1 of sweep demo (mIoU scannet 36.2 %)") for line in lines)
     assert any(line.endswith("(version 2)") for line in publish(folder))
-    version = client.get_model_version_by_alias("sem3d-pri3d", "champion")
+    version = client.get_model_version_by_alias("sem3d-semantic_segmentation_2d", "champion")
     assert "scratch at 100 % of labels" in version.description
     assert client.get_run(run_id).data.metrics["best/scratch"] > before
     assert "version 2" in json.loads((folder / "champion.json").read_text())["registered as"]
+
+
+def test_a_champion_stays_where_another_sweep_is_worse_or_of_other_data_until_it_is_told(
+    tmp_path: Path, empty_store: Path, monkeypatch, capsys
+):
+    good = fake_sweep(tmp_path, name="good", budgets=(1.0,), seeds=2)
+    client, _ = with_mlflow(good, empty_store)
+    publish(good)
+
+    def champion() -> str:
+        return client.get_model_version_by_alias(NAME, "champion").tags["sem3d.sweep"]
+
+    def another(name: str, value: float, digest: str) -> list[str]:
+        (tmp_path / name).mkdir()
+        folder = fake_sweep(tmp_path, name=name, arms=(name,), budgets=(1.0,), seeds=2, score=lambda *_: value)
+        for run in tmp_path.glob(f"run-{name}-*/config.json"):
+            write_json(run, json.loads(run.read_text()) | {"data": digest})
+        run = client.create_run(client.get_experiment_by_name("sem3d").experiment_id)
+        record = replace(read_sweep(folder), mlflow_run_id=run.info.run_id, tracking_uri=read_sweep(good).tracking_uri)
+        write_sweep(folder, record)
+        return publish(folder)
+
+    worse = another("worse", 0.046, "0123456789ab")
+    assert champion() == "good"
+    assert f"best       models:/{NAME}/2" in worse
+    (line,) = [one for one in worse if one.startswith("champion")]
+    assert (
+        f"models:/{NAME}@champion stays version 1 of sweep good: mIoU scannet 36.5 % against mIoU scannet 4.6 %" in line
+    )
+    assert line.endswith("--publish --promote makes version 2 champion")
+    assert "alias" not in json.loads((tmp_path / "sweeps" / "worse" / "champion.json").read_text())["registered as"]
+    elsewhere = another("elsewhere", 0.9, "ba9876543210")
+    assert champion() == "good"
+    assert any("on other data than this sweep's mIoU scannet 90.0 %" in one for one in elsewhere)
+    better = another("better", 0.5, "0123456789ab")
+    assert champion() == "better"
+    assert any(one.endswith("replaces version 1 of sweep good (mIoU scannet 36.5 %)") for one in better)
+    code, out, error = outcome(
+        report.main, monkeypatch, capsys, tmp_path / "sweeps" / "worse", "--publish", "--promote"
+    )
+    assert (code, error) == (0, "")
+    assert f"champion   models:/{NAME}@champion (version 2), replaces version 3 of sweep better" in out
+    assert champion() == "worse"
+    code, _, error = outcome(report.main, monkeypatch, capsys, tmp_path / "sweeps" / "worse", "--promote")
+    assert (code, error) == (2, "error: --promote goes with --publish\n")
 
 
 def test_a_store_that_is_away_costs_no_report(tmp_path: Path, monkeypatch):
@@ -120,7 +168,7 @@ def test_what_the_store_did_not_take_is_delivered_with_the_report(
         Spool(Path(record.run_folder) / SPOOL_NAME).add({"kind": "status", "value": "FINISHED"})
     code, out, error = outcome(report.main, monkeypatch, capsys, folder, "--publish")
     assert code == 0, error
-    assert "champion   models:/sem3d-pri3d@champion (version 1)" in out
+    assert "champion   models:/sem3d-semantic_segmentation_2d@champion (version 1)" in out
     assert {client.get_run(run).info.status for run in runs} == {"FINISHED"}
     assert client.get_run(parent).info.status == "RUNNING"
     write_sweep(folder, replace(read_sweep(folder), status="FAILED"))
@@ -197,7 +245,7 @@ def test_a_damaged_checkpoint_is_no_champion(tmp_path: Path, empty_store: Path):
     best = max(read_trials(folder), key=lambda trial: trial.metrics["miou_scannet"])
     (Path(best.checkpoint) / "weights.safetensors").write_bytes(b"other")
     lines = publish(folder)
-    assert "champion   models:/sem3d-pri3d@champion (version 1)" in lines
+    assert "champion   models:/sem3d-semantic_segmentation_2d@champion (version 1)" in lines
     assert f"seed {1 - best.seed}," in json.loads((folder / "champion.json").read_text())["this checkpoint"]
 
 

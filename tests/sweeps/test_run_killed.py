@@ -102,7 +102,10 @@ def test_a_sweep_killed_twice_ends_with_the_table_of_an_undisturbed_one(undistur
     assert Counter(run.data.tags["stage"] for run in runs) == {"sweep": 1, "pretraining": 2, "trial": 2}
     assert {run.info.status for run in runs} == {"FINISHED"}
     children = [run for run in runs if run.data.tags.get(PARENT_TAG) == record.mlflow_run_id]
-    assert {run.data.tags["trial"] for run in children} == {trial.key for trial in whole.trials}
+    assert {run.data.tags["trial"] for run in children if "trial" in run.data.tags} == {one.key for one in whole.trials}
+    assert Counter(run.data.tags["stage"] for run in children) == {"pretraining": 2, "trial": 2}
+    assert {run.info.run_name for run in children} == {one.label for one in (*whole.trials, *whole.pretrainings)}
+    assert all(run.inputs.dataset_inputs[0].dataset.name == indexed_rooms.name for run in children)
     assert record.spent["seconds"] > max(trial.seconds for trial in read_trials(folder))
     effects = read_effects(folder)
     assert [effect.error for effect in effects] == ["", "", ""]

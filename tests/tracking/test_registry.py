@@ -15,13 +15,23 @@ from sem3d.runs.checkpoint_files import problem, read_state, write_checkpoint
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.sweeps.publish import publish
 from sem3d.sweeps.records import SweepRecord, TrialRecord, sweep_folder, write_record, write_sweep
-from sem3d.tracking.registry import CARD, is_model_uri, register, resolve
+from sem3d.tracking.registry import CARD, crown, is_model_uri, register, resolve
 from sem3d.tracking.store import LockedStore, store_client
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning:mlflow.*")
 
 
 OLD_SETTINGS = {"optim.lr": 0.1, "run.tracking_uri": "http://user:hunter2@host:5000", "init": "scratch"}
+
+
+NAME = "sem3d-semantic_segmentation_2d"
+
+
+def registered_champion(client, name: str, *given) -> str:
+    """The version of a registered checkpoint that is made the champion."""
+    version = register(client, name, *given)
+    crown(client, name, version)
+    return version
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +43,7 @@ def registered(tmp_path_factory):
         store = LockedStore(storage)
         client = store_client(store.uri)
         run_id = client.create_run(store.experiment_id(client, "sem3d")).info.run_id
-        assert register(client, "toy", checkpoint(storage / "first", 1.0), run_id, "# card", "short") == "1"
+        assert registered_champion(client, "toy", checkpoint(storage / "first", 1.0), run_id, "# card", "short") == "1"
         yield storage, client, run_id
 
 
@@ -71,7 +81,7 @@ def test_the_password_of_an_old_checkpoint_goes_no_further(registered, tmp_path)
     assert "hunter2" in (storage / "old" / "state.json").read_text()
     assert read_state(storage / "old")["experiment"] == OLD_SETTINGS | {"run.tracking_uri": "http://host:5000"}
     assert "hunter2" not in repr(stored_experiment(storage / "old"))
-    register(client, "old", storage / "old", run_id, "# card", "short")
+    registered_champion(client, "old", storage / "old", run_id, "# card", "short")
     folder = resolve("models:/old@champion", storage)
     assert problem(folder) is None
     assert read_state(folder)["experiment"]["optim.lr"] == 0.1
@@ -101,16 +111,16 @@ def test_fetches_of_one_model_at_once_take_nothing_from_each_other(registered, t
     assert fetch(0)[1] == 4.0
 
 
-def test_the_same_weights_are_registered_once_and_others_move_the_alias(registered):
+def test_the_same_weights_are_registered_once_and_the_alias_moves_to_others_and_back(registered):
     storage, client, run_id = registered
-    assert register(client, "again", checkpoint(storage / "a", 2.0), run_id, "# card", "before") == "1"
-    assert register(client, "again", storage / "a", run_id, "# card of today", "now") == "1"
+    assert registered_champion(client, "again", checkpoint(storage / "a", 2.0), run_id, "# card", "before") == "1"
+    assert registered_champion(client, "again", storage / "a", run_id, "# card of today", "now") == "1"
     assert client.get_model_version("again", "1").description == "now"
-    assert register(client, "again", checkpoint(storage / "b", 3.0), run_id, "# card", "better") == "2"
+    assert registered_champion(client, "again", checkpoint(storage / "b", 3.0), run_id, "# card", "better") == "2"
     assert torch.equal(
         load_file(resolve("models:/again@champion", storage) / "weights.safetensors")["weight"], torch.full((3,), 3.0)
     )
-    assert register(client, "again", storage / "a", run_id, "# card", "back") == "1"
+    assert registered_champion(client, "again", storage / "a", run_id, "# card", "back") == "1"
     assert torch.equal(
         load_file(resolve("models:/again@champion", storage) / "weights.safetensors")["weight"], torch.full((3,), 2.0)
     )
@@ -118,7 +128,7 @@ def test_the_same_weights_are_registered_once_and_others_move_the_alias(register
 
 def test_a_damaged_copy_is_fetched_again_and_exchanged_artifacts_are_refused(registered):
     storage, client, run_id = registered
-    register(client, "safe", checkpoint(storage / "safe", 4.0), run_id, "# card", "short")
+    registered_champion(client, "safe", checkpoint(storage / "safe", 4.0), run_id, "# card", "short")
     folder = resolve("models:/safe@champion", storage)
     (folder / "weights.safetensors").write_bytes(b"damaged")
     assert problem(resolve("models:/safe@champion", storage)) is None
@@ -195,11 +205,13 @@ def test_the_champion_of_real_trials_is_evaluated_by_its_name(rooms: Path, tmp_p
     trial = TrialRecord(key="only", method=name, arm="scratch", budget=1.0, seed=0, metrics=result.metrics)
     places = {"run_folder": str(result.run_folder), "checkpoint": str(result.checkpoint_last)}
     write_record(folder, replace(trial, mlflow_run_id=result.mlflow_run_id, **places))
-    assert "champion   models:/sem3d-pri3d@champion (version 1)" in publish(folder)
-    description = client.get_model_version("sem3d-pri3d", "1").description
+    assert f"champion   models:/{NAME}@champion (version 1)" in publish(folder)
+    description = client.get_model_version(NAME, "1").description
     assert client.get_run(result.mlflow_run_id).data.tags["git_revision"] in description
     assert str(rooms) in description
-    monkeypatch.setattr(sys, "argv", ["evaluate", "models:/sem3d-pri3d@champion", "--run.storage", str(tmp_path)])
+    monkeypatch.setattr(
+        sys, "argv", ["evaluate", "models:/sem3d-semantic_segmentation_2d@champion", "--run.storage", str(tmp_path)]
+    )
     evaluate.main()
     printed = capsys.readouterr().out
     assert f"{100 * result.metrics['miou_scannet']:.3f}" in printed
