@@ -4,6 +4,7 @@ A space of ``tune_spaces`` says what is compared. Every arm at one budget and se
 command resumes a sweep that was interrupted; ``--dry-run`` says what would be run and how long that takes.
 """
 
+import shlex
 import sys
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
@@ -157,6 +158,7 @@ def tune(arguments: list[str]) -> None:
         search=config.search,
         search_budget=config.search_budget,
         storage=storage,
+        command=shlex.join([*PROG.split(), *arguments]),
         frozen=config.frozen,
     )
     terms = Terms(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sem3d.sweeps.records import (
 )
 from sem3d.sweeps.trainings import Plan
 from sem3d.tracking.parent_run import open_parent
+from sem3d.tracking.store import revision
 
 
 def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, float]) -> SweepRecord:
@@ -55,10 +57,16 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
         mlflow_run_id=run_id,
         estimate=estimate,
         spent=before.spent if before else {},
+        made=before.made if before and before.made else made_by(request),
         search_settings=json.loads(json.dumps(space.search_settings, default=str)),
     )
     write_sweep(folder, record)
     return record
+
+
+def made_by(request: Request) -> dict[str, str]:
+    """Return how a sweep that begins now is made, by label."""
+    return {"begun": date.today().isoformat(), "command": request.command, "commit": revision()["git_revision"]}
 
 
 def refuse_other_trials(whole: Plan, folder: Path) -> None:

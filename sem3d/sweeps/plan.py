@@ -52,6 +52,8 @@ class Request:
     search_budget: float = 0.0
     """Label budget of the search; 0: the largest one that is a number."""
     storage: Path = Path("runs")
+    command: str = ""
+    """Command line that asks for it, for its reviewer."""
     frozen: bool = False
     """Score the weights that trials start from as they are, and train none of them."""
 

@@ -1,5 +1,6 @@
 """Results of a sweep, for its reviewer: files beside its records and on its MLflow run, and its champion in the registry."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord, promote: b
     here = Standing(sweep.name, sweep.metric, sweep.mode, champion.score.mean, data)
     for tag, value in here.tags().items():
         client.set_model_version_tag(name, version, tag, value)
-    there = None if before is None or str(before.version) == version else Standing.of(before.tags)
+    number = str(before.version) if before else version
+    there = None if number == version else Standing.of(before.tags)
     kept = "" if promote or there is None else here.why_not_above(there)
     if not kept:
         crown(client, name, version)
@@ -116,12 +118,12 @@ def _register_champion(client: Any, folder: Path, sweep: SweepRecord, promote: b
     )
     client.set_tag(sweep.mlflow_run_id, "champion", f"models:/{name}/{version}")
     if kept:
-        stays = f"models:/{name}@{CHAMPION} stays version {before.version} of sweep {there.sweep}" if there else ""
+        stays = f"models:/{name}@{CHAMPION} stays version {number} of sweep {there.sweep}" if there else ""
         return [
             f"best       models:/{name}/{version}",
             f"champion   {stays}: {kept}; python -m jobs.report {folder} --publish --promote makes version {version} champion",
         ]
-    replaced = f", replaces version {before.version}{there.text()}" if there else ""
+    replaced = f", replaces version {number}{there.text()}" if there else ""
     return [f"champion   models:/{name}@{CHAMPION} (version {version}){replaced}"]
 
 

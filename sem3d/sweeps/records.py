@@ -154,6 +154,8 @@ class SweepRecord:
     """What it took, by the same names, over all attempts."""
     search_settings: dict[str, Any] = field(default_factory=dict)
     """Dotted leaves of the trials that search hyperparameters."""
+    made: dict[str, str] = field(default_factory=dict)
+    """How it was made, by label: day it was begun, command, commit."""
     status: Literal["", "FINISHED", "FAILED", "KILLED"] = ""
     """How its last attempt ended, as MLflow calls it; empty while one is under way."""
 

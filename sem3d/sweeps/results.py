@@ -71,6 +71,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         estimate=as_floats(sweep.estimate),
         spent=as_floats(spent),
         champion=champion or {},
+        made={label: text for label, text in sweep.made.items() if text},
         notes=tuple(notes),
         limits=limits_of(marks, sweep.metric),
         effects=effects_of(folder, effects, pretrainings, trials),

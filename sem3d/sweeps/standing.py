@@ -1,9 +1,8 @@
-"""Where a registered model stands: the score that it was chosen by, on which data, and whether another one is above it."""
+"""Place of a registered model: the score that it was chosen by, on which data, and whether another one is above it."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from sem3d.reporting.formatting import metric_of
 from sem3d.tracking.parent_run import SWEEP_TAG
@@ -25,13 +24,14 @@ class Standing:
     """Digest of the data that it was scored on."""
 
     @classmethod
-    def of(cls, tags: Mapping[str, str]) -> Self:
+    def of(cls, tags: Mapping[str, str]) -> "Standing":
         """Return what the tags of a version say."""
         try:
             score = float(tags.get(SCORE_TAG, "nan"))
         except ValueError:
             score = math.nan
-        return cls(*(tags.get(tag, "") for tag in (SWEEP_TAG, METRIC_TAG, MODE_TAG)), score, tags.get(DATA_TAG, ""))
+        sweep, metric, mode, data = (tags.get(tag, "") for tag in (SWEEP_TAG, METRIC_TAG, MODE_TAG, DATA_TAG))
+        return cls(sweep, metric, mode, score, data)
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a version."""
@@ -53,7 +53,7 @@ class Standing:
         metric = metric_of(self.metric, "min" if self.mode == "min" else "max", [self.score])
         return f"{metric.title} {metric.text(self.score)}{' %' if metric.percent else ''}"
 
-    def why_not_above(self, champion: Self) -> str:
+    def why_not_above(self, champion: "Standing") -> str:
         """Return why this model does not take the place of the champion; "" if it does: a later state of the same sweep, or
         better by the same metric on the same data.
         """

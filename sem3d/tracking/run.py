@@ -17,9 +17,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sem3d.config import Experiment, flatten
-from sem3d.files import stored_json
 from sem3d.runs.progress import log_line
-from sem3d.runs.run_folder import CONFIG_NAME
+from sem3d.runs.run_folder import CONFIG_NAME, read_config
 from sem3d.tracking.spool import Spool, is_waiting
 from sem3d.tracking.store import LockedStore, find_run, origin, revision, store_client, store_errors, tag_value
 from sem3d.tracking.trouble import first_line, is_away, trouble
@@ -60,7 +59,7 @@ def open_run(experiment: Experiment, run_folder: Path, tags: dict[str, str]) -> 
                 client.set_tag(run_id, key, value)
             if (run_folder / CONFIG_NAME).is_file():
                 client.log_artifact(run_id, str(run_folder / CONFIG_NAME))
-                _write_data(client, run, experiment, run_folder / CONFIG_NAME)
+                _write_data(client, run, experiment, run_folder)
     except store_errors() as error:
         raise trouble(store.uri, error) from error
     return store.uri, run_id
@@ -76,11 +75,11 @@ def _write_parameters(client: Any, run_id: str, experiment: Experiment, known: s
         client.log_batch(run_id, params=leaves[first : first + PARAMETERS_A_REQUEST])
 
 
-def _write_data(client: Any, run: Any, experiment: Experiment, config: Path) -> None:
+def _write_data(client: Any, run: Any, experiment: Experiment, run_folder: Path) -> None:
     """Name the data of a run that has none yet as MLflow's dataset: the root's folder, its path, and the data's digest."""
     from mlflow.entities import Dataset, DatasetInput
 
-    digest, root = str((stored_json(config) or {}).get("data", "")), str(flatten(experiment).get("data.root", ""))
+    digest, root = str((read_config(run_folder) or {}).get("data", "")), str(flatten(experiment).get("data.root", ""))
     if not digest or not root or run.inputs.dataset_inputs:
         return
     data = Dataset(Path(root).name or root, digest[:LONGEST_DIGEST], "local", json.dumps({"uri": root}))

@@ -37,7 +37,7 @@ from sem3d.runs.run_folder import open_run_folder, read_result, write_result
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.sweeps.estimate import Pace, read_pace
 from sem3d.sweeps.evidence import evidence_table, read_evidence
-from sem3d.sweeps.model_card import _data
+from sem3d.sweeps.model_card import data_of_run
 from sem3d.sweeps.records import PretrainingRecord, read_searches, write_record
 from sem3d.sweeps.report import CHAMPION_FILE, trial_rows, write_report
 from sem3d.sweeps.results import read_review
@@ -385,7 +385,7 @@ SWEEPS = (
     Parser("pace of a training", known_pace, lambda f: read_pace(f / "pace.json")),
     Parser("evidence", evidence, lambda f: evidence_table(read_evidence(f / "evidence.json"))),
     Parser("begun point", begun_point, begun_points),
-    Parser("settings behind a model's card", run_settings, lambda f: _data(run_settings_of(f))),
+    Parser("settings behind a model's card", run_settings, lambda f: data_of_run(run_settings_of(f))),
     Parser("spent", sweep("sweeps/demo/spent/whole.json"), reviewed),
     Parser("champion.json", sweep(f"sweeps/demo/{CHAMPION_FILE}"), reported),
     Parser("evaluation.json", sweep(f"run-{TRIAL}/evaluation.json"), reviewed),

@@ -65,6 +65,7 @@ def made_up(
     return SweepReview(
         name="demo",
         space="pri3d",
+        made={"begun": "2026-11-27", "command": "python -m jobs.tune pri3d --name <b>", "commit": "0123abc"},
         metric=metric_of("miou_scannet", "max", [0.2]),
         arms=arms,
         budgets=Budgets(budgets),
@@ -156,6 +157,8 @@ def test_the_page_has_every_part_and_asks_nobody_for_anything(tmp_path: Path):
         "most often confused: chair → wall",
         "out of memory",
         "12 min 34 s",
+        "2026-11-27",
+        "python -m jobs.tune pri3d --name <b>",
     ):
         assert words in read.text, words
     for anchor in (
@@ -199,6 +202,7 @@ def test_every_string_is_escaped(tmp_path: Path):
         confusions=tuple(Confusion(arm, 0.2, 0, evil, (evil, "b"), np.ones((2, 2))) for arm in review.arms),
         shared_settings={evil: evil},
         champion={evil: evil},
+        made={evil: evil},
         notes=(evil,),
         spent={evil: 1.0},
     )

@@ -128,6 +128,8 @@ class SweepReview:
     spent: Mapping[str, float] = field(default_factory=dict)
     champion: Mapping[str, str] = field(default_factory=dict)
     """Facts about the registered checkpoint, by label."""
+    made: Mapping[str, str] = field(default_factory=dict)
+    """How the sweep was made, by label: day, command, commit."""
     notes: tuple[str, ...] = ()
     """Remarks that a reader needs: the choice of the numbers, and gaps in them."""
     limits: tuple[Limits, ...] = ()
