@@ -6,7 +6,8 @@ Single objects (:mod:`jobs.prepare_objects`): ``shapes --out DIR`` generates som
 meshes, ``shapenet_renders_index ROOT`` readies renders for training.
 
 Objects with posed views (:mod:`jobs.prepare_posed`): ``srn ROOT [--check]`` indexes the SRN layout, ``posed_shapes --out DIR``
-generates objects in it, ``srn_renders ROOT --out DIR`` draws meshes with parts into it.
+generates objects in it, ``srn_renders ROOT --out DIR`` draws meshes with parts into it. With depth, normals and voxels beside
+the views (:mod:`jobs.prepare_sketched`): ``sketched_shapes --out DIR``, ``sketched_meshes ROOT --out DIR``.
 
 Keypoints (:mod:`jobs.prepare_keypoints`): ``keypointnet ROOT [--check]`` and ``photos ROOT`` read them through and count them;
 ``annotation_page MESHES --out PAGE`` has people mark some, ``aggregate MESHES --marks FILES --out DIR`` makes one set of them,
@@ -34,6 +35,7 @@ from jobs.prepare_keypoints import (
 )
 from jobs.prepare_objects import SAMPLES_SHOWN, shapenet_renders, shapenet_renders_index, shapes
 from jobs.prepare_posed import posed_shapes, srn, srn_renders
+from jobs.prepare_sketched import sketched_meshes, sketched_shapes
 from sem3d.datasets.quarantine import QuarantineReport
 from sem3d.datasets.scans.index import Index, PrepareConfig
 from sem3d.datasets.scans.prepare import inputs_digest, prepare
@@ -122,10 +124,11 @@ def main() -> None:
     scenes = {"scans": scans, "s3dis": s3dis, "sun_rgbd": sun_rgbd, "rooms": rooms}
     objects = {verb.__name__: verb for verb in (shapes, shapenet_renders, shapenet_renders_index)}
     posed = {verb.__name__: verb for verb in (srn, posed_shapes, srn_renders)}
+    sketched = {verb.__name__: verb for verb in (sketched_shapes, sketched_meshes)}
     keypoints = {
         verb.__name__: verb for verb in (keypointnet, photos, annotation_page, aggregate, verification_page, verify)
     }
-    command_line.run_verb(scenes | objects | posed | keypoints, prog="python -m jobs.prepare")
+    command_line.run_verb(scenes | objects | posed | sketched | keypoints, prog="python -m jobs.prepare")
 
 
 if __name__ == "__main__":

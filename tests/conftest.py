@@ -273,3 +273,11 @@ def posed(ray_cluster: None, made_once) -> Path:
     from tests.datasets.objects.srn_folders import write_srn
 
     return made_once("posed", lambda folder: write_srn(folder, {"train": 5, "val": 3, "test": 3}, views=4, side=12))
+
+
+@pytest.fixture(scope="session")
+def sketched(made_once) -> Path:
+    """Generated chairs with sketches and voxels, beside views in the SRN layout."""
+    from tests.worlds.sketched.small import write_chairs
+
+    return made_once("sketched", lambda folder: write_chairs(folder, {"train": 5, "val": 3, "test": 3}))

@@ -33,6 +33,7 @@ WORLDS = {
     "shapes": "sem3d.worlds.shapes.world:SHAPES",
     "posed_shapes": "sem3d.worlds.posed.shapes:POSED_SHAPES",
     "keypoint_shapes": "sem3d.worlds.keypoint_shapes:KEYPOINT_SHAPES",
+    "sketched_shapes": "sem3d.worlds.sketched.shapes:SKETCHED_SHAPES",
 }
 """Worlds by the name that a method's data give as ``generated``."""
 

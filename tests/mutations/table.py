@@ -1,6 +1,6 @@
 """Every parser of outside bytes, by family."""
 
-from tests.mutations import keypoints, objects, posed, records, scans
+from tests.mutations import keypoints, objects, posed, records, scans, sketched
 from tests.mutations.trials import Parser
 
 FAMILIES: dict[str, tuple[Parser, ...]] = {
@@ -13,6 +13,7 @@ FAMILIES: dict[str, tuple[Parser, ...]] = {
     "worlds": objects.WORLDS,
     "posed views": posed.VIEWS,
     "meshes with parts": posed.MESHES,
+    "sketches": sketched.SKETCHES,
     "photos": keypoints.PHOTOS,
     "keypointnet": keypoints.KEYPOINTNET,
     "runs": records.RUNS,

@@ -55,15 +55,33 @@ def write_posed(
     ``build`` makes the subject of a row, and notes on it, in a task; ``settings`` identify what is drawn. Raises
     :class:`UserError` for other content in ``out`` or for more than half of the objects that cannot be drawn.
     """
+
+    def draw(folder: Path, row: dict[str, Any]) -> list[str]:
+        subject, notes = build(row)
+        views = views_of(subject, config, poses_of(config, row["split"], row["name"]))
+        write_instance(folder, square_intrinsics(config.side), views)
+        return notes
+
+    return write_drawn(out, rows, draw, classes, digest([FORMAT, settings, vars(config), list(classes)]))
+
+
+def write_drawn(
+    out: str | Path,
+    rows: Sequence[dict[str, Any]],
+    draw: Callable[[Path, dict[str, Any]], list[str]],
+    classes: Sequence[str],
+    key: str,
+) -> PosedSummary:
+    """Have ``draw`` put the instance of each row into its folder, in a task, and return notes on it; otherwise as above.
+
+    ``key`` identifies everything that decides what is drawn.
+    """
     out = Path(out).absolute()
-    key = digest([FORMAT, settings, vars(config), list(classes)])
     if out.exists():
         return found(out, key)
     with whole_folder(out, out.with_name(f".{out.name}.building-{key}")) as building:
         report, counts = QuarantineReport(), Counter()
-        for row, told in zip(
-            rows, in_tasks(lambda row: draw_row(building, row, build, config), list(rows)), strict=True
-        ):
+        for row, told in zip(rows, in_tasks(lambda row: draw_row(building, row, draw), list(rows)), strict=True):
             if told["fault"]:
                 report.items.append(Quarantined(row["name"], row["split"], told["fault"]))
                 continue
@@ -76,12 +94,7 @@ def write_posed(
     return PosedSummary(out, dict(counts), report, reused=False)
 
 
-def draw_row(
-    building: Path,
-    row: dict[str, Any],
-    build: Callable[[dict[str, Any]], tuple[Subject, list[str]]],
-    config: ViewsConfig,
-) -> dict[str, Any]:
+def draw_row(building: Path, row: dict[str, Any], draw: Callable[[Path, dict[str, Any]], list[str]]) -> dict[str, Any]:
     """Run one task: draw an object unless it is there; returns what is wrong with it, and notes."""
     folder = building / row["split"] / row["name"]
     done = folder / DONE
@@ -89,9 +102,7 @@ def draw_row(
         return told_by(done)
     try:
         with faults_of(row["name"]):
-            subject, notes = build(row)
-            views = views_of(subject, config, poses_of(config, row["split"], row["name"]))
-            write_instance(folder, square_intrinsics(config.side), views)
+            notes = draw(folder, row)
     except BadSample as error:
         return {"fault": error.reason, "notes": []}
     told = {"fault": "", "notes": notes}

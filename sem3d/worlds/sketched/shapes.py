@@ -1,0 +1,127 @@
+"""Generated chairs, cars and airplanes with sketches, voxels and keypoints, as the world of the methods of 2D-3D-2D."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sem3d.bounds import AtLeastOne, Seed
+from sem3d.config import digest
+from sem3d.errors import UserError
+from sem3d.geometry.object_camera import Z_UP_FROM_Y_UP
+from sem3d.rendering.posed_views import Hits
+from sem3d.worlds.grammar.sketch import labelled_mesh
+from sem3d.worlds.posed.shapes import albedo_of
+from sem3d.worlds.posed.write import PosedSummary, write_drawn
+from sem3d.worlds.register import World
+from sem3d.worlds.shapes.register import FAMILIES
+from sem3d.worlds.sketched.subject import NamedPlace, SketchedObject, SketchesConfig, write_object
+
+FORMAT = 1
+SECONDS_PER_PIXEL = 8e-6
+"""Of a view of 9 rays a pixel and its sketch, on one CPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SketchedShapesConfig:
+    """Choice of the objects that are generated and of their views."""
+
+    kind: str = "chair"
+    """A family: chair, car, airplane, table or lamp."""
+    train: AtLeastOne = 100
+    """Training objects."""
+    val: AtLeastOne = 10
+    """Objects to choose the best checkpoint by."""
+    test: AtLeastOne = 20
+    """Objects to score on."""
+    seed: Seed = 0
+    """Decides the objects; object k of a split is the same whatever their number."""
+    views: SketchesConfig = field(default_factory=SketchesConfig)
+    """Pictures of each."""
+
+
+def write_sketched_shapes(out: str | Path, config: SketchedShapesConfig) -> PosedSummary:
+    """Generate and draw the objects into ``out``, or find them there; raises :class:`UserError` for an unknown family."""
+    if config.kind not in FAMILIES:
+        raise UserError(f"no shape family '{config.kind}': choose of {', '.join(sorted(FAMILIES))}")
+    counts = {"train": config.train, "val": config.val, "test": config.test}
+    rows = [
+        {
+            "kind": config.kind,
+            "seed": config.seed,
+            "split": split,
+            "number": number,
+            "name": f"{config.kind}-{split}-{number:05d}",
+        }
+        for split, count in counts.items()
+        for number in range(count)
+    ]
+    classes = ("background", *FAMILIES[config.kind].vocabulary.parts)
+    draw = partial(draw_generated, config=config.views)
+    return write_drawn(out, rows, draw, classes, digest([FORMAT, asdict(config), classes]))
+
+
+def draw_generated(folder: Path, row: Mapping[str, Any], config: SketchesConfig) -> list[str]:
+    """Draw the object of a row; there is nothing to note."""
+    write_object(folder, generated_object(row), config, row["split"], row["name"])
+    return []
+
+
+def generated_object(row: Mapping[str, Any]) -> SketchedObject:
+    """Return the object of a row, the same for the same kind, seed, split and number."""
+    places = {"train": 0, "val": 1, "test": 2}
+    family = FAMILIES[row["kind"]]
+    sketch = family.draw(np.random.default_rng([row["seed"], places[row["split"]], row["number"]]))
+    mesh = labelled_mesh(sketch)
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    middle, longest = (low + high) / 2.0, float((high - low).max())
+    materials = tuple(dict.fromkeys(part.material for part in sketch.parts))
+    of_face = np.array([materials.index(part.material) for part in sketch.parts])[mesh.face_solid]
+    flat = np.array([material.mean_color for material in materials])[of_face]
+
+    def plain(hits: Hits) -> np.ndarray:
+        return flat[hits.face]
+
+    names = family.vocabulary.keypoints
+    return SketchedObject(
+        vertices=(mesh.vertices - middle) / longest @ Z_UP_FROM_Y_UP.T,
+        faces=mesh.faces,
+        labels=mesh.face_part + 1,
+        plain=plain,
+        textured=albedo_of(materials, of_face, mesh.vertices[mesh.faces], longest),
+        keypoints=tuple(
+            NamedPlace(names.index(point.name), point.name, Z_UP_FROM_Y_UP @ ((point.xyz - middle) / longest))
+            for point in mesh.keypoints
+        ),
+    )
+
+
+def small_sketches() -> SketchedShapesConfig:
+    """Return chairs at the size and in the number that the laptop presets learn from."""
+    return SketchedShapesConfig(views=SketchesConfig(side=64))
+
+
+def sketched_folder(storage: Path, config: SketchedShapesConfig) -> Path:
+    """Return the place of the views of these objects."""
+    return storage / f"sketched-{digest([FORMAT, asdict(config)])}"
+
+
+def make_sketched(folder: Path, config: SketchedShapesConfig) -> str:
+    """Generate and draw the objects unless they are there."""
+    made = write_sketched_shapes(folder, config)
+    return f"{'found' if made.reused else 'drew'} {sum(made.objects.values())} objects: {folder}"
+
+
+def ahead(folder: Path, config: SketchedShapesConfig, cpus: float) -> str:
+    """Return what drawing will take."""
+    if folder.exists():
+        return ""
+    views = (config.train + config.val) * config.views.training_views + 2 * config.test * config.views.test_views
+    seconds = views * config.views.side**2 * SECONDS_PER_PIXEL / max(cpus, 1)
+    return f"drawing {views} views of {config.kind}s: about {max(seconds, 1):.0f} s on {cpus:g} CPUs"
+
+
+SKETCHED_SHAPES = World(small=small_sketches, folder=sketched_folder, make=make_sketched, ahead=ahead)
