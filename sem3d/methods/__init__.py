@@ -19,6 +19,10 @@ METHODS = {
     "semantic_srn_autoencoder_parts": "sem3d.methods.semantic_srn.autoencoder_parts:SemanticSRNAutoencoderParts",
     "semantic_srn_unet": "sem3d.methods.semantic_srn.unet:SemanticSRNUNet",
     "keypoint_embedding": "sem3d.methods.keypoint_embedding:KeypointEmbedding",
+    "viewpoint": "sem3d.methods.viewpoint:Viewpoint",
+    "reconstruction_sketches": "sem3d.methods.reconstruction.sketches:ReconstructionSketches",
+    "reconstruction_naturalness": "sem3d.methods.reconstruction.naturalness:ReconstructionNaturalness",
+    "reconstruction": "sem3d.methods.reconstruction.method:Reconstruction",
 }
 
 

@@ -22,7 +22,7 @@ class Encoder(nn.Module):
     classifier: ClassVar[tuple[str, ...]]
     """Prefixes of the weights of a published classifier that an encoder leaves out."""
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Float[Tensor, "batch channel height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return maps at strides 4, 8, 16 and 32, each (batch, channels[i], ceil(height / stride), ceil(width / stride))."""
         raise NotImplementedError
 
@@ -48,7 +48,7 @@ class ResNetEncoder(Encoder):
         self.layer1, self.layer2 = published.layer1, published.layer2
         self.layer3, self.layer4 = published.layer3, published.layer4
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Float[Tensor, "batch channel height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return outputs of layer1, layer2, layer3 and layer4."""
         stride4 = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
         stride8 = self.layer2(stride4)
@@ -78,7 +78,7 @@ class EfficientNetLite0Encoder(Encoder):
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.1
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Float[Tensor, "batch channel height width"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return outputs of the last block of each stride."""
         features = self._swish(self._bn0(self._conv_stem(image)))
         maps = []

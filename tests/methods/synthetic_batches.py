@@ -1,10 +1,12 @@
 """A batch of fixed random numbers for each method, made without data on disk."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from sem3d.datasets.posed_rays import CollateRays, LoadRays
 from sem3d.datasets.stream import Samples
@@ -164,6 +166,28 @@ def keypoint_embedding() -> dict[str, Tensor]:
     }
 
 
+def seen_objects() -> dict[str, Tensor]:
+    """Four pictures with sketches, viewpoints and shapes of 8 voxels a side."""
+    random = torch.Generator().manual_seed(1)
+    silhouette = (torch.rand(4, 1, 32, 32, generator=random) > 0.4).float()
+    normals = F.normalize(torch.randn(4, 3, 32, 32, generator=random), dim=1)
+    return {
+        "image": torch.randint(0, 256, (4, 3, 32, 32), generator=random, dtype=torch.uint8),
+        "sketch": silhouette * torch.cat([torch.rand(4, 1, 32, 32, generator=random), normals, silhouette], 1),
+        "angles": torch.rand(4, 2, generator=random) * torch.tensor([6.28, 3.14]),
+        "middle": torch.rand(4, 3, generator=random),
+        "voxel": torch.randint(0, 2, (4, 8, 8, 8), generator=random, dtype=torch.uint8),
+        "latent": torch.randn(4, 4, generator=random),
+        "mix": torch.rand(4, generator=random),
+        "usable": torch.ones(4, dtype=torch.uint8),
+    }
+
+
+def columns_of(*names: str) -> Callable[[], dict[str, Tensor]]:
+    """Some columns of :func:`seen_objects`."""
+    return lambda: {name: seen_objects()[name] for name in (*names, "usable")}
+
+
 def beside() -> dict[str, Tensor]:
     """Columns of two labelled images beside each of the four objects of :func:`ssr`."""
     random = torch.Generator().manual_seed(2)
@@ -235,6 +259,10 @@ BATCHES = {
     "semantic_srn_autoencoder_parts": posed_pairs,
     "semantic_srn_unet": posed_pictures,
     "keypoint_embedding": keypoint_embedding,
+    "viewpoint": columns_of("image", "angles", "middle"),
+    "reconstruction_sketches": columns_of("image", "sketch"),
+    "reconstruction_naturalness": columns_of("voxel", "latent", "mix"),
+    "reconstruction": columns_of("image", "sketch", "voxel"),
 }
 SOURCES = {name: posed_objects() for name in BATCHES if name.startswith("semantic_srn")}
 """What methods whose size follows from the data are built with."""

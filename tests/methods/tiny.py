@@ -105,6 +105,29 @@ TINY = {
         "data.evaluation_views": 2,
         "schedule.warmup": 0,
     },
+    "viewpoint": {"data.size": 32, "method.network.hidden": (8,), "schedule.warmup": 0},
+    "reconstruction_sketches": {"data.size": 32, "method.sketcher.width": 8, "schedule.warmup": 0},
+    "reconstruction_naturalness": {
+        "data.voxels": 8,
+        "data.latent": 4,
+        "method.generator_width": 4,
+        "method.critic_width": 2,
+        "optim.beta1": 0.9,
+        "optim.beta2": 0.999,
+        "optim.lr": 0.02,
+        "schedule.warmup": 0,
+    },
+    "reconstruction": {
+        "data.size": 32,
+        "data.voxels": 8,
+        "method.sketcher.width": 8,
+        "method.completion.decoder.latent": 8,
+        "method.completion.decoder.width": 8,
+        "method.naturalness.weight": 1e-3,
+        "method.naturalness.critic": "scratch",
+        "method.naturalness.width": 2,
+        "schedule.warmup": 0,
+    },
     "keypoint_embedding": {
         "data.points": 64,
         "method.point_net.local": (8, 8),
@@ -160,11 +183,12 @@ TINY |= {
         "run.evaluate_every": 0,
     },
 }
-DATA = {"ssr": "renders", "keypoint_embedding": "keypoint_models"} | {
-    name: "posed" if name.startswith("semantic_srn") else "rooms"
-    for name in TINY
-    if name not in ("ssr", "keypoint_embedding")
-}
+DATA = (
+    dict.fromkeys(TINY, "rooms")
+    | {name: "posed" for name in TINY if name.startswith("semantic_srn")}
+    | {name: "sketched" for name in TINY if name.startswith(("viewpoint", "reconstruction"))}
+    | {"ssr": "renders", "keypoint_embedding": "keypoint_models"}
+)
 """The fixture that holds what each method learns from."""
 EVERYWHERE = {
     "init": "scratch",
