@@ -2,7 +2,8 @@
 
 ``python -m jobs.evaluate RUN`` takes the usual evaluation of the run's method; ``python -m jobs.evaluate NAME RUN`` another one,
 with the options that ``python -m jobs.evaluate NAME --help`` lists. ``scores`` prints what any method reports of held-out data.
-Two take no run: ``pixel_transfer --data.root PF_WILLOW`` and ``aggregation``.
+Three are of no single run: ``pixel_transfer --data.root PF_WILLOW``, ``aggregation``, and ``pixel_semantics`` of the three runs
+that make its pipeline.
 RUN is a run folder, one of its checkpoint folders, or a registered model such as ``models:/NAME@champion``, which is looked up in
 ``--run.tracking-uri``, else ``MLFLOW_TRACKING_URI``, else the MLflow store in ``--run.storage``.
 """
@@ -39,8 +40,9 @@ SCORES = "scores"
 WITHOUT_RUN = {
     "pixel_transfer": "sem3d.pipelines.pixel_transfer:pixel_transfer",
     "aggregation": "sem3d.pipelines.aggregation.program:aggregation",
+    "pixel_semantics": "sem3d.pipelines.pixel_semantics.program:pixel_semantics",
 }
-"""Evaluations of networks that need no run."""
+"""Evaluations that are of no single run."""
 
 
 def evaluations() -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Prediction from a file of yours with a trained run: ``python -m jobs.predict METHOD --image FILE --out FILE [--run RUN]``.
 
 Methods that read points take ``--cloud FILE`` instead. ``python -m jobs.predict METHOD --help`` says what a method predicts.
-Without ``--run`` it is the method's champion in MLflow.
+Without ``--run`` it is the method's champion in MLflow. ``pixel_semantics`` is a pipeline of three runs, each with an option.
 """
 
 import sys
@@ -24,9 +24,25 @@ ASIDE = {"out", *(one.name for one in fields(MadeByOptions))}
 """Options beside the file that is given, whose name depends on its kind."""
 
 
+OF_SEVERAL_RUNS = {"pixel_semantics": "sem3d.pipelines.pixel_semantics.prediction:predict_pixel_semantics"}
+"""Predictions by pipelines."""
+
+
 def predicting() -> list[str]:
-    """Return the methods that predict."""
-    return [name for name in METHODS if method_class(name).prediction]
+    """Return the methods and pipelines that predict."""
+    return [*(name for name in METHODS if method_class(name).prediction), *OF_SEVERAL_RUNS]
+
+
+def predict_by_several(name: str, arguments: list[str]) -> None:
+    """Predict with a pipeline and say what came out."""
+    predict = resolve(OF_SEVERAL_RUNS[name])
+    options = absolute(
+        command_line.parse(options_of(predict), args=arguments, prog=f"{PROG} {name}", description=predict.__doc__)
+    )
+    if not Path(options.image).is_file():
+        raise UserError(f"{options.image} cannot be read: there is no such file")
+    for line in predict(options).lines:
+        print(line)
 
 
 def main() -> None:
@@ -39,6 +55,8 @@ def main() -> None:
     name = sys.argv[1]
     if name not in predicting():
         raise UserError(f"'{name}' is no method that predicts: choose one of {', '.join(predicting())}")
+    if name in OF_SEVERAL_RUNS:
+        return predict_by_several(name, sys.argv[2:])
     predict = resolve(method_class(name).prediction)
     options = command_line.parse(
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__

@@ -144,7 +144,7 @@ def load(
     ``MLFLOW_TRACKING_URI``, else the one in ``storage``, where they are kept once fetched. Random states stay as they are.
     Raises :class:`UserError` where there is no whole checkpoint, or one of another version.
     """
-    folder = _folder(str(run), Path(storage), tracking_uri)
+    folder = fetched_folder(str(run), Path(storage), tracking_uri)
     name, experiment = stored_experiment(folder)
     place = chosen_device(device)
     with randomness_kept():
@@ -152,7 +152,8 @@ def load(
     return Model(name, folder, place, network.to(place), experiment)
 
 
-def _folder(run: str, storage: Path, tracking_uri: str) -> Path:
+def fetched_folder(run: str, storage: Path, tracking_uri: str) -> Path:
+    """Return where a run lies; a registered model is fetched first."""
     if not run.startswith("models:"):
         return Path(run).expanduser()
     from sem3d.tracking.registry import resolve  # MLflow takes seconds to import

@@ -21,7 +21,7 @@ from sem3d.sweeps.space import read_space, written_spaces
 from tests.sweeps.fake_sweep import fake_sweep
 
 ROOT = Path(__file__).parents[2]
-WITH_SIZES = ("ppkt", "pri3d", "semantic_srn", "semantic_srn_masks", "ssr")
+WITH_SIZES = ("pixel_semantics", "ppkt", "pri3d", "semantic_srn", "semantic_srn_masks", "ssr")
 
 
 def found(tmp_path: Path, size: str = "laptop", **changes):
@@ -50,7 +50,9 @@ def test_a_size_of_the_papers_data_wants_their_folder():
 
 def test_a_space_without_sizes_is_refused_with_those_that_have_some():
     assert set(WITH_SIZES) < set(written_spaces())
-    with pytest.raises(UserError, match="choose one of ppkt, pri3d, semantic_srn, semantic_srn_masks, ssr"):
+    with pytest.raises(
+        UserError, match="choose one of pixel_semantics, ppkt, pri3d, semantic_srn, semantic_srn_masks, ssr"
+    ):
         sizes_of("semantic_segmentation_2d")
 
 

@@ -1,0 +1,138 @@
+"""The three trained networks of the pipeline, and the mean embedding of each keypoint's meaning."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+import tyro
+from jaxtyping import Float, Int
+
+from sem3d.bounds import AtLeastOne, Positive, Share
+from sem3d.config import StorageFolder, StoreAddress, override
+from sem3d.datasets.keypoint_clouds import ABSENT, LoadModel
+from sem3d.datasets.stream import Samples
+from sem3d.errors import BadSample, UserError
+from sem3d.geometry.object_camera import viewpoint_of
+from sem3d.methods.keypoint_embedding import KeypointEmbedding
+from sem3d.methods.method import TRAIN
+from sem3d.methods.reconstruction.method import Reconstruction
+from sem3d.methods.viewpoint import Viewpoint
+from sem3d.networks.point_groups import take_rows
+from sem3d.pipelines.loaded_model import fetched_folder
+from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.rendering.fitted_viewpoint import Freedom
+from sem3d.runs.stored_run import stored_experiment
+
+MODELS_LOOKED_AT = 300
+"""Training models that the mean of a meaning is over, evenly chosen."""
+LEAST_SHARE = 0.02
+"""Of the models: a meaning that fewer have is not looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions:
+    """Options of the pipeline: its three runs, and how a viewpoint is refined."""
+
+    shape: str
+    """Run of reconstruction: a folder, or a registered model."""
+    view: str
+    """Run of viewpoint."""
+    meaning: str
+    """Run of keypoint_embedding; its data must be where they were, for the mean of each meaning."""
+    refine: Freedom = "full"
+    """Numbers of the camera that are fitted to the predicted silhouette: none, distance (released), angles, or full."""
+    steps: AtLeastOne = 20
+    """Steps of that; paper: about 20, released: 30."""
+    rate: Positive = 0.02
+    """Rate of these, in radians and lengths of the object."""
+    level: Share = 0.0
+    """Occupancy at which the surface lies; 0: the threshold of the run. Released: 0.1."""
+    points: AtLeastOne = 2048
+    """Points of the surface that are embedded."""
+    distance: float = 0.0
+    """Of the camera at first, in lengths of the object's longest side; 0: the mean of the data that the viewpoint learnt from."""
+    device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
+    """auto takes the GPU where this machine has one."""
+    storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"
+    """Folder of indexes, of pictures, of fetched models and of the default MLflow store."""
+    tracking_uri: Annotated[StoreAddress, tyro.conf.arg(name="run.tracking-uri")] = ""
+    """MLflow server or store; empty: MLFLOW_TRACKING_URI, else a SQLite file in run.storage."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Everything that is trained."""
+
+    reconstruction: Reconstruction
+    viewpoint: Viewpoint
+    embedding: KeypointEmbedding
+    meanings: Int[np.ndarray, " meaning"]
+    """Semantic ids that are looked for."""
+    means: Float[np.ndarray, "meaning dim"]
+    """The mean embedding of each over the training models that have it."""
+    distance: float
+
+
+def load_networks(options: PipelineOptions, device: torch.device) -> Networks:
+    """Load the three runs onto a device; raises :class:`UserError` for a run of another method or without its data."""
+    shape = trained(options, options.shape, "reconstruction")
+    view = trained(options, options.view, "viewpoint")
+    meaning = trained(options, options.meaning, "keypoint_embedding")
+    reconstruction, viewpoint, embedding = (one.build(with_data=False).to(device) for one in (shape, view, meaning))
+    assert isinstance(reconstruction, Reconstruction)
+    assert isinstance(viewpoint, Viewpoint)
+    assert isinstance(embedding, KeypointEmbedding)
+    meanings, means = mean_embeddings(embedding, meaning.sources[TRAIN], device)
+    distance = options.distance or usual_distance(view.sources[TRAIN])
+    return Networks(reconstruction, viewpoint, embedding, meanings, means, distance)
+
+
+def trained(options: PipelineOptions, run: str, method: str) -> TrainedRun:
+    """Return a run; raises :class:`UserError` where it is of another method."""
+    folder = fetched_folder(run, Path(options.storage), options.tracking_uri)
+    name, experiment = stored_experiment(folder)
+    if name != method:
+        raise UserError(f"{run} is a run of {name}: name one of {method}")
+    return TrainedRun(folder, name, override(experiment, {"run.storage": options.storage}))
+
+
+@torch.no_grad()
+def mean_embeddings(
+    embedding: KeypointEmbedding, samples: Samples, device: torch.device
+) -> tuple[Int[np.ndarray, " meaning"], Float[np.ndarray, "meaning dim"]]:
+    """Return the meanings that enough training models have, and the mean embedding of each over models as they are.
+
+    Raises :class:`UserError` where no model can be read.
+    """
+    load = samples.load
+    assert isinstance(load, LoadModel)
+    plain = replace(load, augment=False)
+    total = samples.table.num_rows
+    chosen = np.unique(np.linspace(0, max(total - 1, 0), min(total, MODELS_LOOKED_AT)).round().astype(int))
+    sums: dict[int, np.ndarray] = {}
+    counts: dict[int, int] = {}
+    models = 0
+    for row in samples.table.take(chosen).to_pylist():
+        try:
+            model = plain(row, np.random.default_rng(0))
+        except BadSample:
+            continue
+        models += 1
+        points, rows = (torch.tensor(model[name])[None].to(device) for name in ("point", "keypoint"))
+        values = take_rows(embedding.embedding(points), rows.clamp(min=0))[0].double().cpu().numpy()
+        for value, meaning in zip(values, model["meaning"].tolist(), strict=True):
+            if meaning != ABSENT:
+                sums[meaning] = sums.get(meaning, 0) + value
+                counts[meaning] = counts.get(meaning, 0) + 1
+    if not models:
+        raise UserError("no training model of the keypoint embedding can be read: put its data back")
+    kept = sorted(meaning for meaning, count in counts.items() if count >= LEAST_SHARE * models)
+    return np.array(kept), np.stack([sums[meaning] / counts[meaning] for meaning in kept])
+
+
+def usual_distance(samples: Samples) -> float:
+    """Return the mean distance of the object's middle before the camera."""
+    poses = np.array(samples.table["pose"].to_pylist()).reshape(-1, 4, 4)
+    return float(np.mean([viewpoint_of(pose)[2][2] for pose in poses]))

@@ -1,0 +1,135 @@
+"""Shape, viewpoint, embedding and keypoints of the object in a user's picture, as files and a picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from sem3d.config import FilePath
+from sem3d.datasets.objects.object_image import OPAQUE, write_mesh
+from sem3d.datasets.pictures import read_user_picture
+from sem3d.errors import BadSample, UserError
+from sem3d.files import whole_file, write_json
+from sem3d.geometry.object_camera import FOCAL_SHARE
+from sem3d.pipelines.pixel_semantics.drawing import understanding_sheet
+from sem3d.pipelines.pixel_semantics.networks import PipelineOptions, load_networks
+from sem3d.pipelines.pixel_semantics.understanding import Understood, understand
+from sem3d.pipelines.trained_run import Outcome
+from sem3d.runs.device import chosen_device
+from sem3d.tracking.prediction import record_prediction
+from sem3d.tracking.store import LockedStore
+
+ENDING = ".npz"
+MOST_SIDE = 4096
+"""Pixels of the longer side of the cut picture; a larger one is reduced first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderstandingOptions(PipelineOptions):
+    """Options of the pipeline on a picture of one's own."""
+
+    image: FilePath
+    """Picture of one object: with an alpha channel it is cut to what is opaque, otherwise the object is taken to be in its middle
+    and to fill it."""
+    out: FilePath
+    """Where the numbers go, ending in .npz; the shape (.obj), the keypoints (.json) and a picture (.png) go beside it."""
+
+
+def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
+    """Reconstruct the object in a picture, find where it is seen from, and what every pixel of it means.
+
+    The .npz holds ``embedding`` (dim, side, side), NaN where the object is not, and ``camera_from_object`` (4, 4), both of the
+    square cut of the picture, whose place is in the .json with the keypoints in pixels of the whole picture. The sheet shows
+    shape, viewpoint, embedding and keypoints as they are found, good or bad; it goes to the MLflow experiment sem3d-predictions.
+    """
+    made = Path(options.out)
+    if made.suffix != ENDING:
+        raise UserError(f"{made} must end in {ENDING}")
+    print(f"loading     {options.shape}, {options.view}, {options.meaning}", flush=True)
+    networks = load_networks(options, chosen_device(options.device))
+    side = networks.reconstruction.experiment.data.size
+    cut, (left, top, length) = cut_square(Path(options.image), networks.distance)
+    image = torch.tensor(np.asarray(cut.resize((side, side), Image.Resampling.BOX)).transpose(2, 0, 1).copy())
+    one = understand(networks, image.to(chosen_device(options.device)), options)
+    if not len(one.faces):
+        raise UserError(
+            f"{options.image}: no voxel reaches the level of a surface, so nothing is seen there; lower --level"
+        )
+    sheet = understanding_sheet([(torch.tensor(np.asarray(cut).transpose(2, 0, 1).copy()), one)])
+    files = {path: path.suffix[1:] for path in written(made, one, side, (left, top, length))}
+    shown = made.with_suffix(".png")
+    with whole_file(shown) as pending:
+        Image.fromarray(sheet).save(pending, format="PNG")
+    made_by = {"shape": options.shape, "view": options.view, "meaning": options.meaning}
+    store = LockedStore(Path(options.storage), options.tracking_uri)
+    recorded = record_prediction(store, made_by, Path(options.image), files, (shown.name, sheet))
+    seen = int(one.located(side)[1].sum())
+    azimuth, polar = (float(torch.rad2deg(value)) for value in (one.camera.azimuth, one.camera.polar))
+    return Outcome(
+        lines=[
+            f"shape      {made.with_suffix('.obj')} ({len(one.vertices)} vertices, {len(one.faces)} faces)",
+            f"viewpoint  azimuth {azimuth % 360:.0f}, elevation {90 - polar:.0f} degrees",
+            f"keypoints  {made.with_suffix('.json')} ({seen} of {len(one.meanings)} in sight)",
+            f"embedding  {made} ({one.embedding.shape[1]} dimensions on {side} x {side} pixels)",
+            f"picture    {shown}",
+            recorded,
+        ]
+    )
+
+
+def cut_square(path: Path, distance: float) -> tuple[Image.Image, tuple[float, float, float]]:
+    """Return the square of a picture that shows the object as large as it is in renders, over white, and its left, top and side
+    in pixels of the picture.
+
+    Raises :class:`UserError` for no picture, and for one that is transparent everywhere.
+    """
+    try:
+        picture = read_user_picture(path, str(path)).convert("RGBA")
+    except BadSample as error:
+        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
+    alpha = np.asarray(picture.getchannel("A"))
+    if alpha.min() < OPAQUE:
+        rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
+        if not len(rows):
+            raise UserError(f"{path} shows nothing: it is transparent everywhere")
+        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        side = max(box[2] - box[0], box[3] - box[1]) * distance / FOCAL_SHARE
+    else:
+        box, side = (0, 0, *picture.size), float(max(picture.size))
+    left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
+    width = min(max(1, round(side)), MOST_SIDE)
+    white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+    flat = Image.alpha_composite(white, picture).convert("RGB")
+    scale = side / width
+    cut = flat.transform(
+        (width, width),
+        Image.Transform.AFFINE,
+        (scale, 0, left, 0, scale, top),
+        Image.Resampling.BILINEAR,
+        fillcolor=(255,) * 3,
+    )
+    return cut, (left, top, side)
+
+
+def written(made: Path, one: Understood, side: int, square: tuple[float, float, float]) -> list[Path]:
+    """Write numbers, shape and keypoints; return their paths."""
+    left, top, length = square
+    embedding, _ = one.pixels(side)
+    with whole_file(made) as pending, pending.open("wb") as file:
+        np.savez_compressed(file, embedding=embedding.astype(np.float32), camera_from_object=one.camera.transform())
+    places, seen = one.located(side)
+    keypoints = [
+        {
+            "semantic_id": int(meaning),
+            "pixel": [left + float(u) * length / side - 0.5, top + float(v) * length / side - 0.5],
+            "visible": bool(visible),
+            "xyz": [float(value) for value in xyz],
+        }
+        for meaning, (u, v), visible, xyz in zip(one.meanings, places, seen, one.keypoints, strict=True)
+    ]
+    content = {"square": {"left": left, "top": top, "side": length}, "keypoints": keypoints}
+    write_json(made.with_suffix(".json"), content)
+    write_mesh(made.with_suffix(".obj"), one.vertices, one.faces)
+    return [made, made.with_suffix(".json"), made.with_suffix(".obj")]
