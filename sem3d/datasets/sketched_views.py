@@ -4,6 +4,7 @@ A row is a view, or a shape where views play no part. Pictures are cut to nothin
 :mod:`sem3d.pipelines.pixel_semantics` cuts photographs to look so.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +194,6 @@ ROW_SCHEMA = pa.schema(
         pa.field("photo", pa.bool_(), nullable=False),
         pa.field("pose", pa.list_(pa.float64()), nullable=False),
         pa.field("view", pa.int64(), nullable=False),
-        pa.field("views", pa.int64(), nullable=False),
     ]
 )
 
@@ -265,6 +265,5 @@ def view_of(root: Path, row: Mapping[str, Any], place: int, split: Split, config
         "picture": picture.as_posix(),
         "photo": photo,
         "pose": np.array(row["poses"]).reshape(-1, 16)[place].tolist(),
-        "view": place,
-        "views": len(row["pictures"]),
+        "view": int(re.findall(r"[0-9]+", picture.stem)[-1]),
     }

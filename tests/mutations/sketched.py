@@ -39,6 +39,6 @@ SKETCHES = (
     Parser(
         "keypoints of a shape",
         instance_file("keypoints.json"),
-        lambda folder: read_shape_keypoints(folder / "data" / SEEN / "keypoints.json", 3),
+        lambda folder: read_shape_keypoints(folder / "data" / SEEN / "keypoints.json", 2),
     ),
 )

@@ -41,7 +41,7 @@ class ShapeKeypoint:
     name: str
     xyz: tuple[float, float, float]
     visible: tuple[bool, ...]
-    """In each view: within the picture, and behind no face."""
+    """In each view by its number: within the picture, and behind no face."""
 
 
 def write_sketch(
@@ -95,26 +95,26 @@ def read_voxels(path: Path) -> Bool[np.ndarray, "x y z"]:
     return voxels
 
 
-def read_shape_keypoints(path: Path, views: int) -> list[ShapeKeypoint]:
-    """Return the keypoints of a shape that is seen from so many views; raises :class:`BadSample` for anything else."""
+def read_shape_keypoints(path: Path, view: int) -> list[ShapeKeypoint]:
+    """Return the keypoints of a shape that has a view of that number; raises :class:`BadSample` for anything else."""
     try:
         content = json.loads(read_sample_text(path))
         listed = content["keypoints"]
         if not isinstance(listed, list) or len(listed) > MOST_KEYPOINTS:
             raise TypeError("no list of keypoints")
-        return [keypoint_of(one, views) for one in listed]
+        return [keypoint_of(one, view) for one in listed]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as error:
-        raise BadSample(str(path), f"no keypoints of {views} views: {' '.join(str(error).split())[:100]}") from error
+        raise BadSample(str(path), f"no keypoints of view {view}: {' '.join(str(error).split())[:100]}") from error
 
 
-def keypoint_of(record: dict[str, Any], views: int) -> ShapeKeypoint:
+def keypoint_of(record: dict[str, Any], view: int) -> ShapeKeypoint:
     """Return a keypoint of its record; raises TypeError, LookupError or ValueError for anything else."""
     number, name, visible = record["semantic_id"], record["name"], record["visible"]
     x, y, z = (float(value) for value in record["xyz"])
     if type(number) is not int or number < 0 or not isinstance(name, str) or not all(map(near, (x, y, z))):
         raise ValueError("a keypoint without a number, a name or a place")
-    if not isinstance(visible, list) or len(visible) != views or not all(type(one) is bool for one in visible):
-        raise ValueError(f"visible of {name[:40]!r} is no list of {views}")
+    if not isinstance(visible, list) or len(visible) <= view or not all(type(one) is bool for one in visible):
+        raise ValueError(f"visible of {name[:40]!r} does not say it of view {view}")
     return ShapeKeypoint(number, name, (x, y, z), tuple(visible))
 
 
@@ -131,4 +131,4 @@ def coarser(voxels: Bool[np.ndarray, "x y z"], side: int, source: str) -> Bool[n
     times, rest = divmod(len(voxels), side)
     if rest or not times:
         raise BadSample(source, f"a grid of {len(voxels)} voxels a side cannot be made one of {side}")
-    return voxels.reshape(side, times, side, times, side, times).any(axis=(1, 3, 5))
+    return np.any(voxels.reshape(side, times, side, times, side, times), axis=(1, 3, 5))

@@ -90,7 +90,7 @@ def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:
     depth = read_depth(folder / DEPTH / f"{stem}.png")
     side = len(depth)
     rows, columns = (np.flatnonzero((depth > 0).any(axis)) for axis in (1, 0))
-    keypoints = read_shape_keypoints(folder / KEYPOINTS, row["views"])
+    keypoints = read_shape_keypoints(folder / KEYPOINTS, number)
     azimuth, polar, (right, below, ahead) = viewpoint_of(np.array(row["pose"]).reshape(4, 4))
     camera = camera_from_object(azimuth, polar, (float(right), float(below), float(ahead)))
     xyz = np.array([one.xyz for one in keypoints], np.float64).reshape(-1, 3)
@@ -106,7 +106,7 @@ def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:
         xyz=xyz,
         places=places - HALF,
         visible=np.array([one.visible[number] for one in keypoints], bool),
-        inside=((places >= 0) & (places < side)).all(axis=1),
+        inside=np.all((places >= 0) & (places < side), axis=1),
         box=(float(columns[0]) - HALF, float(rows[0]) - HALF, float(columns[-1]) + HALF, float(rows[-1]) + HALF),
     )
 

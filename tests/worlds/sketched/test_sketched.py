@@ -64,7 +64,7 @@ def test_a_mesh_from_disk_is_drawn_with_its_shape_and_without_keypoints(row, tmp
     tower = high[high[:, 1] > 0.1]
     assert len(tower)
     assert tower[:, [0, 2]].min() > 0.1
-    assert read_shape_keypoints(tmp_path / "out" / "keypoints.json", 3) == []
+    assert read_shape_keypoints(tmp_path / "out" / "keypoints.json", 2) == []
     for view in range(3):
         assert (read_depth(tmp_path / "out" / "depth" / f"{view:06d}.png") > 0).any()
         assert (tmp_path / "out" / "photo" / f"{view:06d}.png").is_file()
