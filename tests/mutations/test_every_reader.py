@@ -70,6 +70,7 @@ EXCEPTIONS = {
     "sem3d/datasets/objects/npz_stream.py:write_npz": "writes",
     "sem3d/pipelines/exported.py:export": "a file that it has just written",
     "sem3d/pipelines/predicted_picture.py:predict_features": "writes",
+    "sem3d/pipelines/pixel_semantics/prediction.py:written": "writes",
     "sem3d/pipelines/predicted_views.py:batch_of": "its readers of pictures, masks and cameras are behind parsers",
 }
 """Functions that need no parser, and why."""

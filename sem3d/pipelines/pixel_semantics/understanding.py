@@ -23,7 +23,7 @@ from sem3d.rendering.voxel_mesh import voxel_mesh
 
 @dataclass(frozen=True)
 class Given:
-    """What is known of a picture beside it; what is ``None`` is predicted."""
+    """Truths about a picture that stand in for predictions; what is ``None`` is predicted."""
 
     sketch: Float[np.ndarray, "5 side side"] | None = None
     voxels: Bool[np.ndarray, "x y z"] | None = None

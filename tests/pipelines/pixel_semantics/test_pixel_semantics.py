@@ -2,18 +2,20 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from jobs import evaluate, predict
 from sem3d.datasets.sketched_views import sketched_sources
 from sem3d.errors import UserError
 from sem3d.evaluation.keypoints import LocatedKeypoints
 from sem3d.geometry.object_camera import FOCAL_SHARE
 from sem3d.pipelines.pixel_semantics.networks import load_networks, usual_distance
-from sem3d.pipelines.pixel_semantics.prediction import UnderstandingOptions, cut_square, predict_pixel_semantics
+from sem3d.pipelines.pixel_semantics.prediction import cut_square
 from sem3d.pipelines.pixel_semantics.program import (
     NOT_AVAILABLE,
     PIPELINE,
@@ -22,13 +24,13 @@ from sem3d.pipelines.pixel_semantics.program import (
     Scored,
     ScoringOptions,
     by_meaning,
-    pixel_semantics,
     same_keypoints,
     score,
     way_rows,
 )
 from sem3d.pipelines.pixel_semantics.understanding import Given, understand
 from sem3d.pipelines.pixel_semantics.views import known_views, pairs_of
+from tests.jobs.outcome import outcome
 from tests.methods.tiny import tiny_checkpoint
 
 CPU = torch.device("cpu")
@@ -171,11 +173,22 @@ def test_pairs_are_of_different_objects_and_told_apart_by_their_angle(views, net
     np.testing.assert_allclose(located.true, expected)
 
 
-def test_the_program_prints_every_way_beside_the_papers_gain(options, capsys):
-    outcome = pixel_semantics(replace(options, most_views=2, steps=1))
-    assert [row["way"] for row in outcome.tables[0].rows] == list(WAYS)
-    assert outcome.pictures["pixel_semantics"].std() > 5
-    assert "2 views" in capsys.readouterr().out
+def words(runs: dict[str, str], **others: object) -> list[str]:
+    """Arguments of a command on these runs."""
+    given = runs | {"run.device": "cpu"} | {name.replace("__", "."): value for name, value in others.items()}
+    return [word for name, value in given.items() for word in (f"--{name}", str(value))]
+
+
+def test_the_command_prints_every_way_beside_the_papers_gain(runs, options, monkeypatch, capsys):
+    asked = words(runs, run__storage=options.storage, most_views=2, steps=1, points=200)
+    code, told, _ = outcome(evaluate.main, monkeypatch, capsys, "pixel_semantics", *asked, "--no-transfer")
+    assert code == 0
+    assert all(way in told for way in WAYS)
+    assert "+8.2" in told
+    assert told.count(NOT_AVAILABLE) == 5
+    assert "2 views of" in told
+    path = Path(options.storage) / "pixel_semantics" / "figures" / "pixel_semantics.png"
+    assert np.asarray(Image.open(path)).std() > 5
 
 
 def test_a_run_of_another_method_is_refused(options):
@@ -205,18 +218,14 @@ def test_a_picture_is_cut_so_that_its_object_is_as_large_as_in_renders(picture):
     assert (np.asarray(cut)[0] == 255).all()
 
 
-def test_a_prediction_is_written_and_its_pixels_are_of_the_whole_picture(runs, picture, options, tmp_path):
-    asked = UnderstandingOptions(
-        **runs,
-        image=str(picture),
-        out=str(tmp_path / "made" / "chair.npz"),
-        storage=options.storage,
-        steps=2,
-        device="cpu",
-    )
-    outcome = predict_pixel_semantics(asked)
-    assert any("in sight" in line for line in outcome.lines)
+def test_a_prediction_is_written_and_its_pixels_are_of_the_whole_picture(
+    runs, picture, options, tmp_path, monkeypatch, capsys
+):
     made = tmp_path / "made"
+    asked = words(runs, image=picture, out=made / "chair.npz", run__storage=options.storage, steps=2)
+    code, told, _ = outcome(predict.main, monkeypatch, capsys, "pixel_semantics", *asked)
+    assert code == 0
+    assert "in sight" in told
     content = json.loads((made / "chair.json").read_text())
     with np.load(made / "chair.npz") as stored:
         assert stored["embedding"].shape[1:] == (32, 32)
@@ -229,5 +238,10 @@ def test_a_prediction_is_written_and_its_pixels_are_of_the_whole_picture(runs, p
             u, v = keypoint["pixel"]
             assert square["left"] - 0.5 <= u <= square["left"] + square["side"] - 0.5
             assert square["top"] - 0.5 <= v <= square["top"] + square["side"] - 0.5
-    with pytest.raises(UserError, match=r"must end in \.npz"):
-        predict_pixel_semantics(replace(asked, out=str(tmp_path / "chair.txt")))
+
+
+def test_a_wrong_prediction_is_one_line(runs, picture, tmp_path, monkeypatch, capsys):
+    other = words(runs, image=picture, out=tmp_path / "chair.txt")
+    code, _, error = outcome(predict.main, monkeypatch, capsys, "pixel_semantics", *other)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "must end in .npz" in error
