@@ -143,7 +143,7 @@ def tune(arguments: list[str]) -> None:
         trials = {leaf: value for leaf, value in stand_in.settings.items() if leaf in known} | trials
     say("getting ready: modules and Ray, which is started here unless it runs (10 to 30 s)")
     from sem3d.sweeps.forecast import Terms
-    from sem3d.sweeps.plan import Request
+    from sem3d.sweeps.plan import Request, plan
     from sem3d.sweeps.records import read_sweep
     from sem3d.sweeps.run import connect_for, run_sweep
 
@@ -168,7 +168,7 @@ def tune(arguments: list[str]) -> None:
         per_gpu_hour=config.price_per_gpu_hour,
         dry_run=config.dry_run,
     )
-    connect_for(request)
+    connect_for(request, plan(request))
     if not config.root:
         make_stand_in(stand_in, root, generated)
     folder = run_sweep(request, terms, say)

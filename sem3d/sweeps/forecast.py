@@ -12,7 +12,7 @@ from sem3d.reporting.tables import format_table
 from sem3d.runs.progress import duration
 from sem3d.runs.sources import in_steps
 from sem3d.sweeps.estimate import Pace, Share, kind_of, pace_of, totals
-from sem3d.sweeps.plan import Request, plan, trial_of
+from sem3d.sweeps.plan import Request, trial_of
 from sem3d.sweeps.trainings import Plan, Pretraining, Training, Trial
 from sem3d.sweeps.trial import resources_of
 from sem3d.training.ray.preflight import cluster_resources
@@ -81,9 +81,10 @@ def timed(training: Training) -> Experiment:
     return in_steps(method_class(training.method), training.experiment)
 
 
-def forecast(request: Request, terms: Terms, say: Callable[[str], None]) -> Forecast:
-    """Look ahead, measuring the pace of each kind of training by a short probe where it is not known yet."""
-    whole = plan(request)
+def forecast(request: Request, whole: Plan, terms: Terms, say: Callable[[str], None]) -> Forecast:
+    """Look ahead at the ``whole`` of a request, measuring the pace of each kind of training by a short probe where it is not
+    known yet.
+    """
     stages = _stages(request, whole)
     trainings = [training for _, stage in stages for training in stage]
     concurrent = concurrency(trainings, terms.max_concurrent)

@@ -22,6 +22,7 @@ from sem3d.sweeps.results import read_review
 from sem3d.sweeps.spent import clocked, spent_in_all
 from sem3d.sweeps.stages import Stages
 from sem3d.sweeps.table import cost_of_a_trial, sweep_table
+from sem3d.sweeps.trainings import Plan
 from sem3d.tracking.parent_run import close_children, close_parent
 from sem3d.training.ray.cluster import connect
 from sem3d.training.ray.interruption import Stopped, in_a_thread, stop_on_signals
@@ -37,12 +38,11 @@ class SweepStopped(Stopped):
         self.args = ("interrupted: the same command resumes with what is left",)
 
 
-def connect_for(request: Request) -> None:
-    """Connect to Ray as the sweep needs it: a local cluster has room for one trial and, for searches, the dashboard.
+def connect_for(request: Request, whole: Plan) -> None:
+    """Connect to Ray as the whole sweep needs it: a local cluster has room for one trial and, for searches, the dashboard.
 
     Without the dashboard Ray does not clean up after a trial that a scheduler stops.
     """
-    whole = plan(request)
     runs = [one.experiment.run for one in (*whole.trials, *whole.pretrainings)]
     connect(
         cpus=max(math.ceil(max(run.workers, 1) * run.cpus_per_worker) for run in runs) + 1, dashboard=request.search > 0
@@ -57,21 +57,23 @@ def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Pat
     """
     whole = plan(request)
     folder = sweep_folder(request.storage, whole.name)
-    connect_for(request)
+    connect_for(request, whole)
     with nullcontext() if terms.dry_run else exclusive_lock(request.storage, whole.name, wait=False):
         done = sum(trial.status == "finished" for trial in read_trials(folder))
         say(f"sweep {whole.name}" + (f", {done} trials are done" if done else ""))
-        foreseen = forecast(request, terms, say)
+        foreseen = forecast(request, whole, terms, say)
         for line in foreseen.lines:
             say(line)
         if not terms.dry_run:
-            _run(request, terms, foreseen, folder, say)
+            _run(request, whole, terms, foreseen, folder, say)
     return folder
 
 
-def _run(request: Request, terms: Terms, foreseen: Forecast, folder: Path, say: Callable[[str], None]) -> None:
+def _run(
+    request: Request, whole: Plan, terms: Terms, foreseen: Forecast, folder: Path, say: Callable[[str], None]
+) -> None:
     say("opening the sweep in MLflow (10 s where its store is new)")
-    record = open_sweep(request, plan(request), folder, foreseen.estimate)
+    record = open_sweep(request, whole, folder, foreseen.estimate)
     request = replace(request, settings=request.settings | {"run.tracking_uri": record.tracking_uri})
     status = "FAILED"
     try:
