@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import inf, isfinite
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -62,12 +62,18 @@ def check_bounds(config: Any, prefix: str = "") -> None:
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, int | float) and not isinstance(one, bool) and (fault := bounds.fault(one, whole)):
                 raise UserError(f"{prefix}{name} is {value}, {fault}")
-    for item in dataclasses.fields(config):
-        if dataclasses.is_dataclass(part := getattr(config, item.name)):
-            check_bounds(part, f"{prefix}{item.name}.")
+    for name in field_names(type(config)):
+        if dataclasses.is_dataclass(part := getattr(config, name)):
+            check_bounds(part, f"{prefix}{name}.")
 
 
-@lru_cache(maxsize=64)
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields of a dataclass, in their order."""
+    return tuple(item.name for item in dataclasses.fields(kind))
+
+
+@cache
 def numbers_of(kind: type) -> tuple[tuple[str, Bounds, bool], ...]:
     """Return the fields of a dataclass that hold numbers, with their bounds and whether they are whole."""
     return tuple(

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sem3d.addresses import StoreUri, bare
-from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share, ShareBelowOne, check_bounds
+from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share, ShareBelowOne, check_bounds, field_names
 from sem3d.errors import UserError
 
 
@@ -180,9 +180,9 @@ class Experiment(Generic[MethodConfig, DataConfig]):
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     """Leave of a nested dataclass by dotted name, in field order."""
     leaves: dict[str, Any] = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        name = f"{prefix}{item.name}"
+    for field_name in field_names(type(config)):
+        value = getattr(config, field_name)
+        name = f"{prefix}{field_name}"
         if dataclasses.is_dataclass(value):
             leaves |= flatten(value, f"{name}.")
         else:
@@ -262,7 +262,7 @@ def override(config: Any, changes: dict[str, Any]) -> Any:
     """Return ``config`` with the leaves named in ``changes`` replaced, all at once; raises :class:`UserError` on an unknown
     leaf.
     """
-    known = {item.name for item in dataclasses.fields(config)}
+    known = field_names(type(config))
     values: dict[str, Any] = {}
     of_parts: dict[str, dict[str, Any]] = {}
     for name, value in changes.items():
