@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -34,6 +34,11 @@ def inner(rows: Float[np.ndarray, "row 3"]) -> Float[np.ndarray, "row 3"]:
 @check
 def counted(rows: Float[np.ndarray, "{count} 3"], count: int) -> list[Float[np.ndarray, "3"]]:
     return [*rows]
+
+
+@check
+def chosen(kind: Literal["one", "two"]) -> str:
+    return kind
 
 
 @check
@@ -71,6 +76,7 @@ class Longer(Named):
         lambda: added(np.ones((6, 3)), np.ones((6, 3))),
         lambda: added(ROWS, ROWS.astype(int)),
         lambda: counted(ROWS, 3),
+        lambda: chosen("three"),  # pyright: ignore[reportArgumentType]
         lambda: lazily("three"),
         lambda: Batch(ROWS, ROWS[:3, 0]),
         lambda: Named(3),
@@ -84,6 +90,7 @@ def test_a_wrong_type_is_an_error(call: Callable[[], Any]):
 
 def test_right_types_pass_and_axes_are_named_for_one_call():
     assert plain(1) == 1
+    assert chosen("two") == "two"
     assert [len(added(rows, rows)) for rows in (ROWS, ROWS[:2])] == [4, 2]
     assert len(counted(ROWS, 4)) == 4
     assert [*lazily(2)] == [0, 1]
@@ -92,5 +99,6 @@ def test_right_types_pass_and_axes_are_named_for_one_call():
 
 
 def test_functions_that_need_no_arguments_for_their_axes_go_the_short_way():
-    assert [hasattr(one, MARK) for one in (plain, added, counted, lazily)] == [True, True, False, False]
+    short, long = (plain, added, chosen), (counted, lazily)
+    assert [hasattr(one, MARK) for one in (*short, *long)] == [*[True] * 3, *[False] * 2]
     assert checked_function(partial(plain)) is None

@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, ForwardRef, get_args
+from typing import Any, ForwardRef, Literal, get_args, get_origin
 
 import jaxtyping
 from beartype import BeartypeConf, beartype
@@ -67,8 +67,9 @@ def in_a_scope(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parts(annotation: Any) -> list[Any]:
-    """An annotation and all that it is made of."""
-    inner = annotation if isinstance(annotation, list) else get_args(annotation)
+    """An annotation and all types that it is made of, which the values of a literal are not."""
+    literal = get_origin(annotation) is Literal
+    inner = annotation if isinstance(annotation, list) else () if literal else get_args(annotation)
     return [annotation, *(part for one in inner for part in parts(one))]
 
 
