@@ -20,7 +20,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,10 +42,6 @@ IMPORTED = (
     "requests",
     "PIL.Image",
     "google.protobuf.json_format",
-    "fsspec",
-    "msgpack",
-    "filelock",
-    "wcwidth",
 )
 """Not Ray itself, which reads the settings of its process from the environment and seeds its random names as it is imported.
 Optimisers import PyTorch's compiler (``torch._dynamo``), which takes 1.6 s of CPU."""
@@ -75,7 +70,6 @@ def serve(address: str) -> None:
     atexit.register(leave)  # first, so that it is done last
     for name in IMPORTED:
         import_module(name)
-    leave_out_checks_of_records()
     gc.collect()
     gc.freeze()  # else each fork copies all of it when it looks for garbage
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -97,16 +91,6 @@ def serve(address: str) -> None:
                 become(told, streams)
         for stream in streams:
             os.close(stream)
-
-
-def leave_out_checks_of_records() -> None:
-    """Have the records of Ray's state, which none of these processes asks for, be plain data classes.
-
-    Ray Train and Ray Data import them, and have pydantic make a checked class of each: half a second of CPU in each process.
-    """
-    vars(import_module("pydantic.dataclasses"))["dataclass"] = lambda cls=None, **_: (
-        dataclass(cls) if cls else dataclass
-    )
 
 
 def watch(client: socket.socket, streams: list[int]) -> None:
