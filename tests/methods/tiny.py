@@ -105,8 +105,8 @@ TINY = {
         "data.evaluation_views": 2,
         "schedule.warmup": 0,
     },
-    "viewpoint": {"data.size": 32, "method.network.hidden": (8,), "schedule.warmup": 0},
-    "reconstruction_sketches": {"data.size": 32, "method.sketcher.width": 8, "schedule.warmup": 0},
+    "viewpoint": {"data.size": 96, "method.network.hidden": (), "schedule.warmup": 0},
+    "reconstruction_sketches": {"data.size": 64, "method.sketcher.width": 8, "schedule.warmup": 0},
     "reconstruction_naturalness": {
         "data.voxels": 8,
         "data.latent": 4,
@@ -118,7 +118,7 @@ TINY = {
         "schedule.warmup": 0,
     },
     "reconstruction": {
-        "data.size": 32,
+        "data.size": 64,
         "data.voxels": 8,
         "method.sketcher.width": 8,
         "method.completion.decoder.latent": 8,

@@ -41,7 +41,8 @@ def runs(sketched, keypoint_models, tmp_path_factory):
     """Checkpoints of untrained networks, by option."""
     names = {"shape": "reconstruction", "view": "viewpoint", "meaning": "keypoint_embedding"}
     roots = {"shape": sketched, "view": sketched, "meaning": keypoint_models}
-    changes = {"shape": {"data__voxels": 16, "method__naturalness__weight": 0.0}}
+    small = {"data__size": 32}
+    changes = {"shape": {"data__voxels": 16, "method__naturalness__weight": 0.0} | small, "view": small}
     return {
         option: str(
             tiny_checkpoint(
