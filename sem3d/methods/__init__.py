@@ -17,6 +17,7 @@ METHODS = {
     "semantic_srn_parts": "sem3d.methods.semantic_srn.parts:SemanticSRNParts",
     "semantic_srn_autoencoder": "sem3d.methods.semantic_srn.autoencoder:SemanticSRNAutoencoder",
     "semantic_srn_autoencoder_parts": "sem3d.methods.semantic_srn.autoencoder_parts:SemanticSRNAutoencoderParts",
+    "semantic_srn_rendered_unet": "sem3d.methods.semantic_srn.rendered_unet:SemanticSRNRenderedUNet",
     "semantic_srn_unet": "sem3d.methods.semantic_srn.unet:SemanticSRNUNet",
     "keypoint_embedding": "sem3d.methods.keypoint_embedding:KeypointEmbedding",
     "viewpoint": "sem3d.methods.viewpoint:Viewpoint",

@@ -255,6 +255,7 @@ BATCHES = {
     "semantic_srn": posed_views,
     "semantic_srn_instances": posed_views,
     "semantic_srn_parts": posed_views,
+    "semantic_srn_rendered_unet": posed_pictures,
     "semantic_srn_autoencoder": posed_pairs,
     "semantic_srn_autoencoder_parts": posed_pairs,
     "semantic_srn_unet": posed_pictures,

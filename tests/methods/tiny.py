@@ -169,6 +169,14 @@ TINY |= {
     "semantic_srn_parts": OF_SCENES,
     "semantic_srn_autoencoder": OF_PAIRS,
     "semantic_srn_autoencoder_parts": OF_PAIRS,
+    "semantic_srn_rendered_unet": OF_SCENES
+    | {
+        "method.unet.width": 4,
+        "method.unet.widest": 8,
+        "method.unet.halvings": 2,
+        "method.unet.dropout": 0.0,
+        "data.rays": 0,
+    },
     "semantic_srn_unet": {
         "method.unet.width": 4,
         "method.unet.widest": 8,

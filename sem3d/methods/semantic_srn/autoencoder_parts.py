@@ -66,6 +66,10 @@ class SemanticSRNAutoencoderParts(AutoencoderTask):
         """Return the true classes of all views but the first."""
         return as_pictures(batch.label.flatten(1, 2), batch)[:, 1:].flatten(0, 1)
 
+    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
+        """Return the class of each pixel of the last view of each object."""
+        return self.logits(batch).argmax(1).unflatten(0, (len(batch.instance), -1))[:, -1]
+
     def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
         """Return cross entropy of the labelled pixels of the global batch."""
         return {"label": global_mean(*segmentation_cross_entropy(self.logits(batch), self.labels(batch), UNKNOWN))}

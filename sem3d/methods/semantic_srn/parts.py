@@ -32,6 +32,7 @@ class SemanticSRNParts(SceneTask):
     evaluations: ClassVar = {
         "scores": "sem3d.pipelines.scores:scores",
         "consistency": "sem3d.pipelines.part_consistency:part_consistency",
+        "sheet": "sem3d.pipelines.part_sheet:part_sheet",
     }
     marks = "sem3d.methods.semantic_srn.frequent_parts:marks"
     published = "sem3d.reporting.papers.semantic_srn:published_table"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sem3d.config import Experiment
@@ -18,7 +18,7 @@ from sem3d.methods.method import Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import VIEWS_OF_A_STRIP, around, views_sheet, write_products
 from sem3d.methods.semantic_srn.sources import Objects
-from sem3d.methods.semantic_srn.view_scores import class_ious, view_metrics, view_sums
+from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, view_metrics, view_sums
 from sem3d.methods.semantic_srn.views import Views
 from sem3d.networks.srn.latent_table import LatentTable
 from sem3d.networks.srn.point_renderer import PointRenderer
@@ -46,7 +46,7 @@ class SceneTask(Method):
         decide on sizes.
         """
         super().__init__(experiment, sources)
-        config, layers = experiment.method, experiment.method.segmentation_layers
+        config, layers = experiment.method, getattr(experiment.method, "segmentation_layers", 0)
         self.sized = sources is not None
         self.class_names = class_names(next(iter(sources.values()))) if sources else ()
         self.scene = SceneNetwork(config.scene)
@@ -137,6 +137,13 @@ class SceneTask(Method):
     def summarise(self, found: Found) -> dict[str, float]:
         """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""
         return view_metrics(found.sums)
+
+    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
+        """Return the class of each pixel of the last view of each object; raises :class:`UserError` where none is learnt."""
+        logits = self.pictures(batch).logits
+        if logits is None:
+            raise UserError("this run labels no parts of views: name runs that learnt part labels")
+        return as_pictures(logits.argmax(-1), batch)[:, -1]
 
     def artifacts(self, found: Found) -> dict[str, Any]:
         """Return the IoU of each class over the pixels of all pictures, where parts are labelled."""

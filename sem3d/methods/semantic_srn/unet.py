@@ -10,12 +10,13 @@ which is more supervision than the linear classifier of a scene network has; the
 - lengths are in steps: the paper's 80,000 or 20 epochs of all masks are the same number of samples to a few percent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
@@ -30,7 +31,7 @@ from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
-from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_sums, view_metrics
+from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_pictures, label_sums, view_metrics
 from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
 
 PICTURED = 6
@@ -98,14 +99,10 @@ class SemanticSRNUNet(Method):
     def sources(cls, experiment: Experiment[SemanticSRNUNetConfig, PosedViews]) -> dict[str, Samples]:
         """Open the views with masks of the budget, and whole pictures of val and test.
 
-        Raises :class:`UserError` for rays, of which a picture has none, and a size that cannot be halved so often.
+        Raises :class:`UserError` for pictures that a U-Net does not take.
         """
-        data, halvings = experiment.data, experiment.method.unet.halvings
-        if data.rays:
-            raise UserError(f"data.rays {data.rays}: a U-Net sees whole pictures; leave it 0")
-        if data.size % 2**halvings:
-            raise UserError(f"data.size {data.size} must divide by 2 {halvings} times: set method.unet.halvings")
-        opened = posed_view_sources(data, experiment.run.storage)
+        check_pictures(experiment.data, experiment.method.unet.halvings)
+        opened = posed_view_sources(experiment.data, experiment.run.storage)
         return {TRAIN: opened["labelled"], HELD_OUT: opened["held_out"], TESTED: opened["tested"]}
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
@@ -123,20 +120,20 @@ class SemanticSRNUNet(Method):
         pictures = as_pictures(seen.flatten(1, 2), batch).flatten(0, 1)
         return self.unet(pictures.permute(0, 3, 1, 2).to(next(self.parameters()).dtype))
 
-    def labels(self, batch: SemanticSRNBatch) -> Int[Tensor, "picture height width"]:
-        """Return the classes of the pixels of all views of a batch."""
-        return as_pictures(batch.label.flatten(1, 2), batch).flatten(0, 1)
+    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
+        """Return the class of each pixel of the last view of each object."""
+        return self.logits(batch).argmax(1).unflatten(0, batch.pixels.shape[:2])[:, -1]
 
     def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
         """Return cross entropy of the labelled pixels of the global batch."""
-        total, count = segmentation_cross_entropy(self.logits(batch), self.labels(batch), UNKNOWN)
+        total, count = segmentation_cross_entropy(self.logits(batch), label_pictures(batch), UNKNOWN)
         return {"label": global_mean(total, count)}
 
     def evaluate(self, batch: SemanticSRNBatch) -> Found:
         """Return scores of the pictures of a batch as sums with counts."""
         usable = (batch.instance >= 0).repeat_interleave(batch.pixels.shape[1])
         logits = self.logits(batch)[usable]
-        return Found(label_sums(logits.argmax(1), self.labels(batch)[usable], logits.shape[1]))
+        return Found(label_sums(logits.argmax(1), label_pictures(batch)[usable], logits.shape[1]))
 
     def summarise(self, found: Found) -> dict[str, float]:
         """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""
@@ -150,9 +147,29 @@ class SemanticSRNUNet(Method):
     def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
         """Picture the first views of a batch with their true and their predicted parts."""
         with torch.no_grad():
-            found = self.logits(batch)[:PICTURED].argmax(1).cpu().numpy()
-        palette = part_palette(self.unet.outputs)
-        color = as_pictures(batch.color.flatten(1, 2), batch).flatten(0, 1)[:PICTURED]
-        true = palette[self.labels(batch)[:PICTURED].clamp(min=0).cpu().numpy()]
-        columns = {"view": list(as_bytes(color)), "truth": list(true), "u-net": list(palette[found])}
-        return {"parts": picture_grid(columns, palette, self.class_names)}
+            found = self.logits(batch).argmax(1)
+        color = as_pictures(batch.color.flatten(1, 2), batch).flatten(0, 1)
+        return {"parts": parts_figure(color, label_pictures(batch), found, self.unet.outputs, self.class_names)}
+
+
+def check_pictures(data: PosedViews, halvings: int) -> None:
+    """Raise :class:`UserError` for rays, of which a picture has none, and for a size that cannot be halved so often."""
+    if data.rays:
+        raise UserError(f"data.rays {data.rays}: a U-Net sees whole pictures; leave it 0")
+    if data.size % 2**halvings:
+        raise UserError(f"data.size {data.size} must divide by 2 {halvings} times: set method.unet.halvings")
+
+
+def parts_figure(
+    color: Float[Tensor, "picture height width 3"],
+    truth: Int[Tensor, "picture height width"],
+    found: Int[Tensor, "picture height width"],
+    classes: int,
+    names: Sequence[str],
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Draw the first pictures that a U-Net sees, with their true and their predicted parts."""
+    palette = part_palette(classes)
+    labels = {name: ids[:PICTURED].clamp(min=0).cpu().numpy() for name, ids in (("truth", truth), ("u-net", found))}
+    columns = {"view": list(as_bytes(color[:PICTURED]))}
+    columns |= {name: list(palette[ids]) for name, ids in labels.items()}
+    return picture_grid(columns, palette, names)

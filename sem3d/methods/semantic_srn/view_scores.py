@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import isqrt
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -20,6 +21,15 @@ from sem3d.methods.semantic_srn.views import Views
 
 OPAQUE = 0.5
 """Opacity from which on a pixel shows the object."""
+
+
+@runtime_checkable
+class LabelsViews(Protocol):
+    """A method that labels the parts in views of objects."""
+
+    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
+        """Return the class of each pixel of the view of each object that is scored, the last one of a batch."""
+        ...
 
 
 def view_sums(views: Views, batch: SemanticSRNBatch) -> dict[str, Tensor]:
@@ -90,6 +100,11 @@ def as_pictures(
     """Return values of all rays of whole square pictures as those pictures."""
     views, rays = batch.pixels.shape[1:3]
     return values.unflatten(1, (views, isqrt(rays), isqrt(rays)))
+
+
+def label_pictures(batch: SemanticSRNBatch) -> Int[Tensor, "picture height width"]:
+    """Return the true classes of the pixels of all views of a batch of whole square pictures."""
+    return as_pictures(batch.label.flatten(1, 2), batch).flatten(0, 1)
 
 
 def silhouettes(views: Views) -> Bool[Tensor, "object ray"] | None:

@@ -1,5 +1,6 @@
 """The baselines on tiny data in the SRN layout, in this process."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,38 @@ def test_an_auto_encoder_refuses_what_is_no_pair(root: Path):
         experiment = override(tiny_experiment("semantic_srn_autoencoder", root, root.parent), changes)
         with pytest.raises(UserError, match=r"data\.views 2 or more"):
             method_class("semantic_srn_autoencoder").sources(experiment)
+
+
+def test_a_unet_on_rendered_views_sees_what_the_scene_network_renders_and_trains_alone(root: Path):
+    method, sources = built("semantic_srn_rendered_unet", root)
+    batch = batch_of(method, sources[TRAIN])
+    loss = method(batch, 0)["label"]
+    loss.backward()
+    assert {name.split(".")[0] for name, value in method.named_parameters() if value.grad is not None} == {"unet"}
+    method.eval()
+    with torch.no_grad():
+        seen = method.logits(batch)
+        assert torch.equal(method.logits(replace(batch, color=-batch.color)), seen)
+        expected = method.pictures(batch).rendered.color[..., :3].clamp(-1, 1)
+        torch.testing.assert_close(method.rendered(batch)[2, 3], expected[2].view(12, 12, 3)[3])
+        turned = replace(batch, world_from_camera=batch.world_from_camera.roll(1, 0))
+        assert not torch.equal(method.logits(turned), seen)
+        assert torch.equal(method.labelled(batch), seen.argmax(1))
+    assert 0 <= method.summarise(method.evaluate(batch_of(method, sources[TESTED])))["miou"] <= 1
+    with pytest.raises(UserError, match="whole pictures"):
+        built("semantic_srn_rendered_unet", root, data__rays=5)
+
+
+def test_a_unet_on_rendered_views_starts_from_inferred_objects(root: Path, tmp_path: Path):
+    from safetensors.torch import save_file
+
+    method, _ = built("semantic_srn_rendered_unet", root)
+    for name, words in (("semantic_srn_instances", "new: unet"), ("semantic_srn", "has no new_latents")):
+        before, _ = built(name, root)
+        path = tmp_path / f"{name}.safetensors"
+        save_file({key: value for key, value in before.state_dict().items() if isinstance(value, torch.Tensor)}, path)
+        if name == "semantic_srn_instances":
+            assert words in method.initialise(str(path))
+            continue
+        with pytest.raises(UserError, match=words):
+            method.initialise(str(path))
