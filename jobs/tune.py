@@ -18,7 +18,7 @@ from jobs.exits import run
 from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError
-from sem3d.methods import method_class
+from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import FROZEN
 from sem3d.runs.progress import heard_now_and_then
 from sem3d.sweeps.arms import Part
@@ -228,7 +228,7 @@ def trained_leaves(space: Space, trials: dict[str, Any], pretrainings: dict[str,
 
 def asked_kind(arguments: list[str]) -> type[Tune]:
     """Return the settings of a sweep, with those of the world that its space learns from where no data are named."""
-    named = arguments[0] if arguments and arguments[0] in space_names() else space_names()[0]
+    named = arguments[0] if arguments and arguments[0] in space_names() else next(iter(METHODS))
     name = data_class(read_space(named)).generated
     small = world(name).small
     return make_dataclass(

@@ -14,13 +14,13 @@ def test_instances_are_counted_and_those_with_a_fault_named(tmp_path: Path, caps
     (root / "train/object1/pose/000001.txt").write_text("0 " * 16)
     srn(root, storage=tmp_path / "runs", quarantine_limit=0.5)
     said = capsys.readouterr().out
-    assert "instances   train 2 of 6 views, test 1 of 3 views" in said
+    assert "instances   train 3 of 8 views, test 1 of 3 views" in said
     assert "classes     background, back, seat" in said
     assert "train/object1/pose/000001.txt: pose is all zero" in said
     srn(root, storage=tmp_path / "runs", quarantine_limit=0.5)
     assert "the index was reused" in capsys.readouterr().out
-    with pytest.raises(UserError, match="1 of 4 items cannot be used"):
-        srn(root, storage=tmp_path / "other", check=True)
+    with pytest.raises(UserError, match="1 of 12 items cannot be used"):
+        srn(root, storage=tmp_path / "other", quarantine_limit=0.05, check=True)
 
 
 def test_meshes_that_cannot_be_read_are_named(tmp_path: Path, capsys):

@@ -125,5 +125,6 @@ def test_a_server_is_named_by_its_address_and_a_store_by_the_command_that_shows_
 def test_help_names_the_spaces(monkeypatch, capsys):
     code, out, _ = outcome(monkeypatch, capsys, "--help")
     assert code == 0
-    assert "pri3d, semantic_segmentation_2d" in out
+    assert f"spaces: {', '.join(space_names())}" in " ".join(out.split())
+    assert "--rooms.rooms-train" in out
     assert "--max-concurrent" in out
