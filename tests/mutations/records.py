@@ -143,7 +143,7 @@ def trained_on(folder: Path) -> None:
     """Takes the pointer to the best checkpoint as a training does before it prunes."""
     state = object.__new__(TrainingState)
     state.store = CheckpointStore(folder / "checkpoints", keep=1, warn=lambda _: None)
-    state.method, state.counters = method_class("ssr"), Counters(best=0.5, best_step=4)
+    state.method, state.counters = object.__new__(method_class("ssr")), Counters(best=0.5, best_step=4)
     state.mark_best()
     assert state.store.named_best() == state.store.path(4)
     resumed(folder)
