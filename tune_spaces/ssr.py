@@ -15,7 +15,6 @@ ARMS = {
     "softras": {"settings": {"method.labels_from": "none"}},
     "ssr": {"needs_unlabelled": True},
     "ssr, no rotation": {"settings": {"method.rotation_augmentation": False}, "needs_unlabelled": True},
-    "ssr, all references": {"settings": {"method.references": "all_objects"}, "needs_unlabelled": True},
     "classifier": {"settings": {"method.labels_from": "classifier"}, "needs_unlabelled": True},
 }
 SEARCH = {

@@ -7,7 +7,12 @@ import pytest
 
 from sem3d.worlds.register import WORLDS, world
 
-PLACES = {"rooms": "scans/scene0000_00", "shapes": "parts/000000.note", "posed_shapes": "train/chair-0"}
+PLACES = {
+    "rooms": "scans/scene0000_00",
+    "shapes": "parts/000000.note",
+    "posed_shapes": "train/chair-0",
+    "sketched_shapes": "train/chair-0",
+}
 """Where the first member of a world is begun."""
 
 

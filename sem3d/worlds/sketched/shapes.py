@@ -16,7 +16,7 @@ from sem3d.rendering.posed_views import Hits
 from sem3d.worlds.grammar.sketch import labelled_mesh
 from sem3d.worlds.posed.shapes import albedo_of
 from sem3d.worlds.posed.write import PosedSummary, write_drawn
-from sem3d.worlds.register import World
+from sem3d.worlds.register import World, begun_so_far
 from sem3d.worlds.shapes.register import FAMILIES
 from sem3d.worlds.sketched.subject import NamedPlace, SketchedObject, SketchesConfig, write_object
 
@@ -124,4 +124,9 @@ def ahead(folder: Path, config: SketchedShapesConfig, cpus: float) -> str:
     return f"drawing {views} views of {config.kind}s: about {max(seconds, 1):.0f} s on {cpus:g} CPUs"
 
 
-SKETCHED_SHAPES = World(small=small_sketches, folder=sketched_folder, make=make_sketched, ahead=ahead)
+def so_far(folder: Path) -> str:
+    """Return how many objects are begun."""
+    return begun_so_far(folder, "*/*/", "objects")
+
+
+SKETCHED_SHAPES = World(small=small_sketches, folder=sketched_folder, make=make_sketched, ahead=ahead, so_far=so_far)
