@@ -175,6 +175,7 @@ def tune(arguments: list[str]) -> None:
     if not config.dry_run:
         print(f"sweep      {folder}")
         print(f"MLflow     {where_to_look(read_sweep(folder).tracking_uri)}")
+        print("           its page shows runs once Model training is chosen at the top left")
 
 
 def say(line: str) -> None:

@@ -67,7 +67,7 @@ SIZES = {
         "seeds": 3,
         "world": ROOMS,
         "settings": {"schedule.steps": 160},
-        "pretraining": {"schedule.steps": 100},
+        "pretraining": {"schedule.steps": 400},
     },
     "gpu": {
         "arms": (*COMPARED, "ppkt + pointcontrast", "2d pseudo-labels"),

@@ -23,7 +23,7 @@ UNSEARCHABLE = re.compile(r"[%'\"`\\\x00-\x1f]")
 MOST_NAMESAKES = 50
 NAME_TAG = "mlflow.runName"
 KIND_TAG, TRAINING_KIND = "mlflow.experimentKind", "custom_model_development"
-"""Without it MLflow's page of an experiment opens on traces of language models instead of on runs."""
+"""Kind that MLflow's list of experiments shows; its page opens on runs where *Model training* is chosen at the top left."""
 LOGINS: dict[str, StoreUri] = {}
 """Addresses with user and password that this process was given, by what is written down of them."""
 
