@@ -25,6 +25,7 @@ from sem3d.reporting.page import (
     cautions,
     render_page,
 )
+from sem3d.reporting.page.confusions import confusion_pairs
 from sem3d.reporting.page.environment import FOLDER, PACKAGE, environment
 from sem3d.reporting.page.gallery import MOST_PICTURES, chosen
 
@@ -263,13 +264,27 @@ def test_a_picture_that_cannot_be_read_is_counted_and_left_out(tmp_path: Path):
     assert "1 more figure not shown here" in page
 
 
-def test_a_class_without_truth_has_no_row(tmp_path: Path):
-    counts = np.array([[0.0, 0.0, 0.0], [1.0, 8.0, 1.0], [0.0, 0.0, 0.0]])
+def test_every_matrix_has_the_same_classes_in_rows_and_columns():
+    names = ("ignored", "wall", "chair", "absent")
+    counts = {arm: np.zeros((4, 4)) for arm in ("scratch", "pri3d")}
+    counts["scratch"][1, 1], counts["pri3d"][1, 0], counts["pri3d"][2, 1] = 5, 3, 4
+    review = replace(
+        made_up(), confusions=tuple(Confusion(arm, 0.2, 0, "confusion", names, found) for arm, found in counts.items())
+    )
+    (pair,) = confusion_pairs(review)
+    assert [matrix.classes for matrix in pair.matrices] == 2 * [("ignored", "wall", "chair")]
+    cells = [{(share.row, share.column): share.kind for share in matrix.shares} for matrix in pair.matrices]
+    assert cells == [{(1, 1): "right"}, {(1, 0): "wrong", (2, 1): "wrong"}]
+
+
+def test_a_class_that_does_not_occur_is_left_out_and_one_that_is_only_predicted_has_an_empty_row():
+    counts = np.array([[0.0, 0.0, 0.0], [1.0, 9.0, 0.0], [0.0, 0.0, 0.0]])
     names = ("ignored", "wall", "absent")
     review = replace(made_up(), confusions=(Confusion("scratch", 0.2, 0, "confusion", names, counts),))
     page = render_page(review)
     assert "wall predicted as ignored: 10" in page
-    assert "absent predicted" not in page
+    assert "absent" not in page
+    assert "ignored predicted" not in page
 
 
 @pytest.mark.slow

@@ -29,13 +29,13 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """The counts of one arm; without rows and columns where there is nothing to draw, or too much."""
+    """The counts of one arm; without classes where there is nothing to draw, or too much."""
 
     caption: str
     finding: str
     """Most frequent confusions; empty where nothing was counted."""
-    rows: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Of rows and of columns."""
     shares: tuple[Share, ...] = ()
 
 
@@ -48,15 +48,21 @@ class MatrixPair:
 
 
 def confusion_pairs(review: SweepReview) -> list[MatrixPair]:
-    """Return the first arm and the best other one beside each other, at every budget."""
+    """Return the first arm and the best other one beside each other, at every budget.
+
+    All matrices of one name have the same classes, those that occur in any of them as truth or as prediction.
+    """
     names = list(dict.fromkeys(item.name for item in review.confusions))
     pairs = []
     for name in names:
+        occurring = _occurring([item for item in review.confusions if item.name == name])
         for budget in review.budgets.values:
             found = [item for item in review.confusions if item.name == name and item.budget == budget]
             arms = [arm for arm in review.arms if any(item.arm == arm for item in found)]
             shown = [arm for arm in (review.arms[0], best_other_arm(review, budget, arms)) if arm in arms]
-            matrices = [_matrix(arm, [item for item in found if item.arm == arm]) for arm in shown or arms[:1]]
+            matrices = [
+                _matrix(arm, [item for item in found if item.arm == arm], occurring) for arm in shown or arms[:1]
+            ]
             if matrices:
                 at = review.budgets.text(budget)
                 title = at if len(names) == 1 else f"{name}, {at}"
@@ -64,26 +70,36 @@ def confusion_pairs(review: SweepReview) -> list[MatrixPair]:
     return pairs
 
 
-def _matrix(arm: str, found: list[Confusion]) -> Matrix:
+def _occurring(found: list[Confusion]) -> tuple[str, ...]:
+    """Return the classes that were counted, in the order of the matrices."""
+    counted_classes: dict[str, bool] = {}
+    for item in found:
+        seen = (item.counts.sum(axis=0) + item.counts.sum(axis=1)) > 0
+        for name, occurs in zip(item.classes, seen, strict=True):
+            counted_classes[name] = counted_classes.get(name, False) or bool(occurs)
+    return tuple(name for name, occurs in counted_classes.items() if occurs)
+
+
+def _matrix(arm: str, found: list[Confusion], occurring: tuple[str, ...]) -> Matrix:
     classes = found[0].classes
     alike = [item for item in found if item.classes == classes]
     counts = np.sum([item.counts for item in alike], axis=0)
     rows = np.flatnonzero(counts.sum(axis=1) > 0)
-    columns = np.flatnonzero(counts[rows].sum(axis=0) + np.isin(np.arange(len(classes)), rows) > 0)
     caption = f"{arm}, {counted(len(alike), 'seed')}"
     if not len(rows):
         return Matrix(caption=caption, finding="")
     shares = counts[rows] / counts[rows].sum(axis=1, keepdims=True)
     finding = _largest(shares, rows, classes)
-    if len(columns) > MOST_CLASSES:
+    if len(occurring) > MOST_CLASSES:
         return Matrix(caption=caption, finding=finding)
-    truths, predictions = [classes[row] for row in rows], [classes[column] for column in columns]
+    whole = np.zeros((len(classes), len(classes)))
+    whole[rows] = shares
+    kept = [classes.index(name) for name in occurring if name in classes]
     return Matrix(
         caption=caption,
         finding=finding,
-        rows=tuple(_short(name) for name in truths),
-        columns=tuple(_short(name) for name in predictions),
-        shares=_shares(shares[:, columns], truths, predictions),
+        classes=tuple(_short(classes[place]) for place in kept),
+        shares=_shares(whole[np.ix_(kept, kept)], [classes[place] for place in kept]),
     )
 
 
@@ -102,14 +118,14 @@ def _largest(
     return "most often confused: " + ", ".join(named) if named else "nothing is confused"
 
 
-def _shares(shares: Float64[np.ndarray, "row column"], truths: list[str], predictions: list[str]) -> tuple[Share, ...]:
+def _shares(shares: Float64[np.ndarray, "class class"], classes: list[str]) -> tuple[Share, ...]:
     return tuple(
         Share(
             row=int(row),
             column=int(column),
             opacity=f"{shares[row, column] ** 0.6:.2f}",
-            kind="right" if truths[row] == predictions[column] else "wrong",
-            words=f"{truths[row]} predicted as {predictions[column]}: {100 * shares[row, column]:.0f}\u00a0%",
+            kind="right" if row == column else "wrong",
+            words=f"{classes[row]} predicted as {classes[column]}: {100 * shares[row, column]:.0f}\u00a0%",
         )
         for row, column in np.argwhere(shares >= LEAST_SHARE)
     )
