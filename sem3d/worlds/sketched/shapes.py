@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sem3d.bounds import AtLeastOne, Seed
 from sem3d.config import digest
-from sem3d.errors import UserError
 from sem3d.geometry.object_camera import Z_UP_FROM_Y_UP
 from sem3d.rendering.posed_views import Hits
 from sem3d.worlds.grammar.sketch import labelled_mesh
+from sem3d.worlds.posed.generated import GeneratedObjects, drawing_line, made_line, sketch_of
 from sem3d.worlds.posed.shapes import albedo_of
 from sem3d.worlds.posed.write import PosedSummary, write_drawn
 from sem3d.worlds.register import World, begun_so_far
@@ -26,40 +25,16 @@ SECONDS_PER_PIXEL = 8e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class SketchedShapesConfig:
+class SketchedShapesConfig(GeneratedObjects):
     """Choice of the objects that are generated and of their views."""
 
-    kind: str = "chair"
-    """A family: chair, car, airplane, table or lamp."""
-    train: AtLeastOne = 100
-    """Training objects."""
-    val: AtLeastOne = 10
-    """Objects to choose the best checkpoint by."""
-    test: AtLeastOne = 20
-    """Objects to score on."""
-    seed: Seed = 0
-    """Decides the objects; object k of a split is the same whatever their number."""
     views: SketchesConfig = field(default_factory=SketchesConfig)
     """Pictures of each."""
 
 
 def write_sketched_shapes(out: str | Path, config: SketchedShapesConfig) -> PosedSummary:
     """Generate and draw the objects into ``out``, or find them there; raises :class:`UserError` for an unknown family."""
-    if config.kind not in FAMILIES:
-        raise UserError(f"no shape family '{config.kind}': choose of {', '.join(sorted(FAMILIES))}")
-    counts = {"train": config.train, "val": config.val, "test": config.test}
-    rows = [
-        {
-            "kind": config.kind,
-            "seed": config.seed,
-            "split": split,
-            "number": number,
-            "name": f"{config.kind}-{split}-{number:05d}",
-        }
-        for split, count in counts.items()
-        for number in range(count)
-    ]
-    classes = ("background", *FAMILIES[config.kind].vocabulary.parts)
+    rows, classes = config.rows(), config.classes()
     draw = partial(draw_generated, config=config.views)
     return write_drawn(out, rows, draw, classes, digest([FORMAT, asdict(config), classes]))
 
@@ -72,9 +47,7 @@ def draw_generated(folder: Path, row: Mapping[str, Any], config: SketchesConfig)
 
 def generated_object(row: Mapping[str, Any]) -> SketchedObject:
     """Return the object of a row, the same for the same kind, seed, split and number."""
-    places = {"train": 0, "val": 1, "test": 2}
-    family = FAMILIES[row["kind"]]
-    sketch = family.draw(np.random.default_rng([row["seed"], places[row["split"]], row["number"]]))
+    sketch = sketch_of(row)
     mesh = labelled_mesh(sketch)
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     middle, longest = (low + high) / 2.0, float((high - low).max())
@@ -85,7 +58,7 @@ def generated_object(row: Mapping[str, Any]) -> SketchedObject:
     def plain(hits: Hits) -> np.ndarray:
         return flat[hits.face]
 
-    names = family.vocabulary.keypoints
+    names = FAMILIES[row["kind"]].vocabulary.keypoints
     return SketchedObject(
         vertices=(mesh.vertices - middle) / longest @ Z_UP_FROM_Y_UP.T,
         faces=mesh.faces,
@@ -112,7 +85,7 @@ def sketched_folder(storage: Path, config: SketchedShapesConfig) -> Path:
 def make_sketched(folder: Path, config: SketchedShapesConfig) -> str:
     """Generate and draw the objects unless they are there."""
     made = write_sketched_shapes(folder, config)
-    return f"{'found' if made.reused else 'drew'} {sum(made.objects.values())} objects: {folder}"
+    return made_line(made, folder)
 
 
 def ahead(folder: Path, config: SketchedShapesConfig, cpus: float) -> str:
@@ -120,8 +93,7 @@ def ahead(folder: Path, config: SketchedShapesConfig, cpus: float) -> str:
     if folder.exists():
         return ""
     views = (config.train + config.val) * config.views.training_views + 2 * config.test * config.views.test_views
-    seconds = views * config.views.side**2 * SECONDS_PER_PIXEL / max(cpus, 1)
-    return f"drawing {views} views of {config.kind}s: about {max(seconds, 1):.0f} s on {cpus:g} CPUs"
+    return drawing_line(views, config.views.side, SECONDS_PER_PIXEL, config.kind, cpus)
 
 
 def so_far(folder: Path) -> str:
