@@ -9,13 +9,14 @@ cy``. A frame's number is its time in milliseconds, as a file's name has it.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.quarantine import Quarantined, faults_of
-from sem3d.datasets.scans.layouts import FrameRecord, color_and_depth_size, every, scene_folders, scene_name
+from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.layouts import FrameRecord, color_and_depth_size, each_read, every, scene_folders, scene_name
 from sem3d.datasets.scans.scannet import find_label
 from sem3d.datasets.scans.trajectories import nearest_time, pose_of_axis, read_numbers
 from sem3d.errors import BadSample
@@ -56,13 +57,8 @@ class ARKitScenes:
             except BadSample as error:
                 yield Quarantined.of(error, scene)
                 continue
-            for number in every(files[COLOR].keys() | files[DEPTH].keys(), stride):
-                try:
-                    with faults_of(f"{folder}: frame {number}"):
-                        record = read_frame(root, folder, number, files, poses)
-                    yield record
-                except BadSample as error:
-                    yield Quarantined.of(error, scene)
+            read = partial(read_frame, root, folder, files, poses)
+            yield from each_read(folder, scene, every(files[COLOR].keys() | files[DEPTH].keys(), stride), read)
 
 
 def is_video(folder: Path) -> bool:
@@ -80,7 +76,7 @@ def timed(folder: Path) -> dict[int, Path]:
 
 
 def read_frame(
-    root: Path, folder: Path, number: int, files: dict[str, dict[int, Path]], poses: Float[np.ndarray, "pose 7"]
+    root: Path, folder: Path, files: dict[str, dict[int, Path]], poses: Float[np.ndarray, "pose 7"], number: int
 ) -> FrameRecord:
     """Return one frame's record; raises :class:`BadSample` for missing or unreadable files."""
     absent = next((kind for kind in (COLOR, DEPTH, CAMERA) if number not in files[kind]), "")

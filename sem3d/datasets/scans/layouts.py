@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sem3d.datasets.pictures import MOST_DEPTH_PIXELS, picture_header
-from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.errors import BadSample, UserError
 from sem3d.folders import entries, root_entries
 from sem3d.registers import resolve
@@ -165,6 +165,19 @@ def every(numbers: Iterable[int], stride: int) -> Iterator[int]:
         if last is None or number - last >= stride:
             last = number
             yield number
+
+
+def each_read(
+    place: Path, scene: str, numbers: Iterable[int], read: Callable[[int], FrameRecord]
+) -> Iterator[FrameRecord | Quarantined]:
+    """Yield the record that ``read`` makes of each frame of the scene in ``place``, or what is wrong with it."""
+    for number in numbers:
+        try:
+            with faults_of(f"{place}: frame {number}"):
+                record = read(number)
+            yield record
+        except BadSample as error:
+            yield Quarantined.of(error, scene)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jaxtyping import Float
 
 from sem3d.datasets.quarantine import Quarantined, faults_of
 from sem3d.datasets.scans.frames import locate
-from sem3d.datasets.scans.layouts import FrameRecord, color_and_depth_size, every, scene_folders, scene_name
+from sem3d.datasets.scans.layouts import FrameRecord, color_and_depth_size, each_read, every, scene_folders, scene_name
 from sem3d.datasets.scans.named_numbers import finite, positive, read_sample_json
 from sem3d.datasets.scans.scannet import find_label
 from sem3d.errors import BadSample
@@ -62,14 +63,8 @@ class Nerfstudio:
             except BadSample as error:
                 yield Quarantined.of(error, scene)
                 continue
-            for number in every(frames, stride):
-                frame = frames[number]
-                try:
-                    with faults_of(f"{folder / FILE}: frame {number}"):
-                        record = read_frame(root, folder, number, capture | frame, splits)
-                    yield record
-                except BadSample as error:
-                    yield Quarantined.of(error, scene)
+            read = partial(read_frame, root, folder, capture, frames, splits)
+            yield from each_read(folder / FILE, scene, every(frames, stride), read)
 
 
 def read_capture(path: Path) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
@@ -105,9 +100,15 @@ def listed_splits(path: Path, capture: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_frame(
-    root: Path, folder: Path, number: int, frame: Mapping[str, Any], splits: Mapping[str, str]
+    root: Path,
+    folder: Path,
+    capture: Mapping[str, Any],
+    frames: Mapping[int, Mapping[str, Any]],
+    splits: Mapping[str, str],
+    number: int,
 ) -> FrameRecord:
     """Return the record of a frame; raises :class:`BadSample` for one without depth, or that is not what it should be."""
+    frame = {**capture, **frames[number]}
     source = str(folder / frame["file_path"])
     if not isinstance(frame.get("depth_file_path"), str):
         raise BadSample(source, "no depth_file_path: frames are learnt from with depth (ns-process-data --use-depth)")

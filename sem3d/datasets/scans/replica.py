@@ -6,16 +6,18 @@ units a metre.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.quarantine import Quarantined, faults_of
+from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.layouts import (
     COLOR_ENDINGS,
     FrameRecord,
     color_and_depth_size,
+    each_read,
     every,
     scene_folders,
     scene_name,
@@ -54,13 +56,8 @@ class Replica:
             except BadSample as error:
                 yield Quarantined.of(error, scene)
                 continue
-            for number in every(files["frame"].keys() | files["depth"].keys(), stride):
-                try:
-                    with faults_of(f"{folder}: frame {number}"):
-                        record = read_frame(root, folder, number, files, poses, camera)
-                    yield record
-                except BadSample as error:
-                    yield Quarantined.of(error, scene)
+            read = partial(read_frame, root, folder, files, poses, camera)
+            yield from each_read(folder, scene, every(files["frame"].keys() | files["depth"].keys(), stride), read)
 
 
 def is_scene(folder: Path) -> bool:
@@ -84,10 +81,10 @@ def read_camera(root: Path, folder: Path) -> dict[str, float]:
 def read_frame(
     root: Path,
     folder: Path,
-    number: int,
     files: dict[str, dict[int, Path]],
     poses: Float[np.ndarray, "frame 4 4"],
     camera: dict[str, float],
+    number: int,
 ) -> FrameRecord:
     """Return one frame's record; raises :class:`BadSample` for missing or unreadable files, or another size."""
     color, depth = (file_of(files[kind], folder / RESULTS, number) for kind in ("frame", "depth"))

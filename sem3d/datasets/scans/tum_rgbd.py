@@ -8,16 +8,18 @@ each within 0.02 s, as the benchmark's own tools do. Its number is its place in 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from sem3d.datasets.quarantine import Quarantined, faults_of
+from sem3d.datasets.quarantine import Quarantined
 from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.layouts import (
     FrameRecord,
     color_and_depth_size,
+    each_read,
     every,
     read_matrix,
     scene_folders,
@@ -84,13 +86,8 @@ class TumRgbd:
             except BadSample as error:
                 yield Quarantined.of(error, scene)
                 continue
-            for number in every(range(len(sequence.color)), stride):
-                try:
-                    with faults_of(str(folder / sequence.color[number][1])):
-                        record = read_frame(root, folder, number, sequence, camera)
-                    yield record
-                except BadSample as error:
-                    yield Quarantined.of(error, scene)
+            read = partial(read_frame, root, folder, sequence, camera)
+            yield from each_read(folder, scene, every(range(len(sequence.color)), stride), read)
 
 
 def is_sequence(folder: Path) -> bool:
@@ -130,7 +127,7 @@ def camera_of(root: Path, folder: Path) -> Camera:
     return Camera(np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), SIZE, note)
 
 
-def read_frame(root: Path, folder: Path, number: int, sequence: Sequence, camera: Camera) -> FrameRecord:
+def read_frame(root: Path, folder: Path, sequence: Sequence, camera: Camera, number: int) -> FrameRecord:
     """Return the record of a colour image; raises :class:`BadSample` where nothing of its time is there, or a file is none."""
     time, name = sequence.color[number]
     source = str(folder / name)
