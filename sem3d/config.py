@@ -117,6 +117,9 @@ class RunConfig:
     cpus_per_worker: Positive = 1.0
     """CPUs and torch threads of a training process; Ray Data needs one more CPU in the cluster. Small networks gain nothing
     from a second thread, because Ray runs training in a thread whose OpenMP regions are slow to start."""
+    gpus_per_worker: Annotated[float, Bounds(0, 1, above=True)] = 1.0
+    """GPU of a training process; a share, such as .25, lets four processes use one, which networks that are small or wait for
+    the CPU leave idle. Its memory is not shared out: all of them must fit."""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     """bfloat16: autocast in forward, weights and optimiser state stay float32. float64: everything, to tell rounding from a
     difference that matters."""

@@ -36,6 +36,7 @@ CIRCUMSTANCES = frozenset(
         "run.resize_every",
         "run.device",
         "run.cpus_per_worker",
+        "run.gpus_per_worker",
         "run.evaluation_batch_size",
         "run.log_every",
         "run.checkpoint_every",

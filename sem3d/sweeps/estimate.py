@@ -39,7 +39,7 @@ TIMELESS = frozenset(
 """Leaves that do not change how long a step takes, beside those of the schedule and of the label budget."""
 UNTIMED = ("schedule.", "data.budget", "data.labelled")
 """Beginnings of those."""
-PACE = frozenset({"run.workers", "run.device", "run.cpus_per_worker"})
+PACE = frozenset({"run.workers", "run.device", "run.cpus_per_worker", "run.gpus_per_worker"})
 """Circumstances that do."""
 
 

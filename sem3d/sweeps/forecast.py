@@ -60,7 +60,7 @@ def concurrency(trainings: list[Training], most: int) -> int:
     cpus, gpus = max(one.cpus for one in held), max(one.gpus for one in held)
     fitting = int(cluster.cpus // cpus)
     if gpus:
-        fitting = min(fitting, int(cluster.gpus // gpus))
+        fitting = min(fitting, int(cluster.gpus / gpus + 1e-9))
     return max(1, min(fitting, most) if most else fitting)
 
 

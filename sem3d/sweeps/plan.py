@@ -22,6 +22,7 @@ PLACES = (
     "run.min_workers",
     "run.device",
     "run.cpus_per_worker",
+    "run.gpus_per_worker",
     "run.tracking_uri",
     "run.experiment",
     "run.max_failures",

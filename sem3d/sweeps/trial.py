@@ -38,7 +38,7 @@ def resources_of(experiment: Experiment) -> Resources:
     run, workers = experiment.run, max(experiment.run.workers, 1)
     return Resources(
         cpus=workers * run.cpus_per_worker + 1,
-        gpus=float(workers) if use_gpu(experiment, cluster_resources()) else 0.0,
+        gpus=workers * run.gpus_per_worker if use_gpu(experiment, cluster_resources()) else 0.0,
     )
 
 

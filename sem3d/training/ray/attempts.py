@@ -8,6 +8,7 @@ from typing import Any
 
 import ray.exceptions
 import ray.train
+from ray.train.torch import TorchConfig
 
 from sem3d.errors import UserError
 from sem3d.ray_internals.train import orphaned_workers, remove_what_it_held
@@ -64,8 +65,10 @@ def _trainer(settings: dict[str, Any], callbacks: Sequence[Any], attempt: int) -
             num_workers=(sizes[0], run.workers) if run.min_workers else run.workers,
             elastic_resize_monitor_interval_s=run.resize_every,
             use_gpu=gpu,
-            resources_per_worker={"CPU": run.cpus_per_worker} | ({"GPU": 1} if gpu else {}),
+            resources_per_worker={"CPU": run.cpus_per_worker} | ({"GPU": run.gpus_per_worker} if gpu else {}),
         ),
+        # NCCL refuses two processes on one GPU
+        torch_config=TorchConfig(backend="gloo") if gpu and run.gpus_per_worker < 1 else None,
         run_config=ray.train.RunConfig(
             name=settings["launch"] if attempt == 1 else f"{settings['launch']}-{attempt}",
             storage_path=str(Path(settings["run_folder"]) / ".ray"),

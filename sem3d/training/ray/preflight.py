@@ -52,13 +52,14 @@ def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
 
 
 def use_gpu(experiment: Experiment, resources: Resources) -> bool:
-    """Return whether workers get a GPU each, by ``run.device``; raises :class:`UserError` if that asks for more than there
+    """Return whether workers get a GPU or their share of one, by ``run.device``; raises :class:`UserError` if that asks for more than there
     are.
     """
-    run, needed = experiment.run, max(worker_sizes(experiment)[0], 1)
+    run = experiment.run
+    needed = max(worker_sizes(experiment)[0], 1) * run.gpus_per_worker
     if run.device == "gpu" and resources.gpus < needed:
         raise UserError(
-            f"run.device gpu needs {needed} GPUs for {run.workers} workers, the Ray cluster has {resources.gpus:g}: "
+            f"run.device gpu needs {needed:g} GPUs for {run.workers} workers, the Ray cluster has {resources.gpus:g}: "
             "choose fewer run.workers or run.device cpu"
         )
     return run.device != "cpu" and resources.gpus >= needed

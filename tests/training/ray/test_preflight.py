@@ -21,6 +21,17 @@ def test_auto_takes_gpus_only_where_every_worker_gets_one(tmp_path):
         use_gpu(toy_experiment(tmp_path, run={"device": "gpu"}), Resources(cpus=3.0, gpus=0.0))
 
 
+def test_workers_may_share_a_gpu(tmp_path):
+    share = {"workers": 4, "gpus_per_worker": 0.25}
+    shared = toy_experiment(tmp_path, run=share)
+    assert use_gpu(shared, Resources(cpus=8.0, gpus=1.0))
+    assert not use_gpu(shared, Resources(cpus=8.0, gpus=0.0))
+    with pytest.raises(UserError, match="needs 1 GPUs for 4 workers, the Ray cluster has 0"):
+        use_gpu(toy_experiment(tmp_path, run=share | {"device": "gpu"}), Resources(cpus=8.0, gpus=0.0))
+    with pytest.raises(UserError, match="gpus_per_worker"):
+        toy_experiment(tmp_path, run={"gpus_per_worker": 1.5})
+
+
 def test_every_worker_gets_an_equal_share(tmp_path):
     check_batches(toy_experiment(tmp_path, run={"workers": 2}, optim={"accumulate": 2}))
     with pytest.raises(UserError, match="choose a multiple of 6"):
