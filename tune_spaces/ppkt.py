@@ -70,12 +70,12 @@ SIZES = {
         "pretraining": {"schedule.steps": 400},
     },
     "gpu": {
-        "arms": (*COMPARED, "ppkt + pointcontrast", "2d pseudo-labels"),
-        "budgets": (0.05, 0.15, 0.5, 1),
-        "seeds": 6,
-        "world": ROOMS | {"rooms_train": 240, "rooms_val": 40},
-        "settings": {"schedule.steps": 1000},
-        "pretraining": {"schedule.steps": 2000},
+        "arms": COMPARED,
+        "budgets": (0.15, 1),
+        "seeds": 3,
+        "world": ROOMS | {"rooms_train": 160, "rooms_val": 40},
+        "settings": {"schedule.steps": 320, "run.gpus_per_worker": 0.1},
+        "pretraining": {"schedule.steps": 600, "run.batch_size": 16},
     },
     "paper": {
         "arms": ("scratch", "ppkt", "pointcontrast"),

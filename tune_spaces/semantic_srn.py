@@ -38,26 +38,28 @@ MODE = "max"
 
 OBSERVED = {"data.observation": 9}
 """Of 32 views: from the front and a side, a quarter of the way up, as the released 65 of 251."""
+COMPARED = (
+    "srn + linear",
+    "tatarchenko + linear",
+    "u-net, oracle views",
+    "u-net, more dropout",
+    "random networks",
+)
 SIZES = {
     "laptop": {
-        "arms": (
-            "srn + linear",
-            "tatarchenko + linear",
-            "u-net, oracle views",
-            "u-net, more dropout",
-            "random networks",
-        ),
+        "arms": COMPARED,
         "budgets": (30,),
         "seeds": 3,
         "world": {"train": 100, "val": 10, "test": 20, "views.side": 32},
         "settings": OBSERVED | {"data.size": 32, "data.evaluation_views": 8},
     },
     "gpu": {
-        "arms": tuple(ARMS),
-        "budgets": (3, 30, 300, inf),
-        "seeds": 6,
-        "world": {"train": 400, "val": 20, "test": 50},
-        "settings": OBSERVED,
+        "arms": COMPARED,
+        "budgets": (30,),
+        "seeds": 3,
+        "world": {"train": 400, "val": 20, "test": 40, "views.side": 64},
+        "settings": OBSERVED | {"data.evaluation_views": 8, "run.gpus_per_worker": 0.1},
+        "pretraining": {"data.rays": 512},
     },
     "paper": {
         "arms": (

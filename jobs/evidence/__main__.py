@@ -49,6 +49,8 @@ class Asked:
     """Folder of the paper's data, for size paper; empty: the generated world of the size."""
     storage: str = "runs"
     """Folder for the world, runs, sweeps and evidence."""
+    max_concurrent: int = 0
+    """Trials at a time; 0: as many as the cluster holds."""
     show: bool = False
     """Print what is found already, as Markdown, and end."""
 
@@ -74,7 +76,7 @@ def main() -> None:
         generated = tune.data_class(space).generated
         words = tune_arguments(asked.space, asked.size, size, asked.root, str(storage), generated)
         print(f"runs python -m jobs.tune {shlex.join(words)}", flush=True)
-        tune.tune(words)
+        tune.tune([*words, "--max-concurrent", str(asked.max_concurrent)])
         folder = sweep_folder(storage, f"evidence-{asked.space}-{asked.size}")
         write_evidence(path, evidence_of(folder, space, asked.size, command))
     evidence = read_evidence(path)
