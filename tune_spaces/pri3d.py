@@ -36,12 +36,12 @@ SIZES = {
         "pretraining": PRETRAINED,
     },
     "gpu": {
-        "arms": ("imagenet", "imagenet+pri3d", "scratch"),
-        "budgets": (0.05, 0.2, 1),
-        "seeds": 6,
+        "arms": ("imagenet", "imagenet+pri3d"),
+        "budgets": (0.2, 1),
+        "seeds": 3,
         "world": ROOMS,
-        "settings": LONGER,
-        "pretraining": PRETRAINED,
+        "settings": LONGER | {"run.gpus_per_worker": 0.2},
+        "pretraining": {"schedule.steps": 1000, "run.batch_size": 32},
     },
     "paper": {
         "arms": ("imagenet", "imagenet+pri3d", "scratch"),

@@ -38,10 +38,10 @@ SIZES = {
     },
     "gpu": {
         "arms": ("softras", "ssr"),
-        "budgets": (2, 5, 20, inf),
-        "seeds": 6,
-        "world": {"objects": 1000},
-        "settings": {"data.category": "chair"},
+        "budgets": (2, 5, 20),
+        "seeds": 3,
+        "world": {"objects": 500},
+        "settings": {"data.category": "chair", "run.gpus_per_worker": 0.1},
     },
     "paper": {
         "arms": ("softras", "ssr"),
