@@ -52,8 +52,9 @@ def worker_sizes(experiment: Experiment) -> tuple[int, ...]:
 
 
 def use_gpu(experiment: Experiment, resources: Resources) -> bool:
-    """Return whether workers get a GPU or their share of one, by ``run.device``; raises :class:`UserError` if that asks for more than there
-    are.
+    """Return whether workers get a GPU or their share of one, by ``run.device``.
+
+    Raise :class:`UserError` if that asks for more than there are.
     """
     run = experiment.run
     needed = max(worker_sizes(experiment)[0], 1) * run.gpus_per_worker
