@@ -20,6 +20,7 @@ from sem3d.runs.checkpoint import latest, weights_file
 from sem3d.training.context import TrainingContext
 from sem3d.training.loop import fit
 from sem3d.training.ray.launch import train
+from sem3d.training.step import gradient_norm
 from tests.methods.tiny import DATA, build_tiny, tiny_experiment
 from tests.methods.two_processes import gradients, run_half
 from tests.training.toy_method import stream_in_process, stream_once_in_process
@@ -121,6 +122,29 @@ def test_the_loss_falls_on_one_batch(name, data, tmp_path):
             optimizer.step()
         curve.append(loss.item())
     assert curve[-1] < 0.95 * curve[0], curve
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+def test_a_gpu_computes_what_a_cpu_does(name, data, tmp_path):
+    """Losses, gradients and scores in float64; dropout is off, since its draws differ from device to device."""
+    experiment, method, batch = built(name, data, tmp_path)
+    held_out = batch_of(method, method.sources(experiment)[HELD_OUT], count=1)
+    found = {}
+    for device in ("cpu", "cuda"):
+        method.double().to(device).eval().zero_grad()
+        losses = method(moved(batch, device), 0)
+        sum(losses.values()).backward()
+        norm = gradient_norm([value.grad for value in method.parameters() if value.grad is not None])
+        with torch.no_grad():
+            sums = method.evaluate(moved(held_out, device)).sums
+        found[device] = {key: value.detach().double().cpu() for key, value in (losses | sums | {"norm": norm}).items()}
+    assert_close(found["cuda"], found["cpu"], rtol=1e-5, atol=1e-8)
+
+
+def moved(batch, device):
+    columns = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return type(batch)(**{key: None if column is None else column.to(device) for key, column in columns.items()})
 
 
 def test_every_trainable_parameter_has_one_optimiser(name, data, tmp_path):
