@@ -6,13 +6,13 @@ import torch
 from torch.testing import assert_close
 
 from sem3d.geometry.object_camera import camera_from_object
+from sem3d.geometry.voxel_mesh import voxel_mesh
 from sem3d.rendering.fitted_viewpoint import (
     ObjectCamera,
     fit_viewpoint,
     silhouette_cost,
     to_device_coordinates,
 )
-from sem3d.rendering.voxel_mesh import voxel_mesh
 from tests.reference.silhouette_projection import hard_silhouette, project_point
 
 

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from sem3d.datasets.keypoint_clouds import in_unit_box
 from sem3d.evaluation.reconstruction import sample_surface
 from sem3d.geometry.object_camera import centred_intrinsics
+from sem3d.geometry.voxel_mesh import voxel_mesh
 from sem3d.methods.viewpoint import ViewpointBatch
 from sem3d.pipelines.pixel_semantics.networks import Networks, PipelineOptions
 from sem3d.rendering.fitted_viewpoint import ObjectCamera, fit_viewpoint
 from sem3d.rendering.posed_views import TracedMesh
 from sem3d.rendering.sketches import points_in_sight, seen_pixels
-from sem3d.rendering.voxel_mesh import voxel_mesh
 
 
 @dataclass(frozen=True)
