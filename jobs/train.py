@@ -11,7 +11,7 @@ from jobs.exits import run
 from jobs.places import absolute, place
 from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.methods.method import Method
 from sem3d.reporting.tables import format_table, metric_table
 from sem3d.runs.checkpoint import weights_file
@@ -78,6 +78,10 @@ def parse(name: str, arguments: list[str]) -> Experiment:
     Raises :class:`UserError` for an unknown method or preset, or a wrong argument.
     """
     method = method_class(name)
+    if name in COMPOSED:
+        raise UserError(
+            f"{name} is made of trained runs and not trained itself: python -m jobs.tune {name} trains them all"
+        )
     preset, rest = take_preset(arguments)
     if preset not in method.presets:
         raise UserError(f"unknown preset '{preset}' of {name}: choose one of {', '.join(method.presets)}")

@@ -18,7 +18,7 @@ from jobs.exits import run
 from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.methods.method import FROZEN
 from sem3d.runs.progress import heard_now_and_then
 from sem3d.sweeps.arms import Part
@@ -127,6 +127,9 @@ def tune(arguments: list[str]) -> None:
     space = read_space(config.space, config.preset)
     names = config.arms or tuple(arm.name for arm in space.arms)
     space = replace(space, arms=tuple(space.arm(name) for name in names))
+    composed = [arm.trained.method for arm in space.arms if arm.trained.method in COMPOSED]
+    if composed and (config.frozen or config.search):
+        raise UserError(f"{composed[0]} trains nothing itself: leave out {'--frozen' if config.frozen else '--search'}")
     if config.frozen:
         space = frozen(space, config)
     trials, pretrainings = settings_of(space, config.set)

@@ -26,12 +26,16 @@ METHODS = {
     "reconstruction": "sem3d.methods.reconstruction.method:Reconstruction",
 }
 
+COMPOSED = {"pixel_semantics": "sem3d.methods.pixel_semantics:PixelSemantics"}
+"""What is made of trained methods and trains nothing itself: a sweep scores it as it is (``frozen_scores``)."""
+
 
 def method_class(name: str) -> type:
     """Return the class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
-    if name not in METHODS:
+    found = METHODS.get(name) or COMPOSED.get(name)
+    if found is None:
         raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
-    return resolve(METHODS[name])
+    return resolve(found)
 
 
 def method_name(method: type) -> str:

@@ -76,7 +76,7 @@ def to_device_coordinates(vertices: Float[Tensor, "vertex 3"], camera: ObjectCam
 
     A vertex that is not in front of the camera keeps its depth and is not divided by it.
     """
-    seen = vertices @ camera.rotation().T.to(vertices.dtype) + camera.middle.to(vertices.dtype)
+    seen = vertices @ camera.rotation().T.to(vertices) + camera.middle.to(vertices)
     depth = seen[:, 2:]
     flat = 2 * FOCAL_SHARE * seen[:, :2] / torch.where(depth > 1e-8, depth, 1)
     return torch.cat([flat * flat.new_tensor([1.0, -1.0]), depth], 1)
@@ -91,7 +91,7 @@ def silhouette_cost(
 ) -> Float[Tensor, ""]:
     """Return the mean over pixels of the squared difference of the target and the mesh's soft silhouette (Eq. 7)."""
     seen = soft_silhouettes(to_device_coordinates(vertices, camera)[None], faces, size=len(target), sigma=sigma)
-    return (seen[0] - target.to(seen.dtype)).square().mean()
+    return (seen[0] - target.to(seen)).square().mean()
 
 
 def fit_viewpoint(
@@ -107,7 +107,8 @@ def fit_viewpoint(
 ) -> tuple[ObjectCamera, list[float]]:
     """Return the camera with the least cost that is met in so many steps of Adam, and the cost of each camera from ``start`` on.
 
-    ``lr`` is in radians and lengths of the object a step; where only the distance moves, in shares of it.
+    ``lr`` is in radians and lengths of the object a step; where only the distance moves, in shares of it. Silhouettes are drawn
+    where the vertices are, the few numbers of the camera stay on the CPU.
     """
     if freedom == "none" or not len(faces):
         return start, []

@@ -8,7 +8,7 @@ from typing import Literal
 
 from sem3d.reporting.intervals import Interval
 
-SPELLINGS = {"miou": "mIoU", "iou": "IoU", "ap": "AP", "map": "mAP", "pq": "PQ", "f1": "F1"}
+SPELLINGS = {"miou": "mIoU", "iou": "IoU", "ap": "AP", "map": "mAP", "pq": "PQ", "f1": "F1", "pck": "PCK"}
 RATES = frozenset({*SPELLINGS, "accuracy", "rate", "precision", "recall", "share"})
 MISSING = "–"
 

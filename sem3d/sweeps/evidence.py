@@ -24,6 +24,7 @@ from sem3d.reporting.formatting import MISSING, Metric, metric_of, p_text, seeds
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page import SweepReview, mark_lines
 from sem3d.reporting.tables import Cell, Table
+from sem3d.sweeps.other_metrics import lines_beside
 from sem3d.sweeps.results import read_review
 from sem3d.sweeps.space import PACKAGE, Space, written_spaces
 
@@ -150,7 +151,7 @@ def evidence_of(folder: Path, space: Space, size: str, command: str) -> Evidence
         cpu_hours=round(spent.get("cpu_hours", 0.0), 3),
         gpu_hours=round(spent.get("gpu_hours", 0.0), 3),
         rows=_rows(review, _papers_scores(space, review)),
-        marks=mark_lines(review),
+        marks=[*mark_lines(review), *lines_beside(folder, space, review)],
     )
 
 

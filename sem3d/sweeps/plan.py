@@ -8,7 +8,7 @@ from typing import Any
 
 from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError
-from sem3d.methods import method_class
+from sem3d.methods import COMPOSED, method_class
 from sem3d.methods.method import FROZEN_EFFECT
 from sem3d.runs.run_folder import CIRCUMSTANCES, LONGEST_NAME, check_name, content_name, identity, run_name
 from sem3d.runs.sources import data_digest
@@ -162,7 +162,7 @@ def trial_of(request: Request, arm_name: str, budget: float, seed: int, found: d
         experiment=experiment,
         settings=_differences(arm, experiment, set(varied)) | keys_of(starts),
         starts=starts,
-        frozen=request.frozen,
+        frozen=request.frozen or arm.trained.method in COMPOSED,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.reporting.formatting import Budgets, counted, metric_of, plural
 from sem3d.reporting.page import SweepReview, TrialLine
 from sem3d.runs.run_folder import CIRCUMSTANCES
@@ -185,7 +185,9 @@ def _arms(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
 def _unit(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
     """Return the unit that a budget counts, by the setting where there is a choice, else by what the method's data are."""
     settings = [sweep.settings, *(trial.settings for trial in trials)]
-    fixed = next((method_class(trial.method).Data.counted for trial in trials if trial.method in METHODS), "item")
+    fixed = next(
+        (method_class(trial.method).Data.counted for trial in trials if trial.method in METHODS | COMPOSED), "item"
+    )
     return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), fixed)
 
 

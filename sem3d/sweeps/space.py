@@ -24,6 +24,8 @@ Such a module is data only, by these names:
     data, and the part whose weights are handed on.
 ``SEARCH``, ``METRIC``, ``MODE``
     Leaf to distribution of ``ray.tune``; the key of the evaluation that is compared, and "max" or "min".
+``ALSO``
+    Other keys of it that evidence tells beside.
 ``SEARCH_SETTINGS``
     Leaves of the trials that search, such as a split of the data that the comparison is not made on.
 
@@ -61,6 +63,8 @@ class Space:
     search_settings: dict[str, Any]
     metric: str
     mode: Literal["max", "min"]
+    also: tuple[str, ...] = ()
+    """Other metrics of trials that evidence tells, over the same seeds."""
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name; raise :class:`UserError` with the known names otherwise."""
@@ -145,6 +149,7 @@ def space_of(module: ModuleType, preset: str = "") -> Space:
         search_settings=dict(getattr(module, "SEARCH_SETTINGS", {})),
         metric=module.METRIC,
         mode=module.MODE,
+        also=tuple(getattr(module, "ALSO", ())),
     )
     for arm in space.arms:
         _check_arm(space, arm)

@@ -1,11 +1,12 @@
 """Generated shapes in KeypointNet's layout, as the world of methods that learn from keypoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
 from sem3d.bounds import AtLeastOne, Bounds, Seed
@@ -39,12 +40,37 @@ class KeypointShapesConfig:
 
 def keypoint_model(config: KeypointShapesConfig, number: int) -> tuple[AnnotatedModel, np.ndarray]:
     """Return the annotations of a generated shape in a box of diagonal 1, and its cloud; its meshes are not written."""
-    shape, family = generated_shape(config.kind, config.seed, number), FAMILIES[config.kind]
-    diagonal = float(np.linalg.norm(np.ptp(shape.vertices, axis=0)))
-    rng = np.random.default_rng([config.seed, number])
-    cloud = sample_surface(shape.vertices / diagonal, shape.faces, config.points, rng)
-    names = [keypoint.name for keypoint in shape.keypoints]
-    rows = cKDTree(cloud).query(np.array([keypoint.xyz for keypoint in shape.keypoints]) / diagonal)[1]
+    shape = generated_shape(config.kind, config.seed, number)
+    return annotated_cloud(
+        Named(config.kind, f"{config.kind}{config.seed}x{number:05d}", split_of(number, config.models)),
+        (shape.vertices, shape.faces),
+        {keypoint.name: keypoint.xyz for keypoint in shape.keypoints},
+        config.points,
+        np.random.default_rng([config.seed, number]),
+    )
+
+
+class Named(NamedTuple):
+    """A model's family, name and split."""
+
+    kind: str
+    identity: str
+    split: str
+
+
+def annotated_cloud(
+    named: Named,
+    surface: tuple[Float[np.ndarray, "vertex 3"], Int[np.ndarray, "face 3"]],
+    places: Mapping[str, Float[np.ndarray, "3"]],
+    points: int,
+    rng: np.random.Generator,
+) -> tuple[AnnotatedModel, Float[np.ndarray, "point 3"]]:
+    """Return the annotations of a shape in a box of diagonal 1, with its keypoints on the nearest points of its cloud."""
+    (vertices, faces), family = surface, FAMILIES[named.kind]
+    diagonal = float(np.linalg.norm(np.ptp(vertices, axis=0)))
+    cloud = sample_surface(vertices / diagonal, faces, points, rng)
+    names = list(places)
+    rows = cKDTree(cloud).query(np.array(list(places.values())) / diagonal)[1]
     keypoints = tuple(
         Keypoint(
             family.vocabulary.keypoints.index(name),
@@ -62,8 +88,7 @@ def keypoint_model(config: KeypointShapesConfig, number: int) -> tuple[Annotated
         if mirror_name(name) in names
     }
     pairs = tuple(sorted(pair for pair in mirrored if pair[0] != pair[1]))
-    identity = f"{config.kind}{config.seed}x{number:05d}"
-    return AnnotatedModel(family.synset, identity, keypoints, pairs, (), split_of(number, config.models)), cloud
+    return AnnotatedModel(family.synset, named.identity, keypoints, pairs, (), named.split), cloud
 
 
 def split_of(number: int, models: int) -> str:
@@ -88,18 +113,23 @@ def write_keypoint_shapes(folder: Path, config: KeypointShapesConfig) -> str:
     if folder.is_dir():
         return f"found {line}"
     with whole_folder(folder) as place:
-        models = []
-        for model, cloud in models_of(config):
-            path = cloud_path(place, model)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_pcd(path, cloud)
-            models.append(model)
-        write_annotations(place / "annotations" / f"{config.kind}.json", models)
-        (place / "splits").mkdir()
-        for split in SPLITS:
-            lines = [f"{model.class_id}-{model.model_id}\n" for model in models if model.split == split]
-            (place / "splits" / f"{split}.txt").write_text("".join(lines))
+        write_models(place, config.kind, models_of(config))
     return f"generated {line}"
+
+
+def write_models(folder: Path, kind: str, made: Iterable[tuple[AnnotatedModel, np.ndarray]]) -> None:
+    """Write models and their clouds in KeypointNet's layout: annotations, splits, pcds."""
+    models = []
+    for model, cloud in made:
+        path = cloud_path(folder, model)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_pcd(path, cloud)
+        models.append(model)
+    write_annotations(folder / "annotations" / f"{kind}.json", models)
+    (folder / "splits").mkdir(exist_ok=True)
+    for split in SPLITS:
+        lines = [f"{model.class_id}-{model.model_id}\n" for model in models if model.split == split]
+        (folder / "splits" / f"{split}.txt").write_text("".join(lines))
 
 
 def folder_of(storage: Path, config: KeypointShapesConfig) -> Path:

@@ -17,11 +17,22 @@ from sem3d.sweeps.evidence import (
     tune_arguments,
     write_evidence,
 )
+from sem3d.sweeps.other_metrics import lines_beside
+from sem3d.sweeps.records import read_trials, write_record
+from sem3d.sweeps.results import read_review
 from sem3d.sweeps.space import read_space, written_spaces
 from tests.sweeps.fake_sweep import fake_sweep
 
 ROOT = Path(__file__).parents[2]
-WITH_SIZES = ("pixel_semantics", "ppkt", "pri3d", "semantic_srn", "semantic_srn_masks", "ssr")
+WITH_SIZES = (
+    "pixel_semantics",
+    "pixel_semantics_viewpoint",
+    "ppkt",
+    "pri3d",
+    "semantic_srn",
+    "semantic_srn_masks",
+    "ssr",
+)
 
 
 def found(tmp_path: Path, size: str = "laptop", **changes):
@@ -51,7 +62,8 @@ def test_a_size_of_the_papers_data_wants_their_folder():
 def test_a_space_without_sizes_is_refused_with_those_that_have_some():
     assert set(WITH_SIZES) < set(written_spaces())
     with pytest.raises(
-        UserError, match="choose one of pixel_semantics, ppkt, pri3d, semantic_srn, semantic_srn_masks, ssr"
+        UserError,
+        match=f"choose one of {', '.join(WITH_SIZES)}, or run",
     ):
         sizes_of("semantic_segmentation_2d")
 
@@ -81,6 +93,17 @@ def test_ours_stands_under_the_papers_protocol_only_where_the_papers_data_were_l
     assert here["paper"] == paper["paper"] == "61.7"
     assert here["ours, paper's protocol"] == "–" == paper["ours, here"]
     assert here["ours, here"] == paper["ours, paper's protocol"] != "–"
+
+
+def test_other_metrics_that_a_space_names_stand_beside(tmp_path):
+    folder = fake_sweep(tmp_path, arms=("a", "b"), budgets=(1.0,))
+    for trial in read_trials(folder):
+        gain = 0.2 if trial.arm == "b" else 0.0
+        write_record(folder, replace(trial, metrics=trial.metrics | {"pck_far": 0.3 + gain + 0.01 * trial.seed}))
+    space = replace(read_space("pri3d"), also=("pck_far", "not_measured"))
+    (line,) = lines_beside(folder, space, read_review(folder))
+    half = 4.302652730 * 1 / math.sqrt(3)
+    assert line == f"PCK far (%) at 100 %: a 31.0 ± {half:.1f}, b 51.0 ± {half:.1f} (+20.0)"
 
 
 def test_one_seed_has_no_interval(tmp_path):

@@ -9,7 +9,6 @@ import torch
 import tyro
 from jaxtyping import Float, Int
 
-from sem3d.bounds import AtLeastOne, Positive, Share
 from sem3d.config import StorageFolder, StoreAddress, override
 from sem3d.datasets.keypoint_clouds import ABSENT, LoadModel
 from sem3d.datasets.stream import Samples
@@ -17,12 +16,12 @@ from sem3d.errors import BadSample, UserError
 from sem3d.geometry.object_camera import viewpoint_of
 from sem3d.methods.keypoint_embedding import KeypointEmbedding
 from sem3d.methods.method import TRAIN
+from sem3d.methods.pixel_semantics import PipelineSettings
 from sem3d.methods.reconstruction.method import Reconstruction
 from sem3d.methods.viewpoint import Viewpoint
 from sem3d.networks.point_groups import take_rows
 from sem3d.pipelines.loaded_model import fetched_folder
 from sem3d.pipelines.trained_run import TrainedRun
-from sem3d.rendering.fitted_viewpoint import Freedom
 from sem3d.runs.stored_run import stored_experiment
 
 MODELS_LOOKED_AT = 300
@@ -32,7 +31,7 @@ LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineOptions:
+class PipelineOptions(PipelineSettings):
     """Options of the pipeline: its three runs, and how a viewpoint is refined."""
 
     shape: str
@@ -41,18 +40,6 @@ class PipelineOptions:
     """Run of viewpoint."""
     meaning: str
     """Run of keypoint_embedding; its data must be where they were, for the mean of each meaning."""
-    refine: Freedom = "full"
-    """Numbers of the camera that are fitted to the predicted silhouette: none, distance (released), angles, or full."""
-    steps: AtLeastOne = 20
-    """Steps of that; paper: about 20, released: 30."""
-    rate: Positive = 0.02
-    """Rate of these, in radians and lengths of the object."""
-    level: Share = 0.0
-    """Occupancy at which the surface lies; 0: the threshold of the run. Released: 0.1."""
-    points: AtLeastOne = 2048
-    """Points of the surface that are embedded."""
-    distance: float = 0.0
-    """Of the camera at first, in lengths of the object's longest side; 0: the mean of the data that the viewpoint learnt from."""
     device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
     """auto takes the GPU where this machine has one."""
     storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"

@@ -95,9 +95,9 @@ def understand(
     start = ObjectCamera.at(azimuth, polar, networks.distance)
     with torch.enable_grad():
         camera, costs = fit_viewpoint(
-            torch.tensor(vertices, dtype=torch.float32),
-            torch.tensor(faces),
-            sketch[0, 4].float().cpu(),
+            torch.tensor(vertices, dtype=torch.float32, device=sketch.device),
+            torch.tensor(faces, device=sketch.device),
+            sketch[0, 4].float(),
             start,
             freedom=options.refine,
             steps=options.steps,

@@ -111,11 +111,11 @@ def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:
     )
 
 
-def pairs_of(views: Sequence[KnownView]) -> list[tuple[KeypointPair, int]]:
+def pairs_of(views: Sequence[KnownView], seed: int) -> list[tuple[KeypointPair, int]]:
     """Return for each view a pair with a view of another object, which is its reference, and the view's place; none where no
-    other object shares a visible keypoint.
+    other object shares a visible keypoint. The seed draws the references.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     images = [view.as_image() for view in views]
     found = []
     for place, target in enumerate(views):

@@ -71,10 +71,11 @@ def write_drawn(
     draw: Callable[[Path, dict[str, Any]], list[str]],
     classes: Sequence[str],
     key: str,
+    beside: Callable[[Path], None] = lambda _: None,
 ) -> PosedSummary:
     """Have ``draw`` put the instance of each row into its folder, in a task, and return notes on it; otherwise as above.
 
-    ``key`` identifies everything that decides what is drawn.
+    ``beside`` puts what is of all objects into the whole folder; ``key`` identifies everything that decides what is drawn.
     """
     out = Path(out).absolute()
     if out.exists():
@@ -89,6 +90,7 @@ def write_drawn(
             report.notes += [Quarantined(row["name"], row["split"], note) for note in told["notes"]]
         check_limit(report, len(rows), 0.5, out.with_name(f"{out.name}.quarantine.json"))
         write_classes(building, classes)
+        beside(building)
         report.write(building / "quarantine.json")
         write_json(building / SUMMARY, {"digest": key, "objects": dict(counts)})
     return PosedSummary(out, dict(counts), report, reused=False)

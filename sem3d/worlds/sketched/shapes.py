@@ -1,17 +1,22 @@
 """Generated chairs, cars and airplanes with sketches, voxels and keypoints, as the world of the methods of 2D-3D-2D."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from sem3d.bounds import Bounds
 from sem3d.config import digest
+from sem3d.datasets.objects.keypointnet import AnnotatedModel
+from sem3d.datasets.objects.pcd import POINTS
 from sem3d.geometry.object_camera import Z_UP_FROM_Y_UP
 from sem3d.rendering.posed_views import Hits
 from sem3d.worlds.grammar.sketch import labelled_mesh
+from sem3d.worlds.keypoint_shapes import Named, annotated_cloud, write_models
 from sem3d.worlds.posed.generated import GeneratedObjects, drawing_line, made_line, sketch_of
 from sem3d.worlds.posed.shapes import albedo_of
 from sem3d.worlds.posed.write import PosedSummary, write_drawn
@@ -30,13 +35,46 @@ class SketchedShapesConfig(GeneratedObjects):
 
     views: SketchesConfig = field(default_factory=SketchesConfig)
     """Pictures of each."""
+    clouds: Annotated[int, Bounds(0)] = 0
+    """Points of a cloud of each object with keypoints, in KeypointNet's layout beside the views, by the same splits; 0: none."""
+
+
+def written(config: SketchedShapesConfig) -> dict[str, Any]:
+    """Return what decides the files; clouds only where there are some."""
+    return {name: value for name, value in asdict(config).items() if name != "clouds" or value}
 
 
 def write_sketched_shapes(out: str | Path, config: SketchedShapesConfig) -> PosedSummary:
     """Generate and draw the objects into ``out``, or find them there; raises :class:`UserError` for an unknown family."""
     rows, classes = config.rows(), config.classes()
     draw = partial(draw_generated, config=config.views)
-    return write_drawn(out, rows, draw, classes, digest([FORMAT, asdict(config), classes]))
+    key = digest([FORMAT, written(config), classes])
+    return write_drawn(out, rows, draw, classes, key, partial(write_clouds, rows=rows, config=config))
+
+
+def write_clouds(folder: Path, rows: Sequence[Mapping[str, Any]], config: SketchedShapesConfig) -> None:
+    """Write a cloud of each object, whose keypoints are among its points, unless there are to be none."""
+    if config.clouds:
+        write_models(folder, config.kind, (cloud_of(row, config.clouds) for row in rows))
+
+
+def cloud_of(row: Mapping[str, Any], points: int) -> tuple[AnnotatedModel, np.ndarray]:
+    """Return the object of a row as KeypointNet has models."""
+    one = generated_object(row)
+    places = {point.name: point.xyz for point in one.keypoints}
+    rng = np.random.default_rng([row["seed"], zlib.crc32(row["name"].encode())])
+    return annotated_cloud(
+        Named(row["kind"], row["name"], row["split"]), (one.vertices, one.faces), places, points, rng
+    )
+
+
+def with_clouds(config: SketchedShapesConfig, leaves: Mapping[str, Any]) -> SketchedShapesConfig:
+    """Return objects with clouds where a training on them sees points: of KeypointNet's number, or as many as it sees.
+
+    A keypoint is the nearest point of its cloud, so that fewer would move it.
+    """
+    seen = int(leaves.get("data.points", 0))
+    return replace(config, clouds=max(config.clouds, seen, POINTS)) if seen else config
 
 
 def draw_generated(folder: Path, row: Mapping[str, Any], config: SketchesConfig) -> list[str]:
@@ -79,7 +117,7 @@ def small_sketches() -> SketchedShapesConfig:
 
 def sketched_folder(storage: Path, config: SketchedShapesConfig) -> Path:
     """Return the place of the views of these objects."""
-    return storage / f"sketched-{digest([FORMAT, asdict(config)])}"
+    return storage / f"sketched-{digest([FORMAT, written(config)])}"
 
 
 def make_sketched(folder: Path, config: SketchedShapesConfig) -> str:
@@ -101,4 +139,11 @@ def so_far(folder: Path) -> str:
     return begun_so_far(folder, "*/*/", "objects")
 
 
-SKETCHED_SHAPES = World(small=small_sketches, folder=sketched_folder, make=make_sketched, ahead=ahead, so_far=so_far)
+SKETCHED_SHAPES = World(
+    small=small_sketches,
+    folder=sketched_folder,
+    make=make_sketched,
+    ahead=ahead,
+    so_far=so_far,
+    fine_enough=with_clouds,
+)
