@@ -1,5 +1,7 @@
 """Simpler ways to make one set of keypoints of many people's marks: geodesic means by index, and DBSCAN in space."""
 
+from collections.abc import Collection
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
@@ -15,45 +17,54 @@ def geodesic_medoid(points: Int[np.ndarray, " mark"], distances: Float[np.ndarra
     return int(apart.sum(axis=0).argmin())
 
 
-def aligned_marks(raw: RawKeypoints) -> list[Int[np.ndarray, "model index"]]:
-    """Return everybody's marks with the indices of the person who uses most of them.
+def aligned_marks(raw: RawKeypoints, reach: float) -> list[Int[np.ndarray, "model index"]]:
+    """Return everybody's marks with the same index for what lies together: without this step, indices of different people would
+    mean nothing to each other.
 
-    Another person's index becomes the one whose marks lie nearest to its own on the models that both marked, each used once;
-    without this step, indices of different people would mean nothing to each other.
+    Indices grow from person to person, those with most marks first. A person's index becomes the one whose marks so far lie
+    nearest to its own on the models that both have, each used once; one that is farther than ``reach`` from all is a new one.
     """
-    leader = max(raw.marks, key=lambda own: own.shape[1])
-    aligned = []
-    for own in raw.marks:
-        cost = np.array(
-            [
-                [apart(raw, own[:, one], leader[:, other]) for other in range(leader.shape[1])]
-                for one in range(own.shape[1])
-            ]
-        )
-        renamed = np.full(leader.shape, UNMARKED, np.int64)
-        for one, other in zip(*linear_sum_assignment(cost), strict=True):
-            renamed[:, other] = own[:, one]
-        aligned.append(renamed)
-    return aligned
+    people = sorted(range(len(raw.marks)), key=lambda number: -int((raw.marks[number] != UNMARKED).sum()))
+    columns: list[dict[int, Int[np.ndarray, " model"]]] = []
+    for number in people:
+        own = raw.marks[number].T
+        cost = np.array([[apart(raw, one, column.values()) for column in columns] for one in own])
+        cost = cost.reshape(len(own), len(columns))
+        matched = {
+            int(one): int(other)
+            for one, other in zip(*linear_sum_assignment(cost), strict=True)
+            if cost[one, other] <= reach
+        }
+        for index, marks in enumerate(own):
+            if index in matched:
+                columns[matched[index]][number] = marks
+            else:
+                columns.append({number: marks})
+    none = np.full(raw.models, UNMARKED, np.int64)
+    return [np.stack([column.get(number, none) for column in columns], axis=1) for number in range(len(raw.marks))]
 
 
-def apart(raw: RawKeypoints, one: Int[np.ndarray, " model"], other: Int[np.ndarray, " model"]) -> float:
-    """Return the mean distance of two indices' marks over models that have both; the box's diagonal where none has."""
-    both = np.flatnonzero((one != UNMARKED) & (other != UNMARKED))
-    if not len(both):
-        return 1.0
-    places = [raw.clouds[both, own[both]] for own in (one, other)]
-    return float(np.linalg.norm(places[0] - places[1], axis=1).mean())
+def apart(raw: RawKeypoints, one: Int[np.ndarray, " model"], others: Collection[Int[np.ndarray, " model"]]) -> float:
+    """Return the mean distance of an index's marks from those of others over models that have both; the box's diagonal where none
+    has.
+    """
+    found = []
+    for other in others:
+        both = np.flatnonzero((one != UNMARKED) & (other != UNMARKED))
+        found.append(np.linalg.norm(raw.clouds[both, one[both]] - raw.clouds[both, other[both]], axis=1))
+    distances = np.concatenate(found)
+    return float(distances.mean()) if len(distances) else 1.0
 
 
 def means_by_index(
-    raw: RawKeypoints, distances: list[Float[np.ndarray, "point point"]]
+    raw: RawKeypoints, distances: list[Float[np.ndarray, "point point"]], reach: float, fewest: int
 ) -> list[Int[np.ndarray, " keypoint"]]:
-    """Return for each model the geodesic mean of everybody's marks of each index."""
-    marks = np.stack(aligned_marks(raw))
+    """Return for each model the geodesic mean of everybody's marks of each index that so many people have."""
+    marks = np.stack(aligned_marks(raw, reach))
+    used = (marks != UNMARKED).any(axis=1).sum(axis=0) >= fewest
     found = []
     for model, own in enumerate(distances):
-        columns = [column[column != UNMARKED] for column in marks[:, model].T]
+        columns = [column[column != UNMARKED] for column in marks[:, model, used].T]
         found.append(np.array([geodesic_medoid(column, own) for column in columns if len(column)], np.int64))
     return found
 

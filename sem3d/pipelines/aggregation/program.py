@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from statistics import fmean
 from typing import Annotated
 
 import numpy as np
@@ -22,6 +21,8 @@ from sem3d.pipelines.aggregation.clustering import NOISE
 from sem3d.pipelines.aggregation.fidelity import surface_distances
 from sem3d.pipelines.aggregation.symmetry import symmetry_groups
 from sem3d.pipelines.trained_run import Outcome, Table
+from sem3d.reporting.formatting import Metric
+from sem3d.reporting.intervals import interval
 from sem3d.worlds.annotators import AnnotatorsConfig, MarkedShapes, marked_shapes
 
 PALETTE = np.array(
@@ -44,14 +45,16 @@ class AggregationOptions:
     """Settings of the aggregation."""
     corrupted: tuple[Share, ...] = (0.0, 0.3)
     """Shares of wrong marks that are tried."""
-    seeds: AtLeastOne = 1
+    seeds: AtLeastOne = 3
     """Draws of shapes and people for each."""
     threshold: Positive = 0.05
     """Geodesic distance, in diagonals of the box, within which a keypoint is recovered."""
     space_reach: Positive = 0.03
     """Of DBSCAN in space."""
     space_core: Share = 0.4
-    """Marks within reach that make a cluster in space, as a share of the people."""
+    """Marks within reach that make a cluster in space, and people who make an index, as a share of all."""
+    index_reach: Positive = 0.1
+    """Distance of an index's marks from another person's within which both are taken for the same."""
     storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"
     """Folder whose aggregation/figures gets the pictures."""
 
@@ -74,12 +77,11 @@ def aggregation(options: AggregationOptions) -> Outcome:
             marked = marked_shapes(config)
             distances = surface_distances(marked.raw.clouds)
             found = aggregate(marked.raw, distances, options.aggregation)
+            fewest = max(2, round(options.space_core * config.people))
             answers = {
                 OURS: [own[own >= 0] for own in found.keypoints],
-                MEANS: means_by_index(marked.raw, distances),
-                SPACE: clusters_in_space(
-                    marked.raw, distances, options.space_reach, max(2, round(options.space_core * config.people))
-                ),
+                MEANS: means_by_index(marked.raw, distances, options.index_reach, fewest),
+                SPACE: clusters_in_space(marked.raw, distances, options.space_reach, fewest),
             }
             for way, own in answers.items():
                 scores[way].append(recovered(own, marked, distances, options.threshold))
@@ -91,18 +93,20 @@ def aggregation(options: AggregationOptions) -> Outcome:
                 )
                 pictures |= {f"{name}-{corrupted:g}": drawn for name, drawn in drawings(marked, found).items()}
             print(f"wrong marks {corrupted:.0%}, seed {seed}: done", flush=True)
-        for way, own in scores.items():
-            precision, recall = (fmean(each) for each in zip(*own, strict=True))
-            row = {"keypoints": way, "wrong marks": f"{corrupted:.0%}"}
-            rows.append(
-                row
-                | {
-                    "precision, %": 100 * precision,
-                    "recall, %": 100 * recall,
-                    "F, %": 100 * harmonic(precision, recall),
-                }
-            )
+        rows += [scores_row(way, corrupted, own) for way, own in scores.items()]
     return Outcome([Table(rows, list(rows[0]), digits=1)], lines, pictures)
+
+
+def scores_row(way: str, corrupted: float, scores: Sequence[tuple[float, float]]) -> dict[str, str]:
+    """Return a row of the table: mean and 95 % interval over seeds, in percent."""
+    named = {
+        "precision, %": [precision for precision, _ in scores],
+        "recall, %": [recall for _, recall in scores],
+        "F, %": [harmonic(*both) for both in scores],
+    }
+    percent = Metric("share", "max", percent=True)
+    row = {"keypoints": way, "wrong marks": f"{corrupted:.0%}"}
+    return row | {name: percent.with_interval(interval(values)) for name, values in named.items()}
 
 
 def harmonic(precision: float, recall: float) -> float:
