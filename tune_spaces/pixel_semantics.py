@@ -62,7 +62,7 @@ SIZES = {
         "seeds": 3,
         "world": {"train": 100, "val": 10, "test": 24},
         "settings": {"data.evaluation_views": 1},
-        "pretraining": {"schedule.steps": 200},
+        "pretraining": {"schedule.steps": 200, "data.backdrops": 0.8},
     },
     "gpu": {
         "arms": tuple(ARMS),
@@ -70,7 +70,7 @@ SIZES = {
         "seeds": 3,
         "world": {"train": 200, "val": 10, "test": 60},
         "settings": {"data.evaluation_views": 1},
-        "pretraining": {"schedule.steps": 400},
+        "pretraining": {"schedule.steps": 400, "data.backdrops": 0.8},
     },
     "paper": {
         "arms": WAYS,

@@ -39,6 +39,11 @@ from sem3d.geometry.object_camera import viewpoint_of
 Column = Literal["image", "sketch", "viewpoint", "voxel", "noise"]
 SKETCH_CHANNELS = 5
 """Depth, three of the normals, silhouette."""
+MOST_SQUARES = 8
+"""Random colours along a side of a background."""
+EDGES = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR)
+LEAST_TINT = 0.4
+"""Of an object's brightness, whatever colour tints it."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 EIGENVALUES = np.array([0.2175, 0.0188, 0.0045], np.float32)
 EIGENVECTORS = np.array(
@@ -75,6 +80,8 @@ class SketchedViews:
     """Largest share by which brightness, contrast and saturation of a training picture change (ShapeHD)."""
     lighting: Share = 0.1
     """Standard deviation of the noise along the principal axes of colour (ShapeHD)."""
+    backdrops: Share = 0.0
+    """Share of training pictures whose object stands before random colours and is tinted by others, in squares or smoothly."""
     quarantine_limit: float = 0.1
     """Largest share of the objects that may be unusable."""
 
@@ -93,7 +100,7 @@ class LoadSketched:
         folder, picture = self.root / row["folder"], Path(row["picture"]).name
         loaded: dict[str, np.ndarray] = {"usable": np.ones((), np.uint8)}
         if "image" in self.columns:
-            image = self.seen(folder, picture, row["photo"])
+            image = self.seen(folder, picture, row["photo"], rng)
             if self.augment:
                 image = other_light(image, self.config, rng)
             loaded["image"] = np.ascontiguousarray(image.transpose(2, 0, 1))
@@ -111,16 +118,29 @@ class LoadSketched:
             loaded["mix"] = np.array(rng.random(), np.float32)
         return loaded
 
-    def seen(self, folder: Path, picture: str, photo: bool) -> UInt8[np.ndarray, "side side 3"]:
-        """Return what a network sees of a view: a render over white, or a photograph."""
+    def seen(
+        self, folder: Path, picture: str, photo: bool, rng: np.random.Generator
+    ) -> UInt8[np.ndarray, "side side 3"]:
+        """Return what a network sees of a view: a render over white or, in training, over random colours; or a photograph."""
         side = self.config.size
         if not photo:
             drawn, _ = squared(read_picture(folder / "rgb" / picture), None, side)
             share = drawn[..., 3:] / np.float32(255)
-            return np.rint(drawn[..., :3] * share + 255 * (1 - share)).astype(np.uint8)
+            behind: UInt8[np.ndarray, "side side 3"] | int = 255
+            if self.augment and self.config.backdrops and rng.random() < self.config.backdrops:
+                behind, tint = random_colours(side, rng), random_colours(side, rng)
+                drawn = (drawn[..., :3] * (LEAST_TINT + (1 - LEAST_TINT) * tint / np.float32(255))).clip(0, 255)
+            return np.rint(drawn[..., :3] * share + behind * (1 - share)).astype(np.uint8)
         path = folder / PHOTO / Path(picture).with_suffix(".png").name
         found = read_color_picture(path, str(path))
         return np.asarray(Image.fromarray(found).resize((side, side), Image.Resampling.BOX))
+
+
+def random_colours(side: int, rng: np.random.Generator) -> UInt8[np.ndarray, "{side} {side} 3"]:
+    """Return a picture of a few random colours, in squares or running into each other."""
+    count = int(rng.integers(1, MOST_SQUARES + 1))
+    squares = Image.fromarray(rng.integers(0, 256, (count, count, 3), dtype=np.uint8))
+    return np.asarray(squares.resize((side, side), Image.Resampling(int(rng.choice(EDGES)))))
 
 
 def read_sketch(folder: Path, name: str, side: int) -> Float32[np.ndarray, "5 {side} {side}"]:

@@ -64,6 +64,7 @@ ADDED_LATER = {
     "method.references": "by_rule",
     "data.chosen_on": "evaluation_split",
     "data.classes": "scannet",
+    "data.backdrops": 0.0,
 }
 """Leaves that older versions did not have, with the value that means what these did: left out of the identity where they have it,
 so that an older run is found again by the same command."""

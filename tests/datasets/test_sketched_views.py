@@ -30,6 +30,24 @@ def loaded(samples, number: int = 0, seed: int = 0):
     return samples.load(samples.table.slice(number, 1).to_pylist()[0], np.random.default_rng(seed))
 
 
+def test_training_pictures_before_random_colours_keep_their_object(sketched, tmp_path):
+    plain, changed = (opened(sketched, tmp_path, jitter=0.0, lighting=0.0, backdrops=share) for share in (0.0, 1.0))
+    one, first, second = loaded(plain["train"]), loaded(changed["train"]), loaded(changed["train"], seed=1)
+    inside = one["sketch"][4] > 0
+    white = (one["image"] == 255).all(axis=0)
+    assert white.any()
+    assert not (first["image"] == 255).all(axis=0)[white].any()
+    assert (first["image"] != second["image"]).any()
+    for name in ("sketch", "angles", "voxel"):
+        np.testing.assert_array_equal(first[name], one[name])
+    solid = one["image"][:, inside & ~white].astype(float)
+    tinted = first["image"][:, inside & ~white].astype(float)
+    assert (tinted <= solid + 100).mean() > 0.9  # darker, but where the background shines through at the rim
+    assert tinted.mean() > 0.3 * solid.mean()
+    for source in ("held_out", "tested"):
+        np.testing.assert_array_equal(loaded(plain[source])["image"], loaded(changed[source])["image"])
+
+
 def voxels_within(one: dict[str, np.ndarray], azimuth: float) -> float:
     """The share of a shape's voxels that fall on or beside its silhouette from a viewpoint."""
     camera = camera_from_object(azimuth, float(one["angles"][1]), tuple(one["middle"].tolist()))
