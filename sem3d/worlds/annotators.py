@@ -101,7 +101,8 @@ def person(
     """Return the marks of one person, whose indices are an order of the meanings of their own, places of their own last."""
     rng = np.random.default_rng([config.seed, 1, number])
     known = np.unique(np.concatenate(meanings))
-    shares = config.opinion + config.discord * np.random.default_rng([config.seed, 2]).uniform(-1, 1, len(known))
+    shared = np.random.default_rng([config.seed, 2])
+    shares = config.opinion + config.discord * shared.permutation(np.linspace(-1, 1, len(known)))
     order = rng.permutation(len(known))
     liked = rng.random(len(known)) < shares
     chosen = known[order[np.argsort(~liked[order], kind="stable")]][: max(LEAST_MARKS, int(liked.sum()))]
