@@ -6,3 +6,6 @@ if sys.argv[:1] == ["-m"]:  # Python looks for a module of this package to run: 
     from jobs.ending import watch
 
     watch()
+    from jobs.explanation import leave_out_libraries
+
+    leave_out_libraries(sys.argv[1:])
