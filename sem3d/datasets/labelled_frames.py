@@ -1,5 +1,6 @@
 """Labelled single frames under a label budget: what 2D segmentation is fine-tuned and evaluated on."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,9 +17,11 @@ from sem3d.datasets.budgets import label_budget, official_budget, scene_budget
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import read_color, read_label, resize_color, resize_label
 from sem3d.datasets.scans.index import Index, PrepareConfig
-from sem3d.datasets.scans.labels import train_ids
+from sem3d.datasets.scans.own_classes import OwnClasses, label_set_of
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ class LabelledFrames:
     """Decides which frames or scenes a budget holds, apart from run.seed."""
     budget_list: FilePath = ""
     """File of scene names, such as ScanNet's data-efficient lists, instead of budget and budget_unit."""
+    labels: OwnClasses = field(default_factory=OwnClasses)
+    """Classes of your own."""
     mirror_probability: Share = 0.0
     """Share of training images mirrored left to right; neither paper nor released code does."""
     augment_color: bool = False
@@ -75,7 +80,9 @@ class LoadLabelled:
 
     def label(self, row: dict[str, Any]) -> UInt8[np.ndarray, "height width"]:
         """Return the training labels of a frame alone, as they are without augmentation; raises :class:`BadSample`."""
-        return train_ids(resize_label(read_label(self.index.root, row), (self.config.height, self.config.width)))
+        classes = label_set_of(self.config)
+        label = resize_label(read_label(self.index.root, row, classes.largest), (self.config.height, self.config.width))
+        return classes.numbers(label, row["label"])
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,8 @@ def labelled_samples(config: LabelledFrames, storage: str) -> dict[str, Samples]
     train, held_out = (labelled.filter(pc.equal(labelled["split"], split)) for split in ("train", "val"))
     if not train.num_rows:
         raise UserError(f"no labelled training frames in {config.root}: segmentation needs a layout with label images")
+    if config.labels.ids:
+        logger.info(config.labels.described())
     train = train.filter(pa.array(within_budget(train, config)))
     held_out = held_out.take(np.random.default_rng(0).permutation(held_out.num_rows))
     return {
@@ -127,7 +136,9 @@ def labelled_samples(config: LabelledFrames, storage: str) -> dict[str, Samples]
             frames,
             LoadLabelled(index, config, split == "train", scene_numbers(frames)),
             CollateLabelled(config.height, config.width),
-            digest([index.digest, split, frames["scene"].to_pylist(), frames["frame"].to_pylist()]),
+            digest(
+                [index.digest, split, frames["scene"].to_pylist(), frames["frame"].to_pylist(), *config.labels.keys]
+            ),
             index.described,
             index.left_out,
         )

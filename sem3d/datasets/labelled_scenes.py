@@ -1,6 +1,6 @@
 """A choice of labelled scenes under a budget: what 3D segmentation and 3D detection share of their data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sem3d.bounds import Bounds, Metres, Seed
-from sem3d.config import DataFolder, FilePath
+from sem3d.config import DataFolder, FilePath, digest
 from sem3d.datasets.budgets import official_budget, scene_budget
 from sem3d.datasets.scans.annotated_sources import annotated_rooms, refuse_rooms_of_s3dis
-from sem3d.datasets.scans.class_lists import Classes
+from sem3d.datasets.scans.class_lists import Classes, LabelSet
 from sem3d.datasets.scans.cloud_sources import CloudSource, meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import Clouds, check_trained
 from sem3d.datasets.scans.ensure_index import index_at, index_in, place_of_index
@@ -58,6 +58,16 @@ def cloud_source(root: Path, prepare: PrepareConfig, storage: str, classes: Clas
         if meshes := meshes_alone(root, prepare):
             return meshes
     return scans_of_index(index_in(place, root, prepare))
+
+
+def with_classes(source: CloudSource, classes: LabelSet, keys: list[str]) -> CloudSource:
+    """Return the source of the same scenes labelled by a set of the user's own, which ``keys`` tell from others."""
+    return replace(
+        source,
+        scenes=lambda: (replace(scene, classes=classes) for scene in source.scenes()),
+        digest=digest(["classes", source.digest, *keys]),
+        names=classes.names,
+    )
 
 
 def within_budget(parts: pa.Table, config: LabelledScenes) -> pa.Table:

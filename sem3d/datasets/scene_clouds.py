@@ -19,9 +19,16 @@ from sem3d.datasets.augment_points import PointAugmentation, augment_points, rot
 from sem3d.datasets.budgets import point_budget
 from sem3d.datasets.collate_ragged import concatenate_numbered, row_starts
 from sem3d.datasets.labelled_frames import scene_numbers
-from sem3d.datasets.labelled_scenes import LabelledScenes, cloud_source, train_and_held_out, within_budget
+from sem3d.datasets.labelled_scenes import (
+    LabelledScenes,
+    cloud_source,
+    train_and_held_out,
+    with_classes,
+    within_budget,
+)
 from sem3d.datasets.scans.class_lists import Classes
 from sem3d.datasets.scans.clouds import Clouds, ensure_clouds, read_points
+from sem3d.datasets.scans.own_classes import OwnClasses, label_set_of
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.voxels import distinct_voxels, voxel_indices
@@ -35,6 +42,8 @@ class SceneClouds(LabelledScenes):
 
     classes: Classes = "scannet"
     """What points are labelled with: ScanNet's 20 classes, or the 13 of S3DIS, whose rooms root then holds."""
+    labels: OwnClasses = field(default_factory=OwnClasses)
+    """Classes of your own."""
     points_per_scene: int = 0
     """Labelled points of each training scene in use, 0: all; a smaller number is part of a larger one."""
     most_points: int = 0
@@ -43,6 +52,13 @@ class SceneClouds(LabelledScenes):
     """Augmentation of training samples."""
     evaluation_turns: Annotated[int, Bounds(1, 64)] = 1
     """Turns about the vertical, evenly spread, whose predictions vote in an evaluation."""
+
+    def __post_init__(self) -> None:
+        """Raise :class:`UserError` for classes of two kinds."""
+        if self.labels.ids and self.classes != "scannet":
+            raise UserError(
+                f"data.labels are classes of your own, data.classes {self.classes} others: give one of them"
+            )
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,9 @@ def cloud_samples(config: SceneClouds, storage: str) -> dict[str, Samples]:
     Raises :class:`UserError` where no training scene has labels.
     """
     source = cloud_source(Path(config.root), config.prepare, storage, config.classes)
+    if config.labels.ids:
+        logger.info(config.labels.described())
+        source = with_classes(source, label_set_of(config), config.labels.keys)
     clouds = ensure_clouds(source, storage, config.clouds, config.prepare.quarantine_limit, logger.info)
     train, held_out = train_and_held_out(clouds, config.root)
     train = with_budget_of_points(clouds, within_budget(train, config), config)

@@ -20,10 +20,10 @@ from sem3d.datasets.augment_points import PointAugmentation, augment_points
 from sem3d.datasets.augment_window import Window, WindowAugmentation, draw_window, whole_window
 from sem3d.datasets.budgets import label_budget
 from sem3d.datasets.collate_ragged import concatenate_numbered, stack_references
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.ensure_index import ensure_index
 from sem3d.datasets.scans.frames import read_label, resize_label
 from sem3d.datasets.scans.index import PrepareConfig
-from sem3d.datasets.scans.labels import train_ids
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import View, read_view
 from sem3d.errors import BadSample, UserError
@@ -86,7 +86,8 @@ class LoadFrame:
             raise BadSample(row["depth"], str(error)) from error
         if not self.labels:
             return frame.columns
-        label, at = train_ids(resize_label(read_label(self.root, row), size)), frame.pixel[frame.chosen]
+        label = SCANNET.numbers(resize_label(read_label(self.root, row), size), row["label"])
+        at = frame.pixel[frame.chosen]
         return frame.columns | {"pair_label": label[at[:, 1], at[:, 0]] * frame.columns["pair_valid"]}
 
 

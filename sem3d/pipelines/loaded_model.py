@@ -13,8 +13,8 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment
-from sem3d.datasets.scans.class_lists import CLASS_LISTS
 from sem3d.datasets.scans.frames import nearest, resize_color
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.errors import UserError
 from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes, GivesPointLabels, Method
 from sem3d.pipelines.given_cloud import check_cloud
@@ -64,7 +64,7 @@ class Model:
         """Return the names of the classes by number, 0 being none of them; empty where the model knows no classes."""
         if not isinstance(self.network, GivesLabels | GivesPointLabels):
             return ()
-        return CLASS_LISTS[getattr(self.experiment.data, "classes", None) or "scannet"]
+        return label_set_of(self.experiment.data).names
 
     def features(self, picture: Picture, size: tuple[int, int] | None = None) -> Float32[np.ndarray, "dim row column"]:
         """Return dense features of a picture of a scene, not normalised, of every second pixel of the size it is seen at.

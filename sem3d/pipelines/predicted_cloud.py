@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
-from sem3d.datasets.scans.labels import class_palette
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
 from sem3d.files import whole_file, write_text
 from sem3d.methods.tasks.semantic_segmentation_3d import SHOWN_BELOW
@@ -22,19 +21,19 @@ from sem3d.tracking.store import LockedStore
 def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     """Find the class of each point of a coloured PLY; write it painted, with classes as ``label``, and a page that shows it.
 
-    Labels are NYU40 ids, or, of a run that knows the classes of S3DIS, their numbers, 1 to 13. Points are in metres, z up, as
-    ScanNet's. They are turned about the vertical as often as the run's evaluation turns them.
+    Labels are NYU40 ids, ids of the run's own classes, or, of a run that knows those of S3DIS, numbers 1 to 13. Points are in
+    metres, z up, as ScanNet's. They are turned about the vertical as often as the run's evaluation turns them.
     Results go to the MLflow experiment sem3d-predictions.
     """
     given, made = Path(options.cloud), Path(options.out)
     page = places_of(given, made, ".ply")
     points, colors, faces = given_cloud(given)
     data = run.experiment.data
-    names, ids = CLASS_LISTS[data.classes], np.array(WRITTEN_IDS[data.classes], np.uint8)
+    known = label_set_of(data)
+    names, ids, palette = known.names, np.array(known.ids, np.uint8), known.palette
     print(f"finding the classes of {len(points)} points, turned {data.evaluation_turns} times", flush=True)
     store = LockedStore(Path(options.storage), options.tracking_uri)
     classes = classes_of_points(run.build(with_data=False), str(given), points, colors)
-    palette = class_palette()
     with whole_file(made) as pending:
         write_ply(pending, labelled_rows(points, palette[classes], ids[classes]), faces)
     write_text(page, cloud_page(title_of(given), points, colors, classes.astype(np.int64), palette, names))

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sem3d.datasets.scans.class_lists import WRITTEN_IDS
-from sem3d.datasets.scans.labels import class_palette
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import feature_sheet, overlay_sheet
 from sem3d.files import whole_file
@@ -40,7 +39,8 @@ def predict_features(run: TrainedRun, options: ScenePredictionOptions) -> Outcom
 
 
 def predict_labels(run: TrainedRun, options: ScenePredictionOptions) -> Outcome:
-    """Find the class of each pixel of a picture; write them as a .png of NYU40 ids, as ScanNet's label images have them.
+    """Find the class of each pixel of a picture; write them as a .png of NYU40 ids, as ScanNet's label images have them, or
+    of the ids of the run's own classes.
 
     A picture of them over the image, with a legend, lies beside it, ending in .overlay.png. Both go to the MLflow experiment
     sem3d-predictions.
@@ -49,8 +49,9 @@ def predict_labels(run: TrainedRun, options: ScenePredictionOptions) -> Outcome:
     colors = scene_picture(options.image)
     model = model_of(run)
     labels = model.segment(colors)
-    write_picture(made, np.array(WRITTEN_IDS["scannet"], np.uint8)[labels])
-    sheet = overlay_sheet(colors, labels, class_palette(), model.classes)
+    classes = label_set_of(run.experiment.data)
+    write_picture(made, np.array(classes.ids, np.uint8)[labels])
+    sheet = overlay_sheet(colors, labels, classes.palette, classes.names)
     said = f"labels     {made} ({len(np.unique(labels))} classes)"
     return outcome(run, options, said, {made: "labels"}, made.with_suffix(".overlay.png"), sheet)
 

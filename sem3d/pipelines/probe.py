@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer
 
 from sem3d.config import Experiment
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
-from sem3d.datasets.scans.labels import CLASS_NAMES
+from sem3d.datasets.scans.own_classes import OwnClasses, label_set_of
 from sem3d.datasets.stream import Samples, StreamedBatch, stream_once
 from sem3d.errors import UserError
 from sem3d.methods.method import Effect, Method
@@ -93,7 +93,7 @@ def scores_of(
 
     train, test = (features_of(method, experiment, chosen[split]) for split in ("train", "val"))
     seed = experiment.run.seed
-    score = linear_probe(*train, *test, classes=len(CLASS_NAMES), seed=seed, train_limit=labels)
+    score = linear_probe(*train, *test, classes=len(label_set_of(experiment.data).names), seed=seed, train_limit=labels)
     return {
         "probe_miou_scannet": score.score.miou,
         "probe_pixel_accuracy": score.score.pixel_accuracy,
@@ -114,7 +114,8 @@ def evenly(samples: Samples, most: int | None) -> Samples:
 def labelled_frames(experiment: Experiment) -> dict[str, Samples]:
     """Open all labelled frames of the data that a run learnt from, at its size, by split: ``train`` and ``val``."""
     data = experiment.data
-    chosen = LabelledFrames(root=data.root, prepare=data.prepare, height=data.height, width=data.width)
+    same = {name: getattr(data, name) for name in ("root", "prepare", "height", "width")}
+    chosen = LabelledFrames(**same, labels=getattr(data, "labels", OwnClasses()))
     return labelled_samples(chosen, experiment.run.storage)
 
 

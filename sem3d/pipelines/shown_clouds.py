@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.stream import stream_once
 from sem3d.errors import UserError
 from sem3d.methods.method import HELD_OUT
@@ -39,7 +38,9 @@ def clouds(run: TrainedRun, options: EvaluationOptions) -> Outcome:
         for what, named in (("labels", labels), ("found", found)):
             painted = named[first].astype(np.int64)
             title = f"{scenes[number]}: {what}"
-            pages[f"cloud-{number}-{what}"] = cloud_page(title, places, colors, painted, class_palette(), method.names)
+            pages[f"cloud-{number}-{what}"] = cloud_page(
+                title, places, colors, painted, method.classes.palette, method.names
+            )
         known = labels > 0
         right = 100 * float((found[known] == labels[known]).mean()) if known.any() else float("nan")
         rows.append({"cloud": str(number), "scene": scenes[number], "points": str(len(labels)), "right, %": right})

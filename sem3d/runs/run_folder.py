@@ -65,6 +65,11 @@ ADDED_LATER = {
     "data.chosen_on": "evaluation_split",
     "data.classes": "scannet",
     "data.backdrops": 0.0,
+    "data.labels.file": "",
+    "data.labels.ids": (),
+    "data.labels.names": (),
+    "data.labels.colors": (),
+    "data.labels.others": "ignored",
 }
 """Leaves that older versions did not have, with the value that means what these did: left out of the identity where they have it,
 so that an older run is found again by the same command."""

@@ -9,8 +9,8 @@ from numpy.testing import assert_array_equal
 from sem3d.config import override
 from sem3d.datasets.augment_points import PointAugmentation
 from sem3d.datasets.augment_window import Window, WindowAugmentation, whole_window
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.frames import read_label, resize_label
-from sem3d.datasets.scans.labels import train_ids
 from sem3d.datasets.single_frames import CollateFrames, SingleFrames, frame_samples, sampled_pairs
 from sem3d.datasets.view import read_view
 from sem3d.errors import BadSample
@@ -90,7 +90,7 @@ def test_held_out_frames_and_labelled_ones_are_not_augmented(samples, config, tm
     labelled = frame_samples(config, str(tmp_path), 0, labels=True)["train"]
     frame = loaded(labelled)
     row = labelled.table.slice(0, 1).to_pylist()[0]
-    label = train_ids(resize_label(read_label(labelled.load.root, row), (48, 64)))
+    label = SCANNET.numbers(resize_label(read_label(labelled.load.root, row), (48, 64)), "frame")
     u, v = frame["pair_pixel"].T
     assert_array_equal(frame["pair_label"], label[v, u])
     assert frame["pair_label"].any()

@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from jobs import predict
-from sem3d.datasets.scans.class_lists import CLASS_LISTS, WRITTEN_IDS
+from sem3d.datasets.scans.class_lists import LABEL_SETS
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.datasets.scans.labels import class_palette
 from sem3d.datasets.scans.surface import read_scene_mesh
@@ -75,14 +75,14 @@ def test_the_points_come_back_with_their_classes_in_a_ply_and_on_a_page(trained,
     checkpoint, method = trained
     code, said, _ = predicted(checkpoint, monkeypatch, capsys, tmp_path)
     classes = naive_classes(method)
-    known = next(name for name, names in CLASS_LISTS.items() if names == method.names)
+    known = next(one for one in LABEL_SETS.values() if one.names == method.names)
     assert (code, len(np.unique(classes)) > 1) == (0, True)
     assert said.startswith("finding the classes of 3000 points, turned 2 times\n")
     assert f"found.ply (3000 points, {len(np.unique(classes))} classes)" in said
     points, colors, labels, faces = read_scene_mesh(tmp_path / "found.ply")
     assert_array_equal(points, POINTS)
     assert_array_equal(faces, FACES)
-    assert_array_equal(labels, np.array(WRITTEN_IDS[known])[classes])
+    assert_array_equal(labels, np.array(known.ids)[classes])
     assert_array_equal(colors, class_palette()[classes])
     page = (tmp_path / "found.html").read_text()
     held = {name: base64.b64decode(text) for name, text in re.findall(r'data-(\w+)="([^"]*)"', page)}
@@ -90,7 +90,7 @@ def test_the_points_come_back_with_their_classes_in_a_ply_and_on_a_page(trained,
     assert_allclose(np.ptp(places, axis=0), np.ptp(POINTS, axis=0) / np.ptp(POINTS, axis=0).max(), rtol=1e-5)
     assert held["painted"] == class_palette()[classes].tobytes()
     assert held["own"] == COLORS.tobytes()
-    assert all(CLASS_LISTS[known][number] in page for number in np.unique(classes))
+    assert all(known.names[number] in page for number in np.unique(classes))
     assert "http" not in re.sub(r'http-equiv="[^"]*"', "", page)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from sem3d.datasets.scans.labelled_scene import Labels
-from sem3d.datasets.scans.labels import CLASS_NAMES
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
 from sem3d.errors import BadSample
 from sem3d.geometry.voxels import pack, voxel_indices
@@ -15,8 +14,8 @@ SMALLEST_SCENE = 0.5
 """Metres along the longest side of a scene."""
 NEIGHBOURHOOD, FEWEST_NEIGHBOURS = 0.5, 4.0
 """Metres, and the vertices of a scanned mesh in a cube of that side that holds any, at least; of ScanNet's there are 680."""
-FLOOR, LEAST_FLOOR = CLASS_NAMES.index("floor"), 100
-"""Train id, and how many points of the floor and of other classes tell where it is."""
+FLOOR, LEAST_FLOOR = "floor", 100
+"""Name of its class, and how many points of the floor and of other classes tell where it is."""
 
 
 def check_places(source: str, points: Float32[np.ndarray, "point 3"]) -> None:
@@ -59,12 +58,15 @@ def check_classes(source: str, labels: Labels, names: Sequence[str]) -> None:
         raise BadSample(source, f"a single class: all {counts[0]} labelled points are {names[classes[0]]}")
 
 
-def upright_fault(points: Float32[np.ndarray, "point 3"], labels: Labels) -> str | None:
-    """Return why z does not point up by where the floor is; None where it may or where too little of a floor is labelled.
+def upright_fault(points: Float32[np.ndarray, "point 3"], labels: Labels, names: Sequence[str]) -> str | None:
+    """Return why z does not point up by where the floor is; None where it may or where too little of a floor is labelled, or
+    ``names``, the classes, have none.
 
     Augmentation turns scenes about z, and the floor of scores goes by height.
     """
-    floor = labels == FLOOR
+    if FLOOR not in names:
+        return None
+    floor = labels == list(names).index(FLOOR)
     rest = (labels > 0) & ~floor
     if min(floor.sum(), rest.sum()) < LEAST_FLOOR:
         return None

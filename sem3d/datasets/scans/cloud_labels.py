@@ -1,4 +1,4 @@
-"""NYU40 ids of the points of a scene's surface: those of the labelled copy of its mesh, or votes of its labelled frames."""
+"""Label ids of the points of a scene's surface: those of the labelled copy of its mesh, or votes of its labelled frames."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,8 +33,12 @@ def labelled_mesh_in(root: Path, folder: Path) -> str:
     return first_there(root, [folder / f"{folder.name}_vh_clean_2.labels.ply"])
 
 
-def mesh_labels(root: Path, locator: str, points: Float[np.ndarray, "point 3"]) -> UInt8[np.ndarray, " point"]:
-    """Return NYU40 ids of a scene's points from the labelled copy of its mesh; raises :class:`BadSample` if it is another's."""
+def mesh_labels(
+    root: Path, locator: str, points: Float[np.ndarray, "point 3"], largest: int = LARGEST_NYU40
+) -> UInt8[np.ndarray, " point"]:
+    """Return ids of a scene's points, ``largest`` at most, from the labelled copy of its mesh; raises :class:`BadSample` if it is
+    another's.
+    """
     places, _, labels, _ = read_scene_mesh(locate(root, locator))
     if labels is None:
         raise BadSample(locator, "no vertex property 'label'")
@@ -46,31 +50,32 @@ def mesh_labels(root: Path, locator: str, points: Float[np.ndarray, "point 3"]) 
         raise BadSample(
             locator, f"labels of another mesh: a vertex lies {apart:.3g} m from that of the scene's surface"
         )
-    if fault := label_fault(labels, "points"):
+    if fault := label_fault(labels, "points", largest):
         raise BadSample(locator, fault)
     return labels.astype(np.uint8)
 
 
 def voted_labels(
-    root: Path, rows: Sequence[Mapping[str, Any]], points: Float[np.ndarray, "point 3"], voxel_size: float
+    root: Path, rows: Sequence[Mapping[str, Any]], points: Float[np.ndarray, "point 3"], grid: tuple[float, int]
 ) -> tuple[UInt8[np.ndarray, " point"], list[Quarantined]]:
-    """Return NYU40 ids of a scene's points by votes of the pixels of its labelled frames, and the frames that could not vote.
+    """Return ids of a scene's points by votes of the pixels of its labelled frames, and the frames that could not vote.
 
-    A pixel votes for the voxel that it shows; a point has the id of most votes in its voxel, 0 without any.
+    A pixel votes for the voxel that it shows; a point has the id of most votes in its voxel, 0 without any. ``grid``: side of
+    the voxels, metres, and the largest id.
     """
-    votes = VoxelVotes(points, voxel_size, LARGEST_NYU40 + 1)
+    votes = VoxelVotes(points, grid[0], grid[1] + 1)
     unusable = []
     for row in rows:
         try:
             with faults_of(row["label"]):
-                votes.add(*labelled_points(root, row))
+                votes.add(*labelled_points(root, row, grid[1]))
         except BadSample as error:
             unusable.append(Quarantined.of(error, row["scene"]))
     return votes.winners(), unusable
 
 
 def labelled_points(
-    root: Path, row: Mapping[str, Any]
+    root: Path, row: Mapping[str, Any], largest: int
 ) -> tuple[Float[np.ndarray, "point 3"], UInt8[np.ndarray, " point"]]:
     """Return world points of a frame's pixels with depth, on the colour camera's grid at the size of depth, and their labels."""
     size = (row["depth_height"], row["depth_width"])
@@ -78,5 +83,5 @@ def labelled_points(
     lens = resize_intrinsics(lens_color, (row["color_height"], row["color_width"]), size)
     depth = depth_on_grid(read_depth(root, row), lens_depth, lens, size)
     points, pixels = unproject_valid(depth, lens)
-    label = resize_label(read_label(root, row), size)[pixels[:, 1], pixels[:, 0]]
+    label = resize_label(read_label(root, row, largest), size)[pixels[:, 1], pixels[:, 0]]
     return transform(np.array(row["world_from_camera"]).reshape(4, 4), points), label

@@ -27,7 +27,7 @@ def parts_of(
     """
     check_classes(source, whole.labels, names)
     parts, notes = divided_by_space(files, whole.points)
-    if fault := upright_fault(whole.points, whole.labels):
+    if fault := upright_fault(whole.points, whole.labels, names):
         notes.append(Quarantined(source, files.scene, fault))
     chunks = [
         part_of(whole, split, rows) for split, mask in parts for rows in chunks_of(whole.points, mask, config.chunk)

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Shaped, UInt8, UInt16
 from PIL import Image
 
 from sem3d.datasets.pictures import colors_fault, read_color_picture, read_value_picture
-from sem3d.datasets.scans.labels import LABEL_TABLE, label_fault, nyu40_of_categories, read_label_table
+from sem3d.datasets.scans.labels import LABEL_TABLE, LARGEST_NYU40, label_fault, nyu40_of_categories, read_label_table
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.errors import BadSample, UserError
 
@@ -66,18 +66,22 @@ def read_depth(root: str | Path, row: Mapping[str, Any]) -> Float32[np.ndarray, 
     return np.where(raw == 65535, np.float32(0), raw / np.float32(row["depth_scale"]))
 
 
-def read_label(root: str | Path, row: Mapping[str, Any]) -> UInt8[np.ndarray, "height width"]:
-    """Return NYU40 ids of a frame, 0 where unlabelled, at the size of the image file (any size of the colour image's shape).
+def read_label(
+    root: str | Path, row: Mapping[str, Any], largest: int = LARGEST_NYU40
+) -> UInt8[np.ndarray, "height width"]:
+    """Return ids of a frame, 0 where unlabelled, at the size of the image file (any size of the colour image's shape).
 
-    Raises :class:`BadSample` on ids outside the table.
+    They are NYU40's, or those of a label set of the user's, which may be as large as ``largest``; a 16-bit image of ScanNet's
+    categories gives NYU40's. Raises :class:`BadSample` on ids above, and outside the table of categories.
     """
     path, locator = locate(root, row["label"]), row["label"]
     if table := divided(locator)[1]:
         label = nyu40_of_categories(read_value_picture(path, locator, "I;16"), label_table(str(locate(root, table))))
+        largest = LARGEST_NYU40
     else:
         label = read_value_picture(path, locator, "L")
     check_aspect(label, locator, row)
-    if fault := label_fault(label):
+    if fault := label_fault(label, largest=largest):
         raise BadSample(locator, fault)
     return label
 

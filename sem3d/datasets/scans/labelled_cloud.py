@@ -15,7 +15,6 @@ from sem3d.datasets.scans.cloud_parts import NO_BOX, parts_of
 from sem3d.datasets.scans.frames import locate
 from sem3d.datasets.scans.instances import read_objects
 from sem3d.datasets.scans.labelled_scene import CloudConfig, CloudPart, LabelledCloud, LabelledScene
-from sem3d.datasets.scans.labels import CLASS_NAMES, TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sun_rgbd import BOXES, read_frame
 from sem3d.datasets.scans.surface import read_scene_mesh, read_surface
@@ -57,14 +56,14 @@ def read_cloud_of(root: Path, files: LabelledScene, config: CloudConfig) -> Labe
     points, colors = surface_points(root, files, source)
     check_places(source, points)
     if locator:
-        nyu40, frames = mesh_labels(root, locator, points), []
+        ids, frames = mesh_labels(root, locator, points, files.classes.largest), []
     else:
-        nyu40, frames = voted_labels(root, voters, points, config.vote_voxel)
-    labels = TRAIN_ID_OF_NYU40[nyu40]
+        ids, frames = voted_labels(root, voters, points, (config.vote_voxel, files.classes.largest))
+    labels = files.classes.numbers(ids, source, "points")
     codes = read_objects(root, files.objects, labels) if files.objects else None
     points, notes = along_walls(root, files, points)
     whole = CloudPart("", points, colors, labels, codes)
-    return parts_of(files, source, whole, config, CLASS_NAMES, LabelledCloud(scene, frames=frames, notes=notes))
+    return parts_of(files, source, whole, config, files.classes.names, LabelledCloud(scene, frames=frames, notes=notes))
 
 
 def along_walls(

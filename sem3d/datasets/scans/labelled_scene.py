@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from sem3d.bounds import Bounds, Metres
 from sem3d.datasets.quarantine import Quarantined
+from sem3d.datasets.scans.class_lists import SCANNET, LabelSet
 from sem3d.datasets.scans.instances import Codes, InstanceFiles
 from sem3d.errors import UserError
 
@@ -60,6 +61,8 @@ class LabelledScene:
     """Files that tell its objects apart, where these are wanted."""
     annotations: str = ""
     """Locator of the folder of its annotations, of a room of S3DIS."""
+    classes: LabelSet = SCANNET
+    """Classes of its labels."""
     frame: str = ""
     """Locator of a frame of SUN RGB-D, without the endings of its files."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
 
-from sem3d.errors import BadSample, UserError
+from sem3d.errors import UserError
 from sem3d.folders import is_there
 from sem3d.texts import lines_of, read_text
 
@@ -49,32 +49,22 @@ CLASS_NAMES = (
 )
 """Name of each train id."""
 
-TRAIN_ID_OF_NYU40 = np.zeros(LARGEST_NYU40 + 1, np.uint8)
-TRAIN_ID_OF_NYU40[list(NYU40_IDS)] = np.arange(21)
 
-
-def class_palette() -> UInt8[np.ndarray, "21 3"]:
-    """Return a colour for each train id: black for what is ignored, then hues a golden angle apart in three strengths."""
+def class_palette(classes: int = 21) -> UInt8[np.ndarray, "class 3"]:
+    """Return a colour for each class: black for what is ignored, then hues a golden angle apart in three strengths."""
     strengths = ((0.75, 0.95), (0.45, 0.85), (0.9, 0.6))
-    hues = [(0.07 + 0.381966 * step) % 1.0 for step in range(20)]
+    hues = [(0.07 + 0.381966 * step) % 1.0 for step in range(classes - 1)]
     colors = [(0.0, 0.0, 0.0)] + [colorsys.hsv_to_rgb(hue, *strengths[step % 3]) for step, hue in enumerate(hues)]
     return np.rint(np.array(colors) * 255).astype(np.uint8)
 
 
-def label_fault(nyu40: Shaped[np.ndarray, "..."], what: str = "pixels") -> str | None:
-    """Return what is wrong with NYU40 ids of ``what``: None, or how many lie outside 0..40 and which."""
-    outside = nyu40[nyu40 > LARGEST_NYU40]
+def label_fault(labels: Shaped[np.ndarray, "..."], what: str = "pixels", largest: int = LARGEST_NYU40) -> str | None:
+    """Return what is wrong with ids of ``what``: None, or how many lie above the ``largest`` and which."""
+    outside = labels[labels > largest]
     if not outside.size:
         return None
     ids = ", ".join(map(str, np.unique(outside)[:5]))
     return f"label ids outside the table: {outside.size} {what}, ids {ids}"
-
-
-def train_ids(nyu40: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
-    """Train ids 0..20 of NYU40 ids; 0 where a class is not one of the 20. Raises :class:`BadSample` on an id above 40."""
-    if fault := label_fault(nyu40):
-        raise BadSample("label image", fault)
-    return TRAIN_ID_OF_NYU40[nyu40]
 
 
 def read_label_table(path: str | Path) -> UInt8[np.ndarray, "category"]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sem3d.config import Experiment
 from sem3d.datasets.labelled_frames import LoadLabelled
-from sem3d.datasets.scans.labels import CLASS_NAMES
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
 from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics
@@ -31,15 +31,15 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
     The first answers with the class that the training frames under the budget have most often at each pixel position. The second
     has no answer where a class was never shown. Frames that cannot be used count in neither.
     """
-    data = experiment.data
-    counts = np.zeros((len(CLASS_NAMES), data.height, data.width), np.int64)
+    data, names = experiment.data, label_set_of(experiment.data).names
+    counts = np.zeros((len(names), data.height, data.width), np.int64)
     rows, columns = np.indices((data.height, data.width))
     for _, label in frames_with_labels(sources[TRAIN]):
         counts[label, rows, columns] += 1
     counts[0] = 0
     guess = torch.from_numpy(most_frequent(counts))
     guessed = ((scene, label, guess) for scene, label in frames_with_labels(sources[HELD_OUT]))
-    return scored(guessed, counts.sum((1, 2)) > 0, segmentation_metrics, basis(sources, "frames"))
+    return scored(guessed, counts.sum((1, 2)) > 0, segmentation_metrics, basis(sources, "frames"), names)
 
 
 def scored(
@@ -47,7 +47,7 @@ def scored(
     shown: Bool[np.ndarray, " class"],
     metrics: Metrics,
     basis: str,
-    names: Sequence[str] = CLASS_NAMES,
+    names: Sequence[str],
 ) -> Marks:
     """Return the marks of guesses, and of a predictor that is right about all classes, called ``names``, that were ``shown``."""
     floor, bound = (torch.zeros(len(names), len(names), dtype=torch.int64) for _ in range(2))

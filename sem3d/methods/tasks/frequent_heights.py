@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Int, UInt8
 
 from sem3d.config import Experiment
-from sem3d.datasets.scans.class_lists import CLASS_LISTS
 from sem3d.datasets.scans.clouds import read_points
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.scene_clouds import LoadCloud
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample
@@ -28,7 +28,7 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
     The first answers with the class that the labels under the budget have most often at that height above the lowest point of a
     sample. The second has no answer where a class was never shown. Samples that cannot be used count in neither.
     """
-    names = CLASS_LISTS[experiment.data.classes]
+    names = label_set_of(experiment.data).names
     counts = np.zeros((len(names), STEPS, 1), np.int64)
     for _, height, label in heights_and_labels(sources[TRAIN]):
         cells = label.astype(np.int64) * STEPS + height

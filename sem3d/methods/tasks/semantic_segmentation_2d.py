@@ -30,7 +30,7 @@ from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
-from sem3d.datasets.scans.labels import CLASS_NAMES, class_palette
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet
 from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics, segmentation_tables
@@ -124,7 +124,8 @@ class SemanticSegmentation2D(Method):
     ):
         super().__init__(experiment)
         self.unet = ResidualUNet(experiment.method.unet, experiment.method.embedding_layer)
-        self.classifier = PixelHead(self.unet.dim, len(CLASS_NAMES))
+        self.classes = label_set_of(experiment.data)
+        self.classifier = PixelHead(self.unet.dim, len(self.classes.names))
 
     @classmethod
     def sources(cls, experiment: Experiment[SemanticSegmentation2DConfig, LabelledFrames]) -> dict[str, Samples]:
@@ -137,7 +138,7 @@ class SemanticSegmentation2D(Method):
         return start_image_network(self, source, without)
 
     def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
-        """Return class scores of every pixel; class 0 means none of the 20."""
+        """Return class scores of every pixel; class 0 means none of the others."""
         return self.classifier(self.image_features(image), tuple(image.shape[-2:]))
 
     def image_features(
@@ -157,7 +158,7 @@ class SemanticSegmentation2D(Method):
         total, count = segmentation_cross_entropy(logits, batch.label.long())
         return Found(
             {
-                "confusion": confusion(batch.label, logits.argmax(1), len(CLASS_NAMES)).double(),
+                "confusion": confusion(batch.label, logits.argmax(1), len(self.classes.names)).double(),
                 "cross_entropy": total.double(),
                 "pixels": count.double(),
             },
@@ -173,7 +174,7 @@ class SemanticSegmentation2D(Method):
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
-        return segmentation_tables(found.sums["confusion"], CLASS_NAMES)
+        return segmentation_tables(found.sums["confusion"], self.classes.names)
 
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first images of the batch."""
@@ -181,7 +182,7 @@ class SemanticSegmentation2D(Method):
             predictions = self.logits(batch.image[:6]).argmax(1).to(torch.uint8)
         images = batch.image[:6].permute(0, 2, 3, 1)
         shown, labels, found = (list(tensor.cpu().numpy()) for tensor in (images, batch.label[:6], predictions))
-        return {"predictions": prediction_sheet(shown, labels, found, class_palette(), CLASS_NAMES)}
+        return {"predictions": prediction_sheet(shown, labels, found, self.classes.palette, self.classes.names)}
 
 
 def scenes_and_classes(batch: SemanticSegmentation2DBatch) -> list[Record]:

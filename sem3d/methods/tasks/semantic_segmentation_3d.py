@@ -23,8 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
-from sem3d.datasets.scans.class_lists import CLASS_LISTS
-from sem3d.datasets.scans.labels import class_palette
+from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
@@ -119,7 +118,8 @@ class SemanticSegmentation3D(PointTask):
         super().__init__(experiment)
         config = experiment.method
         self.sparse_unet = SparseUNet(config.sparse_unet, INPUT_CHANNELS[config.voxel_input])
-        self.names = CLASS_LISTS[experiment.data.classes]
+        self.classes = label_set_of(experiment.data)
+        self.names = self.classes.names
         self.classifier = nn.Linear(self.sparse_unet.out_channels, len(self.names))
         self.keep_parts()
 
@@ -192,7 +192,7 @@ class SemanticSegmentation3D(PointTask):
         if not shown:
             return {}
         images, labels, found = zip(*shown, strict=True)
-        return {"predictions": prediction_sheet(images, labels, found, class_palette(), self.names)}
+        return {"predictions": prediction_sheet(images, labels, found, self.classes.palette, self.names)}
 
 
 def point_metrics(confusion: Num[Tensor, "class class"], common: Sequence[int]) -> dict[str, float]:

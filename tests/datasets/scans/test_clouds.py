@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 import pytest
 
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.cloud_parts import chunks_of
 from sem3d.datasets.scans.cloud_sources import meshes_alone, scans_of_index
 from sem3d.datasets.scans.clouds import ensure_clouds, read_points
 from sem3d.datasets.scans.index import PrepareConfig
 from sem3d.datasets.scans.labelled_cloud import labelled_cloud
 from sem3d.datasets.scans.labelled_scene import CloudConfig, LabelledScene
-from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.surface import write_surface
 from sem3d.errors import UserError
@@ -61,7 +61,7 @@ def test_points_have_the_colours_of_the_mesh_and_the_labels_of_its_copy(tmp_path
     points, colors, labels = points_of(clouds, 0)
     np.testing.assert_array_equal(points, wall_points())
     np.testing.assert_array_equal(colors, wall_colors(points))
-    np.testing.assert_array_equal(labels, TRAIN_ID_OF_NYU40[wall_labels(points)])
+    np.testing.assert_array_equal(labels, SCANNET.numbers(wall_labels(points), "mesh"))
     assert set(labels.tolist()) == {0, CHAIR, TABLE}
     assert clouds.parts["labelled"].to_pylist()[0] == int((labels > 0).sum())
 
@@ -238,7 +238,7 @@ def test_meshes_need_no_frames(tmp_path):
     points, colors, labels = points_of(clouds, 0)
     np.testing.assert_array_equal(points, wall_points())
     np.testing.assert_array_equal(colors, wall_colors(points))
-    np.testing.assert_array_equal(labels, TRAIN_ID_OF_NYU40[wall_labels(points)])
+    np.testing.assert_array_equal(labels, SCANNET.numbers(wall_labels(points), "mesh"))
     assert meshes_alone(tmp_path / "runs", SETTINGS) is None
     (root / "scannetv2_val.txt").write_text("")
     clouds = meshes_of(tmp_path)

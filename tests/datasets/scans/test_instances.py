@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.instances import (
     InstanceFiles,
     find_instance_files,
@@ -11,7 +12,6 @@ from sem3d.datasets.scans.instances import (
     read_objects,
     with_volume,
 )
-from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.errors import BadSample
 from tests.datasets.scans.labelled_walls import wall_labels
 from tests.datasets.scans.objects_on_walls import (
@@ -25,7 +25,7 @@ from tests.datasets.scans.objects_on_walls import (
     write_objects,
 )
 
-LABELS = TRAIN_ID_OF_NYU40[wall_labels(bent_points())]
+LABELS = SCANNET.numbers(wall_labels(bent_points()), "mesh")
 FILES = InstanceFiles("room/room_vh_clean_2.0.010000.segs.json", "room/room.aggregation.json")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.frames import read_color, read_depth, read_instance, read_label, resize_color, resize_label
 from sem3d.datasets.scans.labels import (
     CLASS_NAMES,
@@ -13,7 +14,6 @@ from sem3d.datasets.scans.labels import (
     label_fault,
     nyu40_of_categories,
     read_label_table,
-    train_ids,
 )
 from sem3d.datasets.scans.layouts import detect_layout, every, load_layout
 from sem3d.datasets.scans.surface import read_scene_mesh
@@ -176,11 +176,11 @@ def test_resized_colour_averages_what_a_pixel_covers():
 def test_train_ids_follow_the_benchmark():
     expected = {**{n: n for n in range(1, 13)}, 14: 13, 16: 14, 24: 15, 28: 16, 33: 17, 34: 18, 36: 19, 39: 20}
     nyu40 = np.arange(41, dtype=np.uint8)
-    np.testing.assert_array_equal(train_ids(nyu40), [expected.get(n, 0) for n in range(41)])
+    np.testing.assert_array_equal(SCANNET.numbers(nyu40, "image"), [expected.get(n, 0) for n in range(41)])
     assert len(CLASS_NAMES) == 21
     assert label_fault(nyu40) is None
     with pytest.raises(BadSample, match="1 pixels, ids 41"):
-        train_ids(np.array([3, 41], np.uint8))
+        SCANNET.numbers(np.array([3, 41], np.uint8), "image")
 
 
 def test_palette_tells_all_classes_apart():

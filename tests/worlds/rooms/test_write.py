@@ -9,8 +9,8 @@ import trimesh
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from sem3d.datasets.scans.class_lists import SCANNET
 from sem3d.datasets.scans.instances import find_instance_files, read_objects
-from sem3d.datasets.scans.labels import TRAIN_ID_OF_NYU40
 from sem3d.datasets.scans.sens import SensFile
 from sem3d.datasets.scans.surface import read_scene_mesh
 from sem3d.errors import UserError
@@ -78,9 +78,10 @@ def test_objects_of_the_surface_are_told_as_scannet_does(written):
     files = find_instance_files(out, "scans/scene0001_00/scene0001_00_vh_clean_2.labels.ply")
     segments = json.loads((out / files.segments).read_text())["segIndices"]
     np.testing.assert_array_equal(np.array(segments) // 1000, nyu40)
-    codes = read_objects(out, files, TRAIN_ID_OF_NYU40[nyu40])
-    np.testing.assert_array_equal(codes // 1000, np.where(TRAIN_ID_OF_NYU40[nyu40] > 2, TRAIN_ID_OF_NYU40[nyu40], 0))
-    objects = {one for one in segments if TRAIN_ID_OF_NYU40[one // 1000] > 2}
+    numbers = SCANNET.numbers(nyu40, "mesh")
+    codes = read_objects(out, files, numbers)
+    np.testing.assert_array_equal(codes // 1000, np.where(numbers > 2, numbers, 0))
+    objects = {one for one in segments if SCANNET.numbers(np.array([one // 1000]), "mesh") > 2}
     assert len(np.unique(codes[codes > 0])) == len(objects) > 3
 
 
