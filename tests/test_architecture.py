@@ -32,6 +32,7 @@ LEVELS = (
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 DOORWAYS = {
     "MinkowskiEngine": {"sem3d/networks/sparse/minkowski_backend.py", "jobs/benchmarks/sparse_convolution.py"},
+    "triton": {"sem3d/networks/sparse/triton_kernels.py"},
     "pytorch3d": {"sem3d/rendering"},
     "sklearn": {
         "sem3d/evaluation/probes.py",

@@ -35,7 +35,7 @@ class SparseUNetConfig:
     blocks: tuple[Blocks, Blocks, Blocks, Blocks, Blocks, Blocks, Blocks, Blocks] = (2, 3, 4, 6, 2, 2, 2, 2)
     """Residual blocks of each stage."""
     backend: Backend = "auto"
-    """The library that computes the convolutions; "auto" is MinkowskiEngine on CPUs where it is installed, else PyTorch."""
+    """The library that computes the convolutions; "auto" is Triton on GPUs and MinkowskiEngine on CPUs, else PyTorch."""
 
 
 RES16UNET34C = SparseUNetConfig(stem_kernel=3)

@@ -1,4 +1,4 @@
-"""Sparse 3D convolution: features at voxels, kernel maps, and two interchangeable backends."""
+"""Sparse 3D convolution: features at voxels, kernel maps, and three interchangeable backends."""
 
 from sem3d.networks.sparse.convolution import Backend, SparseConvolution, SparseTransposedConvolution
 from sem3d.networks.sparse.tensor import CoordinatePyramid, SparseTensor, concatenate

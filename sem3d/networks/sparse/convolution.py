@@ -11,10 +11,11 @@ from typing import Literal
 import torch
 from torch import nn
 
-from sem3d.networks.sparse import minkowski_backend, torch_backend
+from sem3d.networks.sparse import minkowski_backend, torch_backend, triton_backend
 from sem3d.networks.sparse.tensor import SparseTensor
 
-Backend = Literal["auto", "minkowski", "torch"]
+Engine = Literal["minkowski", "torch", "triton"]
+Backend = Literal["auto", "minkowski", "torch", "triton"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +23,8 @@ logger = logging.getLogger(__name__)
 class SparseConvolution(nn.Module):
     """Submanifold convolution (kernel 1, 3 or 5, stride 1: outputs at the input's voxels) or downsampling (kernel 2, stride 2).
 
-    ``backend`` "auto" is MinkowskiEngine where it is installed and the input is on a CPU, else PyTorch. Weights start as
-    in Kaiming's fan-out rule, as in MinkUNet. Raises :class:`ValueError` for other kernels and
+    ``backend`` "auto" is Triton on a GPU and MinkowskiEngine on a CPU where they are installed, else PyTorch. Weights start
+    as in Kaiming's fan-out rule, as in MinkUNet. Raises :class:`ValueError` for other kernels and
     :class:`sem3d.errors.UserError` where "minkowski" is asked for and not installed.
     """
 
@@ -57,8 +58,10 @@ class SparseConvolution(nn.Module):
         target_stride = self.target_stride(tensor)
         if self.kernel_size == 1:
             features = tensor.features @ self.kernel[0]
-        elif choose_backend(self.backend, tensor) == "minkowski":
+        elif (chosen := choose_backend(self.backend, tensor)) == "minkowski":
             features = minkowski_backend.convolve(tensor, self.kernel, self.kernel_size, target_stride)
+        elif chosen == "triton":
+            features = triton_backend.convolve(tensor, self.kernel, self.kernel_size, target_stride)
         else:
             kernel_map = tensor.pyramid.kernel_map(self.kernel_size, tensor.stride, target_stride)
             features = torch_backend.convolve(tensor.features, self.kernel, kernel_map)
@@ -85,21 +88,26 @@ class SparseTransposedConvolution(SparseConvolution):
         return target
 
 
-def choose_backend(backend: Backend, tensor: SparseTensor) -> Literal["minkowski", "torch"]:
+def choose_backend(backend: Backend, tensor: SparseTensor) -> Engine:
     """Return the backend that computes on this tensor; log once which one and why."""
     if len(tensor.features) == 0:
         return "torch"
     if backend != "auto":
-        _announce(backend, "asked for")
-        return backend
-    if tensor.features.device.type != "cpu":
-        _announce("torch", f"the input is on {tensor.features.device.type} and MinkowskiEngine is used on CPUs only")
-        return "torch"
+        chosen, reason = backend, "asked for"
+    elif tensor.features.device.type == "cpu":
+        chosen, reason = _on_a_cpu()
+    elif refusal := triton_backend.refusal(tensor.features):
+        chosen, reason = "torch", f"the input is on {tensor.features.device.type}, and of Triton, {refusal}"
+    else:
+        chosen, reason = "triton", "Triton is installed and the input is on a GPU"
+    _announce(chosen, reason)
+    return chosen
+
+
+def _on_a_cpu() -> tuple[Engine, str]:
     if minkowski_backend.engine() is None:
-        _announce("torch", "MinkowskiEngine cannot be imported")
-        return "torch"
-    _announce("minkowski", "MinkowskiEngine is installed and the input is on a CPU")
-    return "minkowski"
+        return "torch", "MinkowskiEngine cannot be imported"
+    return "minkowski", "MinkowskiEngine is installed and the input is on a CPU"
 
 
 @cache

@@ -11,6 +11,38 @@ REACH = 2
 
 
 @dataclass(frozen=True)
+class Box:
+    """Lowest and highest (batch, x, y, z) of a set of voxels, counted in voxels of one stride."""
+
+    low: tuple[int, int, int, int]
+    high: tuple[int, int, int, int]
+
+    @property
+    def weights(self) -> tuple[int, int, int, int]:
+        """Return what one step along batch, x, y and z adds to a key; :data:`REACH` cells stay free between the columns."""
+        _, _, depth, height = self._sizes()
+        return self._sizes()[1] * depth * height, depth * height, height, 1
+
+    def coarser(self) -> "Box":
+        """Return the box in voxels of twice the stride."""
+        low, high = ((corner[0], *(step // 2 for step in corner[1:])) for corner in (self.low, self.high))
+        return Box(low, high)
+
+    def check(self) -> "Box":
+        """Return this box; raise :class:`ValueError` where it holds more cells than 63 bits can count."""
+        items, width, depth, height = self._sizes()
+        if items * width * depth * height >= 2**63:
+            raise ValueError(
+                f"voxels span {width} x {depth} x {height} cells in {items - REACH} items, too many for 63 bits"
+            )
+        return self
+
+    def _sizes(self) -> tuple[int, int, int, int]:
+        items, width, depth, height = (high - low + 1 + REACH for low, high in zip(self.low, self.high, strict=True))
+        return items, width, depth, height
+
+
+@dataclass(frozen=True)
 class VoxelIndex:
     """Distinct voxels of one stride in search order.
 
@@ -21,54 +53,65 @@ class VoxelIndex:
     keys: Int64[Tensor, " voxel"]
     rows: Int64[Tensor, " voxel"] | None
     """Row of each key among the coordinates; None where the coordinates are in key order already."""
-    x_step: int
-    y_step: int
+    box: Box
+    """The voxels that the keys count from, in voxels of the stride."""
+
+    @property
+    def x_step(self) -> int:
+        """Return what a step along x adds to a key."""
+        return self.box.weights[1]
+
+    @property
+    def y_step(self) -> int:
+        """Return what a step along y adds to a key."""
+        return self.box.weights[2]
 
 
-def pack_coordinates(
-    lattice: Int[Tensor, "voxel 4"],
-) -> tuple[Int64[Tensor, " voxel"], Int64[Tensor, "4"], tuple[int, int, int, int]]:
-    """Return keys of whole-number coordinates (batch, x, y, z), with the lowest corner and the weights that unpack them.
+def box_of(lattice: Int[Tensor, "voxel 4"]) -> Box:
+    """Return the box of whole-number coordinates (batch, x, y, z); a GPU is waited for once.
 
-    Raises :class:`ValueError` where the bounding box holds more cells than 63 bits can count.
+    Raises :class:`ValueError` where the box holds more cells than 63 bits can count.
     """
     if len(lattice) == 0:
-        return lattice.new_zeros(0, dtype=torch.int64), lattice.new_zeros(4, dtype=torch.int64), (1, 1, 1, 1)
-    low, high = (corner.to(torch.int64) for corner in torch.aminmax(lattice, dim=0))
-    items, width, depth, height = (high - low + 1 + REACH).tolist()
-    if items * width * depth * height >= 2**63:
-        raise ValueError(
-            f"voxels span {width} x {depth} x {height} cells in {items - REACH} items, too many for 63 bits"
-        )
-    weights = (width * depth * height, depth * height, height, 1)
-    batch, x, y, z = (lattice.to(torch.int64) - low).unbind(1)
-    return ((batch * width + x) * depth + y) * height + z, low, weights
+        return Box((0, 0, 0, 0), (0, 0, 0, 0))
+    (b, x, y, z), (last_b, last_x, last_y, last_z) = torch.stack(torch.aminmax(lattice, dim=0)).tolist()
+    return Box((b, x, y, z), (last_b, last_x, last_y, last_z)).check()
 
 
-def unpack_keys(
-    keys: Int64[Tensor, " voxel"], low: Int64[Tensor, "4"], weights: tuple[int, int, int, int]
-) -> Int64[Tensor, "voxel 4"]:
+def pack_coordinates(lattice: Int[Tensor, "voxel 4"], box: Box) -> Int64[Tensor, " voxel"]:
+    """Return keys of whole-number coordinates (batch, x, y, z) that lie in ``box``."""
+    batch, x, y, z = lattice.to(torch.int64).unbind(1)
+    keys = z - box.low[3]
+    for column, low, weight in zip((y, x, batch), box.low[2::-1], box.weights[2::-1], strict=True):
+        keys = torch.add(keys, column - low, alpha=weight)
+    return keys
+
+
+def unpack_keys(keys: Int64[Tensor, " voxel"], box: Box) -> Int64[Tensor, "voxel 4"]:
     """Return coordinates (batch, x, y, z) of keys made by :func:`pack_coordinates`."""
     columns = []
-    for weight in weights:
-        columns.append(torch.div(keys, weight, rounding_mode="floor"))
-        keys = keys - columns[-1] * weight
-    return torch.stack(columns, dim=1) + low
+    for weight, low in zip(box.weights, box.low, strict=True):
+        column = torch.div(keys, weight, rounding_mode="floor")
+        keys = keys - column * weight
+        columns.append(column + low)
+    return torch.stack(columns, dim=1)
 
 
 def index_voxels(coordinates: Int32[Tensor, "voxel 4"], stride: int) -> VoxelIndex:
     """Return the search order of the voxels of ``stride``, whose x, y and z are multiples of it.
 
-    Raises :class:`ValueError` where two rows are the same voxel.
+    A GPU sorts always: to ask it if that is needed takes longer. Raises :class:`ValueError` where two rows are the same voxel.
     """
-    keys, _, (_, x_step, y_step, _) = pack_coordinates(_in_voxels(coordinates, stride))
-    rows = None
-    if not bool((keys[1:] > keys[:-1]).all()):
-        keys, rows = torch.sort(keys)
-        twice = int((keys[1:] == keys[:-1]).sum())
-        if twice:
-            raise ValueError(f"{twice} of {len(keys)} voxel coordinates occur more than once; keep one row a voxel")
-    return VoxelIndex(keys, rows, x_step, y_step)
+    lattice = _in_voxels(coordinates, stride)
+    box = box_of(lattice)
+    keys = pack_coordinates(lattice, box)
+    if keys.device.type == "cpu" and bool((keys[1:] > keys[:-1]).all()):
+        return VoxelIndex(keys, None, box)
+    keys, rows = torch.sort(keys)
+    twice = int((keys[1:] == keys[:-1]).sum())
+    if twice:
+        raise ValueError(f"{twice} of {len(keys)} voxel coordinates occur more than once; keep one row a voxel")
+    return VoxelIndex(keys, rows, box)
 
 
 def coarsen(
@@ -78,11 +121,32 @@ def coarsen(
 
     Coordinates are rounded down, below zero too.
     """
-    keys, low, weights = pack_coordinates(_in_voxels(coordinates, stride))
-    coarse_keys, parents = torch.unique(keys, return_inverse=True)
-    coarse = unpack_keys(coarse_keys, low, weights)
+    lattice = _in_voxels(coordinates, stride)
+    box = box_of(lattice)
+    coarse_keys, parents = torch.unique(pack_coordinates(lattice, box), return_inverse=True)
+    coarse = unpack_keys(coarse_keys, box)
     coarse[:, 1:] *= stride
     return coarse.to(torch.int32), parents
+
+
+def coarsen_indexed(
+    coordinates: Int32[Tensor, "voxel 4"], stride: int, box: Box
+) -> tuple[Int32[Tensor, "coarse 4"], Int64[Tensor, " voxel"], VoxelIndex]:
+    """Return what :func:`coarsen` returns and the coarse voxels' search order, waiting for a GPU only once.
+
+    ``coordinates`` are one at least, and lie in ``box`` when they are counted in voxels of ``stride``.
+    """
+    lattice = _in_voxels(coordinates, stride)
+    # 1. keys in ascending order (voxel), and the coarse row that each belongs to (voxel)
+    keys, order = torch.sort(pack_coordinates(lattice, box))
+    rows = torch.cat([keys.new_zeros(1), (keys[1:] != keys[:-1]).to(torch.int64)]).cumsum(0)
+    coarse = int(rows[-1]) + 1
+    # 2. that of each given voxel (voxel); coordinates and keys of the coarse ones, whose voxels all write the same
+    parents = torch.empty_like(rows).index_copy_(0, order, rows)
+    coarse_keys = keys.new_empty(coarse).index_copy_(0, rows, keys)
+    corners = lattice.new_empty(coarse, 4).index_copy_(0, rows, lattice.index_select(0, order))
+    corners[:, 1:] *= stride
+    return corners, parents, VoxelIndex(coarse_keys, None, box)
 
 
 def _in_voxels(coordinates: Int32[Tensor, "voxel 4"], stride: int) -> Int32[Tensor, "voxel 4"]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
-from sem3d.networks.sparse.coordinates import VoxelIndex, coarsen, index_voxels
+from sem3d.networks.sparse.coordinates import VoxelIndex, coarsen, coarsen_indexed, index_voxels
 from sem3d.networks.sparse.kernel_map import KernelMap, strided_map, submanifold_map
 
 BLOCK_ROWS = {"cpu": 4096}
@@ -31,26 +31,41 @@ class CoordinatePyramid:
         if stride not in self._coordinates:
             if stride % 2 or stride // 2 < min(self._coordinates):
                 raise ValueError(f"no voxels of stride {stride}: the input has strides {sorted(self._coordinates)}")
-            self._coordinates[stride], self._parents[stride // 2] = coarsen(self.coordinates(stride // 2), stride)
+            self._coarsen(stride // 2)
         return self._coordinates[stride]
+
+    def parents(self, stride: int) -> Int64[Tensor, " voxel"]:
+        """Return the row, among the voxels of twice the ``stride``, of the voxel that holds each voxel of ``stride``."""
+        self.coordinates(2 * stride)
+        return self._parents[stride]
+
+    def index(self, stride: int) -> VoxelIndex:
+        """Return the search order of the voxels of ``stride``."""
+        if stride not in self._index:
+            self._index[stride] = index_voxels(self.coordinates(stride), stride)
+        return self._index[stride]
 
     def kernel_map(self, kernel_size: int, stride: int, target_stride: int) -> KernelMap:
         """Return the map of a kernel from voxels of ``stride`` onto those of ``target_stride``: the same, double or half."""
         key = (kernel_size, stride, target_stride)
         if key not in self._maps:
             if stride == target_stride:
-                self._maps[key] = submanifold_map(self._voxel_index(stride), kernel_size, self._block_rows)
+                self._maps[key] = submanifold_map(self.index(stride), kernel_size, self._block_rows)
             else:
                 fine = min(stride, target_stride)
                 coarse = len(self.coordinates(2 * fine))
-                down = strided_map(self.coordinates(fine), fine, self._parents[fine], coarse, self._block_rows)
+                down = strided_map(self.coordinates(fine), fine, self.parents(fine), coarse, self._block_rows)
                 self._maps[kernel_size, fine, 2 * fine], self._maps[kernel_size, 2 * fine, fine] = down, down.reverse
         return self._maps[key]
 
-    def _voxel_index(self, stride: int) -> VoxelIndex:
-        if stride not in self._index:
-            self._index[stride] = index_voxels(self.coordinates(stride), stride)
-        return self._index[stride]
+    def _coarsen(self, stride: int) -> None:
+        """Find the voxels of twice the ``stride``; on a GPU, with their search order too."""
+        given, coarse = self.coordinates(stride), 2 * stride
+        if given.is_cuda and len(given):
+            box = self.index(stride).box.coarser()
+            self._coordinates[coarse], self._parents[stride], self._index[coarse] = coarsen_indexed(given, coarse, box)
+        else:
+            self._coordinates[coarse], self._parents[stride] = coarsen(given, coarse)
 
 
 class SparseTensor:
