@@ -1,6 +1,7 @@
-"""Ratios measured side by side in one run: ``python -m jobs.benchmark [case ...]``.
+"""Ratios measured side by side in one run: ``python -m jobs.benchmark [case ...] [--device gpu]``.
 
 Each case times sem3d and its rival in turn on the same input and takes medians. A ratio above 1 means sem3d is faster.
+With ``--device gpu`` the cases that have a part for GPUs run that, and print each line when it is measured.
 """
 
 import sys
@@ -24,24 +25,41 @@ CASES = (
     "scene_rays",
     "memory",
 )
+GPU_CASES = ("sparse_convolution",)
 
 
 def main() -> None:
     """Run the named cases, or all, and print a table of each as soon as it is measured."""
     if sys.argv[1:] in (["-h"], ["--help"]):
-        print(f"{__doc__}\ncases: {', '.join(CASES)}")
+        print(f"{__doc__}\ncases: {', '.join(CASES)}\non a GPU: {', '.join(GPU_CASES)}")
         return
-    chosen = sys.argv[1:] or CASES
-    if unknown := sorted(set(chosen) - set(CASES)):
-        raise UserError(f"unknown benchmark '{unknown[0]}': choose from {', '.join(CASES)}")
-    for case in chosen:
+    named, on_gpu = _arguments(sys.argv[1:])
+    known = GPU_CASES if on_gpu else CASES
+    if unknown := sorted(set(named) - set(known)):
+        raise UserError(f"unknown benchmark '{unknown[0]}': choose from {', '.join(known)}")
+    for case in named or known:
         print(f"measuring {case} ...", file=sys.stderr, flush=True)
+        if on_gpu:
+            for line in import_module(f"jobs.benchmarks.{case}_gpu").lines():
+                print(line, flush=True)
+            continue
         rows = [
             {"measured": what, "sem3d": ours, "rival": other, "unit": unit, "ratio": ours / other}
             for what, ours, other, unit in import_module(f"jobs.benchmarks.{case}").run()
         ]
         print(format_table(rows, ["measured", "sem3d", "rival", "unit", "ratio"]), end="\n\n", flush=True)
         ray.shutdown()  # the next case wants a cluster of its own size
+
+
+def _arguments(words: list[str]) -> tuple[list[str], bool]:
+    """Return the named cases, and whether their parts for GPUs are meant."""
+    if "--device" not in words:
+        return words, False
+    place = words.index("--device")
+    device = words[place + 1 : place + 2]
+    if device not in (["cpu"], ["gpu"]):
+        raise UserError("--device: choose cpu or gpu")
+    return words[:place] + words[place + 2 :], device == ["gpu"]
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ class Box:
 
     def coarser(self) -> "Box":
         """Return the box in voxels of twice the stride."""
-        low, high = ((corner[0], *(step // 2 for step in corner[1:])) for corner in (self.low, self.high))
-        return Box(low, high)
+        (batch, x, y, z), (last_batch, last_x, last_y, last_z) = self.low, self.high
+        return Box((batch, x // 2, y // 2, z // 2), (last_batch, last_x // 2, last_y // 2, last_z // 2))
 
     def check(self) -> "Box":
         """Return this box; raise :class:`ValueError` where it holds more cells than 63 bits can count."""
