@@ -258,5 +258,5 @@ class TestOnAGPU:
             assert convolution_module.choose_backend("auto", double) == "torch"
         assert [record.message for record in caplog.records] == [
             "sparse convolution by triton: Triton is installed and the input is on a GPU",
-            "sparse convolution by torch: the input is on cuda, and of Triton, it has no products in float64",
+            "sparse convolution by torch: the input is on cuda, and not by Triton: it has no products in float64",
         ]

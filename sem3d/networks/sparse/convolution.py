@@ -97,7 +97,7 @@ def choose_backend(backend: Backend, tensor: SparseTensor) -> Engine:
     elif tensor.features.device.type == "cpu":
         chosen, reason = _on_a_cpu()
     elif refusal := triton_backend.refusal(tensor.features):
-        chosen, reason = "torch", f"the input is on {tensor.features.device.type}, and of Triton, {refusal}"
+        chosen, reason = "torch", f"the input is on {tensor.features.device.type}, and not by Triton: {refusal}"
     else:
         chosen, reason = "triton", "Triton is installed and the input is on a GPU"
     _announce(chosen, reason)

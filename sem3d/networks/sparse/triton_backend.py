@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sem3d.errors import UserError
+from sem3d.errors import UserError, one_line
 from sem3d.networks.sparse.gather_table import TILE, GatherTable, strided_tables, submanifold_table
 from sem3d.networks.sparse.tensor import CoordinatePyramid, SparseTensor
 
@@ -48,7 +48,20 @@ def refusal(features: Tensor) -> str | None:
         return "the input is not on a GPU"
     if features.is_cuda and torch.cuda.get_device_capability(features.device) < OLDEST:
         return "the GPU is older than compute capability 8.0"
-    return "Triton cannot be imported" if engine() is None else None
+    return _trouble(features.is_cuda)
+
+
+@cache
+def _trouble(on_gpu: bool) -> str | None:
+    kernels = engine()
+    if kernels is None:
+        return "Triton cannot be imported"
+    if on_gpu:
+        try:
+            kernels.reach_driver()
+        except Exception as error:  # whatever a missing C compiler, Python header or driver makes of it
+            return f"it cannot reach the GPU ({type(error).__name__}: {one_line(str(error))})"
+    return None
 
 
 def convolve(

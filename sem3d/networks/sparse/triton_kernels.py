@@ -10,6 +10,11 @@ import triton
 import triton.language as tl
 
 
+def reach_driver() -> None:
+    """Build and load what launches kernels, once; raises whatever a host without a C compiler or a driver makes of it."""
+    triton.runtime.driver.active.get_current_target()
+
+
 @triton.jit(do_not_specialize=["outputs", "volume", "first_offset"])
 @no_type_check
 def gather_product(
