@@ -23,7 +23,7 @@ LONGEST_MASK = 31
 
 @dataclass
 class GatherTable:
-    """What each output row gathers; ``slot`` is a place in the order of the tiles, filled up to whole tiles."""
+    """Input rows that each output row gathers; ``slot`` is a place in the order of the tiles, filled up to whole tiles."""
 
     sources: Int32[Tensor, "offset slot"]
     """Input row that meets the slot's output row through the offset; -1 where there is none."""
