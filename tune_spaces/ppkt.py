@@ -74,7 +74,7 @@ SIZES = {
         "budgets": (0.15, 1),
         "seeds": 3,
         "world": ROOMS | {"rooms_train": 160, "rooms_val": 40},
-        "settings": {"schedule.steps": 320, "run.gpus_per_worker": 0.1},
+        "settings": {"schedule.steps": 320, "run.gpus_per_worker": 0.1, "method.sparse_unet.backend": "auto"},
         "pretraining": {"schedule.steps": 600, "run.batch_size": 16},
     },
     "paper": {

@@ -41,7 +41,7 @@ SIZES = {
         "seeds": 3,
         "world": ROOMS,
         "settings": LONGER | {"run.gpus_per_worker": 0.2},
-        "pretraining": {"schedule.steps": 1000, "run.batch_size": 32},
+        "pretraining": {"schedule.steps": 1000, "run.batch_size": 32, "method.sparse_unet.backend": "auto"},
     },
     "paper": {
         "arms": ("imagenet", "imagenet+pri3d", "scratch"),
