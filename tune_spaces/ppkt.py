@@ -73,9 +73,9 @@ SIZES = {
         "arms": COMPARED,
         "budgets": (0.15, 1),
         "seeds": 3,
-        "world": ROOMS | {"rooms_train": 160, "rooms_val": 40},
-        "settings": {"schedule.steps": 320, "run.gpus_per_worker": 0.1, "method.sparse_unet.backend": "auto"},
-        "pretraining": {"schedule.steps": 600, "run.batch_size": 16},
+        "world": ROOMS | {"rooms_train": 120, "rooms_val": 30},
+        "settings": {"schedule.steps": 240, "run.gpus_per_worker": 0.1, "method.sparse_unet.backend": "auto"},
+        "pretraining": {"schedule.steps": 500, "run.batch_size": 16},
     },
     "paper": {
         "arms": ("scratch", "ppkt", "pointcontrast"),
