@@ -5,7 +5,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sem3d.evaluation.figures import reconstruction_sheet
-from sem3d.rendering.shaded_views import clay_views
 
 PICTURED = 5
 TURNS = {"same view": 0, "a quarter on": 6, "half round": 12, "three quarters": 18}
@@ -19,6 +18,8 @@ def picture_meshes(
     viewpoint: Int[Tensor, " image"],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return a sheet of images, each beside its mesh from the same view and from around."""
+    from sem3d.rendering.shaded_views import clay_views  # PyTorch3D, which hosts that train may lack
+
     shapes, triangles = vertices.float().cpu().numpy(), faces.cpu().numpy()
     turned = [
         clay_views(shape, triangles, [view + turn for turn in TURNS.values()])
