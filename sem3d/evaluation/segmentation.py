@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64, Integer, Num
+from jaxtyping import Float64, Int64, Integer, Num, UInt8
 from torch import Tensor
 
 from sem3d.errors import UserError
@@ -102,13 +102,18 @@ def segmentation_metrics(confusion: Num[Tensor, "class class"], common: Sequence
     return metrics | ({"miou_scannet_common": mean_of_known(official.iou[list(common)])} if common else {})
 
 
-def segmentation_tables(confusion: Num[Tensor, "class class"], names: Sequence[str]) -> dict[str, object]:
-    """Return the IoU of each class that has one, and the confusion matrix of what is labelled (rows: truth), by title."""
+def segmentation_tables(
+    confusion: Num[Tensor, "class class"], names: Sequence[str], palette: UInt8[np.ndarray, "class 3"]
+) -> dict[str, object]:
+    """Return the IoU of each class that has one, and the confusion matrix of what is labelled (rows: truth) with the colours of
+    its classes, by title.
+    """
     iou = mean_iou(confusion, "scannet").iou
     known = {name: float(value) for name, value in zip(names, iou, strict=True) if not np.isnan(value)}
+    colors = [f"#{bytes(color).hex()}" for color in palette]
     labelled = confusion.long().clone()
     labelled[0] = 0
-    return {"iou_by_class": known, "confusion": {"names": list(names), "matrix": labelled.tolist()}}
+    return {"iou_by_class": known, "confusion": {"names": list(names), "matrix": labelled.tolist(), "colors": colors}}
 
 
 def common_classes(frames: Iterable[tuple[int | str, Iterable[int]]]) -> list[int]:

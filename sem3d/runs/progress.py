@@ -5,14 +5,21 @@ Ray prefixes and repeats what workers print, and hides it where logs are not sen
 """
 
 import logging
+import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from sem3d.errors import BadSample
+from sem3d.texts import read_regular
+
 LOG_NAME = "progress.log"
+STEP_LINE = re.compile(r"step (\d+)/\d+  loss (\S+)")
+LARGEST_LOG = 1 << 26
 LONGEST_LINE = 4096
 """Bytes at the end of a log that are looked through for its last line."""
 
@@ -94,6 +101,23 @@ def progress_line(
     )
     line += f"  skipped {skipped}" if skipped else ""
     return line + (f"  quarantined {quarantined}" if quarantined else "")
+
+
+def logged_losses(run_folder: Path) -> dict[int, float]:
+    """Return the loss by step that :func:`progress_line` said; of a step that was made again after a crash, the last one.
+
+    Steps without a finite loss, and runs whose log is absent or cannot be read, have none.
+    """
+    try:
+        text = read_regular(run_folder / LOG_NAME, LARGEST_LOG).decode("utf-8", "replace")
+    except BadSample:
+        return {}
+    found: dict[int, float] = {}
+    for line in text.splitlines():
+        if said := STEP_LINE.match(line):
+            with suppress(ValueError):
+                found[int(said[1])] = float(said[2])
+    return {step: loss for step, loss in sorted(found.items()) if math.isfinite(loss)}
 
 
 def log_line(run_folder: Path, line: str) -> None:

@@ -1,6 +1,7 @@
 """Findings of a sweep's trials in their run folders: last evaluations and pictures."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from sem3d.files import stored_json
-from sem3d.reporting.page import ClassTable, Confusion, Picture
+from sem3d.reporting.page import ClassTable, Confusion, Picture, Training
+from sem3d.runs.progress import logged_losses
 from sem3d.runs.run_folder import EVALUATION_NAME
 from sem3d.sweeps.records import TrialRecord
+
+HEX = re.compile("#[0-9a-fA-F]{6}")
 
 
 def inside(storage: Path, named: str) -> Path:
@@ -22,7 +26,8 @@ def inside(storage: Path, named: str) -> Path:
 def read_evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list[ClassTable], list[Confusion], int]:
     """Return tables by class and confusion matrices of the last evaluations, and how many trials have none on disk.
 
-    An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix; others are left out.
+    An artifact ``{name: number}`` is a table, ``{"names": [...], "matrix": [[...]]}`` a confusion matrix, with ``"colors"`` of
+    its classes where pictures have them; others are left out.
     """
     tables: list[ClassTable] = []
     confusions: list[Confusion] = []
@@ -34,7 +39,8 @@ def read_evaluations(trials: Sequence[TrialRecord], storage: Path) -> tuple[list
         for name, content in (artifacts or {}).items():
             if _is_matrix(content):
                 counts = np.array(content["matrix"], dtype=np.float64)
-                confusions.append(Confusion(*place, name, tuple(content["names"]), counts))
+                colors = tuple(content.get("colors", ()))
+                confusions.append(Confusion(*place, name, tuple(content["names"]), counts, colors))
             elif _is_table(content):
                 tables.append(ClassTable(*place, name, as_floats(content)))
     return tables, confusions, without
@@ -58,15 +64,29 @@ def _is_table(content: Any) -> bool:
 
 
 def _is_matrix(content: Any) -> bool:
-    if not isinstance(content, dict) or set(content) != {"names", "matrix"}:
+    if not isinstance(content, dict) or set(content) - {"colors"} != {"names", "matrix"}:
         return False
-    names, matrix = content["names"], content["matrix"]
+    names, matrix, colors = content["names"], content["matrix"], content.get("colors", [])
+    if not isinstance(colors, list) or (
+        colors and not all(isinstance(one, str) and HEX.fullmatch(one) for one in colors)
+    ):
+        return False
     named = isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)
     square = isinstance(matrix, list) and named and len(matrix) == len(names)
     return square and all(
         isinstance(line, list) and len(line) == len(names) and all(_is_count(value) for value in line)
         for line in matrix
     )
+
+
+def trainings(trials: Sequence[TrialRecord], storage: Path) -> list[Training]:
+    """Return the losses of the trials that left any on disk, by step."""
+    found = []
+    for trial in trials:
+        if losses := logged_losses(inside(storage, trial.run_folder)):
+            place = (trial.arm, float(trial.budget), trial.seed)
+            found.append(Training(*place, tuple(losses), tuple(losses.values())))
+    return found
 
 
 def last_pictures(trials: Sequence[TrialRecord], storage: Path) -> list[Picture]:

@@ -12,7 +12,7 @@ from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.reporting.formatting import Budgets, counted, metric_of, plural
 from sem3d.reporting.page import SweepReview, TrialLine
 from sem3d.runs.run_folder import CIRCUMSTANCES
-from sem3d.sweeps.findings import as_floats, last_pictures, read_evaluations
+from sem3d.sweeps.findings import as_floats, last_pictures, read_evaluations, trainings
 from sem3d.sweeps.limits import effects_of, limits_of, notes_on_marks
 from sem3d.sweeps.records import (
     SweepRecord,
@@ -67,6 +67,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         class_tables=tuple(tables),
         confusions=tuple(confusions),
         pictures=tuple(last_pictures(counting, storage)),
+        trainings=tuple(trainings(counting, storage)),
         shared_settings=sweep.settings,
         estimate=as_floats(sweep.estimate),
         spent=as_floats(spent),

@@ -13,7 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from sem3d.reporting.formatting import Budgets, metric_of
+from sem3d.reporting.formatting import MISSING, Budgets, metric_of
 from sem3d.reporting.page import (
     ClassTable,
     Confusion,
@@ -21,13 +21,16 @@ from sem3d.reporting.page import (
     Limits,
     Picture,
     SweepReview,
+    Training,
     TrialLine,
     cautions,
     render_page,
 )
 from sem3d.reporting.page.confusions import confusion_pairs
 from sem3d.reporting.page.environment import FOLDER, PACKAGE, environment
-from sem3d.reporting.page.gallery import MOST_PICTURES, chosen
+from sem3d.reporting.page.gallery import MOST_PICTURES, chosen, gallery
+from sem3d.reporting.page.training import MOST_POINTS, training_curves
+from sem3d.reporting.page.trials import shared_settings, trial_rows
 
 ARMS = ("scratch", "pri3d")
 BUDGETS = (0.2, 1.0)
@@ -123,9 +126,13 @@ def full(tmp_path: Path) -> SweepReview:
         trials=(*review.trials, failed),
         class_tables=tuple(ClassTable(*place, "iou_by_class", {"wall": 0.5, "chair": 0.1}) for place in places),
         confusions=tuple(
-            Confusion(*place, "confusion", ("wall", "chair"), np.array([[3.0, 1.0], [2.0, 2.0]])) for place in places
+            Confusion(
+                *place, "confusion", ("wall", "chair"), np.array([[3.0, 1.0], [2.0, 2.0]]), ("#aa0000", "#00bb00")
+            )
+            for place in places
         ),
         pictures=tuple(Picture(arm, budget, 0, "predictions", path) for arm in ARMS for budget in BUDGETS),
+        trainings=tuple(Training(*place, (10, 20, 30), (4.0, 2.0, 1.0)) for place in places),
         shared_settings={"schedule.steps": 80},
         estimate={"seconds": 600.0, "trials": 12.0},
         spent={"seconds": 754.0, "trials": 12.0, "cpu_hours": 0.42},
@@ -160,6 +167,7 @@ def test_the_page_has_every_part_and_asks_nobody_for_anything(tmp_path: Path):
         "12 min 34 s",
         "2026-11-27",
         "python -m jobs.tune pri3d --name <b>",
+        "pri3d, seed 2: 1 at step 30",
     ):
         assert words in read.text, words
     for anchor in (
@@ -168,6 +176,7 @@ def test_the_page_has_every_part_and_asks_nobody_for_anything(tmp_path: Path):
         "marks",
         "classes",
         "confusion",
+        "training",
         "predictions",
         "champion",
         "failed",
@@ -285,6 +294,39 @@ def test_a_class_that_does_not_occur_is_left_out_and_one_that_is_only_predicted_
     assert "wall predicted as ignored: 10" in page
     assert "absent" not in page
     assert "ignored predicted" not in page
+
+
+def test_curves_of_training_end_where_the_trials_do(tmp_path: Path):
+    curves = training_curves(full(tmp_path))
+    assert curves is not None
+    assert [drawing.title for drawing in curves.drawings] == ["20 % of labels", "100 % of labels"]
+    drawing, third = curves.drawings[0], f"{curves.width / 3:.1f}"
+    assert (drawing.top, drawing.bottom, drawing.steps, len(drawing.lines)) == ("4", "0", "30", 6)
+    assert drawing.lines[0].points == f"{third},0.0 200.0,75.0 300.0,112.5"
+    long = Training("scratch", 1.0, 0, tuple(range(1, 2002)), tuple(-1.0 / step for step in range(1, 2002)))
+    drawn = training_curves(replace(made_up(), trainings=(long,)))
+    assert drawn is not None
+    points = drawn.drawings[0].lines[0].points.split()
+    assert len(points) <= MOST_POINTS + 1
+    assert points[-1].startswith("300.0,")
+    assert (drawn.drawings[0].top, drawn.drawings[0].bottom) == ("0", "-1")
+    assert [arm for _, arm in drawn.arms] == ["scratch"]
+
+
+def test_predictions_have_a_legend_of_the_classes_that_occur(tmp_path: Path):
+    assert gallery(full(tmp_path)).legend == (("#aa0000", "wall"), ("#00bb00", "chair"))
+    plain = replace(full(tmp_path), confusions=tuple(replace(one, colors=()) for one in full(tmp_path).confusions))
+    assert gallery(plain).legend == ()
+
+
+def test_settings_that_all_trials_have_are_said_once(tmp_path: Path):
+    review = full(tmp_path)
+    assert {row.settings for row in trial_rows(review)} == {MISSING}
+    assert shared_settings(review) == {"optim.lr": "0.1", "schedule.steps": "80"}
+    first, *others = review.trials
+    varied = replace(review, trials=(replace(first, settings={"optim.lr": 0.2}), *others))
+    assert [row.settings for row in trial_rows(varied)][:2] == ["optim.lr 0.2", "optim.lr 0.1"]
+    assert shared_settings(varied) == {"schedule.steps": "80"}
 
 
 @pytest.mark.slow

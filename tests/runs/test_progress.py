@@ -16,6 +16,7 @@ from sem3d.runs.progress import (
     last_line,
     lines_printed,
     log_line,
+    logged_losses,
     progress_line,
     records_logged,
 )
@@ -26,6 +27,17 @@ def test_a_progress_line_says_where_the_run_is():
     line = progress_line(120, 2000, {"view": 3.112, "geo": 0.3}, speed, 0.098)
     assert line == ("step 120/2000  loss 3.412 (view 3.112 geo 0.3)  45.2 samples/s  stall 3 %  lr 0.098  left 12 min")
     assert progress_line(1, 2, {"view": 1.0}, speed, 0.1, 2, 3).endswith("skipped 2  quarantined 3")
+
+
+def test_losses_are_read_off_the_lines_and_of_a_step_made_twice_the_last(tmp_path: Path):
+    speed = {"samples_per_second": 45.2, "stall": 0.03, "seconds_left": 720.0}
+    assert logged_losses(tmp_path) == {}
+    for step, loss in ((10, 3.0), (20, 2.5), (20, 2.25), (30, float("nan")), (40, 1e-7)):
+        log_line(tmp_path, progress_line(step, 40, {"view": loss, "geo": loss}, speed, 0.1))
+        log_line(tmp_path, "evaluation at step 20  loss 7")
+    with (tmp_path / LOG_NAME).open("ab") as file:
+        file.write(b"\xff step 50/60  loss 1\nstep 60/60  loss many\n")
+    assert logged_losses(tmp_path) == {10: 6.0, 20: 4.5, 40: 2e-7}
 
 
 def test_speed_leaves_out_pauses_and_tells_waiting_apart():

@@ -89,3 +89,15 @@ def test_a_confusion_matrix_that_counts_nothing_is_none(tmp_path: Path, count: s
     matrix = f'{{"names": ["a", "b"], "matrix": [[1, {count}], [0, 1]]}}'
     (place / EVALUATION_NAME).write_text(f'{{"artifacts": {{"confusion": {matrix}}}}}')
     assert read_evaluations([replace(trial("a"), run_folder=str(place))], tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("colors", "kept"), [('["#00aa00", "#bb0000"]', 1), ('["red", "#bb0000"]', 0), ("7", 0), ('[1, "#bb0000"]', 0)]
+)
+def test_colours_of_classes_are_kept_where_they_are_colours(tmp_path: Path, colors: str, kept: int):
+    (tmp_path / "trial-a").mkdir()
+    matrix = f'{{"names": ["a", "b"], "matrix": [[1, 0], [0, 1]], "colors": {colors}}}'
+    (tmp_path / "trial-a" / EVALUATION_NAME).write_text(f'{{"artifacts": {{"confusion": {matrix}}}}}')
+    found = read_evaluations([replace(trial("a"), run_folder=str(tmp_path / "trial-a"))], tmp_path)[1]
+    assert len(found) == kept
+    assert [one.colors for one in found] == kept * [("#00aa00", "#bb0000")]

@@ -174,7 +174,7 @@ class SemanticSegmentation2D(Method):
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled pixels (rows: truth)."""
-        return segmentation_tables(found.sums["confusion"], self.classes.names)
+        return segmentation_tables(found.sums["confusion"], self.classes.names, self.classes.palette)
 
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first images of the batch."""

@@ -170,7 +170,7 @@ class SemanticSegmentation3D(PointTask):
 
     def artifacts(self, found: Found) -> dict[str, object]:
         """Return the IoU of each class, and the confusion matrix of the labelled points (rows: truth)."""
-        return segmentation_tables(found.sums["confusion"], self.names)
+        return segmentation_tables(found.sums["confusion"], self.names, self.classes.palette)
 
     def figures(self, batch: SemanticSegmentation3DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first scenes of the batch, seen from above."""

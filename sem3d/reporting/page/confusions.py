@@ -55,7 +55,7 @@ def confusion_pairs(review: SweepReview) -> list[MatrixPair]:
     names = list(dict.fromkeys(item.name for item in review.confusions))
     pairs = []
     for name in names:
-        occurring = _occurring([item for item in review.confusions if item.name == name])
+        occurring = occurring_classes([item for item in review.confusions if item.name == name])
         for budget in review.budgets.values:
             found = [item for item in review.confusions if item.name == name and item.budget == budget]
             arms = [arm for arm in review.arms if any(item.arm == arm for item in found)]
@@ -70,7 +70,7 @@ def confusion_pairs(review: SweepReview) -> list[MatrixPair]:
     return pairs
 
 
-def _occurring(found: list[Confusion]) -> tuple[str, ...]:
+def occurring_classes(found: list[Confusion]) -> tuple[str, ...]:
     """Return the classes that were counted, in the order of the matrices."""
     counted_classes: dict[str, bool] = {}
     for item in found:

@@ -59,6 +59,19 @@ class Confusion:
     name: str
     classes: tuple[str, ...]
     counts: Float64[np.ndarray, "class class"]
+    colors: tuple[str, ...] = ()
+    """Colour of each class in pictures, ``#rrggbb``, where they have some."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Losses of one trial, by step."""
+
+    arm: str
+    budget: float
+    seed: int
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,7 @@ class SweepReview:
     class_tables: tuple[ClassTable, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    trainings: tuple[Training, ...] = ()
     shared_settings: Mapping[str, Any] = field(default_factory=dict)
     estimate: Mapping[str, float] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from PIL import Image
 from sem3d.datasets.pictures import read_user_picture
 from sem3d.errors import BadSample
 from sem3d.reporting.formatting import counted
+from sem3d.reporting.page.confusions import occurring_classes
 from sem3d.reporting.page.content import Picture, SweepReview
 
 MOST_PICTURES = 30
@@ -45,6 +46,8 @@ class Gallery:
     """All pictures that are shown."""
 
     shelves: tuple[Shelf, ...]
+    legend: tuple[tuple[str, str], ...]
+    """Colour and name of each class that occurs, where pictures are painted by classes."""
     left_out: str
     """Number of those not shown; empty where all are."""
 
@@ -75,7 +78,16 @@ def gallery(review: SweepReview) -> Gallery:
             if cards:
                 title = f"{name} at {review.budgets.text(budget)}, seed {_seed(kept, name, budget)}"
                 shelves.append(Shelf(title=title, cards=tuple(cards)))
-    return Gallery(shelves=tuple(shelves), left_out=counted(left_out, "more figure") if left_out else "")
+    legend = legend_of(review) if shelves else ()
+    return Gallery(shelves=tuple(shelves), legend=legend, left_out=counted(left_out, "more figure") if left_out else "")
+
+
+def legend_of(review: SweepReview) -> tuple[tuple[str, str], ...]:
+    """Return colour and name of each class that occurs in a confusion matrix whose classes have colours."""
+    painted = [item for item in review.confusions if len(item.colors) == len(item.classes)]
+    occurring = set(occurring_classes(painted))
+    named = {name: color for item in painted for name, color in zip(item.classes, item.colors, strict=True)}
+    return tuple((color, name) for name, color in named.items() if name in occurring)
 
 
 def before_and_after(review: SweepReview) -> list[Shelf]:

@@ -10,12 +10,14 @@ from sem3d.reporting.page.environment import content_policy, environment, file_t
 from sem3d.reporting.page.gallery import gallery
 from sem3d.reporting.page.headline import cautions, headline
 from sem3d.reporting.page.marks import mark_tables
+from sem3d.reporting.page.training import training_curves
 from sem3d.reporting.page.trials import costs, ends, failures, shared_settings, trial_rows
 
 
 def render_page(review: SweepReview) -> str:
     """Return the whole page as HTML text; the same review always gives the same text."""
     style, script = file_text("style.css"), file_text("script.js")
+    shared = shared_settings(review)
     sizes = {"arm": review.arms, "budget": review.budgets.values, "seed": review.seeds}
     return (
         environment()
@@ -34,11 +36,12 @@ def render_page(review: SweepReview) -> str:
             marks=mark_tables(review),
             classes=class_parts(review),
             confusions=confusion_pairs(review),
+            training=training_curves(review),
             gallery=gallery(review),
             failures=failures(review),
             trials=trial_rows(review),
-            settings=shared_settings(review),
-            settings_title=f"{counted(len(review.shared_settings), 'setting')} that all trials share",
+            settings=shared,
+            settings_title=f"{counted(len(shared), 'setting')} that all trials share",
             costs=costs(review),
         )
     )

@@ -70,8 +70,9 @@ class Cost:
 
 
 def trial_rows(review: SweepReview) -> list[TrialRow]:
-    """Return one row a trial."""
-    return [_row(trial, review) for trial in review.trials]
+    """Return one row a trial, with the settings that not all trials have in common."""
+    common = _in_common(review)
+    return [_row(trial, review, common) for trial in review.trials]
 
 
 def failures(review: SweepReview) -> list[Failure]:
@@ -100,7 +101,9 @@ def costs(review: SweepReview) -> list[Cost]:
 
 def shared_settings(review: SweepReview) -> dict[str, str]:
     """Return the settings that all trials have in common, as text."""
-    return {leaf: setting_text(value) for leaf, value in sorted(review.shared_settings.items())}
+    return {
+        leaf: setting_text(value) for leaf, value in sorted({**review.shared_settings, **_in_common(review)}.items())
+    }
 
 
 def ends(review: SweepReview) -> Ends | None:
@@ -119,8 +122,17 @@ def setting_text(value: Any) -> str:
     return str(value)
 
 
-def _row(trial: TrialLine, review: SweepReview) -> TrialRow:
-    settings = ", ".join(f"{leaf} {setting_text(value)}" for leaf, value in sorted(trial.settings.items()))
+def _in_common(review: SweepReview) -> dict[str, Any]:
+    """Return the settings that every trial which has any has with the same value; nothing of a single trial."""
+    each = [trial.settings for trial in review.trials if trial.settings]
+    if len(each) < 2:
+        return {}
+    return {leaf: value for leaf, value in each[0].items() if all(leaf in one and one[leaf] == value for one in each)}
+
+
+def _row(trial: TrialLine, review: SweepReview, common: dict[str, Any]) -> TrialRow:
+    own = {leaf: value for leaf, value in trial.settings.items() if leaf not in common}
+    settings = ", ".join(f"{leaf} {setting_text(value)}" for leaf, value in sorted(own.items()))
     return TrialRow(
         arm=trial.arm,
         budget=_number(trial.budget, review.budgets.short(trial.budget)),
