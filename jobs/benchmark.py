@@ -24,6 +24,7 @@ CASES = (
     "contrast",
     "scene_rays",
     "memory",
+    "presets",
 )
 GPU_CASES = ("sparse_convolution",)
 

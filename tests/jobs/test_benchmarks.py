@@ -43,6 +43,7 @@ SMALL = {
         "NETWORK": SLIM,
         "PRETRAINED": PRETRAINED | {"data.height": 60, "data.width": 80},
     },
+    "presets": {"SMALLER": {"data.height": 60, "data.width": 80}},
 }
 
 
