@@ -72,24 +72,27 @@ def elastic_shift(
     points: Float[np.ndarray, "point 3"], grid: float, strength: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "point 3"]:
     """Return how far the field moves each point, metres: equal points alike, and neighbours within ``grid`` nearly so."""
-    # 1. place of each point among the nodes (point 3), a margin of one node around all of them
-    lowest = points.min(axis=0)
-    grid = max(grid, float((points.max(axis=0) - lowest).max()) / MOST_NODES)
-    places = (points - lowest) / grid + 1
-    size = places.max(axis=0).astype(np.int64) + 3
+    # 1. place of each point among the nodes, axis by axis (3 point), a margin of one node around all of them
+    columns = np.ascontiguousarray(points.T)
+    lowest = columns.min(axis=1)
+    grid = max(grid, float((columns.max(axis=1) - lowest).max()) / MOST_NODES)
+    places = (columns - lowest[:, None]) / grid + 1
+    size = places.max(axis=1).astype(np.int64) + 3
     # 2. smooth noise at the nodes (x y z 3)
     noise = strength * rng.standard_normal((*size, 3), dtype=np.float32)
     for axis in range(3):
         for _ in range(SMOOTHINGS):
             noise = averaged(noise, axis)
-    # 3. between the eight nodes around each point (point 3)
+    # 3. between the eight nodes around each point (point 3), nodes numbered in one row
     low = places.astype(np.int64)
     share = places - low
+    sides = (1 - share, share)
+    steps = np.array([size[1] * size[2], size[2], 1])
+    first, nodes = steps @ low, noise.reshape(-1, 3)
     shift = np.zeros(points.shape)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.where(corner, share, 1 - share).prod(axis=1)
-        x, y, z = (low + corner).T
-        shift += weight[:, None] * noise[x, y, z]
+    for x, y, z in np.ndindex(2, 2, 2):
+        weight = sides[x][0] * sides[y][1] * sides[z][2]
+        shift += weight[:, None] * nodes.take(first + steps @ (x, y, z), axis=0)
     return shift
 
 
