@@ -12,7 +12,7 @@ from sem3d.bounds import Bounds, Share
 BLUR_KERNEL_SHARE = 0.1
 """Side of the Gaussian kernel as a share of the image's height, as in MoCo v2's recipe."""
 BLUR_REACH = 6
-"""Standard deviations from which on a kernel's weights are left out: below 2e-8, and soon denormal, which takes ten times as long."""
+"""Standard deviations from which on a kernel's weights are left out: below 2e-8, then denormal, which takes ten times as long."""
 Blur = Annotated[float, Bounds(0, 1000, above=True)]
 
 
