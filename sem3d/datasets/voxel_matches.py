@@ -94,16 +94,19 @@ def voxel_matches(
     low, high = frustum_box(
         view.depth, view.intrinsics, view.world_from_camera, whole_metres=released, include_camera=released
     )
-    corners = scene.indices * config.voxel_size
-    inside = ((corners + config.voxel_size >= low) & (corners <= high)).all(axis=1)
-    positions = corners[inside] + (config.voxel_size / 2 if config.voxel_point == "center" else 0.0)
+    inside = np.ones(len(scene.indices), dtype=bool)
+    for axis, least, most in zip(scene.indices.T, low, high, strict=True):  # a scene may have a million voxels
+        corner = axis * config.voxel_size
+        inside &= (corner + config.voxel_size >= least) & (corner <= most)
+    indices = scene.indices[inside]
+    positions = indices * config.voxel_size + (config.voxel_size / 2 if config.voxel_point == "center" else 0.0)
     voxel, pixels = _match_chunk(positions, view, config, rng)
     found = no_voxel_matches(config)
     if len(voxel):
         chosen = sample_matches(rng, len(voxel), config.matches)
         cells = feature_cells(pixels[chosen], (config.height, config.width))
         found |= {"geo_voxel": voxel[chosen], "geo_cell": cells, "geo_valid": np.ones((), np.uint8)}
-    return found | {"voxel": scene.indices[inside], "voxel_color": scene.colors[inside]}
+    return found | {"voxel": indices, "voxel_color": scene.colors[inside]}
 
 
 def no_voxel_matches(config: VoxelMatching) -> dict[str, np.ndarray]:

@@ -136,7 +136,8 @@ def nearest_within(
         # 4. one target a query at a time, the closer one kept, until the runs are through (query)
         while len(query):
             target = order[slot[query]]
-            distance = ((queries[query] - targets[target]) ** 2).sum(axis=1)
+            x, y, z = (queries[query] - targets[target]).T
+            distance = x * x + y * y + z * z
             closer = distance < best[query]
             best[query[closer]], nearest[query[closer]] = distance[closer], target[closer]
             slot[query] += 1

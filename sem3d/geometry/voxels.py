@@ -102,5 +102,6 @@ def frustum_box(
     if include_camera:
         points = np.concatenate([points, np.zeros((1, 3))])
     world = transform(world_from_camera, points)
-    low, high = world.min(axis=0), world.max(axis=0)
+    columns = np.ascontiguousarray(world.T)
+    low, high = columns.min(axis=1), columns.max(axis=1)
     return (np.floor(low), np.ceil(high)) if whole_metres else (low, high)
