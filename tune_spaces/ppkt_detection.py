@@ -2,6 +2,8 @@
 
 from ray import tune
 
+from tune_spaces.ppkt import ROOMS
+
 METHOD = "object_detection_3d"
 PRESET = "laptop"
 RUNS = {"run.workers": 0}
@@ -20,3 +22,30 @@ ARMS = {
 SEARCH = {"optim.lr": tune.loguniform(5e-4, 5e-2), "optim.weight_decay": tune.loguniform(1e-6, 1e-2)}
 METRIC = "map_25"
 MODE = "max"
+
+COMPARED = ("scratch", "ppkt", "pointcontrast")
+SIZES = {
+    "laptop": {
+        "arms": COMPARED,
+        "budgets": (0.15, 1),
+        "seeds": 3,
+        "world": ROOMS,
+        "settings": {"schedule.steps": 200},
+        "pretraining": {"schedule.steps": 400},
+    },
+    "gpu": {
+        "arms": COMPARED,
+        "budgets": (0.15, 1),
+        "seeds": 3,
+        "world": ROOMS,
+        "settings": {"schedule.steps": 600, "run.gpus_per_worker": 0.2, "method.sparse_unet.backend": "auto"},
+        "pretraining": {"schedule.steps": 500, "run.batch_size": 16},
+    },
+    "paper": {
+        "arms": COMPARED,
+        "budgets": (1,),
+        "seeds": 3,
+        "preset": "paper",
+    },
+}
+"""Networks of ``laptop`` are those of the same size of ``ppkt``, and are found in its storage where they are trained already."""
