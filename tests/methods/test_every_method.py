@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from sem3d.config import flatten, override
+from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
 from sem3d.methods.method import HELD_OUT, TRAIN
 from sem3d.pipelines.trained_run import TrainedRun
@@ -90,6 +91,12 @@ def built(name, data, tmp_path, **changes):
 def test_leaves_of_a_preset_rebuild_it(name):
     for preset in method_class(name).presets.values():
         assert override(preset(), flatten(preset())) == preset()
+
+
+def test_no_part_can_be_left_out_of_weights_that_have_none(name, tmp_path):
+    method = build_tiny(name, tiny_experiment(name, tmp_path, tmp_path))
+    with pytest.raises(UserError, match="init_without latents: "):
+        method.initialise("scratch", ("latents",))
 
 
 def test_losses_are_finite_and_reach_every_parameter(name, data, tmp_path):

@@ -10,25 +10,22 @@ that what it is taught on looks like what it is asked about.
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from sem3d.config import Experiment, override
-from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.posed_views import PosedViews, instances, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
-from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Sources
+from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Sources
 from sem3d.methods.semantic_srn import unet
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.config import SceneTaskConfig
+from sem3d.methods.semantic_srn.labelled_pictures import LabelledPictures
 from sem3d.methods.semantic_srn.presets import RELEASED, SLIM
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import KNOWN, known_and_new, numbered_from
-from sem3d.methods.semantic_srn.view_scores import as_pictures, label_pictures, label_sums
+from sem3d.methods.semantic_srn.view_scores import as_pictures
 from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
 
 
@@ -61,7 +58,7 @@ def laptop() -> Experiment:
     return Experiment(**{**vars(true), "method": config})
 
 
-class SemanticSRNRenderedUNet(SceneTask):
+class SemanticSRNRenderedUNet(LabelledPictures, SceneTask):
     """A U-Net on the pictures of a scene network that stays as it is."""
 
     Config = SemanticSRNRenderedUNetConfig
@@ -104,35 +101,11 @@ class SemanticSRNRenderedUNet(SceneTask):
         if "unet.last.bias" in stored:
             self.unet.answer(len(stored["unet.last.bias"]))
 
-    def rendered(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture height width 3"]:
+    def seen(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture height width 3"]:
         """Return rendered pictures of all views of a batch, colours in [-1, 1]."""
         color = self.pictures(batch).rendered.color[..., :3].clamp(-1, 1)
         return as_pictures(color, batch).flatten(0, 1)
 
     def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture class height width"]:
         """Return class scores of the pixels of all views of a batch."""
-        return self.unet(self.rendered(batch).permute(0, 3, 1, 2).to(self.latents.weight.dtype))
-
-    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
-        """Return the class of each pixel of the last view of each object."""
-        return self.logits(batch).argmax(1).unflatten(0, batch.pixels.shape[:2])[:, -1]
-
-    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
-        """Return cross entropy of the labelled pixels of the global batch."""
-        total, count = segmentation_cross_entropy(self.logits(batch), label_pictures(batch), UNKNOWN)
-        return {"label": global_mean(total, count)}
-
-    def evaluate(self, batch: SemanticSRNBatch) -> Found:
-        """Return scores of the pictures of a batch as sums with counts."""
-        usable = (batch.instance >= 0).repeat_interleave(batch.pixels.shape[1])
-        logits = self.logits(batch)[usable]
-        return Found(label_sums(logits.argmax(1), label_pictures(batch)[usable], logits.shape[1]))
-
-    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
-        """Picture the first rendered views of a batch with their true and their predicted parts."""
-        with torch.no_grad():
-            found = self.logits(batch).argmax(1)
-        parts = unet.parts_figure(
-            self.rendered(batch), label_pictures(batch), found, self.unet.outputs, self.class_names
-        )
-        return {"parts": parts}
+        return self.unet(self.seen(batch).permute(0, 3, 1, 2).to(self.latents.weight.dtype))

@@ -13,7 +13,7 @@ from sem3d.config import Experiment
 from sem3d.datasets.posed_views import PosedViews, class_names
 from sem3d.errors import UserError
 from sem3d.geometry.rays import Rays
-from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
+from sem3d.methods.initial_parts import load_parts, own_weights, parts
 from sem3d.methods.method import Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import VIEWS_OF_A_STRIP, around, views_sheet, write_products
@@ -56,11 +56,9 @@ class SceneTask(Method):
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start from nothing, or from every part that this method and a sem3d checkpoint share; return a line on them."""
-        if source == "scratch":
+        stored = own_weights(source, without, "Semantic SRN starts from scratch or from a run of its own")
+        if stored is None:
             return "scratch: all weights are new"
-        if not source.endswith(".safetensors"):
-            raise UserError(f"--init {source}: Semantic SRN starts from scratch or from a run of its own")
-        stored = read_safetensors(Path(source))
         if missing := sorted(set(self.needed) - parts(stored)):
             raise UserError(
                 f"{source} has no {missing[0]}: it holds {', '.join(sorted(parts(stored)))}; name a run of "

@@ -10,32 +10,23 @@ which is more supervision than the linear classifier of a scene network has; the
 - lengths are in steps: the paper's 80,000 or 20 epochs of all masks are the same number of samples to a few percent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
-from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.posed_views import PosedViews, class_names, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
-from sem3d.evaluation.figures.part_colours import part_palette
-from sem3d.evaluation.figures.picture_grid import picture_grid
-from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
 from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
-from sem3d.methods.semantic_srn.novel_views import as_bytes
-from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_pictures, label_sums, view_metrics
+from sem3d.methods.semantic_srn.labelled_pictures import LabelledPictures
+from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, view_metrics
 from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
-
-PICTURED = 6
-"""Pictures of a figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +67,7 @@ def laptop() -> Experiment:
     )
 
 
-class SemanticSRNUNet(Method):
+class SemanticSRNUNet(LabelledPictures, Method):
     """A U-Net that gives each pixel of a view the class of a part."""
 
     Config = SemanticSRNUNetConfig
@@ -114,26 +105,15 @@ class SemanticSRNUNet(Method):
             self.unet.answer(len(stored["unet.last.bias"]))
         return load_parts(self, stored, source, without)
 
+    def seen(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture height width 3"]:
+        """Return the true pictures of all views of a batch, colours in [-1, 1]."""
+        return as_pictures(batch.color.flatten(1, 2), batch).flatten(0, 1)
+
     def logits(self, batch: SemanticSRNBatch) -> Float[Tensor, "picture class height width"]:
         """Return class scores of the pixels of all views of a batch."""
         seen = torch.cat([batch.color, batch.alpha[..., None]], -1) if self.experiment.method.opacity else batch.color
         pictures = as_pictures(seen.flatten(1, 2), batch).flatten(0, 1)
         return self.unet(pictures.permute(0, 3, 1, 2).to(next(self.parameters()).dtype))
-
-    def labelled(self, batch: SemanticSRNBatch) -> Int[Tensor, "object height width"]:
-        """Return the class of each pixel of the last view of each object."""
-        return self.logits(batch).argmax(1).unflatten(0, batch.pixels.shape[:2])[:, -1]
-
-    def forward(self, batch: SemanticSRNBatch, step: int) -> dict[str, Tensor]:
-        """Return cross entropy of the labelled pixels of the global batch."""
-        total, count = segmentation_cross_entropy(self.logits(batch), label_pictures(batch), UNKNOWN)
-        return {"label": global_mean(total, count)}
-
-    def evaluate(self, batch: SemanticSRNBatch) -> Found:
-        """Return scores of the pictures of a batch as sums with counts."""
-        usable = (batch.instance >= 0).repeat_interleave(batch.pixels.shape[1])
-        logits = self.logits(batch)[usable]
-        return Found(label_sums(logits.argmax(1), label_pictures(batch)[usable], logits.shape[1]))
 
     def summarise(self, found: Found) -> dict[str, float]:
         """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""
@@ -144,13 +124,6 @@ class SemanticSRNUNet(Method):
         names = self.class_names or tuple(map(str, range(self.unet.outputs)))
         return {"iou_by_class": dict(zip(names, class_ious(found.sums), strict=True))}
 
-    def figures(self, batch: SemanticSRNBatch) -> dict[str, np.ndarray]:
-        """Picture the first views of a batch with their true and their predicted parts."""
-        with torch.no_grad():
-            found = self.logits(batch).argmax(1)
-        color = as_pictures(batch.color.flatten(1, 2), batch).flatten(0, 1)
-        return {"parts": parts_figure(color, label_pictures(batch), found, self.unet.outputs, self.class_names)}
-
 
 def check_pictures(data: PosedViews, halvings: int) -> None:
     """Raise :class:`UserError` for rays, of which a picture has none, and for a size that cannot be halved so often."""
@@ -158,18 +131,3 @@ def check_pictures(data: PosedViews, halvings: int) -> None:
         raise UserError(f"data.rays {data.rays}: a U-Net sees whole pictures; leave it 0")
     if data.size % 2**halvings:
         raise UserError(f"data.size {data.size} must divide by 2 {halvings} times: set method.unet.halvings")
-
-
-def parts_figure(
-    color: Float[Tensor, "picture height width 3"],
-    truth: Int[Tensor, "picture height width"],
-    found: Int[Tensor, "picture height width"],
-    classes: int,
-    names: Sequence[str],
-) -> UInt8[np.ndarray, "rows columns 3"]:
-    """Draw the first pictures that a U-Net sees, with their true and their predicted parts."""
-    palette = part_palette(classes)
-    labels = {name: ids[:PICTURED].clamp(min=0).cpu().numpy() for name, ids in (("truth", truth), ("u-net", found))}
-    columns = {"view": list(as_bytes(color[:PICTURED]))}
-    columns |= {name: list(palette[ids]) for name, ids in labels.items()}
-    return picture_grid(columns, palette, names)

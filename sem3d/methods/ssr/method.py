@@ -20,7 +20,6 @@ batch whatever the number of workers. ``laptop`` is small networks and a coarser
 """
 
 from math import ceil
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +34,7 @@ from sem3d.errors import UserError
 from sem3d.evaluation.figures import label_history
 from sem3d.geometry.object_views import mirrored
 from sem3d.losses.mesh_smoothness import hinges, neighbours
-from sem3d.methods.initial_parts import load_parts, parts, read_safetensors
+from sem3d.methods.initial_parts import load_parts, own_weights, parts
 from sem3d.methods.method import TRAIN, Found, Method, Passes, Sources
 from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.ssr.batch import SSRBatch
@@ -113,11 +112,9 @@ class SSR(Method):
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Load the networks of a run of SSR (a weights file), or nothing (scratch)."""
-        if source == "scratch":
+        stored = own_weights(source, without, "SSR starts from scratch or from a run of its own")
+        if stored is None:
             return "scratch: all weights are new"
-        if not source.endswith(".safetensors"):
-            raise UserError(f"--init {source}: SSR starts from scratch or from a run of its own")
-        stored = read_safetensors(Path(source))
         if not {"encoder", "decoder"} <= parts(stored):
             raise UserError(f"{source} holds no weights of SSR but of {', '.join(sorted(parts(stored)))}")
         return load_parts(self, stored, source, without)

@@ -125,7 +125,7 @@ def test_a_unet_on_rendered_views_sees_what_the_scene_network_renders_and_trains
         seen = method.logits(batch)
         assert torch.equal(method.logits(replace(batch, color=-batch.color)), seen)
         expected = method.pictures(batch).rendered.color[..., :3].clamp(-1, 1)
-        torch.testing.assert_close(method.rendered(batch)[2, 3], expected[2].view(12, 12, 3)[3])
+        torch.testing.assert_close(method.seen(batch)[2, 3], expected[2].view(12, 12, 3)[3])
         turned = replace(batch, world_from_camera=batch.world_from_camera.roll(1, 0))
         assert not torch.equal(method.logits(turned), seen)
         assert torch.equal(method.labelled(batch), seen.argmax(1))
