@@ -19,7 +19,7 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import absolute, place, storage_place
 from sem3d.config import flatten, override
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.files import write_text
 from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
@@ -92,7 +92,7 @@ def chosen(arguments: list[str]) -> tuple[str, Any]:
     if not is_model_uri(arguments[0]) and not Path(arguments[0]).is_dir():
         raise UserError(
             f"'{arguments[0]}' is neither a run nor an evaluation: choose one of {', '.join(known)}, then name a run; or "
-            f"{', '.join(WITHOUT_RUN)}, which takes none"
+            f"{', '.join(WITHOUT_RUN)}, which takes none{near(arguments[0], [*known, *WITHOUT_RUN])}"
         )
     return "", command_line.parse(EvaluationOptions, args=arguments, prog=PROG)
 

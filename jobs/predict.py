@@ -12,7 +12,7 @@ from jobs import command_line
 from jobs.evaluate import folder_of, options_of
 from jobs.exits import run
 from jobs.places import absolute
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import MadeByOptions
 from sem3d.pipelines.trained_run import TrainedRun
@@ -54,7 +54,8 @@ def main() -> None:
         return
     name = sys.argv[1]
     if name not in predicting():
-        raise UserError(f"'{name}' is no method that predicts: choose one of {', '.join(predicting())}")
+        known = predicting()
+        raise UserError(f"'{name}' is no method that predicts: choose one of {', '.join(known)}{near(name, known)}")
     if name in OF_SEVERAL_RUNS:
         return predict_by_several(name, sys.argv[2:])
     predict = resolve(method_class(name).prediction)

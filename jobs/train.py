@@ -3,6 +3,7 @@
 ``python -m jobs.train <method> --help`` lists every setting of the method with its meaning and default.
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import absolute, place
 from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.methods.method import Method
 from sem3d.reporting.tables import format_table, metric_table
 from sem3d.runs.checkpoint import weights_file
 from sem3d.runs.checkpoint_files import read_state
+from sem3d.runs.run_folder import run_folder
 from sem3d.runs.stored_run import settings_of
 
 DEFAULT_PRESET = "paper"
@@ -84,7 +86,9 @@ def parse(name: str, arguments: list[str]) -> Experiment:
         )
     preset, rest = take_preset(arguments)
     if preset not in method.presets:
-        raise UserError(f"unknown preset '{preset}' of {name}: choose one of {', '.join(method.presets)}")
+        raise UserError(
+            f"unknown preset '{preset}' of {name}: choose one of {', '.join(method.presets)}{near(preset, method.presets)}"
+        )
     default = method.presets[preset]()
     kind = Experiment[method.Config, method.Data]
     prog = f"python -m jobs.train {name} --preset {preset}"
@@ -115,11 +119,13 @@ def main() -> None:
     name, arguments = sys.argv[1], sys.argv[2:]
     experiment = parse(name, arguments)
     print(preset_line(name, arguments, experiment.schedule.steps), flush=True)
+    print(f"run        {run_folder(name, experiment)}", flush=True)
     from sem3d.training.ray.launch import train
 
     result = train(name, experiment)
     print(format_table(*metric_table(dict(sorted(result.metrics.items()))), digits=3))
     print(f"run        {result.run_folder}\ncheckpoint {result.checkpoint_best or result.checkpoint_last}")
+    print(f"next       python -m jobs.evaluate {shlex.quote(str(result.run_folder))}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from jobs import command_line
 from jobs.exits import run
 from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.methods.method import FROZEN
 from sem3d.runs.progress import heard_now_and_then
@@ -103,7 +103,8 @@ def typed(part: Part, leaf: str, value: str) -> Any:
     """Return a value as the type of its leaf; raises :class:`UserError` if there is no such leaf or that is no such value."""
     method, experiment = method_class(part.method), part.experiment()
     if leaf not in flatten(experiment):
-        raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {part.method} --help")
+        known = flatten(experiment)
+        raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {part.method} --help{near(leaf, known)}")
     words = value.split() if isinstance(flatten(experiment)[leaf], tuple) else [value]
     kind = Experiment[method.Config, method.Data]
     config, prog = (tyro.conf.FlagConversionOff,), f"python -m jobs.train {part.method}"

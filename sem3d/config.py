@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, g
 
 from sem3d.addresses import StoreUri, bare
 from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share, ShareBelowOne, check_bounds, field_names
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,9 @@ def override(config: Any, changes: dict[str, Any]) -> Any:
     for name, value in changes.items():
         head, _, rest = name.partition(".")
         if head not in known:
-            raise UserError(f"unknown setting '{name}': {type(config).__name__} has {', '.join(sorted(known))}")
+            raise UserError(
+                f"unknown setting '{name}': {type(config).__name__} has {', '.join(sorted(known))}{near(name, known)}"
+            )
         if not rest:
             values[head] = value
         elif dataclasses.is_dataclass(values.get(head, getattr(config, head))):

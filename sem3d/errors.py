@@ -2,7 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 
+MOST_MEANT = 3
+"""Names that an error proposes."""
 LONGEST = 2000
 """Letters of an error; files hold words of any length, and libraries repeat them."""
 
@@ -16,6 +20,19 @@ def one_line(text: str) -> str:
         for letter in re.sub(r"\s*[\r\n]\s*", " ", text.strip())
     )
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-(LONGEST // 2 - 5) :]}"
+
+
+def near(written: str, known: Iterable[str]) -> str:
+    """Return the end of an error's line that asks whether one of the ``known`` names was meant, "" where none is like it.
+
+    A setting with the same last part as what was ``written`` is like it, whatever comes before.
+    """
+    names = list(known)
+    last = written.rpartition(".")[2]
+    same = [name for name in names if "." in name and name.rpartition(".")[2] == last]
+    alike = [name for name in get_close_matches(written, names, MOST_MEANT) if name not in same]
+    found = [*same, *alike][:MOST_MEANT]
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 class UserError(Exception):

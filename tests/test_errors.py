@@ -2,7 +2,7 @@
 
 import pytest
 
-from sem3d.errors import LONGEST, BadSample, UserError, one_line
+from sem3d.errors import LONGEST, BadSample, UserError, near, one_line
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,18 @@ def test_the_middle_of_an_endless_line_is_left_out():
     assert len(line) == LONGEST
     assert line.startswith("begin")
     assert line.endswith("end")
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("pri3", "; did you mean pri3d?"),
+        ("schedule.step", "; did you mean schedule.steps?"),
+        ("lr", "; did you mean optim.lr or viewpoint.lr?"),
+        ("run.lr", "; did you mean optim.lr or viewpoint.lr?"),
+        ("cooking", ""),
+        ("", ""),
+    ],
+)
+def test_names_that_are_near_are_asked_for(written: str, asked: str):
+    assert near(written, ["pri3d", "ssr", "schedule.steps", "optim.lr", "viewpoint.lr"]) == asked

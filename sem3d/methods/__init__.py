@@ -1,6 +1,6 @@
 """The register of methods: a name and where its class is, resolved on first use."""
 
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.registers import resolve
 
 METHODS = {
@@ -34,7 +34,7 @@ def method_class(name: str) -> type:
     """Return the class registered under ``name``; raises :class:`UserError` with the known names otherwise."""
     found = METHODS.get(name) or COMPOSED.get(name)
     if found is None:
-        raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}")
+        raise UserError(f"unknown method '{name}': choose one of {', '.join(METHODS)}{near(name, METHODS)}")
     return resolve(found)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sem3d.config import Experiment, flatten, override
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import method_class
 
 TRIAL = "trial"
@@ -29,10 +29,15 @@ class Part:
         """Return the preset with the settings; raise :class:`UserError` for what the method does not have."""
         presets = method_class(self.method).presets
         if self.preset not in presets:
-            raise UserError(f"unknown preset '{self.preset}' of {self.method}: choose one of {', '.join(presets)}")
+            raise UserError(
+                f"unknown preset '{self.preset}' of {self.method}: choose one of {', '.join(presets)}{near(self.preset, presets)}"
+            )
         start = presets[self.preset]()
-        for leaf in sorted(set(self.settings) - set(flatten(start))):
-            raise UserError(f"unknown setting '{leaf}': see python -m jobs.train {self.method} --help")
+        known = flatten(start)
+        for leaf in sorted(self.settings.keys() - known.keys()):
+            raise UserError(
+                f"unknown setting '{leaf}': see python -m jobs.train {self.method} --help{near(leaf, known)}"
+            )
         return override(start, self.settings)
 
 

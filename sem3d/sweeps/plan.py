@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import Experiment, digest, flatten, override
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import COMPOSED, method_class
 from sem3d.methods.method import FROZEN_EFFECT
 from sem3d.runs.run_folder import CIRCUMSTANCES, LONGEST_NAME, check_name, content_name, identity, run_name
@@ -89,7 +89,9 @@ def _refuse_unknown_pretraining_settings(request: Request) -> None:
     unknown = sorted(request.pretraining_settings.keys() - known)
     if parts and unknown:
         methods = ", ".join(dict.fromkeys(part.method for part in parts))
-        raise UserError(f"unknown setting '{unknown[0]}': no pretraining has it, they are of {methods}")
+        raise UserError(
+            f"unknown setting '{unknown[0]}': no pretraining has it, they are of {methods}{near(unknown[0], known)}"
+        )
 
 
 def by_content(whole: Plan) -> Plan:

@@ -40,7 +40,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from sem3d.config import flatten
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.methods import METHODS, method_class
 from sem3d.sweeps.arms import Arm, Part, check_chain, read_arm
 
@@ -92,7 +92,7 @@ def read_space(name: str, preset: str = "") -> Space:
         return space_of(import_module(f"{PACKAGE}.{name}"), preset)
     if name in METHODS:
         return default_space(name, preset)
-    raise UserError(f"unknown space '{name}': choose one of {', '.join(space_names())}")
+    raise UserError(f"unknown space '{name}': choose one of {', '.join(space_names())}{near(name, space_names())}")
 
 
 def default_space(method: str, preset: str = "") -> Space:

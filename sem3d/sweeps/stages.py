@@ -163,5 +163,6 @@ class Stages:
                 lines = {key: last_line(log_of(self.folder, key)) for key in watch.running}
                 return [f"       {left[key].label}: {shorten(line, MOST_NEWS)}" for key, line in lines.items() if line]
 
+            self.say(f"lines of each training: {log_of(self.folder, '*')}")
             with heard_now_and_then(news, self.say):
                 run_all(work, list(left), self.folder, concurrent, watch, holds)

@@ -60,6 +60,7 @@ class TrainingLoop:
         self.batches: Iterator[StreamedBatch] = iter(())
         self._tell_of_the_data()
         self.state = TrainingState(method_class, experiment, sources, context, asked)
+        self._tell_of_the_network()
         self.counters = self.state.counters
         self.model = data_parallel(self.state.method, self.state.optimizers)
         self.quarantine = Quarantine(context.run_folder, distributed.rank(), experiment.run.quarantine_limit)
@@ -81,6 +82,14 @@ class TrainingLoop:
             self.context.say(line)
             if samples.left_out:
                 self.tracking.file(samples.left_out, "index")
+
+    def _tell_of_the_network(self) -> None:
+        parameters, run = list(self.state.method.parameters()), self.experiment.run
+        trained = sum(value.numel() for value in parameters if value.requires_grad)
+        self.context.say(
+            f"network: {sum(value.numel() for value in parameters):,} parameters, {trained:,} trained; {run.batch_size} samples "
+            f"a step, {run.precision} on {self.context.device}"
+        )
 
     def run(self) -> dict[str, Any]:
         """Return all remaining steps, then the result; ``{"stopped": step, "checkpoint": path}`` if it was asked to stop."""
