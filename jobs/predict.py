@@ -62,11 +62,21 @@ def main() -> None:
     options = command_line.parse(
         options_of(predict), args=sys.argv[2:], prog=f"{PROG} {name}", description=predict.__doc__
     )
-    options = absolute(replace(options, run=options.run or f"models:/sem3d-{name}@champion"))
+    named = options.run
+    options = absolute(replace(options, run=named or f"models:/sem3d-{name}@champion"))
     given = next(getattr(options, one.name) for one in fields(options) if one.name not in ASIDE)
     if not Path(given).is_file():
         raise UserError(f"{given} cannot be read: there is no such file")
-    folder = folder_of(options.run, options.storage, options.tracking_uri)
+    try:
+        folder = folder_of(options.run, options.storage, options.tracking_uri)
+    except UserError as error:
+        if named:
+            raise
+        preset = list(method_class(name).presets)[-1]
+        train = f"python -m jobs.train {name} --preset {preset} --data.root DATA"
+        raise UserError(
+            f"no --run is named, and the champion of {name} is not there: train one ({train}); {error}"
+        ) from error
     made_by, experiment = stored_experiment(folder)
     if made_by != name:
         raise UserError(f"{options.run} is a run of {made_by}; name one of {name}")

@@ -66,7 +66,8 @@ def open_sweep(request: Request, whole: Plan, folder: Path, estimate: dict[str, 
 
 def made_by(request: Request) -> dict[str, str]:
     """Return how a sweep that begins now is made, by label."""
-    return {"begun": date.today().isoformat(), "command": request.command, "commit": revision()["git_revision"]}
+    made = {"begun": date.today().isoformat(), "command": request.command, "commit": revision()["git_revision"]}
+    return made | {"data": Path(str(request.settings.get("data.root", ""))).name}
 
 
 def refuse_other_trials(whole: Plan, folder: Path) -> None:

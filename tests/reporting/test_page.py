@@ -30,7 +30,7 @@ from sem3d.reporting.page.confusions import confusion_pairs
 from sem3d.reporting.page.environment import FOLDER, PACKAGE, environment
 from sem3d.reporting.page.gallery import MOST_PICTURES, chosen, gallery
 from sem3d.reporting.page.training import MOST_POINTS, training_curves
-from sem3d.reporting.page.trials import shared_settings, trial_rows
+from sem3d.reporting.page.trials import costs, shared_settings, trial_rows
 
 ARMS = ("scratch", "pri3d")
 BUDGETS = (0.2, 1.0)
@@ -317,6 +317,13 @@ def test_predictions_have_a_legend_of_the_classes_that_occur(tmp_path: Path):
     assert gallery(full(tmp_path)).legend == (("#aa0000", "wall"), ("#00bb00", "chair"))
     plain = replace(full(tmp_path), confusions=tuple(replace(one, colors=()) for one in full(tmp_path).confusions))
     assert gallery(plain).legend == ()
+
+
+def test_what_was_not_estimated_and_cost_nothing_is_not_in_the_account(tmp_path: Path):
+    spent = {"trials": 12.0, "seconds": 754.0, "cpu_hours": 0.42, "gpu_hours": 0.0, "money": 0.0}
+    review = replace(full(tmp_path), estimate={**dict.fromkeys(spent, 0.0), "trials": 12.0}, spent=spent)
+    rows = [(cost.name, cost.estimate, cost.spent) for cost in costs(review)]
+    assert rows == [("trials", "12", "12"), ("time", MISSING, "12 min 34 s"), ("cpu hours", MISSING, "0.42")]
 
 
 def test_settings_that_all_trials_have_are_said_once(tmp_path: Path):

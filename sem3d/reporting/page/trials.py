@@ -88,14 +88,17 @@ def failures(review: SweepReview) -> list[Failure]:
 
 
 def costs(review: SweepReview) -> list[Cost]:
-    """Return one row a resource that was estimated or spent."""
+    """Return one row a resource that was estimated or spent; without a probe there is no estimate but the number of trials."""
+    foreseen = review.estimate if review.estimate.get("seconds") else {}
+    estimate = {name: value for name, value in review.estimate.items() if name in foreseen or name == "trials"}
     return [
         Cost(
             name="time" if name == "seconds" else name.replace("_", " "),
-            estimate=_amount(name, review.estimate.get(name)),
+            estimate=_amount(name, estimate.get(name)),
             spent=_amount(name, review.spent.get(name)),
         )
-        for name in dict.fromkeys([*review.estimate, *review.spent])
+        for name in dict.fromkeys([*estimate, *review.spent])
+        if estimate.get(name) or review.spent.get(name)
     ]
 
 
