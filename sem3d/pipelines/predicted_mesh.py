@@ -1,4 +1,4 @@
-"""The mesh of the object in a picture, as a file, with a turntable of it in MLflow."""
+"""The mesh of the object in a picture, as a file, with a turntable of it beside it and in MLflow."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from sem3d.evaluation.figures import reconstruction_sheet
 from sem3d.geometry.object_views import mirrored
 from sem3d.methods.ssr.method import SSR
 from sem3d.pipelines.options import PredictionOptions
+from sem3d.pipelines.predicted_picture import write_picture
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.rendering.shaded_views import clay_views
 from sem3d.tracking.prediction import record_prediction
@@ -22,7 +23,8 @@ def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
     """Reconstruct the object in a picture whose alpha channel is its mask; write the mesh (.obj, .ply or .glb).
 
     The mesh is right-handed with y up, in the frame that the training data has for its class, about the origin, inside a cube of
-    side 1. Picture, mesh and turntable go to the MLflow experiment sem3d-predictions.
+    side 1. Views all around it lie beside it, ending in .turntable.png. Picture, mesh and these go to the MLflow experiment
+    sem3d-predictions.
     """
     given, made = Path(options.image), Path(options.out)
     image = torch.tensor(read_object_image(given))
@@ -35,10 +37,13 @@ def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
     write_mesh(made, vertices[0].numpy(), faces.numpy())
     around = clay_views(shape[0].numpy(), method.decoder.faces.numpy(), list(TURNTABLE.values()))
     turntable = reconstruction_sheet([image.numpy()], [around], ["input", *TURNTABLE])
+    shown = made.with_suffix(".turntable.png")
+    write_picture(shown, turntable)
     made_by = {"model": options.run, "weights": str(run.weights)}
     return Outcome(
         lines=[
             f"mesh       {made} ({vertices.shape[1]} vertices, {len(faces)} faces)",
+            f"picture    {shown}",
             record_prediction(store, made_by, given, {made: "mesh"}, ("turntable.png", turntable)),
         ]
     )

@@ -79,6 +79,7 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
     assert record.data.params["weights"].endswith(".safetensors")
     turntable = np.asarray(Image.open(client.download_artifacts(record.info.run_id, "turntable.png", str(tmp_path))))
     assert turntable.std() > 5
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "chair.turntable.png")), turntable)
     mesh = trimesh.load(tmp_path / "chair.glb", force="mesh")
     assert mesh.volume > 0
 
