@@ -28,6 +28,7 @@ WITH_SIZES = (
     "pixel_semantics",
     "pixel_semantics_viewpoint",
     "ppkt",
+    "ppkt_detection",
     "pri3d",
     "semantic_srn",
     "semantic_srn_masks",
