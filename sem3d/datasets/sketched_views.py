@@ -133,6 +133,10 @@ class LoadSketched:
             return np.rint(drawn[..., :3] * share + behind * (1 - share)).astype(np.uint8)
         path = folder / PHOTO / Path(picture).with_suffix(".png").name
         found = read_color_picture(path, str(path))
+        if found.shape[0] != found.shape[1]:
+            raise BadSample(
+                str(path), f"a photo of {found.shape[1]} x {found.shape[0]}: sketches and renders are square"
+            )
         return np.asarray(Image.fromarray(found).resize((side, side), Image.Resampling.BOX))
 
 

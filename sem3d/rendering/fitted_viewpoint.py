@@ -108,9 +108,10 @@ def fit_viewpoint(
     """Return the camera with the least cost that is met in so many steps of Adam, and the cost of each camera from ``start`` on.
 
     ``lr`` is in radians and lengths of the object a step; where only the distance moves, in shares of it. Silhouettes are drawn
-    where the vertices are, the few numbers of the camera stay on the CPU.
+    where the vertices are, the few numbers of the camera stay on the CPU. An empty target moves nothing: what fits it best is an
+    object out of sight.
     """
-    if freedom == "none" or not len(faces):
+    if freedom == "none" or not len(faces) or not bool((target > 0).any()):
         return start, []
     moves = {name: torch.zeros_like(getattr(start, name), requires_grad=True) for name in MOVED[freedom]}
     optimizer = torch.optim.Adam(moves.values(), lr=lr)

@@ -1,9 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from sem3d.datasets.objects.sketch_files import (
@@ -135,6 +137,15 @@ def test_damaged_shapes_are_told_in_a_line(instance):
     assert read_shape_keypoints(instance / "keypoints.json", 0)
     with pytest.raises(BadSample, match="no keypoints of view 2"):
         read_shape_keypoints(instance / "keypoints.json", 2)
+
+
+def test_a_photo_that_is_not_square_is_told_and_not_squeezed(instance, sketched, tmp_path):
+    row = opened(sketched, tmp_path)["tested"].table.take([0]).to_pylist()[0]
+    load = replace(opened(sketched, tmp_path)["tested"].load, root=tmp_path)
+    path = instance / "photo" / f"{Path(row['picture']).stem}.png"
+    Image.open(path).resize((32, 20)).save(path)
+    with pytest.raises(BadSample, match="a photo of 32 x 20: sketches and renders are square"):
+        load(row | {"folder": instance.name}, np.random.default_rng(0))
 
 
 def test_data_without_sketches_are_refused_with_what_to_do(posed, tmp_path):

@@ -48,6 +48,14 @@ def test_the_camera_is_that_of_the_data():
     np.testing.assert_allclose(at.transform(), camera_from_object(0.7, 1.1, (0.0, 0.0, 2.2)), atol=1e-12)
 
 
+def test_nothing_in_sight_moves_no_camera():
+    vertices, faces = steps()
+    start = camera()
+    fitted, costs = fit_viewpoint(vertices, faces, torch.zeros(32, 32), start, freedom="full")
+    assert fitted is start
+    assert costs == []
+
+
 def test_projection_has_the_gradient_of_differences():
     points = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) / 3
 

@@ -127,6 +127,7 @@ class ReconstructionSketches(Method):
         cosine = (found[:, 1:4] * true[:, 1:4]).sum(1).clamp(-1, 1)
         turned = torch.rad2deg(cosine.acos()) * shared
         told = {
+            "overlapping_views": shared.any(2).any(1).double(),
             "silhouette_iou": shared.sum((1, 2)) / either,
             "depth_error": ((found[:, 0] - true[:, 0]).abs() * inside).sum((1, 2)) / area,
             "normal_error_degrees": turned.sum((1, 2)) / shared.sum((1, 2)).clamp(min=1),
@@ -134,11 +135,14 @@ class ReconstructionSketches(Method):
         return Found({name: (value * usable).sum() for name, value in told.items()} | {"views": usable.sum()})
 
     def summarise(self, found: Found) -> dict[str, float]:
-        """Return means over views: depth as a share of the object's depth, normals where silhouettes agree."""
-        views = float(found.sums["views"])
-        return {"views": views} | {
-            name: float(total) / max(views, 1) for name, total in found.sums.items() if name != "views"
-        }
+        """Return means over views: depth as a share of the object's depth, normals where silhouettes agree, over the views that
+        have such pixels; without one, normals are not told.
+        """
+        views, overlapping = (float(found.sums[name]) for name in ("views", "overlapping_views"))
+        means = {name: float(found.sums[name]) / max(views, 1) for name in ("silhouette_iou", "depth_error")}
+        if overlapping:
+            means["normal_error_degrees"] = float(found.sums["normal_error_degrees"]) / overlapping
+        return {"views": views} | means
 
     def figures(self, batch: SketchBatch) -> dict[str, np.ndarray]:
         """Picture what is seen, and true and predicted sketches."""

@@ -72,7 +72,7 @@ def scores_by_shape(run: TrainedRun, config: PixelSemanticsConfig, compared: Com
     predicted, true = (np.concatenate([pair[number] for pair in own.visible]) for number in (0, 1))
     sight = visibility_scores(predicted, true)
     shown = [(view.image, one) for view, one in zip(compared.views, found, strict=True)][:SHOWN]
-    keep_sheet(run.folder / "figures" / f"{sheet_name(run, config)}.png", understanding_sheet(shown))
+    keep_sheet(run.folder / "figures" / f"{sheet_name(run, config)}.png", understanding_sheet(shown, networks.told))
     return shares(places, compared) | {
         "visibility_accuracy": sight.accuracy,
         "visibility_accuracy_of_always_the_same": sight.constant,

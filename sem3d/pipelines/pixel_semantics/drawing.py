@@ -8,44 +8,58 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from sem3d.evaluation.figures.canvas import INK, PAPER, Colour
+from sem3d.evaluation.figures.canvas import INK, PAPER, Colour, stacked, text_line
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.geometry.object_camera import centred_intrinsics
 from sem3d.pipelines.pixel_semantics.understanding import Understood
 from sem3d.rendering.sketches import draw_sketch
 
-SIDE = 320
+SIDE = 240
 REACH = 5.0
 GREY = (70, 235)
 """Darkest and lightest shade of a surface."""
 
 
 def understanding_sheet(
-    shown: Sequence[tuple[UInt8[Tensor, "3 _ _"], Understood]],
+    shown: Sequence[tuple[UInt8[Tensor, "3 _ _"], Understood]], told: Sequence[str]
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Draw a row for each picture: itself, the shape as the fitted camera sees it, the embedding of its pixels over it, and its
-    keypoints, hidden ones as rings. Colours of embeddings and of meanings are the same in all rows.
+    """Draw a row for each picture: itself, the pixels that are taken for the object, the shape as the fitted camera sees it, the
+    embedding of its pixels, and its keypoints, hidden ones as rings. Colours of embeddings and of meanings are the same in all
+    rows; below stand the keypoints' numbers, and lines on what drew all this.
     """
     pictures = [enlarged(image) for image, _ in shown]
     features = [one.pixels(SIDE)[0] for _, one in shown]
     painted = pca_features(features)
-    columns = {"picture": pictures, "shape and viewpoint": [surface(one) for _, one in shown]}
+    columns = {"picture": pictures}
+    columns["taken for the object"] = [taken(picture, one) for picture, (_, one) in zip(pictures, shown, strict=True)]
+    columns["shape and viewpoint"] = [surface(one) for _, one in shown]
     columns["embedding"] = [
         np.where(np.isfinite(own[0])[..., None], colours, picture // 3 + 160).astype(np.uint8)
         for own, colours, picture in zip(features, painted, pictures, strict=True)
     ]
     columns["keypoints"] = [marked(picture, one) for picture, (_, one) in zip(pictures, shown, strict=True)]
-    return picture_grid(columns)
+    meanings = shown[0][1].meanings.tolist()
+    palette = np.array(meaning_colours(len(meanings)), np.uint8)
+    grid = picture_grid(columns, palette, [str(meaning) for meaning in meanings], SIDE)
+    lines = ["keypoints by semantic id: discs are in sight, rings hidden", *told]
+    return stacked([Image.fromarray(grid), *(text_line(line, grid.shape[1]) for line in lines)])
 
 
-def enlarged(image: UInt8[Tensor, "3 _ _"]) -> UInt8[np.ndarray, "320 320 3"]:
+def taken(picture: UInt8[np.ndarray, "side side 3"], one: Understood) -> UInt8[np.ndarray, "side side 3"]:
+    """Draw the silhouette that the shape and the viewpoint are found from: what is outside it fades."""
+    silhouette = Image.fromarray(np.uint8(255) * (one.sketch[4] > 0).astype(np.uint8))
+    inside = np.asarray(silhouette.resize((SIDE, SIDE), Image.Resampling.NEAREST))[..., None] > 0
+    return np.where(inside, picture, picture // 6 + 212).astype(np.uint8)
+
+
+def enlarged(image: UInt8[Tensor, "3 _ _"]) -> UInt8[np.ndarray, "side side 3"]:
     """Return a picture at the size of the drawings."""
     picture = Image.fromarray(image.permute(1, 2, 0).cpu().numpy())
     return np.array(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
-def surface(one: Understood) -> UInt8[np.ndarray, "320 320 3"]:
+def surface(one: Understood) -> UInt8[np.ndarray, "side side 3"]:
     """Draw the shape from the fitted camera, lighter where it faces it; white where there is none."""
     picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
     if one.traced is None:
@@ -57,7 +71,7 @@ def surface(one: Understood) -> UInt8[np.ndarray, "320 320 3"]:
     return np.where(depth[..., None] > 0, shade, picture).astype(np.uint8)
 
 
-def marked(picture: UInt8[np.ndarray, "320 320 3"], one: Understood) -> UInt8[np.ndarray, "320 320 3"]:
+def marked(picture: UInt8[np.ndarray, "side side 3"], one: Understood) -> UInt8[np.ndarray, "side side 3"]:
     """Draw keypoints over a picture: discs where they are in sight, rings where a face hides them."""
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)

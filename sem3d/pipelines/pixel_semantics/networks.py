@@ -1,5 +1,6 @@
 """The three trained networks of the pipeline, and the mean embedding of each keypoint's meaning."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,8 +10,10 @@ import torch
 import tyro
 from jaxtyping import Float, Int
 
-from sem3d.config import StorageFolder, StoreAddress, override
+from sem3d.config import NAMED_WEIGHTS, StorageFolder, StoreAddress, override
 from sem3d.datasets.keypoint_clouds import ABSENT, LoadModel
+from sem3d.datasets.objects.keypointnet import CLASSES
+from sem3d.datasets.objects.nmr import SYNSETS
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.object_camera import viewpoint_of
@@ -60,20 +63,46 @@ class Networks:
     means: Float[np.ndarray, "meaning dim"]
     """The mean embedding of each over the training models that have it."""
     distance: float
+    """Of the camera at first."""
+    told: tuple[str, ...]
+    """A line on the run of each part, for pictures."""
 
 
 def load_networks(options: PipelineOptions, device: torch.device) -> Networks:
-    """Load the three runs onto a device; raises :class:`UserError` for a run of another method or without its data."""
+    """Load the three runs onto a device.
+
+    Raises :class:`UserError` for a run of another method or without its data, and for runs on different classes.
+    """
     shape = trained(options, options.shape, "reconstruction")
     view = trained(options, options.view, "viewpoint")
     meaning = trained(options, options.meaning, "keypoint_embedding")
+    check_classes(shape, view, meaning)
     reconstruction, viewpoint, embedding = (one.build(with_data=False).to(device) for one in (shape, view, meaning))
     assert isinstance(reconstruction, Reconstruction)
     assert isinstance(viewpoint, Viewpoint)
     assert isinstance(embedding, KeypointEmbedding)
     meanings, means = mean_embeddings(embedding, meaning.sources[TRAIN], device)
     distance = options.distance or usual_distance(view.sources[TRAIN])
-    return Networks(reconstruction, viewpoint, embedding, meanings, means, distance)
+    told = tuple(line_on(run) for run in (shape, view, meaning))
+    return Networks(reconstruction, viewpoint, embedding, meanings, means, distance, told)
+
+
+def check_classes(*runs: TrainedRun) -> None:
+    """Raise :class:`UserError` where runs name different classes of ShapeNet; one that names none, or another, is of any."""
+    synsets = {name: synset for synset, name in CLASSES.items()} | SYNSETS
+    named = {run.method: run.experiment.data.category.lower() for run in runs}
+    known = {method: synsets.get(name, name) for method, name in named.items() if name in {*synsets, *synsets.values()}}
+    if len(set(known.values())) > 1:
+        shown = ", ".join(f"{method} '{named[method]}'" for method in known)
+        raise UserError(f"the runs are of different classes, {shown}: name three of one class")
+
+
+def line_on(run: TrainedRun) -> str:
+    """Return which run a part comes from, after how many steps, and that its sketches were never trained where so."""
+    step = re.fullmatch(r"step-0*([0-9]+)", run.weights.parent.name)
+    after = f", {step[1]} steps of batches of {run.experiment.run.batch_size}" if step else ""
+    blind = run.method == "reconstruction" and run.experiment.init in NAMED_WEIGHTS
+    return f"{run.method}: {run.folder.name}{after}" + ("; its 2.5D sketches are of random weights" if blind else "")
 
 
 def trained(options: PipelineOptions, run: str, method: str) -> TrainedRun:
@@ -116,6 +145,8 @@ def mean_embeddings(
     if not models:
         raise UserError("no training model of the keypoint embedding can be read: put its data back")
     kept = sorted(meaning for meaning, count in counts.items() if count >= LEAST_SHARE * models)
+    if not kept:
+        raise UserError(f"no keypoint is on {LEAST_SHARE:.0%} of the training models of the keypoint embedding")
     return np.array(kept), np.stack([sums[meaning] / counts[meaning] for meaning in kept])
 
 

@@ -22,6 +22,8 @@ from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
 ENDING = ".npz"
+SILHOUETTE = 4
+"""Channel of sketches."""
 MOST_SIDE = 4096
 """Pixels of the longer side of the cut picture; a larger one is reduced first."""
 
@@ -31,8 +33,10 @@ class UnderstandingOptions(PipelineOptions):
     """Options of the pipeline on a picture of one's own."""
 
     image: FilePath
-    """Picture of one object: with an alpha channel it is cut to what is opaque, otherwise the object is taken to be in its middle
-    and to fill it."""
+    """Picture of one object: with an alpha channel it is cut to what is opaque, otherwise the object should be in its middle and
+    about two thirds as long as the picture's longer side."""
+    mask: FilePath = ""
+    """Picture of the same size that is white on the object and black elsewhere, in the place of an alpha channel."""
     out: FilePath
     """Where the numbers go, ending in .npz; the shape (.obj), the keypoints (.json) and a picture (.png) go beside it."""
 
@@ -50,14 +54,19 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     print(f"loading     {options.shape}, {options.view}, {options.meaning}", flush=True)
     networks = load_networks(options, chosen_device(options.device))
     side = networks.reconstruction.experiment.data.size
-    cut, (left, top, length) = cut_square(Path(options.image), networks.distance)
+    cut, (left, top, length) = cut_square(Path(options.image), networks.distance, options.mask)
     image = torch.tensor(np.asarray(cut.resize((side, side), Image.Resampling.BOX)).transpose(2, 0, 1).copy())
     one = understand(networks, image.to(chosen_device(options.device)), options)
+    if not (one.sketch[SILHOUETTE] > 0).any():
+        raise UserError(
+            f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; give its "
+            "mask with --mask, or train reconstruction_sketches longer"
+        )
     if not len(one.faces):
         raise UserError(
             f"{options.image}: no voxel reaches the level of a surface, so nothing is seen there; lower --level"
         )
-    sheet = understanding_sheet([(torch.tensor(np.asarray(cut).transpose(2, 0, 1).copy()), one)])
+    sheet = understanding_sheet([(torch.tensor(np.asarray(cut).transpose(2, 0, 1).copy()), one)], networks.told)
     files = {path: path.suffix[1:] for path in written(made, one, side, (left, top, length))}
     shown = made.with_suffix(".png")
     with whole_file(shown) as pending:
@@ -66,29 +75,49 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     store = LockedStore(Path(options.storage), options.tracking_uri)
     recorded = record_prediction(store, made_by, Path(options.image), files, (shown.name, sheet))
     seen = int(one.located(side)[1].sum())
-    azimuth, polar = (float(torch.rad2deg(value)) for value in (one.camera.azimuth, one.camera.polar))
+    camera = one.camera
+    azimuth, polar, roll = (float(torch.rad2deg(value)) for value in (camera.azimuth, camera.polar, camera.roll))
     return Outcome(
         lines=[
             f"shape      {made.with_suffix('.obj')} ({len(one.vertices)} vertices, {len(one.faces)} faces)",
-            f"viewpoint  azimuth {azimuth % 360:.0f}, elevation {90 - polar:.0f} degrees",
+            f"viewpoint  azimuth {azimuth % 360:.0f}, elevation {90 - polar:.0f}, roll {roll:.0f} degrees",
             f"keypoints  {made.with_suffix('.json')} ({seen} of {len(one.meanings)} in sight)",
             f"embedding  {made} ({one.embedding.shape[1]} dimensions on {side} x {side} pixels)",
             f"picture    {shown}",
+            *networks.told,
             recorded,
         ]
     )
 
 
-def cut_square(path: Path, distance: float) -> tuple[Image.Image, tuple[float, float, float]]:
+def opened(path: Path) -> Image.Image:
+    """Return a user's picture; raises :class:`UserError` for anything else."""
+    try:
+        return read_user_picture(path, str(path))
+    except BadSample as error:
+        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
+
+
+def with_mask(picture: Image.Image, path: Path) -> Image.Image:
+    """Return an RGBA picture whose alpha is a mask; raises :class:`UserError` for one of another size."""
+    mask = opened(path).convert("L")
+    if mask.size != picture.size:
+        sizes = (f"{width} x {height}" for width, height in (mask.size, picture.size))
+        raise UserError("{}: a mask of {}, where the picture is {}".format(path, *sizes))
+    picture.putalpha(mask)
+    return picture
+
+
+def cut_square(path: Path, distance: float, mask: str = "") -> tuple[Image.Image, tuple[float, float, float]]:
     """Return the square of a picture that shows the object as large as it is in renders, over white, and its left, top and side
     in pixels of the picture.
 
-    Raises :class:`UserError` for no picture, and for one that is transparent everywhere.
+    Raises :class:`UserError` for no picture, for one that is transparent everywhere or of one colour, and for a mask of another
+    size.
     """
-    try:
-        picture = read_user_picture(path, str(path)).convert("RGBA")
-    except BadSample as error:
-        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
+    picture = opened(path).convert("RGBA")
+    if mask:
+        picture = with_mask(picture, Path(mask))
     alpha = np.asarray(picture.getchannel("A"))
     if alpha.min() < OPAQUE:
         rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
@@ -97,6 +126,8 @@ def cut_square(path: Path, distance: float) -> tuple[Image.Image, tuple[float, f
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         side = max(box[2] - box[0], box[3] - box[1]) * distance / FOCAL_SHARE
     else:
+        if (np.ptp(np.asarray(picture).reshape(-1, 4), axis=0) == 0).all():
+            raise UserError(f"{path} shows nothing: it is of one colour everywhere")
         box, side = (0, 0, *picture.size), float(max(picture.size))
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
     width = min(max(1, round(side)), MOST_SIDE)

@@ -86,7 +86,8 @@ def pixel_semantics(options: ScoringOptions) -> Outcome:
         tables += [Table(far, list(far[0]), digits=1)] if far else []
         lines += said
     shown = [(view, one) for view, one in zip(views, found[PIPELINE], strict=True)][:SHOWN]
-    return Outcome(tables, lines, {"pixel_semantics": understanding_sheet([(v.image, one) for v, one in shown])})
+    sheet = understanding_sheet([(view.image, one) for view, one in shown], networks.told)
+    return Outcome(tables, lines, {"pixel_semantics": sheet})
 
 
 def load_of(samples: Samples) -> LoadSketched:

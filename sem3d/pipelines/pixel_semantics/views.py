@@ -8,20 +8,24 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from PIL import Image
 from torch import Tensor
 
 from sem3d.datasets.objects.sketch_files import DEPTH, KEYPOINTS, PHOTO, read_depth, read_shape_keypoints
+from sem3d.datasets.objects.srn_cameras import read_intrinsics
 from sem3d.datasets.photos.keypoint_images import KeypointImage, KeypointPair
 from sem3d.datasets.sketched_views import LoadSketched
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
-from sem3d.geometry.object_camera import camera_from_object, centred_intrinsics, viewpoint_of
+from sem3d.geometry.object_camera import FOCAL_SHARE, camera_from_object, centred_intrinsics, viewpoint_of
 from sem3d.geometry.projection import project
 from sem3d.geometry.viewpoint_bins import angle_between
 from sem3d.pipelines.pixel_semantics.understanding import Given
 
 FAR_APART = 60.0
 """Degrees between two viewpoints from which on they differ much."""
+SAME_FOCAL = 0.01
+"""Share by which focal lengths may differ."""
 HALF = 0.5
 """From pixels that span [0, 1] to those whose centres are whole numbers."""
 
@@ -96,6 +100,7 @@ def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:
     xyz = np.array([one.xyz for one in keypoints], np.float64).reshape(-1, 3)
     places, _ = project(xyz @ camera[:3, :3].T + camera[:3, 3], centred_intrinsics(side))
     picture = f"{row['folder']}/{PHOTO}/{stem}.png" if row["photo"] else row["picture"]
+    check_camera(load.root / picture, side)
     return KnownView(
         name=row["name"],
         image=torch.tensor(loaded["image"]),
@@ -109,6 +114,23 @@ def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:
         inside=np.all((places >= 0) & (places < side), axis=1),
         box=(float(columns[0]) - HALF, float(rows[0]) - HALF, float(columns[-1]) + HALF, float(rows[-1]) + HALF),
     )
+
+
+def check_camera(picture: Path, side: int) -> None:
+    """Raise :class:`BadSample` for a picture whose pixels are not those of its sketches, or whose focal length is not the one
+    that the pipeline projects with: places in it would be wrong.
+    """
+    with Image.open(picture) as opened:
+        width, height = opened.size
+    if (width, height) != (side, side):
+        raise BadSample(
+            str(picture), f"a picture of {width} x {height} beside sketches of {side} x {side}: draw both alike"
+        )
+    own = picture.parents[1] / "intrinsics.txt"
+    path = own if own.is_file() else own.parents[1] / own.name
+    focal = read_intrinsics(path).of_pictures(str(path), (side, side))[0, 0] / side
+    if abs(focal / FOCAL_SHARE - 1) > SAME_FOCAL:
+        raise BadSample(str(path), f"a focal length of {focal:.3f} sides, where the pipeline has {FOCAL_SHARE:.3f}")
 
 
 def pairs_of(views: Sequence[KnownView], seed: int) -> list[tuple[KeypointPair, int]]:

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Bool, Float
 
 from sem3d.evaluation.keypoints import LocatedKeypoints
-from sem3d.geometry.viewpoint_bins import angle_between
 from sem3d.methods.pixel_semantics import Way
 from sem3d.pipelines.pixel_semantics.networks import Networks, PipelineOptions
 from sem3d.pipelines.pixel_semantics.understanding import Given, Understood, understand
 from sem3d.pipelines.pixel_semantics.views import HALF, KnownView
 from sem3d.pipelines.pixel_transfer import CHECKED, PLAIN
+from sem3d.rendering.fitted_viewpoint import ObjectCamera
 
 PIPELINE, UNREFINED, TEMPLATE, SKETCHES, SHAPE, VIEWPOINT, ALL, TRANSFER, CHECKED_TRANSFER = get_args(Way)
 WAYS: tuple[str, ...] = (PIPELINE, UNREFINED, TEMPLATE, SKETCHES, SHAPE, VIEWPOINT, ALL)
@@ -65,10 +65,15 @@ def score(found: Sequence[Understood], views: Sequence[KnownView]) -> Scored:
         places, seen = by_meaning(one, view)
         located.append(located_in(view, places[view.visible], view.visible))
         visible.append((seen[view.inside], view.visible[view.inside]))
-        assert view.truth.angles is not None
-        true = [torch.tensor(value, dtype=torch.float64) for value in view.truth.angles]
-        degrees.append(float(torch.rad2deg(angle_between(one.camera.azimuth, one.camera.polar, *true))))
+        degrees.append(degrees_off(one.camera, view))
     return Scored(located, visible, degrees)
+
+
+def degrees_off(camera: ObjectCamera, view: KnownView) -> float:
+    """Return the angle of the rotation from the true camera of a view, which has no roll, to a fitted one, which may."""
+    assert view.truth.angles is not None
+    turned = camera.rotation() @ ObjectCamera.at(*view.truth.angles, distance=1.0).rotation().T
+    return float(torch.rad2deg(((turned.trace() - 1) / 2).clamp(-1, 1).acos()))
 
 
 def by_meaning(

@@ -65,8 +65,9 @@ class SketchesConfig:
     """Least elevation of the camera, degrees."""
     highest: Degrees = 50.0
     """Largest elevation."""
-    distance: Annotated[float, Bounds(1.6, 100)] = 2.4
-    """Of the cameras from the middle of the object, in lengths of its longest side. Paper: 2.2, of diagonals."""
+    distance: Annotated[float, Bounds(1.6, 4.5)] = 2.4
+    """Of the cameras from the middle of the object, in lengths of its longest side. Paper: 2.2, of diagonals. From farther away
+    depth would not fit its 16 bits."""
     distance_spread: Annotated[float, Bounds(0, 0.25)] = 0.15
     """Largest share by which the distance of a view is smaller or larger."""
     off_centre: Share = 0.05

@@ -1,5 +1,7 @@
 """Sketches, shapes and their naturalness: costs against loops, the floor, and the chain of runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,26 @@ def test_costs_of_sketches_are_those_of_loops():
 def test_true_sketches_score_fully_and_are_left_as_they_are():
     sketch = seen_objects()["sketch"]
     assert_close(cleaned(sketch), sketch)
+
+
+def test_normals_are_scored_on_the_views_whose_silhouettes_agree_and_untold_without_one(tmp_path):
+    method = build_tiny(
+        "reconstruction_sketches", tiny_experiment("reconstruction_sketches", tmp_path, tmp_path)
+    ).eval()
+    batch = batch_of(method, "reconstruction_sketches")
+    with torch.no_grad():
+        for decoder in method.sketcher.decoders.values():
+            for value in decoder.head.parameters():
+                value.zero_()
+        nothing = method.summarise(method.evaluate(batch))
+        method.sketcher.decoders["silhouette"].head.linear.bias.fill_(1.0)
+        everywhere = method.evaluate(batch)
+    assert nothing["silhouette_iou"] == 0
+    assert "normal_error_degrees" not in nothing
+    expected = float(everywhere.sums["normal_error_degrees"]) / 4
+    assert method.summarise(everywhere)["normal_error_degrees"] == pytest.approx(expected)
+    half = replace(everywhere, sums={**everywhere.sums, "overlapping_views": torch.tensor(2.0)})
+    assert method.summarise(half)["normal_error_degrees"] == pytest.approx(2 * expected)
 
 
 def test_shapes_are_scored_by_the_iou_of_voxels(tmp_path):

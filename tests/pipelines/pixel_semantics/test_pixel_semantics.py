@@ -1,6 +1,7 @@
 """The pipeline from a picture to meanings of its pixels, with tiny networks and with the truth in their place."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,30 @@ import torch
 from PIL import Image
 
 from jobs import evaluate, predict
+from sem3d.config import override
 from sem3d.datasets.sketched_views import sketched_sources
-from sem3d.errors import UserError
+from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.keypoints import LocatedKeypoints
 from sem3d.geometry.object_camera import FOCAL_SHARE
-from sem3d.pipelines.pixel_semantics.networks import load_networks, usual_distance
+from sem3d.geometry.viewpoint_bins import angle_between
+from sem3d.pipelines.pixel_semantics.drawing import taken
+from sem3d.pipelines.pixel_semantics.networks import check_classes, load_networks, trained, usual_distance
 from sem3d.pipelines.pixel_semantics.prediction import cut_square
 from sem3d.pipelines.pixel_semantics.program import NOT_AVAILABLE, ScoringOptions, way_rows
 from sem3d.pipelines.pixel_semantics.understanding import Given, understand
-from sem3d.pipelines.pixel_semantics.views import known_views, pairs_of
-from sem3d.pipelines.pixel_semantics.ways import PIPELINE, VIEWPOINT, WAYS, Scored, by_meaning, same_keypoints, score
+from sem3d.pipelines.pixel_semantics.views import check_camera, known_views, pairs_of
+from sem3d.pipelines.pixel_semantics.ways import (
+    PIPELINE,
+    VIEWPOINT,
+    WAYS,
+    Scored,
+    by_meaning,
+    degrees_off,
+    same_keypoints,
+    score,
+)
+from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.rendering.fitted_viewpoint import ObjectCamera
 from tests.jobs.outcome import outcome
 
 CPU = torch.device("cpu")
@@ -169,6 +184,73 @@ def test_a_run_of_another_method_is_refused(options):
         load_networks(replace(options, shape=options.view), CPU)
 
 
+def test_runs_of_different_classes_are_refused_and_unknown_classes_are_not(options):
+    def of(name: str, category: str) -> TrainedRun:
+        run = trained(options, getattr(options, name), load[name])
+        return replace(run, experiment=override(run.experiment, {"data.category": category}))
+
+    load = {"shape": "reconstruction", "view": "viewpoint", "meaning": "keypoint_embedding"}
+    with pytest.raises(
+        UserError, match="different classes, viewpoint '02691156', keypoint_embedding 'chair': name three"
+    ):
+        check_classes(of("shape", ""), of("view", "02691156"), of("meaning", "chair"))
+    check_classes(of("shape", "my_chairs"), of("view", "Chair"), of("meaning", "03001627"))
+
+
+def test_keypoints_that_hardly_any_model_has_are_refused_in_a_line(options, monkeypatch):
+    monkeypatch.setattr("sem3d.pipelines.pixel_semantics.networks.LEAST_SHARE", 2.0)
+    with pytest.raises(UserError, match="no keypoint is on 200% of the training models"):
+        load_networks(options, CPU)
+
+
+def test_lines_say_the_run_of_each_part_its_steps_and_sketches_that_were_never_trained(networks):
+    shape, view, meaning = networks.told
+    assert shape.startswith("reconstruction: shape")
+    assert "steps of batches of" in shape
+    assert shape.endswith("its 2.5D sketches are of random weights")
+    assert "random" not in view + meaning
+
+
+def test_the_error_of_a_viewpoint_counts_its_roll(views):
+    azimuth, polar = views[0].truth.angles
+    camera = ObjectCamera.at(azimuth, polar, 2.4)
+    assert degrees_off(camera, views[0]) == pytest.approx(0, abs=1e-5)
+    rolled = replace(camera, roll=torch.tensor(0.5, dtype=torch.float64))
+    assert degrees_off(rolled, views[0]) == pytest.approx(np.rad2deg(0.5))
+    turned = ObjectCamera.at(azimuth + 0.3, polar - 0.2, 2.4)
+    true = [torch.tensor(value, dtype=torch.float64) for value in (azimuth, polar)]
+    expected = np.rad2deg(float(angle_between(turned.azimuth, turned.polar, *true)))
+    assert degrees_off(turned, views[0]) == pytest.approx(expected)
+
+
+@pytest.fixture
+def photo(views, sketched, tmp_path):
+    """A copy of a test object's photo, of its sketches and of its camera."""
+    picture = tmp_path / views[0].picture
+    shutil.copytree((sketched / views[0].picture).parents[1], picture.parents[1])
+    return picture
+
+
+def test_a_photo_of_another_size_or_camera_than_its_sketches_is_told(photo, views):
+    side = views[0].side
+    check_camera(photo, side)
+    text = (photo.parents[1] / "intrinsics.txt").read_text()
+    focal, rest = text.split(" ", 1)
+    (photo.parents[1] / "intrinsics.txt").write_text(f"{1.3 * float(focal)} {rest}")
+    with pytest.raises(BadSample, match=r"a focal length of 2\.125 sides, where the pipeline has 1\.634"):
+        check_camera(photo, side)
+    Image.open(photo).resize((side, side // 2)).save(photo)
+    with pytest.raises(BadSample, match="beside sketches of"):
+        check_camera(photo, side)
+
+
+def test_what_is_not_taken_for_the_object_fades(networks, views, options):
+    one = understand(networks, views[0].image, replace(options, refine="none"), views[0].truth)
+    black = taken(np.zeros((240, 240, 3), np.uint8), one)
+    assert (black[..., 0] == 0).mean() == pytest.approx(one.sketch[4].mean(), abs=0.02)
+    assert set(np.unique(black)) == {0, 212}
+
+
 @pytest.fixture
 def picture(views, sketched, tmp_path):
     """An RGBA picture of a chair, moved off the middle of a wider one."""
@@ -191,6 +273,33 @@ def test_a_picture_is_cut_so_that_its_object_is_as_large_as_in_renders(picture):
     assert (np.asarray(cut)[0] == 255).all()
 
 
+def test_a_mask_is_as_good_as_an_alpha_channel(picture, tmp_path):
+    drawn = Image.open(picture)
+    drawn.getchannel("A").save(tmp_path / "mask.png")
+    drawn.convert("RGB").save(tmp_path / "plain.png")
+    cut, square = cut_square(tmp_path / "plain.png", 2.4, str(tmp_path / "mask.png"))
+    expected, place = cut_square(picture, 2.4)
+    assert square == place
+    np.testing.assert_array_equal(np.asarray(cut), np.asarray(expected))
+
+
+def test_pictures_that_show_nothing_and_masks_of_other_pictures_are_refused(picture, tmp_path):
+    Image.new("RGB", (40, 30), (9, 90, 200)).save(tmp_path / "blue.png")
+    with pytest.raises(UserError, match=r"blue.png shows nothing: it is of one colour everywhere"):
+        cut_square(tmp_path / "blue.png", 2.4)
+    with pytest.raises(UserError, match="a mask of 40 x 30, where the picture is 70 x 50"):
+        cut_square(picture, 2.4, str(tmp_path / "blue.png"))
+
+
+def test_a_picture_without_a_pixel_of_an_object_gives_no_numbers(runs, picture, options, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sem3d.networks.sketch_network.SILHOUETTE", 1e9)
+    asked = words(runs, image=picture, out=tmp_path / "made" / "chair.npz", run__storage=options.storage, steps=2)
+    code, _, error = outcome(predict.main, monkeypatch, capsys, "pixel_semantics", *asked)
+    assert (code, error.count("\n")) == (2, 1)
+    assert "no pixel is taken for the object" in error
+    assert not (tmp_path / "made").exists()
+
+
 def test_a_prediction_is_written_and_its_pixels_are_of_the_whole_picture(
     runs, picture, options, tmp_path, monkeypatch, capsys
 ):
@@ -199,6 +308,7 @@ def test_a_prediction_is_written_and_its_pixels_are_of_the_whole_picture(
     code, told, _ = outcome(predict.main, monkeypatch, capsys, "pixel_semantics", *asked)
     assert code == 0
     assert "in sight" in told
+    assert "its 2.5D sketches are of random weights" in told
     content = json.loads((made / "chair.json").read_text())
     with np.load(made / "chair.npz") as stored:
         assert stored["embedding"].shape[1:] == (32, 32)

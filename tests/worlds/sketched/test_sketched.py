@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sem3d.bounds import check_bounds
 from sem3d.datasets.objects.mesh_places import MeshFile
-from sem3d.datasets.objects.sketch_files import read_depth, read_shape_keypoints, read_voxels
+from sem3d.datasets.objects.sketch_files import read_depth, read_shape_keypoints, read_voxels, write_sketch
+from sem3d.errors import UserError
 from sem3d.geometry.object_camera import camera_from_object, centred_intrinsics, viewpoint_of, world_from_camera
 from sem3d.geometry.voxel_places import places_in_object
 from sem3d.worlds.sketched.backdrop import draw_backdrop, over
@@ -29,6 +31,16 @@ def test_views_lie_within_the_ranges_that_are_asked_for_and_are_the_same_again()
     middles = np.array([middle for _, _, middle in found])
     assert np.abs(middles[:, :2]).max() <= 0.02
     assert 2.7 <= middles[:, 2].min() < 2.8 < 3.2 < middles[:, 2].max() <= 3.3
+
+
+def test_depth_of_the_farthest_camera_fits_its_file_and_farther_cameras_are_refused(tmp_path):
+    with pytest.raises(UserError, match="distance"):
+        check_bounds(SketchesConfig(distance=4.6))
+    farthest = SketchesConfig(distance=4.5, distance_spread=0.25)
+    check_bounds(farthest)
+    deepest = np.float32(4.5 * 1.25 + np.sqrt(3) / 2)  # the far corner of a cube
+    write_sketch(tmp_path, 0, np.full((2, 2), deepest), np.zeros((2, 2, 3), np.float32))
+    np.testing.assert_allclose(read_depth(tmp_path / "depth" / "000000.png"), deepest, atol=1e-4)
 
 
 def test_a_background_is_a_floor_below_the_horizon_and_a_wall_above_it():
