@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image
 from torch import Tensor
 
 from sem3d.datasets.objects.sketch_files import DEPTH, KEYPOINTS, PHOTO, read_depth, read_shape_keypoints
 from sem3d.datasets.objects.srn_cameras import read_intrinsics
 from sem3d.datasets.photos.keypoint_images import KeypointImage, KeypointPair
+from sem3d.datasets.pictures import read_user_picture
 from sem3d.datasets.sketched_views import LoadSketched
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
@@ -120,8 +120,7 @@ def check_camera(picture: Path, side: int) -> None:
     """Raise :class:`BadSample` for a picture whose pixels are not those of its sketches, or whose focal length is not the one
     that the pipeline projects with: places in it would be wrong.
     """
-    with Image.open(picture) as opened:
-        width, height = opened.size
+    width, height = read_user_picture(picture, str(picture)).size
     if (width, height) != (side, side):
         raise BadSample(
             str(picture), f"a picture of {width} x {height} beside sketches of {side} x {side}: draw both alike"
