@@ -25,6 +25,7 @@ from sem3d.methods.viewpoint import Viewpoint
 from sem3d.networks.point_groups import take_rows
 from sem3d.pipelines.loaded_model import fetched_folder
 from sem3d.pipelines.trained_run import TrainedRun
+from sem3d.runs.checkpoint import CHECKPOINTS
 from sem3d.runs.stored_run import stored_experiment
 
 MODELS_LOOKED_AT = 300
@@ -99,10 +100,11 @@ def check_classes(*runs: TrainedRun) -> None:
 
 def line_on(run: TrainedRun) -> str:
     """Return which run a part comes from, after how many steps, and that its sketches were never trained where so."""
-    step = re.fullmatch(r"step-0*([0-9]+)", run.weights.parent.name)
-    after = f", {step[1]} steps of batches of {run.experiment.run.batch_size}" if step else ""
+    parts = [part for part in run.weights.parent.parts if part != CHECKPOINTS]
+    step = re.fullmatch(r"step-0*([0-9]+)", parts[-1])
+    after = f", step {step[1]}, batches of {run.experiment.run.batch_size}" if step else ""
     blind = run.method == "reconstruction" and run.experiment.init in NAMED_WEIGHTS
-    return f"{run.method}: {run.folder.name}{after}" + ("; its 2.5D sketches are of random weights" if blind else "")
+    return f"{run.method}: {parts[-2] if step else parts[-1]}{after}" + ("; its 2.5D sketches are of random weights" if blind else "")
 
 
 def trained(options: PipelineOptions, run: str, method: str) -> TrainedRun:

@@ -206,7 +206,7 @@ def test_keypoints_that_hardly_any_model_has_are_refused_in_a_line(options, monk
 def test_lines_say_the_run_of_each_part_its_steps_and_sketches_that_were_never_trained(networks):
     shape, view, meaning = networks.told
     assert shape.startswith("reconstruction: shape")
-    assert "steps of batches of" in shape
+    assert ", step 1, batches of 4" in shape
     assert shape.endswith("its 2.5D sketches are of random weights")
     assert "random" not in view + meaning
 
