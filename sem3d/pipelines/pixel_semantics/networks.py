@@ -104,7 +104,8 @@ def line_on(run: TrainedRun) -> str:
     step = re.fullmatch(r"step-0*([0-9]+)", parts[-1])
     after = f", step {step[1]}, batches of {run.experiment.run.batch_size}" if step else ""
     blind = run.method == "reconstruction" and run.experiment.init in NAMED_WEIGHTS
-    return f"{run.method}: {parts[-2] if step else parts[-1]}{after}" + ("; its 2.5D sketches are of random weights" if blind else "")
+    unseeing = "; its 2.5D sketches are of random weights" if blind else ""
+    return f"{run.method}: {parts[-2] if step else parts[-1]}{after}{unseeing}"
 
 
 def trained(options: PipelineOptions, run: str, method: str) -> TrainedRun:
