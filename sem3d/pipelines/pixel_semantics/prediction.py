@@ -59,8 +59,8 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     one = understand(networks, image.to(chosen_device(options.device)), options)
     if not (one.sketch[SILHOUETTE] > 0).any():
         raise UserError(
-            f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; give its "
-            "mask with --mask, or train reconstruction_sketches longer"
+            f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; cut the "
+            "picture to its object with --mask, or train reconstruction_sketches longer"
         )
     if not len(one.faces):
         raise UserError(
