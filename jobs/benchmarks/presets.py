@@ -32,7 +32,7 @@ def run() -> list[tuple[str, float, float, str]]:
     """Return rows (what, sem3d, limit, unit)."""
     rows = []
     for name, make in BATCHES.items():
-        changes = {"init": "scratch", **CHANGES.get(name, {}), **SMALLER}
+        changes = {"init": "scratch", **SMALLER, **CHANGES.get(name, {})}
         experiment = override(method_class(name).presets["paper"](), changes)
         method = build_method(method_class(name), experiment, None)[0].train()
         (one, work), (two, _) = (counted(method, make(experiment, items)) for items in (1, 2))

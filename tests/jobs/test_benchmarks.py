@@ -9,6 +9,7 @@ import torch
 from jobs import benchmark
 from jobs.benchmark import CASES
 from jobs.benchmarks.memory import PRETRAINED
+from jobs.benchmarks.presets import pairs
 from sem3d.errors import UserError
 from sem3d.networks.sparse import triton_backend
 from sem3d.networks.sparse_unet import SLIM, SparseUNetConfig
@@ -43,7 +44,13 @@ SMALL = {
         "NETWORK": SLIM,
         "PRETRAINED": PRETRAINED | {"data.height": 60, "data.width": 80},
     },
-    "presets": {"SMALLER": {"data.height": 60, "data.width": 80}},
+    "presets": {
+        "BATCHES": {"pri3d": pairs},
+        "SMALLER": {
+            **{"data.height": 60, "data.width": 80, "data.voxel_size": 0.2},
+            **{"method.unet.encoder": "efficientnet_lite0", "method.sparse_unet": SLIM},
+        },
+    },
 }
 
 
