@@ -134,7 +134,7 @@ def fault(experiment: Experiment, leaf: str, value: float) -> str:
     """Return the line that refuses a value of a leaf; empty where it is taken."""
     before = flatten(experiment)[leaf]
     try:
-        override(experiment, {leaf: (value,) * len(before) if isinstance(before, tuple) else value})
+        override(experiment, {leaf: (value,) * max(len(before), 1) if isinstance(before, tuple) else value})
     except UserError as error:
         return str(error)
     return ""

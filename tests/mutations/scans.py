@@ -22,6 +22,7 @@ from sem3d.datasets.scans.labelled_cloud import labelled_cloud
 from sem3d.datasets.scans.labelled_scene import CloudConfig
 from sem3d.datasets.scans.labels import LABEL_TABLE, read_label_table
 from sem3d.datasets.scans.layouts import color_and_depth_size, read_matrix
+from sem3d.datasets.scans.own_classes import read_table as read_classes
 from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.s3dis import read_room
 from sem3d.datasets.scans.sens import SensFile, SensWriter
@@ -360,6 +361,8 @@ PICTURES = (
         "header of a depth image", lambda f: (color_header(f), saved("depth.png", wall_depth())(f))[1], both_headers
     ),
 )
+OWN_CSV = "id,name,color\n1,wall,#aab7c4\n2,floor,#8a6f4d\n"
+OWN_JSON = '[{"id": 1, "name": "wall", "color": "#aab7c4"}, {"id": 2, "name": "floor", "color": "#8a6f4d"}]'
 SCANS = (
     Parser(".sens, JPEG and zlib", sens("jpeg", "zlib"), every_frame),
     Parser(".sens, PNG and zlib", sens("png", "zlib"), every_frame),
@@ -377,6 +380,8 @@ SCANS = (
     Parser(
         "list of a label budget", text("l.txt", LISTED), lambda f: official_budget(f / "l.txt", ["scene0000_00"] * 3)
     ),
+    Parser("classes of one's own, CSV", text("own.csv", OWN_CSV), lambda f: read_classes(f / "own.csv")),
+    Parser("classes of one's own, JSON", text("own.json", OWN_JSON), lambda f: read_classes(f / "own.json")),
     Parser("label table", table, lambda f: read_label_table(f / LABEL_TABLE)),
     Parser("category ids by a table", lambda f: (saved("label.png", IDS)(f), table(f))[1], categories),
 )

@@ -46,7 +46,7 @@ class OwnClasses:
         if self.file and not self.ids:
             for name, values in read_table(Path(self.file).expanduser()).items():
                 object.__setattr__(self, name, values)
-        check_own(self, self.file or "data.labels")
+        check_own(self, self.file or "data.labels.ids")
 
     @property
     def label_set(self) -> LabelSet | None:
