@@ -2,11 +2,11 @@
 
 from ray import tune
 
-from tune_spaces.ppkt import ROOMS
+from tune_spaces.ppkt import POINTCONTRAST, PPKT, PRI3D, ROOMS, RUNS
+from tune_spaces.ppkt import SIZES as SEGMENTATION
 
 METHOD = "object_detection_3d"
 PRESET = "laptop"
-RUNS = {"run.workers": 0}
 SETTINGS = RUNS
 BUDGET = "data.budget"
 BUDGETS = (0.15, 1.0)
@@ -15,9 +15,9 @@ SEED_LEAVES = ("run.seed", "data.budget_seed")
 SHARED = ("data.root", "data.prepare.", "data.voxel_size", "method.sparse_unet.", "method.voxel_input")
 ARMS = {
     "scratch": {"settings": {"init": "scratch"}},
-    "ppkt": {"pretrain": {"method": "ppkt", "settings": RUNS, "seed_leaves": ("run.seed",)}},
-    "pointcontrast": {"pretrain": {"method": "pointcontrast", "settings": RUNS, "seed_leaves": ("run.seed",)}},
-    "pri3d": {"pretrain": {"method": "pri3d", "settings": RUNS | {"init": "imagenet"}, "seed_leaves": ("run.seed",)}},
+    "ppkt": {"pretrain": PPKT},
+    "pointcontrast": {"pretrain": POINTCONTRAST},
+    "pri3d": {"pretrain": PRI3D},
 }
 SEARCH = {"optim.lr": tune.loguniform(5e-4, 5e-2), "optim.weight_decay": tune.loguniform(1e-6, 1e-2)}
 METRIC = "map_25"
@@ -31,7 +31,7 @@ SIZES = {
         "seeds": 3,
         "world": ROOMS,
         "settings": {"schedule.steps": 200},
-        "pretraining": {"schedule.steps": 400},
+        "pretraining": SEGMENTATION["laptop"]["pretraining"],
     },
     "gpu": {
         "arms": COMPARED,
@@ -39,7 +39,7 @@ SIZES = {
         "seeds": 3,
         "world": ROOMS,
         "settings": {"schedule.steps": 600, "run.gpus_per_worker": 0.2, "method.sparse_unet.backend": "auto"},
-        "pretraining": {"schedule.steps": 500, "run.batch_size": 16},
+        "pretraining": SEGMENTATION["gpu"]["pretraining"],
     },
     "paper": {
         "arms": COMPARED,
