@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
+from sem3d.datasets.objects.npz_stream import DAMAGE
 from sem3d.datasets.objects.part_classes import UNKNOWN
 from sem3d.datasets.pictures import read_user_picture, read_value_picture
 from sem3d.datasets.scans.splits import SPLITS
@@ -160,7 +161,7 @@ def read_array(path: Path) -> np.ndarray:
             raise ValueError("it holds no array of numbers")
         if values.nbytes > LARGEST_LABELS or not np.isfinite(values).all():
             raise ValueError("its numbers are too many or not finite")
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError, OverflowError, KeyError) as error:
+    except DAMAGE as error:
         raise BadSample(
             str(path), f"unreadable array: {' '.join(str(error).split()) or type(error).__name__}"
         ) from error
