@@ -1,5 +1,6 @@
 """One way of finding keypoints, scored as a trial of a sweep: PCK on test views, and on pairs with views of other objects."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,11 +23,13 @@ from sem3d.methods.reconstruction.mean_shape import shapes_of
 from sem3d.methods.ssr.constant_shape import best_constant
 from sem3d.pipelines.pixel_semantics.drawing import understanding_sheet
 from sem3d.pipelines.pixel_semantics.networks import PipelineOptions, load_networks
-from sem3d.pipelines.pixel_semantics.views import KnownView, known_views, pairs_of
+from sem3d.pipelines.pixel_semantics.views import KnownView, known_views, pairs_of, unusable_line
 from sem3d.pipelines.pixel_semantics.ways import IN_2D, TENTH, answer, by_meaning, same_keypoints, score
 from sem3d.pipelines.pixel_transfer import PixelTransferOptions, TransferNetwork
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.runs.device import chosen_device
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 6
 """Views on the picture that a trial leaves."""
@@ -46,7 +49,8 @@ class Compared:
 def frozen_scores(run: TrainedRun) -> dict[str, float]:
     """Score the way of an experiment of :mod:`sem3d.methods.pixel_semantics`, with the three runs that it names.
 
-    A way that goes by a shape leaves a picture in ``figures`` of the run's folder, that of the sweep.
+    Pictures without an answer count as wrong, and are counted; the viewpoint's error is over the others. A way that goes by a
+    shape leaves a picture in ``figures`` of the run's folder, that of the sweep.
     Raises :class:`UserError` for data without test views with keypoints.
     """
     config, samples = run.experiment.method, run.sources.get(TESTED)
@@ -54,11 +58,15 @@ def frozen_scores(run: TrainedRun) -> dict[str, float]:
     if samples is None:
         raise UserError(f"{run.experiment.data.root} has no objects in test, on which the pipeline is scored")
     assert isinstance(samples.load, LoadSketched)
-    views = list(known_views(samples, 0))
+    views, unusable = known_views(samples, 0)
+    if len(unusable):
+        logger.warning("%s", unusable_line(unusable))
     compared = Compared(views, pairs_of(views, run.experiment.run.seed))
     if config.way in IN_2D:
-        return shares_of_pairs(transferred(run, samples.load.root, compared), compared)
-    return scores_by_shape(run, config, compared)
+        found = shares_of_pairs(transferred(run, samples.load.root, compared), compared)
+    else:
+        found = scores_by_shape(run, config, compared)
+    return found | {"unusable_views": float(len(unusable))}
 
 
 def scores_by_shape(run: TrainedRun, config: PixelSemanticsConfig, compared: Compared) -> dict[str, float]:
@@ -73,12 +81,16 @@ def scores_by_shape(run: TrainedRun, config: PixelSemanticsConfig, compared: Com
     sight = visibility_scores(predicted, true)
     shown = [(view.image, one) for view, one in zip(compared.views, found, strict=True)][:SHOWN]
     keep_sheet(run.folder / "figures" / f"{sheet_name(run, config)}.png", understanding_sheet(shown, networks.told))
-    return shares(places, compared) | {
-        "visibility_accuracy": sight.accuracy,
-        "visibility_accuracy_of_always_the_same": sight.constant,
-        "viewpoint_error_degrees": median(own.degrees),
-        "without_surface": float(sum(not len(one.faces) for one in found)),
-    }
+    return (
+        shares(places, compared)
+        | {
+            "visibility_accuracy": sight.accuracy,
+            "visibility_accuracy_of_always_the_same": sight.constant,
+            "without_object": float(own.without_object),
+            "without_surface": float(own.without_surface),
+        }
+        | ({"viewpoint_error_degrees": median(own.degrees)} if own.degrees else {})
+    )
 
 
 def sheet_name(run: TrainedRun, config: PixelSemanticsConfig) -> str:
@@ -98,7 +110,9 @@ def options_of(run: TrainedRun, config: PixelSemanticsConfig) -> PipelineOptions
     """Return the options of the pipeline that an experiment describes."""
     settings = {name: getattr(config, name) for name in PipelineSettings.__dataclass_fields__}
     runs = {"shape": config.shape, "view": config.view, "meaning": config.meaning}
-    return PipelineOptions(**runs, **settings, storage=run.experiment.run.storage, device=run.experiment.run.device)
+    told = run.experiment.run
+    limit = run.experiment.data.quarantine_limit
+    return PipelineOptions(**runs, **settings, quarantine_limit=limit, storage=told.storage, device=told.device)
 
 
 def transferred(run: TrainedRun, root: Path, compared: Compared) -> list[LocatedKeypoints]:

@@ -12,7 +12,7 @@ from sem3d.evaluation.figures.canvas import INK, PAPER, Colour, stacked, text_li
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.geometry.object_camera import centred_intrinsics
-from sem3d.pipelines.pixel_semantics.understanding import Understood
+from sem3d.pipelines.pixel_semantics.understanding import SILHOUETTE, Understood
 from sem3d.rendering.sketches import draw_sketch
 
 SIDE = 240
@@ -48,7 +48,7 @@ def understanding_sheet(
 
 def taken(picture: UInt8[np.ndarray, "side side 3"], one: Understood) -> UInt8[np.ndarray, "side side 3"]:
     """Draw the silhouette that the shape and the viewpoint are found from: what is outside it fades."""
-    silhouette = Image.fromarray(np.uint8(255) * (one.sketch[4] > 0).astype(np.uint8))
+    silhouette = Image.fromarray(np.uint8(255) * (one.sketch[SILHOUETTE] > 0).astype(np.uint8))
     inside = np.asarray(silhouette.resize((SIDE, SIDE), Image.Resampling.NEAREST))[..., None] > 0
     return np.where(inside, picture, picture // 6 + 212).astype(np.uint8)
 

@@ -31,7 +31,7 @@ def marks(experiment: Experiment, sources: Sources) -> Marks:
     if TESTED not in sources:
         return Marks()
     means = mean_places(sources[TRAIN])
-    views = list(known_views(sources[TESTED], 0))
+    views, _ = known_views(sources[TESTED], 0)
     nowhere = np.full(2, np.nan)
     places = [
         np.array([means.get(meaning, nowhere) * view.side - HALF for meaning in view.meanings.tolist()])

@@ -1,5 +1,6 @@
 """The three trained networks of the pipeline, and the mean embedding of each keypoint's meaning."""
 
+import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import torch
 import tyro
 from jaxtyping import Float, Int
 
+from sem3d.bounds import Share
 from sem3d.config import NAMED_WEIGHTS, StorageFolder, StoreAddress, override
 from sem3d.datasets.keypoint_clouds import ABSENT, LoadModel
 from sem3d.datasets.objects.keypointnet import CLASSES
 from sem3d.datasets.objects.nmr import SYNSETS
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.geometry.object_camera import viewpoint_of
@@ -27,6 +30,8 @@ from sem3d.pipelines.loaded_model import fetched_folder
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.runs.checkpoint import CHECKPOINTS
 from sem3d.runs.stored_run import stored_experiment
+
+logger = logging.getLogger(__name__)
 
 MODELS_LOOKED_AT = 300
 """Training models that the mean of a meaning is over, evenly chosen."""
@@ -46,6 +51,8 @@ class PipelineOptions(PipelineSettings):
     """Run of keypoint_embedding; its data must be where they were, for the mean of each meaning."""
     device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
     """auto takes the GPU where this machine has one."""
+    quarantine_limit: Share = 0.1
+    """Largest share of the training models of the meaning, and of the pictures that are scored, that may be unusable."""
     storage: Annotated[StorageFolder, tyro.conf.arg(name="run.storage")] = "runs"
     """Folder of indexes, of pictures, of fetched models and of the default MLflow store."""
     tracking_uri: Annotated[StoreAddress, tyro.conf.arg(name="run.tracking-uri")] = ""
@@ -82,7 +89,7 @@ def load_networks(options: PipelineOptions, device: torch.device) -> Networks:
     assert isinstance(reconstruction, Reconstruction)
     assert isinstance(viewpoint, Viewpoint)
     assert isinstance(embedding, KeypointEmbedding)
-    meanings, means = mean_embeddings(embedding, meaning.sources[TRAIN], device)
+    meanings, means = mean_embeddings(embedding, meaning.sources[TRAIN], device, options.quarantine_limit)
     distance = options.distance or usual_distance(view.sources[TRAIN])
     told = tuple(line_on(run) for run in (shape, view, meaning))
     return Networks(reconstruction, viewpoint, embedding, meanings, means, distance, told)
@@ -119,11 +126,11 @@ def trained(options: PipelineOptions, run: str, method: str) -> TrainedRun:
 
 @torch.no_grad()
 def mean_embeddings(
-    embedding: KeypointEmbedding, samples: Samples, device: torch.device
+    embedding: KeypointEmbedding, samples: Samples, device: torch.device, limit: float
 ) -> tuple[Int[np.ndarray, " meaning"], Float[np.ndarray, "meaning dim"]]:
     """Return the meanings that enough training models have, and the mean embedding of each over models as they are.
 
-    Raises :class:`UserError` where no model can be read.
+    Raises :class:`UserError` where more than ``limit`` of the models cannot be read.
     """
     load = samples.load
     assert isinstance(load, LoadModel)
@@ -132,21 +139,23 @@ def mean_embeddings(
     chosen = np.unique(np.linspace(0, max(total - 1, 0), min(total, MODELS_LOOKED_AT)).round().astype(int))
     sums: dict[int, np.ndarray] = {}
     counts: dict[int, int] = {}
-    models = 0
+    report = QuarantineReport()
     for row in samples.table.take(chosen).to_pylist():
         try:
             model = plain(row, np.random.default_rng(0))
-        except BadSample:
+        except BadSample as fault:
+            report.items.append(Quarantined.of(fault))
             continue
-        models += 1
         points, rows = (torch.tensor(model[name])[None].to(device) for name in ("point", "keypoint"))
         values = take_rows(embedding.embedding(points), rows.clamp(min=0))[0].double().cpu().numpy()
         for value, meaning in zip(values, model["meaning"].tolist(), strict=True):
             if meaning != ABSENT:
                 sums[meaning] = sums.get(meaning, 0) + value
                 counts[meaning] = counts.get(meaning, 0) + 1
-    if not models:
-        raise UserError("no training model of the keypoint embedding can be read: put its data back")
+    check_limit(report, len(chosen), limit, None)
+    if report.items:
+        logger.warning("%d training models of the meaning cannot be used: %s", len(report), first_reasons(report))
+    models = len(chosen) - len(report)
     kept = sorted(meaning for meaning, count in counts.items() if count >= LEAST_SHARE * models)
     if not kept:
         raise UserError(f"no keypoint is on {LEAST_SHARE:.0%} of the training models of the keypoint embedding")

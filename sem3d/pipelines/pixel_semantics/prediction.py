@@ -22,8 +22,6 @@ from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
 ENDING = ".npz"
-SILHOUETTE = 4
-"""Channel of sketches."""
 MOST_SIDE = 4096
 """Pixels of the longer side of the cut picture; a larger one is reduced first."""
 
@@ -57,7 +55,7 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     cut, (left, top, length) = cut_square(Path(options.image), networks.distance, options.mask)
     image = torch.tensor(np.asarray(cut.resize((side, side), Image.Resampling.BOX)).transpose(2, 0, 1).copy())
     one = understand(networks, image.to(chosen_device(options.device)), options)
-    if not (one.sketch[SILHOUETTE] > 0).any():
+    if not one.object_found:
         raise UserError(
             f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; cut the "
             "picture to its object with --mask, or train reconstruction_sketches longer"

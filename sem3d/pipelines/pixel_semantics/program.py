@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -21,7 +21,7 @@ from sem3d.methods.ssr.constant_shape import best_constant
 from sem3d.pipelines.pixel_semantics.drawing import understanding_sheet
 from sem3d.pipelines.pixel_semantics.networks import Networks, PipelineOptions, load_networks
 from sem3d.pipelines.pixel_semantics.understanding import Understood
-from sem3d.pipelines.pixel_semantics.views import KnownView, known_views, pairs_of
+from sem3d.pipelines.pixel_semantics.views import KnownView, known_views, pairs_of, unusable_line
 from sem3d.pipelines.pixel_semantics.ways import (
     IN_2D,
     PIPELINE,
@@ -69,7 +69,7 @@ def pixel_semantics(options: ScoringOptions) -> Outcome:
     print(f"loading     {options.shape}, {options.view}, {options.meaning}", flush=True)
     networks = load_networks(options, device)
     learnt, tested = opened(networks, options)
-    views = list(known_views(tested, options.most_views))
+    views, unusable = known_views(tested, options.most_views)
     print(f"looking at  {len(views)} views in {load_of(tested).root}, {len(WAYS)} ways each", flush=True)
     template = best_constant(shapes_of(learnt))
     found: dict[str, list[Understood]] = {}
@@ -79,7 +79,9 @@ def pixel_semantics(options: ScoringOptions) -> Outcome:
     scored = {way: score(own, views) for way, own in found.items()}
     tables = [Table(rows := way_rows(scored, options.alphas), list(rows[0]), digits=1)]
     lines = [
-        f"{len(views)} views of {len({view.name for view in views})} objects; alpha of the object's box; PCK in percent"
+        f"{len(views)} views of {len({view.name for view in views})} objects; alpha of the object's box; PCK in percent",
+        unusable_line(unusable),
+        unanswered_line(scored[PIPELINE], len(views)),
     ]
     if options.transfer:
         far, said = transfer_rows(load_of(tested).root, views, found, options)
@@ -90,6 +92,14 @@ def pixel_semantics(options: ScoringOptions) -> Outcome:
     return Outcome(tables, lines, {"pixel_semantics": sheet})
 
 
+def unanswered_line(scored: Scored, views: int) -> str:
+    """Return on how many pictures the pipeline has no answer, and how they count."""
+    return (
+        f"no object found in {scored.without_object} of {views} pictures, no surface in {scored.without_surface}: all their "
+        "keypoints count as wrong, their viewpoints as nothing"
+    )
+
+
 def load_of(samples: Samples) -> LoadSketched:
     """Return how views of a source are read."""
     assert isinstance(samples.load, LoadSketched)
@@ -98,9 +108,9 @@ def load_of(samples: Samples) -> LoadSketched:
 
 def opened(networks: Networks, options: ScoringOptions) -> tuple[Samples, Samples]:
     """Return training and test views; raises :class:`UserError` where there are none to test on."""
-    data = networks.reconstruction.experiment.data
-    if options.root:
-        data = override(data, {"root": options.root})
+    changes: dict[str, Any] = {"quarantine_limit": options.quarantine_limit}
+    changes |= {"root": options.root} if options.root else {}
+    data = override(networks.reconstruction.experiment.data, changes)
     sources = sketched_sources(data, options.storage, ("image", "sketch", "viewpoint", "voxel"))
     if "tested" not in sources:
         raise UserError(f"{data.root} has no objects in test: name other data with --data.root")
@@ -124,6 +134,8 @@ def way_rows(scored: Mapping[str, Scored], alphas: Sequence[float]) -> list[dict
             "visibility right": 100 * sight.accuracy,
             "always the same": 100 * sight.constant,
             "viewpoint off by, degrees": median(own.degrees) if own.degrees else math.nan,
+            "no object found": own.without_object,
+            "no surface": own.without_surface,
             "PCK over pipeline": f"{share[way] - share[PIPELINE]:+.1f}" if way != PIPELINE else "",
             "paper": "" if way == PIPELINE else PAPERS.get(way, NOT_AVAILABLE),
         }

@@ -20,6 +20,9 @@ from sem3d.rendering.fitted_viewpoint import ObjectCamera, fit_viewpoint
 from sem3d.rendering.posed_views import TracedMesh
 from sem3d.rendering.sketches import points_in_sight, seen_pixels
 
+SILHOUETTE = 4
+"""Channel of sketches."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -33,7 +36,10 @@ class Given:
 
 @dataclass(frozen=True, eq=False)
 class Understood:
-    """An object as the pipeline sees it; without a surface there are no faces and keypoints are nowhere."""
+    """An object as the pipeline sees it; without a surface there are no faces and keypoints are nowhere.
+
+    There is none where no voxel reaches the level of one, and where no pixel is taken for the object.
+    """
 
     vertices: Float[np.ndarray, "vertex 3"]
     """In ShapeNetCore's frame, longest side about 1."""
@@ -52,6 +58,11 @@ class Understood:
     keypoints: Float[np.ndarray, "meaning 3"]
     """The point of the cloud whose embedding is nearest to each meaning's mean."""
     traced: TracedMesh | None = field(repr=False)
+
+    @property
+    def object_found(self) -> bool:
+        """Some pixel is taken for the object: without one there is nothing to reconstruct, and no shape is an answer."""
+        return bool((self.sketch[SILHOUETTE] > 0).any())
 
     @cached_property
     def nearest(self) -> cKDTree:
@@ -82,22 +93,28 @@ class Understood:
 def understand(
     networks: Networks, image: UInt8[Tensor, "3 side side"], options: PipelineOptions, given: Given | None = None
 ) -> Understood:
-    """Return what the pipeline makes of a picture, with what is ``given`` in the place of its own findings."""
+    """Return what the pipeline makes of a picture, with what is ``given`` in the place of its own findings.
+
+    A silhouette without a pixel has no surface, whatever shape is given.
+    """
     given = given or Given()
     shape = networks.reconstruction
     sketch = shape.sketches(at_side(image, shape.experiment.data.size)[None])
     if given.sketch is not None:
         sketch = torch.tensor(given.sketch, device=sketch.device, dtype=sketch.dtype)[None]
+    known = sketch[0].float().cpu().numpy()
     occupancy = shape.occupancies(sketch)[0].float().cpu().numpy() if given.voxels is None else given.voxels
     level = 0.5 if given.voxels is not None else options.level or shape.experiment.method.threshold
     vertices, faces = voxel_mesh(np.asarray(occupancy, np.float32), level)
+    if not (known[SILHOUETTE] > 0).any():
+        vertices, faces = vertices[:0], faces[:0]
     azimuth, polar = given.angles or seen_angles(networks, image, sketch)
     start = ObjectCamera.at(azimuth, polar, networks.distance)
     with torch.enable_grad():
         camera, costs = fit_viewpoint(
             torch.tensor(vertices, dtype=torch.float32, device=sketch.device),
             torch.tensor(faces, device=sketch.device),
-            sketch[0, 4].float(),
+            sketch[0, SILHOUETTE].float(),
             start,
             freedom=options.refine,
             steps=options.steps,
@@ -105,7 +122,6 @@ def understand(
         )
     cloud, embedding, keypoints = meant(networks, vertices, faces, options.points)
     traced = TracedMesh(vertices[faces]) if len(faces) else None
-    known = sketch[0].float().cpu().numpy()
     return Understood(
         vertices, faces, known, start, camera, costs, cloud, embedding, networks.meanings, keypoints, traced
     )

@@ -1,6 +1,6 @@
 """Views of test objects with everything that is known of them, as the pipeline is scored on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sem3d.datasets.objects.sketch_files import DEPTH, KEYPOINTS, PHOTO, read_de
 from sem3d.datasets.objects.srn_cameras import read_intrinsics
 from sem3d.datasets.photos.keypoint_images import KeypointImage, KeypointPair
 from sem3d.datasets.pictures import read_user_picture
+from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, first_reasons
 from sem3d.datasets.sketched_views import LoadSketched
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
@@ -63,27 +64,34 @@ class KnownView:
         return KeypointImage(self.picture, (self.side, self.side), keypoints, self.box, "object")
 
 
-def known_views(samples: Samples, most: int) -> Iterator[KnownView]:
-    """Yield views evenly chosen of all, 0: all; those that cannot be read are passed over.
+def known_views(samples: Samples, most: int) -> tuple[list[KnownView], QuarantineReport]:
+    """Return views evenly chosen of all, 0: all, and those that cannot be used.
 
-    Raises :class:`UserError` where no view can be read, or no object has keypoints.
+    Raises :class:`UserError` where they are more than the data's limit, no view can be read, or no object has keypoints.
     """
     load, total = samples.load, samples.table.num_rows
     assert isinstance(load, LoadSketched)
     chosen = np.unique(np.linspace(0, max(total - 1, 0), min(most or total, total)).round().astype(int))
-    faults, found = [], 0
+    found, report = [], QuarantineReport()
     for row in samples.table.take(chosen).to_pylist():
         try:
             view = known_view(load, row)
         except BadSample as fault:
-            faults.append(fault)
+            report.items.append(Quarantined.of(fault, row["name"]))
             continue
         if len(view.meanings):
-            found += 1
-            yield view
+            found.append(view)
+    check_limit(report, len(chosen), load.config.quarantine_limit, None)
     if not found:
-        why = str(faults[0]) if faults else "its objects have no keypoints, as meshes from disk have none"
+        why = first_reasons(report) or "its objects have no keypoints, as meshes from disk have none"
         raise UserError(f"{load.root} has no test view with keypoints: {why}")
+    return found, report
+
+
+def unusable_line(report: QuarantineReport) -> str:
+    """Return how many test views cannot be used, and what is wrong with the first."""
+    told = f": {first_reasons(report)}" if len(report) else ""
+    return f"{len(report)} test views cannot be used{told}"
 
 
 def known_view(load: LoadSketched, row: dict[str, Any]) -> KnownView:

@@ -33,7 +33,11 @@ class Scored:
     visible: list[tuple[Bool[np.ndarray, " keypoint"], Bool[np.ndarray, " keypoint"]]]
     """Predicted and true, of keypoints within the picture."""
     degrees: list[float]
-    """Of the rotation of the fitted camera from the true one."""
+    """Of the rotation of the fitted camera from the true one, where there is an answer."""
+    without_object: int = 0
+    """Pictures without an answer, as no pixel is taken for the object."""
+    without_surface: int = 0
+    """Pictures without an answer, as no voxel reaches the level of a surface."""
 
 
 def answer(
@@ -59,14 +63,21 @@ def answer(
 
 
 def score(found: Sequence[Understood], views: Sequence[KnownView]) -> Scored:
-    """Return what is found of each view's keypoints: places of those in sight, visibility of those within the picture."""
+    """Return what is found of each view's keypoints: places of those in sight, visibility of those within the picture.
+
+    Of a picture without an answer every place and every visibility counts as wrong.
+    """
     located, visible, degrees = [], [], []
     for one, view in zip(found, views, strict=True):
         places, seen = by_meaning(one, view)
         located.append(located_in(view, places[view.visible], view.visible))
-        visible.append((seen[view.inside], view.visible[view.inside]))
-        degrees.append(degrees_off(one.camera, view))
-    return Scored(located, visible, degrees)
+        answered = bool(len(one.faces))
+        predicted = seen if answered else ~view.visible
+        visible.append((predicted[view.inside], view.visible[view.inside]))
+        degrees += [degrees_off(one.camera, view)] if answered else []
+    unseen = sum(not one.object_found for one in found)
+    unanswered = sum(not len(one.faces) for one in found)
+    return Scored(located, visible, degrees, unseen, unanswered - unseen)
 
 
 def degrees_off(camera: ObjectCamera, view: KnownView) -> float:

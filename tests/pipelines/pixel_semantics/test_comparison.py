@@ -1,5 +1,6 @@
 """Ways to find keypoints as trials of a sweep: shares of right keypoints, the floor below them, what a sweep makes of them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def sources(experiment):
 
 @pytest.fixture(scope="module")
 def compared(sources):
-    views = list(known_views(sources[TESTED], 0))
+    views = known_views(sources[TESTED], 0)[0]
     return Compared(views, pairs_of(views, seed=3))
 
 
@@ -74,7 +75,7 @@ def test_the_floor_knows_where_keypoints_are_in_training_pictures_on_average(sou
     floor = marks(experiment, sources).floor
     assert {"pck", "pck_of_pairs"} <= set(floor)
     assert 0 < floor["pck"] < 1
-    views = list(known_views(sources[TESTED], 0))
+    views = known_views(sources[TESTED], 0)[0]
     known = [(view, place) for view in views for place in np.flatnonzero(view.visible)]
     right = [
         np.hypot(*(means[int(view.meanings[place])] * view.side - 0.5 - view.places[place]))
@@ -86,7 +87,7 @@ def test_the_floor_knows_where_keypoints_are_in_training_pictures_on_average(sou
 
 def test_means_are_over_the_views_that_see_a_keypoint(sources):
     """The same by the views of test objects, whose places are checked against the sketches elsewhere."""
-    views = list(known_views(sources[TESTED], 0))
+    views = known_views(sources[TESTED], 0)[0]
     means = mean_places(sources[TESTED])
     for meaning, mean in means.items():
         own = [(view.places[view.meanings == meaning][0] + 0.5) / view.side for view in views if sees(view, meaning)]
@@ -107,15 +108,36 @@ def test_transfer_in_2d_is_scored_on_pairs_alone(experiment):
     assert "pck" not in found[next(iter(IN_2D))]
 
 
-def test_a_way_by_shape_is_scored_beside_visibility_and_viewpoints_and_leaves_a_picture(experiment, runs, tmp_path):
+@pytest.mark.parametrize("level", [-1e9, 1e9])
+def test_a_way_by_shape_is_scored_beside_visibility_and_viewpoints_and_leaves_a_picture(
+    level, experiment, runs, tmp_path, monkeypatch
+):
+    """With silhouettes that are the whole picture, and with empty ones, of which the second have no answer at all."""
+    monkeypatch.setattr("sem3d.networks.sketch_network.SILHOUETTE", level)
     made = {f"method.{leaf}": run for leaf, run in runs.items()}
     changes = {"method.way": "true shape", "method.steps": 1, "method.points": 200, "data.evaluation_views": 1}
     found = frozen_scores(TrainedRun(tmp_path, NAME, override(experiment, made | changes)))
-    assert {"pck", "pck_of_pairs", "visibility_accuracy", "viewpoint_error_degrees"} <= set(found)
-    assert (found["views"], found["without_surface"]) == (3, 0)
+    assert {"pck", "pck_of_pairs", "visibility_accuracy"} <= set(found)
+    assert (found["views"], found["without_surface"], found["without_object"]) == (3, 0, 3 * (level > 0))
+    assert ("viewpoint_error_degrees" in found) == (level < 0)
+    if level > 0:
+        assert (found["pck_alpha_0.15"], found["pck_of_pairs"], found["visibility_accuracy"]) == (0, 0, 0)
     (sheet,) = (tmp_path / "figures").iterdir()
     assert sheet.name.startswith("true-shape-full-seed-0-")
     assert np.asarray(Image.open(sheet)).std() > 5
+
+
+def test_unusable_test_views_are_counted_named_and_too_many_of_them_refused(experiment, sketched, tmp_path, caplog):
+    copy = tmp_path / "sketched"
+    shutil.copytree(sketched, copy)
+    photo = next(iter(sorted((copy / "test").glob("*/photo/*.png"))))
+    photo.write_bytes(photo.read_bytes()[:80])
+    way = {"method.way": next(iter(IN_2D)), "data.root": str(copy), "data.quarantine_limit": 0.2}
+    found = frozen_scores(TrainedRun(Path("."), NAME, override(experiment, way)))
+    assert found["unusable_views"] == 1
+    assert f"1 test views cannot be used: {photo}" in caplog.text
+    with pytest.raises(UserError, match=rf"1 of 9 items cannot be used, more than the limit of 5% allows: {photo}"):
+        frozen_scores(TrainedRun(Path("."), NAME, override(experiment, way | {"data.quarantine_limit": 0.05})))
 
 
 def test_what_is_made_of_trained_runs_is_not_trained(monkeypatch, capsys):

@@ -20,7 +20,7 @@ from sem3d.geometry.viewpoint_bins import angle_between
 from sem3d.pipelines.pixel_semantics.drawing import taken
 from sem3d.pipelines.pixel_semantics.networks import check_classes, load_networks, trained, usual_distance
 from sem3d.pipelines.pixel_semantics.prediction import cut_square
-from sem3d.pipelines.pixel_semantics.program import NOT_AVAILABLE, ScoringOptions, way_rows
+from sem3d.pipelines.pixel_semantics.program import NOT_AVAILABLE, ScoringOptions, unanswered_line, way_rows
 from sem3d.pipelines.pixel_semantics.understanding import Given, understand
 from sem3d.pipelines.pixel_semantics.views import check_camera, known_views, pairs_of
 from sem3d.pipelines.pixel_semantics.ways import (
@@ -55,7 +55,7 @@ def networks(options):
 def views(networks, options):
     data = networks.reconstruction.experiment.data
     tested = sketched_sources(data, options.storage, ("image", "sketch", "viewpoint", "voxel"))["tested"]
-    return list(known_views(tested, 0))
+    return known_views(tested, 0)[0]
 
 
 def test_the_distance_is_that_of_the_training_views(networks, sketched):
@@ -119,13 +119,33 @@ def test_every_pixel_of_the_shape_has_the_embedding_of_the_surface_there(network
 
 
 def test_without_a_surface_nothing_is_found_and_nothing_breaks(networks, views, options):
-    one = understand(networks, views[0].image, options, Given(voxels=np.zeros((16, 16, 16), bool)))
+    nothing = Given(sketch=views[0].truth.sketch, voxels=np.zeros((16, 16, 16), bool))
+    one = understand(networks, views[0].image, options, nothing)
     places, seen = one.located(32)
     assert np.isnan(places).all()
     assert not seen.any()
     assert not one.pixels(8)[1].any()
     scored = score([one], views[:1])
     assert way_rows({PIPELINE: scored}, (0.1,))[0]["PCK 0.1"] == 0
+    assert (scored.without_object, scored.without_surface) == (0, 1)
+
+
+def test_a_picture_in_which_no_object_is_found_has_no_answer_and_counts_as_wrong(networks, views, options):
+    """Also where the shape is given: it would be the same for whatever picture."""
+    empty = replace(views[0].truth, sketch=np.zeros_like(views[0].truth.sketch))
+    one = understand(networks, views[0].image, options, empty)
+    assert not one.object_found
+    assert not len(one.faces)
+    assert one.camera is one.predicted
+    scored = score([one, understand(networks, views[1].image, options, views[1].truth)], views[:2])
+    assert (scored.without_object, scored.without_surface, len(scored.degrees)) == (1, 0, 1)
+    assert np.isnan(scored.located[0].found).all()
+    predicted, true = scored.visible[0]
+    assert (predicted == ~true).all()
+    assert "no object found in 1 of 2 pictures, no surface in 0" in unanswered_line(scored, 2)
+    alone = score([one], views[:1])
+    row = way_rows({PIPELINE: alone}, (0.1,))[0]
+    assert (row["PCK 0.1"], row["visibility right"], row["no object found"]) == (0, 0, 1)
 
 
 def test_rows_are_shares_of_keypoints_and_differences_to_the_pipeline():
@@ -175,6 +195,8 @@ def test_the_command_prints_every_way_beside_the_papers_gain(runs, options, monk
     assert "+8.2" in told
     assert told.count(NOT_AVAILABLE) == 5
     assert "2 views of" in told
+    assert "0 test views cannot be used\n" in told
+    assert "no object found in 2 of 2 pictures" in told  # untrained networks find no pixel of it
     path = Path(options.storage) / "pixel_semantics" / "figures" / "pixel_semantics.png"
     assert np.asarray(Image.open(path)).std() > 5
 
