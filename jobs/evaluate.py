@@ -2,8 +2,8 @@
 
 ``python -m jobs.evaluate RUN`` takes the usual evaluation of the run's method; ``python -m jobs.evaluate NAME RUN`` another one,
 with the options that ``python -m jobs.evaluate NAME --help`` lists. ``scores`` prints what any method reports of held-out data.
-Three are of no single run: ``pixel_transfer --data.root PF_WILLOW``, ``aggregation``, and ``pixel_semantics`` of the three runs
-that make its pipeline.
+Four are of no single run: ``pixel_transfer --data.root PF_WILLOW``, ``aggregation``, and, of three runs that make a pipeline,
+``pixel_semantics`` and ``pixel_semantics_photos --data.root PF_WILLOW --data.groups car``.
 RUN is a run folder, one of its checkpoint folders, or a registered model such as ``models:/NAME@champion``, which is looked up in
 ``--run.tracking-uri``, else ``MLFLOW_TRACKING_URI``, else the MLflow store in ``--run.storage``.
 """
@@ -41,6 +41,7 @@ WITHOUT_RUN = {
     "pixel_transfer": "sem3d.pipelines.pixel_transfer:pixel_transfer",
     "aggregation": "sem3d.pipelines.aggregation.program:aggregation",
     "pixel_semantics": "sem3d.pipelines.pixel_semantics.program:pixel_semantics",
+    "pixel_semantics_photos": "sem3d.pipelines.pixel_semantics.photo_program:pixel_semantics_photos",
 }
 """Evaluations that are of no single run."""
 

@@ -65,6 +65,8 @@ class PixelTransferOptions:
     """Pixels of the warped image between two places that are searched."""
     alphas: tuple[Positive, ...] = (0.05, 0.1, 0.15, 0.2)
     """Thresholds, as shares of the longer side of box or image."""
+    groups: Annotated[tuple[str, ...], tyro.conf.arg(name="data.groups")] = ()
+    """Classes or groups of photographs that are scored, by the beginnings of their names; empty: all."""
     common: bool = False
     """Score only keypoints that KeypointNet has too, as the paper does."""
     most_pairs: int = 0
@@ -79,7 +81,7 @@ class PixelTransferOptions:
 
 @dataclass(frozen=True)
 class TransferredPair:
-    """Keypoints of a pair as both ways found them, in pixels of the stored target."""
+    """Keypoints of a pair as each way found them, in pixels of the stored target; NaN where it found none."""
 
     pair: KeypointPair
     found: dict[str, Float64[np.ndarray, "keypoint 2"]]
@@ -119,6 +121,11 @@ def pixel_transfer(options: PixelTransferOptions) -> Outcome:
 
 def chosen_pairs(pairs: list[KeypointPair], layout: str, options: PixelTransferOptions) -> list[KeypointPair]:
     """Return the pairs that are scored, with the keypoints that are; raises :class:`UserError` for none."""
+    groups = sorted({pair.group for pair in pairs})
+    for name in options.groups:
+        if not any(group.startswith(name) for group in groups):
+            raise UserError(f"no group of photographs begins with '{name}': name some of {', '.join(groups)}")
+    pairs = [pair for pair in pairs if not options.groups or pair.group.startswith(options.groups)]
     if options.common:
         known = {group: KEYPOINTNET_IDS.get((layout, group), {}) for group in {pair.group for pair in pairs}}
         shared = [
@@ -228,11 +235,13 @@ def mean_of(rows: Sequence[dict[str, str | float]], column: str) -> float:
 
 
 def picture(root: Path, one: TransferredPair) -> UInt8[np.ndarray, "height width 3"]:
-    """Draw the keypoints of a pair as both ways find them, right and wrong ones."""
+    """Draw the keypoints of a pair as those ways find them that find all of them, right and wrong ones."""
     source, target = (
         read_color_picture(root / image.path, image.path, upright=False) for image in (one.pair.source, one.pair.target)
     )
     shown = {
-        way: (places, relative_errors(one.located(way), "box", "warped") <= 0.1) for way, places in one.found.items()
+        way: (places, relative_errors(one.located(way), "box", "warped") <= 0.1)
+        for way, places in one.found.items()
+        if np.isfinite(places).all()
     }
     return draw_before_and_after(source, target, one.pair.places(one.pair.source), shown)

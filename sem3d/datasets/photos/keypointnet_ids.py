@@ -12,3 +12,11 @@ SPAIR_CHAIR = {"0": 4, "1": 5, "2": 2, "3": 3, "4": 17, "5": 20, "6": 18, "7": 1
 """SPair-71k's id to KeypointNet's semantic id, of its revision of 2020-04-18, in which 17 to 20 are feet of chairs with legs."""
 KEYPOINTNET_IDS: Mapping[tuple[str, str], Mapping[str, int]] = {("spair", "chair"): SPAIR_CHAIR}
 """By data set and class."""
+GENERATED_NAMES: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("spair", "chair"): {
+        **{"0": "seat_front_right", "1": "seat_front_left", "2": "seat_back_right", "3": "seat_back_left"},
+        **{"4": "foot_front_right", "5": "foot_front_left", "6": "foot_back_right", "7": "foot_back_left"},
+        **{"8": "back_top_right", "9": "back_top_left"},
+    }
+}
+"""The same keypoints as generated shapes name them: left and right are the sitter's."""

@@ -74,7 +74,9 @@ def scores_by_shape(run: TrainedRun, config: PixelSemanticsConfig, compared: Com
     options, device = options_of(run, config), chosen_device(run.experiment.run.device)
     networks = load_networks(options, device)
     template = best_constant(shapes_of(run.sources[TRAIN]))
-    found = [answer(config.way, networks, view, options, template, device) for view in compared.views]
+    found = [
+        answer(config.way, networks, view.image.to(device), view.truth, options, template) for view in compared.views
+    ]
     places = [by_meaning(one, view)[0] for one, view in zip(found, compared.views, strict=True)]
     own = score(found, compared.views)
     predicted, true = (np.concatenate([pair[number] for pair in own.visible]) for number in (0, 1))

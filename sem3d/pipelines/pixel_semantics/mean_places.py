@@ -16,7 +16,8 @@ from sem3d.geometry.object_camera import Z_UP_FROM_Y_UP, centred_intrinsics
 from sem3d.geometry.projection import project, transform
 from sem3d.methods.method import TESTED, TRAIN, Marks, Sources
 from sem3d.pipelines.pixel_semantics.comparison import Compared, shares
-from sem3d.pipelines.pixel_semantics.views import HALF, known_views, pairs_of
+from sem3d.pipelines.pixel_semantics.squares import HALF
+from sem3d.pipelines.pixel_semantics.views import known_views, pairs_of
 
 MOST_VIEWS = 2000
 """Training views that means are over, evenly chosen."""

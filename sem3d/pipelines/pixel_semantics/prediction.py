@@ -8,13 +8,12 @@ import torch
 from PIL import Image
 
 from sem3d.config import FilePath
-from sem3d.datasets.objects.object_image import OPAQUE, write_mesh
-from sem3d.datasets.pictures import read_user_picture
-from sem3d.errors import BadSample, UserError
+from sem3d.datasets.objects.object_image import write_mesh
+from sem3d.errors import UserError
 from sem3d.files import whole_file, write_json
-from sem3d.geometry.object_camera import FOCAL_SHARE
 from sem3d.pipelines.pixel_semantics.drawing import understanding_sheet
 from sem3d.pipelines.pixel_semantics.networks import PipelineOptions, load_networks
+from sem3d.pipelines.pixel_semantics.squares import Square, as_image, cut_square
 from sem3d.pipelines.pixel_semantics.understanding import Understood, understand
 from sem3d.pipelines.trained_run import Outcome
 from sem3d.runs.device import chosen_device
@@ -22,8 +21,6 @@ from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
 ENDING = ".npz"
-MOST_SIDE = 4096
-"""Pixels of the longer side of the cut picture; a larger one is reduced first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +49,8 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     print(f"loading     {options.shape}, {options.view}, {options.meaning}", flush=True)
     networks = load_networks(options, chosen_device(options.device))
     side = networks.reconstruction.experiment.data.size
-    cut, (left, top, length) = cut_square(Path(options.image), networks.distance, options.mask)
-    image = torch.tensor(np.asarray(cut.resize((side, side), Image.Resampling.BOX)).transpose(2, 0, 1).copy())
-    one = understand(networks, image.to(chosen_device(options.device)), options)
+    cut, square = cut_square(Path(options.image), networks.distance, options.mask)
+    one = understand(networks, as_image(cut, side).to(chosen_device(options.device)), options)
     if not one.object_found:
         raise UserError(
             f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; cut the "
@@ -65,7 +61,7 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
             f"{options.image}: no voxel reaches the level of a surface, so nothing is seen there; lower --level"
         )
     sheet = understanding_sheet([(torch.tensor(np.asarray(cut).transpose(2, 0, 1).copy()), one)], networks.told)
-    files = {path: path.suffix[1:] for path in written(made, one, side, (left, top, length))}
+    files = {path: path.suffix[1:] for path in written(made, one, side, square)}
     shown = made.with_suffix(".png")
     with whole_file(shown) as pending:
         Image.fromarray(sheet).save(pending, format="PNG")
@@ -88,63 +84,8 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     )
 
 
-def opened(path: Path) -> Image.Image:
-    """Return a user's picture; raises :class:`UserError` for anything else."""
-    try:
-        return read_user_picture(path, str(path))
-    except BadSample as error:
-        raise UserError(f"{path} cannot be read as a picture: {error.reason}") from error
-
-
-def with_mask(picture: Image.Image, path: Path) -> Image.Image:
-    """Return an RGBA picture whose alpha is a mask; raises :class:`UserError` for one of another size."""
-    mask = opened(path).convert("L")
-    if mask.size != picture.size:
-        sizes = (f"{width} x {height}" for width, height in (mask.size, picture.size))
-        raise UserError("{}: a mask of {}, where the picture is {}".format(path, *sizes))
-    picture.putalpha(mask)
-    return picture
-
-
-def cut_square(path: Path, distance: float, mask: str = "") -> tuple[Image.Image, tuple[float, float, float]]:
-    """Return the square of a picture that shows the object as large as it is in renders, over white, and its left, top and side
-    in pixels of the picture.
-
-    Raises :class:`UserError` for no picture, for one that is transparent everywhere or of one colour, and for a mask of another
-    size.
-    """
-    picture = opened(path).convert("RGBA")
-    if mask:
-        picture = with_mask(picture, Path(mask))
-    alpha = np.asarray(picture.getchannel("A"))
-    if alpha.min() < OPAQUE:
-        rows, columns = (np.flatnonzero((alpha >= OPAQUE).any(axis)) for axis in (1, 0))
-        if not len(rows):
-            raise UserError(f"{path} shows nothing: it is transparent everywhere")
-        box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-        side = max(box[2] - box[0], box[3] - box[1]) * distance / FOCAL_SHARE
-    else:
-        if (np.ptp(np.asarray(picture).reshape(-1, 4), axis=0) == 0).all():
-            raise UserError(f"{path} shows nothing: it is of one colour everywhere")
-        box, side = (0, 0, *picture.size), float(max(picture.size))
-    left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
-    width = min(max(1, round(side)), MOST_SIDE)
-    white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-    flat = Image.alpha_composite(white, picture).convert("RGB")
-    scale = side / width
-    cut = flat.transform(
-        (width, width),
-        Image.Transform.AFFINE,
-        (scale, 0, left, 0, scale, top),
-        Image.Resampling.BILINEAR,
-        fillcolor=(255,) * 3,
-    )
-    return cut, (left, top, side)
-
-
-def written(made: Path, one: Understood, side: int, square: tuple[float, float, float]) -> list[Path]:
+def written(made: Path, one: Understood, side: int, square: Square) -> list[Path]:
     """Write numbers, shape and keypoints; return their paths."""
-    left, top, length = square
     embedding, _ = one.pixels(side)
     with whole_file(made) as pending, pending.open("wb") as file:
         np.savez_compressed(file, embedding=embedding.astype(np.float32), camera_from_object=one.camera.transform())
@@ -152,13 +93,15 @@ def written(made: Path, one: Understood, side: int, square: tuple[float, float, 
     keypoints = [
         {
             "semantic_id": int(meaning),
-            "pixel": [left + float(u) * length / side - 0.5, top + float(v) * length / side - 0.5],
+            "pixel": [float(u), float(v)],
             "visible": bool(visible),
             "xyz": [float(value) for value in xyz],
         }
-        for meaning, (u, v), visible, xyz in zip(one.meanings, places, seen, one.keypoints, strict=True)
+        for meaning, (u, v), visible, xyz in zip(
+            one.meanings, square.in_picture(places, side), seen, one.keypoints, strict=True
+        )
     ]
-    content = {"square": {"left": left, "top": top, "side": length}, "keypoints": keypoints}
+    content = {"square": square._asdict(), "keypoints": keypoints}
     write_json(made.with_suffix(".json"), content)
     write_mesh(made.with_suffix(".obj"), one.vertices, one.faces)
     return [made, made.with_suffix(".json"), made.with_suffix(".obj")]

@@ -74,7 +74,7 @@ def pixel_semantics(options: ScoringOptions) -> Outcome:
     template = best_constant(shapes_of(learnt))
     found: dict[str, list[Understood]] = {}
     for way in WAYS:
-        found[way] = [answer(way, networks, view, options, template, device) for view in views]
+        found[way] = [answer(way, networks, view.image.to(device), view.truth, options, template) for view in views]
         print(f"            {way}: done", flush=True)
     scored = {way: score(own, views) for way, own in found.items()}
     tables = [Table(rows := way_rows(scored, options.alphas), list(rows[0]), digits=1)]

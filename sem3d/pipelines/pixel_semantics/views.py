@@ -21,14 +21,13 @@ from sem3d.errors import BadSample, UserError
 from sem3d.geometry.object_camera import FOCAL_SHARE, camera_from_object, centred_intrinsics, viewpoint_of
 from sem3d.geometry.projection import project
 from sem3d.geometry.viewpoint_bins import angle_between
+from sem3d.pipelines.pixel_semantics.squares import HALF
 from sem3d.pipelines.pixel_semantics.understanding import Given
 
 FAR_APART = 60.0
 """Degrees between two viewpoints from which on they differ much."""
 SAME_FOCAL = 0.01
 """Share by which focal lengths may differ."""
-HALF = 0.5
-"""From pixels that span [0, 1] to those whose centres are whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,15 @@ from typing import get_args
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
 
 from sem3d.evaluation.keypoints import LocatedKeypoints
 from sem3d.methods.pixel_semantics import Way
 from sem3d.pipelines.pixel_semantics.networks import Networks, PipelineOptions
+from sem3d.pipelines.pixel_semantics.squares import HALF
 from sem3d.pipelines.pixel_semantics.understanding import Given, Understood, understand
-from sem3d.pipelines.pixel_semantics.views import HALF, KnownView
+from sem3d.pipelines.pixel_semantics.views import KnownView
 from sem3d.pipelines.pixel_transfer import CHECKED, PLAIN
 from sem3d.rendering.fitted_viewpoint import ObjectCamera
 
@@ -43,13 +45,12 @@ class Scored:
 def answer(
     way: str,
     networks: Networks,
-    view: KnownView,
+    image: UInt8[Tensor, "3 side side"],
+    truth: Given,
     options: PipelineOptions,
     template: Bool[np.ndarray, "x y z"],
-    device: torch.device,
 ) -> Understood:
-    """Return what one way makes of a view."""
-    truth = view.truth
+    """Return what one way makes of a picture, which is on the networks' device, and of what is known of it."""
     given = {
         TEMPLATE: Given(voxels=template),
         SKETCHES: Given(sketch=truth.sketch),
@@ -59,7 +60,7 @@ def answer(
     }
     if way == UNREFINED:
         options = replace(options, refine="none")
-    return understand(networks, view.image.to(device), options, given.get(way))
+    return understand(networks, image, options, given.get(way))
 
 
 def score(found: Sequence[Understood], views: Sequence[KnownView]) -> Scored:

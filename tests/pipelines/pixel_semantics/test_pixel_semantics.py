@@ -19,8 +19,8 @@ from sem3d.geometry.object_camera import FOCAL_SHARE
 from sem3d.geometry.viewpoint_bins import angle_between
 from sem3d.pipelines.pixel_semantics.drawing import taken
 from sem3d.pipelines.pixel_semantics.networks import check_classes, load_networks, trained, usual_distance
-from sem3d.pipelines.pixel_semantics.prediction import cut_square
 from sem3d.pipelines.pixel_semantics.program import NOT_AVAILABLE, ScoringOptions, unanswered_line, way_rows
+from sem3d.pipelines.pixel_semantics.squares import cut_square
 from sem3d.pipelines.pixel_semantics.understanding import Given, understand
 from sem3d.pipelines.pixel_semantics.views import check_camera, known_views, pairs_of
 from sem3d.pipelines.pixel_semantics.ways import (
