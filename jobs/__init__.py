@@ -8,4 +8,4 @@ if sys.argv[:1] == ["-m"]:  # Python looks for a module of this package to run: 
     watch()
     from jobs.explanation import leave_out_libraries
 
-    leave_out_libraries(sys.argv[1:])
+    leave_out_libraries()

@@ -10,6 +10,7 @@ from importlib import import_module
 import ray
 
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from sem3d.errors import UserError
 from sem3d.reporting.tables import format_table
 
@@ -38,6 +39,7 @@ def main() -> None:
     known = GPU_CASES if on_gpu else CASES
     if unknown := sorted(set(named) - set(known)):
         raise UserError(f"unknown benchmark '{unknown[0]}': choose from {', '.join(known)}")
+    begin_in_earnest()
     for case in named or known:
         print(f"measuring {case} ...", file=sys.stderr, flush=True)
         if on_gpu:

@@ -9,6 +9,7 @@ from typing import Any
 
 import tyro
 
+from jobs.explanation import begin_in_earnest
 from sem3d.errors import UserError
 
 MOST_MEANT = 3
@@ -43,6 +44,7 @@ def run_verb(verbs: dict[str, Callable[..., None]], *, prog: str) -> None:
     """Call the function that the first argument names with its parameters read from the other arguments."""
     with errors_in_one_line(prog):
         call = tyro.extras.subcommand_cli_from_dict({name: deferred(verb) for name, verb in verbs.items()}, prog=prog)
+    begin_in_earnest()
     call()
 
 

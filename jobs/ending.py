@@ -83,6 +83,7 @@ def watch() -> None:
         signal.signal(number, ending.handle)
     signal.set_wakeup_fd(mouth.detach(), warn_on_full_buffer=False)
     threading.Thread(target=ending.listen, args=(ear,), name="signals", daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # the program may have started once more, see explanation
 
 
 def begin() -> None:

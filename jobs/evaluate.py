@@ -17,6 +17,7 @@ from PIL import Image
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from jobs.places import absolute, place, storage_place
 from sem3d.config import flatten, override
 from sem3d.errors import UserError, near
@@ -103,6 +104,7 @@ def evaluate_without_run(name: str, arguments: list[str]) -> None:
     evaluation = resolve(WITHOUT_RUN[name])
     kind, description = options_of(evaluation), (inspect.getdoc(evaluation) or "").partition("\n\n")[0]
     options = absolute(command_line.parse(kind, args=arguments, prog=f"{PROG} {name}", description=description))
+    begin_in_earnest()
     outcome, storage = evaluation(options), Path(options.storage)
     files = tell(outcome, storage / name)
     told = {"evaluation": name, "data": str(getattr(options, "root", ""))}
@@ -157,6 +159,7 @@ def main() -> None:
         return evaluate_without_run(sys.argv[1], sys.argv[2:])
     name, options = chosen(sys.argv[1:])
     options = absolute(options)
+    begin_in_earnest()
     trained = trained_run(options)
     by_method = evaluations()
     of_method = by_method[trained.method]

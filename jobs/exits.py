@@ -7,6 +7,7 @@ from functools import partial
 from typing import NoReturn
 
 from jobs import ending
+from jobs.explanation import begin_in_earnest
 from jobs.output import lasting_output
 from sem3d.addresses import without_secrets
 from sem3d.errors import UserError
@@ -40,6 +41,7 @@ def _code_of(main: Callable[[], None]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception:
+        begin_in_earnest()  # a stand-in for a library may be what failed
         traceback.print_exc()
         return 1
     return 0

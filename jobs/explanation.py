@@ -1,13 +1,15 @@
-"""Explanations (``--help``) without the libraries that compute, which take seconds to import: settings need none of them.
+"""Explanations and errors of command lines without the libraries that compute, which take seconds to import.
 
-The settings of a method are declared beside its network, so that its module has to be imported for either. Where a program is
-asked for its ``--help``, stand-ins take the place of those libraries: names that can be annotated with, inherited from and
-decorate, and of which no number can be had. Such a program prints what it was asked for and ends.
+The settings of a method are declared beside its network, so that its module has to be imported for either. While a program reads
+its command line, stand-ins take the place of those libraries: names that can be annotated with, inherited from and decorate, and
+of which no number can be had. Asked for its ``--help``, or given wrong arguments, the program says so and ends. One that has read
+its arguments calls :func:`begin_in_earnest`: the same process starts once more, with the libraries.
 """
 
+import os
+import signal
 import sys
 from abc import ABCMeta
-from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
@@ -26,6 +28,10 @@ LEFT_OUT = (
     "torchvision",
 )
 ASKING = ("--help", "-h")
+READ_FIRST = ("benchmark", "evaluate", "evidence", "export", "predict", "prepare", "report", "train", "tune")
+"""Programs that call :func:`begin_in_earnest`; others are without libraries for their ``--help`` only."""
+ARGUMENTS_READ = "SEM3D_ARGUMENTS_READ"
+"""Variable of the environment: the process whose arguments have been read, which keeps its number when it starts once more."""
 
 
 class _Named(ABCMeta):
@@ -66,7 +72,25 @@ class Absent(MetaPathFinder, Loader):
         module.__getattr__ = StandIn.__getattr__
 
 
-def leave_out_libraries(arguments: Sequence[str]) -> None:
-    """Have stand-ins imported in the place of libraries that compute, where ``arguments`` ask for an explanation only."""
-    if any(argument in ASKING for argument in arguments):
-        sys.meta_path.insert(0, Absent())
+def leave_out_libraries() -> None:
+    """Have stand-ins imported in the place of libraries that compute, until arguments are read or an explanation is given."""
+    module = sys.orig_argv[-len(sys.argv)].rpartition(".")[2]
+    read = os.environ.pop(ARGUMENTS_READ, "") == str(os.getpid())
+    if any(argument in ASKING for argument in sys.argv) or (module in READ_FIRST and not read):
+        stand_in()
+
+
+def stand_in() -> None:
+    """Have stand-ins imported in the place of libraries that compute."""
+    sys.meta_path.insert(0, Absent())
+
+
+def begin_in_earnest() -> None:
+    """Start the program once more where libraries have been left out so far; its arguments are right."""
+    if not any(isinstance(finder, Absent) for finder in sys.meta_path):
+        return
+    os.environ[ARGUMENTS_READ] = str(os.getpid())
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))  # until the new program takes them
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

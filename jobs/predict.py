@@ -11,6 +11,7 @@ from pathlib import Path
 from jobs import command_line
 from jobs.evaluate import folder_of, options_of
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from jobs.places import absolute
 from sem3d.errors import UserError, near
 from sem3d.methods import METHODS, method_class
@@ -41,6 +42,7 @@ def predict_by_several(name: str, arguments: list[str]) -> None:
     )
     if not Path(options.image).is_file():
         raise UserError(f"{options.image} cannot be read: there is no such file")
+    begin_in_earnest()
     for line in predict(options).lines:
         print(line)
 
@@ -67,6 +69,7 @@ def main() -> None:
     given = next(getattr(options, one.name) for one in fields(options) if one.name not in ASIDE)
     if not Path(given).is_file():
         raise UserError(f"{given} cannot be read: there is no such file")
+    begin_in_earnest()
     try:
         folder = folder_of(options.run, options.storage, options.tracking_uri)
     except UserError as error:

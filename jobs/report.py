@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from jobs import command_line
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from jobs.places import place
 from sem3d.errors import UserError
 from sem3d.methods import method_class
@@ -47,6 +48,7 @@ class Report:
 def main() -> None:
     """Render, and publish if asked to."""
     config = command_line.parse(Report, args=sys.argv[1:], prog="python -m jobs.report", description=__doc__)
+    begin_in_earnest()
     if config.published:
         print(published([read_review(place(sweep)) for sweep in config.sweeps]))
         return

@@ -14,14 +14,17 @@ import tyro
 from tyro.conf import Positional
 
 from jobs import command_line
+from jobs.bars import Shown, progress_shown
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from jobs.places import absolute_place, place, storage_place
 from sem3d.config import Experiment, flatten, places
 from sem3d.errors import UserError, near
 from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.methods.method import FROZEN
-from sem3d.runs.progress import heard_now_and_then
+from sem3d.runs.progress import heard_now_and_then, said_once
 from sem3d.sweeps.arms import Part
+from sem3d.sweeps.plan import Request, plan
 from sem3d.sweeps.space import Space, read_space, space_names
 from sem3d.worlds.register import World, world
 
@@ -65,6 +68,8 @@ class Tune:
     """For the estimate and the account."""
     frozen: bool = False
     """Fine-tune nothing: compare linear probes of the frozen features that each arm would start from."""
+    progress: Shown = "auto"
+    """How trainings under way are shown: bar, a line for each that is rewritten in place; lines; auto: bar on a terminal."""
     dry_run: bool = False
     """Say what would be run and what it would take, and end."""
 
@@ -145,12 +150,6 @@ def tune(arguments: list[str]) -> None:
     if not config.root:
         known = flatten(space.arms[0].trained.experiment())
         trials = {leaf: value for leaf, value in stand_in.settings.items() if leaf in known} | trials
-    say("getting ready: modules and Ray, which is started here unless it runs (10 to 30 s)")
-    from sem3d.sweeps.forecast import Terms
-    from sem3d.sweeps.plan import Request, plan
-    from sem3d.sweeps.records import read_sweep
-    from sem3d.sweeps.run import connect_for, run_sweep
-
     request = Request(
         space=space,
         arms=names,
@@ -165,6 +164,13 @@ def tune(arguments: list[str]) -> None:
         command=shlex.join([*PROG.split(), *arguments]),
         frozen=config.frozen,
     )
+    whole = plan(request)
+    begin_in_earnest()
+    say("getting ready: modules and Ray, which is started here unless it runs (10 to 30 s)")
+    from sem3d.sweeps.forecast import Terms
+    from sem3d.sweeps.records import read_sweep
+    from sem3d.sweeps.run import connect_for, run_sweep
+
     terms = Terms(
         max_concurrent=config.max_concurrent,
         probe_steps=config.probe_steps,
@@ -172,10 +178,11 @@ def tune(arguments: list[str]) -> None:
         per_gpu_hour=config.price_per_gpu_hour,
         dry_run=config.dry_run,
     )
-    connect_for(request, plan(request))
+    connect_for(request, whole)
     if not config.root:
         make_stand_in(stand_in, root, generated)
-    folder = run_sweep(request, terms, say)
+    with progress_shown(config.progress) as listener:
+        folder = run_sweep(request, terms, listener.say, listener)
     if not config.dry_run:
         print(f"sweep      {folder}")
         print(f"MLflow     {where_to_look(read_sweep(folder).tracking_uri)}")
@@ -194,7 +201,7 @@ def make_stand_in(stand_in: World, root: Path, config: Any) -> None:
     ahead = stand_in.ahead(root, config, cluster_resources().cpus)
     if ahead:
         say(ahead)
-    with heard_now_and_then(lambda: [line for line in [stand_in.so_far(root)] if line], say):
+    with heard_now_and_then(lambda: [line for line in [stand_in.so_far(root)] if line], said_once(say)):
         made = stand_in.make(root, config)
     say(made)
 

@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from jobs import command_line, tune
 from jobs.exits import run
+from jobs.explanation import begin_in_earnest
 from jobs.places import storage_place
 from sem3d.errors import UserError
 from sem3d.reporting.tables import format_table, markdown_table
@@ -67,6 +68,7 @@ def main() -> None:
     sizes, space = sizes_of(asked.space), read_space(asked.space)
     if asked.size not in sizes:
         raise UserError(f"{asked.space} has no size '{asked.size}': choose one of {', '.join(sizes)}")
+    begin_in_earnest()
     size = sizes[asked.size]
     storage = storage_place(asked.storage, "storage")
     path = storage / "evidence" / f"{asked.space}-{asked.size}.json"

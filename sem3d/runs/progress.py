@@ -9,19 +9,28 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
+from typing import TypeVar
 
 from sem3d.errors import BadSample
 from sem3d.texts import read_regular
 
 LOG_NAME = "progress.log"
-STEP_LINE = re.compile(r"step (\d+)/\d+  loss (\S+)")
+STEP_LINE = re.compile(
+    r"step (?P<step>\d+)/(?P<steps>\d+)  loss (?P<loss>\S+)(?:.*  (?P<speed>\S+ samples/s).*  left (?P<left>\S+ \S+))?"
+)
+"""The beginning of :func:`progress_line`, with what a bar says of it."""
 LARGEST_LOG = 1 << 26
 LONGEST_LINE = 4096
 """Bytes at the end of a log that are looked through for its last line."""
+MOST_NEWS = 110
+"""Letters of a training's newest line that are repeated elsewhere."""
+News = TypeVar("News")
 
 
 def duration(seconds: float) -> str:
@@ -116,7 +125,7 @@ def logged_losses(run_folder: Path) -> dict[int, float]:
     for line in text.splitlines():
         if said := STEP_LINE.match(line):
             with suppress(ValueError):
-                found[int(said[1])] = float(said[2])
+                found[int(said["step"])] = float(said["loss"])
     return {step: loss for step, loss in sorted(found.items()) if math.isfinite(loss)}
 
 
@@ -146,20 +155,13 @@ def records_said(say: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def heard_now_and_then(
-    news: Callable[[], list[str]], say: Callable[[str], None], seconds: float = 10.0
-) -> Iterator[None]:
-    """Say every so many seconds what there is to say meanwhile, but no line that was said the time before."""
+def heard_now_and_then(news: Callable[[], News], hear: Callable[[News], None], seconds: float = 10.0) -> Iterator[None]:
+    """Have the news heard every so many seconds meanwhile."""
     done = threading.Event()
 
     def look() -> None:
-        before: list[str] = []
         while not done.wait(seconds):
-            lines = news()
-            for line in lines:
-                if line not in before:
-                    say(line)
-            before = lines
+            hear(news())
 
     listener = threading.Thread(target=look, name="news", daemon=True)
     listener.start()
@@ -168,6 +170,36 @@ def heard_now_and_then(
     finally:
         done.set()
         listener.join()
+
+
+def said_once(say: Callable[[str], None]) -> Callable[[Sequence[str]], None]:
+    """Return a listener that says lines, but none that it heard the time before."""
+    before: list[str] = []
+
+    def hear(lines: Sequence[str]) -> None:
+        for line in lines:
+            if line not in before:
+                say(line)
+        before[:] = lines
+
+    return hear
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A taker of lines that stay, and every so many seconds of the newest line of each training under way, by its name."""
+
+    say: Callable[[str], None]
+    show: Callable[[Mapping[str, str]], None]
+    seconds: float = 10.0
+
+
+def lines_now_and_then(say: Callable[[str], None]) -> Listener:
+    """Return a listener for logs: it says the newest line of each training, unless it was that already the time before."""
+    hear = said_once(say)
+    return Listener(
+        say, lambda newest: hear([f"       {name}: {shorten(said, MOST_NEWS)}" for name, said in newest.items()])
+    )
 
 
 def last_line(path: Path) -> str:

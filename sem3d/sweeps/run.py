@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sem3d.errors import UserError
 from sem3d.files import exclusive_lock
+from sem3d.runs.progress import Listener, lines_now_and_then
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.delivery import deliver
 from sem3d.sweeps.forecast import Forecast, Terms, forecast, in_words, money
@@ -49,8 +50,10 @@ def connect_for(request: Request, whole: Plan) -> None:
     )
 
 
-def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Path:
+def run_sweep(request: Request, terms: Terms, say: Callable[[str], None], listener: Listener | None = None) -> Path:
     """Run a sweep or what is left of it, and return its folder; with ``terms.dry_run`` it only says what it would do.
+
+    ``listener`` is shown the newest lines of trainings; without one, they are said now and then.
 
     Raise :class:`UserError` for what the user can fix: a wrong setting, another copy of this sweep at work, and at the very end
     if trials have failed; :class:`SweepStopped` where it was asked to stop.
@@ -65,20 +68,19 @@ def run_sweep(request: Request, terms: Terms, say: Callable[[str], None]) -> Pat
         for line in foreseen.lines:
             say(line)
         if not terms.dry_run:
-            _run(request, whole, terms, foreseen, folder, say)
+            _run(request, whole, terms, foreseen, folder, listener or lines_now_and_then(say))
     return folder
 
 
-def _run(
-    request: Request, whole: Plan, terms: Terms, foreseen: Forecast, folder: Path, say: Callable[[str], None]
-) -> None:
+def _run(request: Request, whole: Plan, terms: Terms, foreseen: Forecast, folder: Path, listener: Listener) -> None:
+    say = listener.say
     say("opening the sweep in MLflow (10 s where its store is new)")
     record = open_sweep(request, whole, folder, foreseen.estimate)
     request = replace(request, settings=request.settings | {"run.tracking_uri": record.tracking_uri})
     status = "FAILED"
     try:
         with stop_on_signals(folder, say) as patience, clocked(folder, WHOLE):
-            failed = in_a_thread(Stages(request, record, foreseen, folder, say).run, patience)
+            failed = in_a_thread(Stages(request, record, foreseen, folder, listener).run, patience)
         if STOP.is_made(folder):
             status = "KILLED"
             raise SweepStopped

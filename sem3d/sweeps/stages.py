@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from sem3d.errors import UserError
 from sem3d.reporting.formatting import budget_text, metric_of
-from sem3d.runs.progress import heard_now_and_then, last_line
+from sem3d.runs.progress import Listener, heard_now_and_then, last_line
 from sem3d.runs.requests import STOP
 from sem3d.sweeps.forecast import Forecast, search_trials
 from sem3d.sweeps.marks import has_effects, mark_budgets
@@ -29,8 +28,6 @@ from sem3d.sweeps.trial import PretrainingWork, TrialWork, log_of, process_holds
 from sem3d.sweeps.tuner import run_all
 from sem3d.tracking.parent_run import PARENT_TAG
 
-MOST_NEWS = 110
-"""Letters of a training's newest line that are repeated in the sweep's own."""
 MARKS = "marks"
 """Name of the part of the sweep's time that goes into its marks."""
 
@@ -38,11 +35,9 @@ MARKS = "marks"
 class Stages:
     """One attempt at what is left of a sweep."""
 
-    def __init__(
-        self, request: Request, record: SweepRecord, foreseen: Forecast, folder: Path, say: Callable[[str], None]
-    ):
+    def __init__(self, request: Request, record: SweepRecord, foreseen: Forecast, folder: Path, listener: Listener):
         self.request, self.record, self.foreseen = request, record, foreseen
-        self.folder, self.say = folder, say
+        self.folder, self.listener, self.say = folder, listener, listener.say
         self.tags = {PARENT_TAG: record.mlflow_run_id, "sweep": record.name}
         self.broken: dict[str, str] = {}
 
@@ -159,10 +154,11 @@ class Stages:
             watch = Watch(lambda key, _: left[key].label, seconds, concurrent, close, self.say, done)
             holds = process_holds([one.experiment for one in left.values()])
 
-            def news() -> list[str]:
-                lines = {key: last_line(log_of(self.folder, key)) for key in watch.running}
-                return [f"       {left[key].label}: {shorten(line, MOST_NEWS)}" for key, line in lines.items() if line]
+            def news() -> dict[str, str]:
+                lines = {left[key].label: last_line(log_of(self.folder, key)) for key in watch.running}
+                return {label: line for label, line in lines.items() if line}
 
             self.say(f"lines of each training: {log_of(self.folder, '*')}")
-            with heard_now_and_then(news, self.say):
+            with heard_now_and_then(news, self.listener.show, self.listener.seconds):
                 run_all(work, list(left), self.folder, concurrent, watch, holds)
+            self.listener.show({})

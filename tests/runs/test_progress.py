@@ -19,6 +19,7 @@ from sem3d.runs.progress import (
     logged_losses,
     progress_line,
     records_logged,
+    said_once,
 )
 
 
@@ -89,7 +90,7 @@ def test_lines_are_utf_8_whatever_the_terminal_speaks(tmp_path: Path):
 def test_news_are_told_now_and_then_but_not_twice_and_no_more_when_all_is_done():
     told: list[str] = []
     news = ["step 1"]
-    with heard_now_and_then(lambda: list(news), told.append, seconds=0.01):
+    with heard_now_and_then(lambda: list(news), said_once(told.append), seconds=0.01):
         wait_for(lambda: told == ["step 1"])
         news[:] = ["step 1", "step 2"]
         wait_for(lambda: len(told) > 1)
