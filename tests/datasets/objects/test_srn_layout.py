@@ -81,14 +81,17 @@ def save(name: str, content: np.ndarray):
     return apply
 
 
-def write(name: str, text: str):
-    return lambda root: (root / "train/object0" / name).write_text(text)
+def write(name: str, content: str | bytes):
+    return lambda root: (root / "train/object0" / name).write_bytes(
+        content.encode() if isinstance(content, str) else content
+    )
 
 
 def remove(name: str):
     return lambda root: (root / "train/object0" / name).unlink()
 
 
+UNCLOSED = b"\x93NUMPY\x01\x00\x0b\x00{'descr': (\n"
 RGBA = np.full((6, 8, 4), 255, np.uint8)
 OF_A_VIEW = {
     "not rigid": (other_pose(lambda p: p * [[2], [1], [1], [1]]), "pose is not rigid"),
@@ -106,6 +109,7 @@ OF_A_VIEW = {
     "labels between numbers": (save("seg/000001.npy", np.full((8, 8), 0.5)), "no whole numbers"),
     "labels of no picture": (save("seg/000001.npy", np.ones(8, np.uint8)), "shape 8"),
     "labels of text": (write("seg/000001.npy", "labels"), "unreadable array"),
+    "labels whose header ends early": (write("seg/000001.npy", UNCLOSED), "unreadable array"),
     "damaged picture": (write("rgb/000001.png", "x"), "undecodable image"),
 }
 OF_AN_OBJECT = {
