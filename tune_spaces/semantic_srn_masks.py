@@ -39,6 +39,7 @@ SIZES = {
         "seeds": 3,
         "world": {"train": 100, "val": 10, "test": 20, "views.side": 32},
         "settings": OBSERVED | {"data.size": 32, "data.evaluation_views": 8},
+        "pretraining": {"schedule.steps": 2000},
     },
     "gpu": {
         "arms": tuple(ARMS),
