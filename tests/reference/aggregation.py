@@ -1,6 +1,7 @@
 """The aggregation of marks by loops over models, people, marks and points (2D-3D-2D, Eq. 4)."""
 
 import math
+import statistics
 
 
 def squared(one, other) -> float:
@@ -12,7 +13,17 @@ def saliency(cloud, mark: int, deviation: float) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def expected(embedding, cloud, people, deviation: float, point: int) -> float:
+def spread(embeddings, clouds, people_of_model, deviation: float) -> float:
+    """The median over marks of the expected squared distance of what they may mean from them."""
+    found = []
+    for embedding, cloud, people in zip(embeddings, clouds, people_of_model, strict=True):
+        for mark in (mark for marks in people for mark in marks):
+            weights = saliency(cloud, mark, deviation)
+            found.append(sum(weight * squared(embedding[x], embedding[mark]) for x, weight in enumerate(weights)))
+    return statistics.median(found)
+
+
+def expected(embedding, cloud, people, deviation: float, distance, point: int) -> float:
     """Of one point, over people: the expected distance from the mark of theirs that is nearest in the embedding."""
     total = 0.0
     for marks in people:
@@ -20,17 +31,22 @@ def expected(embedding, cloud, people, deviation: float, point: int) -> float:
             continue
         mark = min(marks, key=lambda one: squared(embedding[one], embedding[point]))
         weights = saliency(cloud, mark, deviation)
-        total += sum(weight * squared(embedding[x], embedding[point]) for x, weight in enumerate(weights))
+        total += sum(weight * distance(squared(embedding[x], embedding[point])) for x, weight in enumerate(weights))
     return total
 
 
-def fidelity(embeddings, clouds, people_of_model, deviation: float, model: int, point: int) -> float:
+def fidelity(embeddings, clouds, people_of_model, deviation: float, bounded: bool, model: int, point: int) -> float:
     values = []
+    width = 2 * spread(embeddings, clouds, people_of_model, deviation)
+
+    def distance(square: float) -> float:
+        return 1 - math.exp(-square / width) if bounded else square
+
     for other in range(len(clouds)):
         if other == model:
             continue
         there = min(range(len(clouds[other])), key=lambda x: squared(embeddings[other][x], embeddings[model][point]))
-        values.append(expected(embeddings[other], clouds[other], people_of_model[other], deviation, there))
+        values.append(expected(embeddings[other], clouds[other], people_of_model[other], deviation, distance, there))
     return sum(values) / len(values)
 
 

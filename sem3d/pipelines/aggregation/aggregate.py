@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share
+from sem3d.datasets.objects.pcd import POINTS
 from sem3d.datasets.objects.raw_keypoints import UNMARKED, RawKeypoints
 from sem3d.pipelines.aggregation.clustering import NOISE, clusters, scaled_plane
 from sem3d.pipelines.aggregation.embedding import EmbeddingConfig, embed
-from sem3d.pipelines.aggregation.fidelity import fidelity_errors, minima, smoothed
+from sem3d.pipelines.aggregation.fidelity import Distance, fidelity_errors, minima, smoothed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +24,12 @@ class AggregationConfig:
 
     deviation: Positive = 0.03
     """Standard deviation of a mark (paper, 3.4.2)."""
-    smoothing: Positive = 0.02
+    distance: Distance = "bounded"
+    """Of embeddings in the fidelity error: squared (paper, Eq. 4), or bounded, which counts the people who have no mark there."""
+    smoothing: Positive = 0.03
     """Standard deviation of the filter of fidelity errors; the paper gives none."""
     neighbourhood: AtLeastOne = 55
-    """Points along the surface among which a candidate's error is least (paper, 3.4.4, of 2048 points)."""
-    kept: Share = 0.5
-    """Share of the points, those of least error, that candidates are taken from; the paper takes all minima."""
+    """Points along the surface among which a candidate's error is least, of 2048 (paper, 3.4.4); of others in proportion."""
     reach: Positive = 0.1
     """Of DBSCAN, in t-SNE's plane scaled to a root mean square radius of 1."""
     core: Share = 0.25
@@ -79,12 +80,10 @@ def once(
 ) -> Aggregated:
     """Take one iteration."""
     embeddings = embed(raw.clouds, classes, config.deviation, config.embedding)
-    plain = fidelity_errors(embeddings, raw, config.deviation)
+    plain = fidelity_errors(embeddings, raw, config.deviation, config.distance)
     errors = np.stack([smoothed(*own, config.smoothing) for own in zip(plain, distances, strict=True)])
-    candidates = [
-        np.flatnonzero(minima(own, apart, config.neighbourhood) & (own <= np.quantile(own, config.kept)))
-        for own, apart in zip(errors, distances, strict=True)
-    ]
+    around = max(2, round(config.neighbourhood * raw.clouds.shape[1] / POINTS))
+    candidates = [np.flatnonzero(minima(own, apart, around)) for own, apart in zip(errors, distances, strict=True)]
     values = np.concatenate([own[rows] for own, rows in zip(embeddings, candidates, strict=True)])
     plane = scaled_plane(values, config.seed)
     labels = clusters(plane, config.reach, max(2, round(config.core * raw.models)))

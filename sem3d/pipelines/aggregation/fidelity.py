@@ -1,10 +1,18 @@
-"""Fidelity errors: distances of points from what people marked, in the space of an embedding (2D-3D-2D, Eq. 4), and minima."""
+"""Fidelity errors: distances of points from what people marked, in the space of an embedding (2D-3D-2D, Eq. 4), and minima.
+
+Who has not marked a point counts, too: by the distance of another of their marks. Squared, these distances decide alone, and
+errors are least between keypoints, far from all of them. Bounded, they count as one person without a mark there.
+"""
+
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 from sem3d.datasets.objects.raw_keypoints import RawKeypoints
 from sem3d.geometry.geodesics import geodesic_distances
+
+Distance = Literal["bounded", "squared"]
 
 
 def saliency(
@@ -16,40 +24,62 @@ def saliency(
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def spread_of_marks(embeddings: Float[np.ndarray, "model point dim"], raw: RawKeypoints, deviation: float) -> float:
+    """Return the median over all marks of the expected squared embedding distance of the points that a mark may mean from it."""
+    found = []
+    for model in range(raw.models):
+        values = embeddings[model].astype(np.float64)
+        for marks in raw.marks_of(model):
+            weights = saliency(raw.clouds[model], marks, deviation)
+            found.append((weights * squared_distances(values[marks], values)).sum(axis=1))
+    together = np.concatenate(found) if found else np.zeros(0)
+    return float(np.median(together)) if len(together) else 0.0
+
+
+def squared_distances(
+    one: Float[np.ndarray, "point dim"], other: Float[np.ndarray, "other_point dim"]
+) -> Float[np.ndarray, "point other_point"]:
+    """Return the squared distance of each embedding of ``one`` from each of ``other``."""
+    squares = np.square(one).sum(axis=1)[:, None] - 2 * one @ other.T + np.square(other).sum(axis=1)
+    return np.maximum(squares, 0)
+
+
 def expected_distances(
     embedding: Float[np.ndarray, "point dim"],
     cloud: Float[np.ndarray, "point 3"],
     people: list[Int[np.ndarray, " mark"]],
     deviation: float,
+    spread: float | None,
 ) -> Float64[np.ndarray, " point"]:
-    """Return for each point the expected squared embedding distance from each person's mark that is nearest to it, summed over
-    people: the inner part of Eq. 4.
+    """Return for each point the expected embedding distance from each person's mark that is nearest to it, summed over people:
+    the inner part of Eq. 4.
+
+    The paper's distance is the squared one, d (``spread`` None); a bounded one is 1 - exp(-d / (2 spread)).
     """
     values = embedding.astype(np.float64)
-    squares = np.square(values).sum(axis=1)
+    apart = squared_distances(values, values)
+    distance = apart if spread is None else 1 - np.exp(-apart / max(2 * spread, 1e-12))
     total = np.zeros(len(cloud))
     for marks in people:
         if not len(marks):
             continue
         # 1. which mark of this person is meant by each point: the nearest in the embedding (point)
-        marked = values[marks]
-        apart = squares[:, None] - 2 * values @ marked.T + np.square(marked).sum(axis=1)
-        nearest = apart.argmin(axis=1)
-        # 2. the expectation of |g(x) - g(p)|^2 over the points x that the mark may mean (point mark)
-        weights = saliency(cloud, marks, deviation)
-        expected = squares[:, None] - 2 * values @ (weights @ values).T + weights @ squares
-        total += np.maximum(expected[np.arange(len(cloud)), nearest], 0)
+        nearest = apart[:, marks].argmin(axis=1)
+        # 2. the expectation over the points x that the mark may mean (point mark)
+        expected = distance @ saliency(cloud, marks, deviation).T
+        total += expected[np.arange(len(cloud)), nearest]
     return total
 
 
 def fidelity_errors(
-    embeddings: Float[np.ndarray, "model point dim"], raw: RawKeypoints, deviation: float
+    embeddings: Float[np.ndarray, "model point dim"], raw: RawKeypoints, deviation: float, distance: Distance
 ) -> Float64[np.ndarray, "model point"]:
     """Return the fidelity error of each point: it is carried to its nearest point in the embedding on every other model, and the
     distances of those from people's marks are averaged.
     """
+    spread = spread_of_marks(embeddings, raw, deviation) if distance == "bounded" else None
     inner = [
-        expected_distances(embeddings[model], raw.clouds[model], raw.marks_of(model), deviation)
+        expected_distances(embeddings[model], raw.clouds[model], raw.marks_of(model), deviation, spread)
         for model in range(raw.models)
     ]
     values = embeddings.astype(np.float32)

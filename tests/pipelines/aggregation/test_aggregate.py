@@ -136,7 +136,7 @@ def test_mirrored_and_turned_meanings_are_grouped():
 def test_marks_of_people_become_keypoints_that_are_near_the_truth():
     marked = marked_shapes(AnnotatorsConfig(models=6, people=4, points=192, **SURE | {"noise": 0.01}))
     distances = surface_distances(marked.raw.clouds)
-    config = AggregationConfig(neighbourhood=8, embedding=SMALL)
+    config = AggregationConfig(neighbourhood=85, embedding=SMALL)
     embeddings = embed(marked.raw.clouds, list(marked.raw.marks), 0.03, SMALL)
     assert embeddings.shape == (6, 192, 16)
     found = aggregate(marked.raw, distances, config)

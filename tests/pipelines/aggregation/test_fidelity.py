@@ -1,10 +1,18 @@
 """Fidelity errors, their filter and their minima against loops."""
 
 import numpy as np
+import pytest
 
 from sem3d.datasets.objects.raw_keypoints import RawKeypoints
 from sem3d.geometry.geodesics import geodesic_distances
-from sem3d.pipelines.aggregation.fidelity import fidelity_errors, minima, saliency, smoothed, surface_distances
+from sem3d.pipelines.aggregation.fidelity import (
+    Distance,
+    fidelity_errors,
+    minima,
+    saliency,
+    smoothed,
+    surface_distances,
+)
 from tests.reference import aggregation as reference
 
 DEVIATION = 0.1
@@ -17,11 +25,12 @@ def drawn(models: int = 3, points: int = 14) -> tuple[RawKeypoints, np.ndarray]:
     return RawKeypoints(rng.random((models, points, 3)), marks), rng.normal(size=(models, points, 6))
 
 
-def test_errors_are_those_of_loops():
+@pytest.mark.parametrize("distance", ["squared", "bounded"])
+def test_errors_are_those_of_loops(distance: Distance):
     raw, embeddings = drawn()
-    found = fidelity_errors(embeddings, raw, DEVIATION)
+    found = fidelity_errors(embeddings, raw, DEVIATION, distance)
     people = [[own.tolist() for own in raw.marks_of(model)] for model in range(3)]
-    plain = embeddings.tolist(), raw.clouds.tolist(), people, DEVIATION
+    plain = embeddings.tolist(), raw.clouds.tolist(), people, DEVIATION, distance == "bounded"
     wanted = [[reference.fidelity(*plain, model, point) for point in range(14)] for model in range(3)]
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
@@ -52,3 +61,15 @@ def test_parts_that_no_path_joins_have_minima_of_their_own():
     (distances,) = surface_distances(cloud[None][:, :, :])
     distances = np.where(np.linalg.norm(cloud[:, None] - cloud[None], axis=2) > 5, np.inf, distances)
     assert minima(np.arange(18.0), distances, 18).nonzero()[0].tolist() == [0, 9]
+
+
+def test_bounded_errors_are_least_where_most_people_have_a_mark_and_squared_ones_between_the_marks():
+    line = np.linspace(-1, 1, 21)
+    cloud = np.stack([line, np.zeros(21), np.zeros(21)], axis=1)
+    marks = [np.array([[own]] * 2) for own in (0, 0, 0, 20, 20)]
+    raw = RawKeypoints(np.stack([cloud, cloud]), marks)
+    embeddings = np.stack([cloud, cloud])
+    bounded = fidelity_errors(embeddings, raw, 0.05, "bounded")[0]
+    squared = fidelity_errors(embeddings, raw, 0.05, "squared")[0]
+    assert bounded.argmin() <= 1
+    assert squared.argmin() == 8
