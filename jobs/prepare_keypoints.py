@@ -15,7 +15,7 @@ from sem3d.datasets.objects.keypointnet import check_clouds, read_annotations, r
 from sem3d.datasets.objects.keypointnet_counts import counts_beside_paper
 from sem3d.datasets.photos.keypointnet_ids import KEYPOINTNET_IDS
 from sem3d.datasets.photos.layouts import Split, find_pairs
-from sem3d.datasets.photos.pix3d import ANNOTATIONS, pix3d_images
+from sem3d.datasets.photos.pix3d import is_pix3d, pix3d_images
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.errors import UserError
 from sem3d.files import write_text
@@ -69,14 +69,14 @@ def photos(
 
     Args:
         root: Folder of the data.
-        split: Pairs that are read; PF-WILLOW has one set of pairs, Pix3D has none.
+        split: Pairs that are read; PF-WILLOW has one set of pairs, of Pix3D all photographs are.
         listed: A list of photographs of Pix3D, such as input.txt of its evaluation.
         quarantine_limit: Largest share of pairs or photographs that may be unusable.
     """
     start = time.monotonic()
     root = place(root)
     print(f"reading photographs of {root}", flush=True)
-    if (root / ANNOTATIONS).is_file():
+    if is_pix3d(root):
         name, counted = "pix3d", "photographs"
         images, faults = pix3d_images(root, place(listed) if listed else None)
         report = QuarantineReport([Quarantined.of(fault) for fault in faults])

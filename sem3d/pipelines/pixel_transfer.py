@@ -50,9 +50,9 @@ class PixelTransferOptions:
     """Options of the 2D baseline: its data and its network."""
 
     root: Annotated[DataFolder, tyro.conf.arg(name="data.root")]
-    """Folder of PF-WILLOW, PF-PASCAL or SPair-71k."""
+    """Folder of PF-WILLOW, PF-PASCAL, SPair-71k or Pix3D."""
     split: Annotated[Split, tyro.conf.arg(name="data.split")] = "test"
-    """Pairs that are scored; PF-WILLOW has one set of pairs."""
+    """Pairs that are scored; PF-WILLOW and Pix3D have one set of pairs."""
     encoder: EncoderName = "efficientnet_lite0"
     """Network of the images."""
     weights: Weights = "imagenet"

@@ -7,6 +7,7 @@ from typing import Literal
 from sem3d.datasets.photos.keypoint_images import KeypointPair
 from sem3d.datasets.photos.pf_pascal import is_pf_pascal, pf_pascal_pairs
 from sem3d.datasets.photos.pf_willow import is_pf_willow, pf_willow_pairs
+from sem3d.datasets.photos.pix3d import is_pix3d, pix3d_pairs
 from sem3d.datasets.photos.spair import is_spair, spair_pairs
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit
 from sem3d.errors import BadSample, UserError
@@ -15,13 +16,15 @@ Split = Literal["train", "val", "test"]
 LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, str], Iterator[KeypointPair | BadSample]]]] = {
     "spair": (is_spair, spair_pairs),
     "pf_pascal": (is_pf_pascal, pf_pascal_pairs),
+    "pix3d": (is_pix3d, pix3d_pairs),
     "pf_willow": (is_pf_willow, pf_willow_pairs),
 }
 """By name: how to recognise it, and its pairs."""
 
 
 def find_pairs(root: Path, split: Split, limit: float) -> tuple[str, list[KeypointPair], QuarantineReport]:
-    """Return the name of the layout of ``root``, the pairs of a split (PF-WILLOW has one only), and what cannot be used.
+    """Return the name of the layout of ``root``, the pairs of a split, of which PF-WILLOW and Pix3D have one, and what cannot be
+    used.
 
     Raises :class:`UserError` for a folder of no known layout, and where more than ``limit`` of it cannot be used.
     """
@@ -32,7 +35,7 @@ def find_pairs(root: Path, split: Split, limit: float) -> tuple[str, list[Keypoi
     if name is None:
         raise UserError(
             f"no pairs of photographs in {root}: name the folder of PF-WILLOW (groups of .png and .mat), PF-PASCAL "
-            "(test_pairs.csv) or SPair-71k (PairAnnotation)"
+            "(test_pairs.csv), SPair-71k (PairAnnotation) or Pix3D (pix3d.json)"
         )
     pairs, report = [], QuarantineReport()
     try:

@@ -2,10 +2,11 @@
 
 ``<root>/pix3d.json``; a list of photographs (``input.txt`` of its evaluation: the 2894 chairs that are neither truncated nor
 occluded) chooses some. An annotator writes -1 where a keypoint was hard to mark. A keypoint is visible where more than half of
-them marked it, and lies at the mean of their marks.
+them marked it, and lies at the mean of their marks. Keypoints are numbered anew for each shape (its issue 14), so that only
+photographs of one shape make pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,8 +16,10 @@ import numpy as np
 from sem3d.datasets.photos.keypoint_images import (
     MOST_KEYPOINTS,
     KeypointImage,
+    KeypointPair,
     box_around,
     numbers_of,
+    pair_of,
 )
 from sem3d.errors import BadSample, UserError
 from sem3d.files import read_json
@@ -67,6 +70,29 @@ def pix3d_images(root: Path, listed: Path | None = None) -> tuple[list[Pix3DImag
             f"{listed} lists none of the photographs of {root / ANNOTATIONS}: name the list of this data set"
         )
     return [found[name] for name in names if name in found], faults + missing
+
+
+def is_pix3d(root: Path) -> bool:
+    """Return whether a folder is laid out like Pix3D."""
+    return (root / ANNOTATIONS).is_file()
+
+
+def pix3d_pairs(root: Path, _split: str) -> Iterator[KeypointPair | BadSample]:
+    """Yield for each photograph that is neither truncated nor occluded a pair with the next one of the same shape, in turn, that
+    shares a keypoint, and why photographs cannot be used.
+    """
+    images, faults = pix3d_images(root)
+    yield from faults
+    of_shape: dict[str, list[Pix3DImage]] = {}
+    for one in images:
+        if one.unobstructed:
+            of_shape.setdefault(one.model, []).append(one)
+    for own in of_shape.values():
+        for place, source in enumerate(own):
+            others = [*own[place + 1 :], *own[:place]]
+            shared = (other for other in others if source.image.keypoints.keys() & other.image.keypoints.keys())
+            if (target := next(shared, None)) is not None:
+                yield pair_of(source.image, target.image, source.category, f"{source.image.path}, {target.image.path}")
 
 
 def list_of_images(path: Path) -> list[str]:

@@ -64,9 +64,9 @@ class PhotoOptions(PipelineOptions):
     """Options of the pipeline's scores on photographs."""
 
     root: Annotated[DataFolder, tyro.conf.arg(name="data.root")]
-    """Folder of PF-WILLOW, PF-PASCAL or SPair-71k."""
+    """Folder of PF-WILLOW, PF-PASCAL, SPair-71k or Pix3D."""
     split: Annotated[Split, tyro.conf.arg(name="data.split")] = "test"
-    """Pairs that are scored; PF-WILLOW has one set of pairs."""
+    """Pairs that are scored; PF-WILLOW and Pix3D have one set of pairs."""
     groups: Annotated[tuple[str, ...], tyro.conf.arg(name="data.groups")] = ()
     """Classes or groups of photographs that are scored, by the beginnings of their names, such as car: those of the runs' class;
     empty: all."""

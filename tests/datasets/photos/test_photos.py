@@ -74,9 +74,20 @@ def test_pix3d_has_the_keypoints_that_most_annotators_marked_and_its_list_choose
     assert [one.unobstructed for one in images] == [True, False, True]
     listed, _ = pix3d_images(tmp_path, tmp_path / "input.txt")
     assert [one.image.path for one in listed] == ["img/chair/0002.png", "img/chair/0001.png"]
+    name, pairs, report = found(tmp_path)
+    assert (name, len(report)) == ("pix3d", 0)
+    paths = [(pair.source.path[-8:], pair.target.path[-8:], pair.group, pair.names) for pair in pairs]
+    assert paths == [("0001.png", "0003.png", "chair", ("0",)), ("0003.png", "0001.png", "chair", ("0",))]
     (tmp_path / "other.txt").write_text("../img/sofa/0002.png\n")
     with pytest.raises(UserError, match="lists none"):
         pix3d_images(tmp_path, tmp_path / "other.txt")
+
+
+def test_photographs_of_different_shapes_of_pix3d_make_no_pair(tmp_path: Path):
+    records = [pix3d_record(number, model=f"model/chair/{number}/model.obj") for number in (1, 3)]
+    (tmp_path / "pix3d.json").write_text(json.dumps(records))
+    with pytest.raises(UserError, match="no test pairs of pix3d"):
+        found(tmp_path)
 
 
 @pytest.mark.parametrize(
