@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sem3d.config import Experiment, digest, flatten, places
+from sem3d.config import NAMED_WEIGHTS, Experiment, digest, flatten, places
 from sem3d.errors import UserError
 from sem3d.files import stored_json, write_json
 from sem3d.folders import is_there
 from sem3d.methods import registered_name
-from sem3d.runs.checkpoint import latest
+from sem3d.runs.checkpoint import CHECKPOINTS, latest
 from sem3d.runs.checkpoint_files import read_state
 
 CONFIG_NAME = "config.json"
@@ -95,6 +95,11 @@ def data_places(experiment: Experiment) -> set[str]:
     return {name for name, mark in places(experiment).items() if mark.kind == "data"}
 
 
+def weights_places(experiment: Experiment) -> set[str]:
+    """Return the leaves that name weights."""
+    return {name for name, mark in places(experiment).items() if mark.kind == "weights"}
+
+
 def content_name(method: str, experiment: Experiment, data: str) -> str:
     """Return a name by what is learnt from which content: the place of the data is left out."""
     leaves = {name: value for name, value in identity(experiment).items() if name not in data_places(experiment)}
@@ -141,7 +146,7 @@ def open_run_folder(method: str, experiment: Experiment, data: str) -> Path:
     if is_there(config) and experiment.resume == "never":
         raise UserError(f"run {folder} exists: choose another run.name, or resume auto to go on with it")
     if before := read_config(folder) or _of_checkpoint(folder):
-        _refuse_other(before, settings, data_places(experiment), folder)
+        _refuse_other(before, settings, experiment, folder)
     write_json(config, {**settings, "experiment": flatten(experiment)})
     return folder
 
@@ -180,13 +185,30 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     return stored_json(folder / RESULT_NAME, **RESULT)
 
 
-def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], data_leaves: set[str], folder: Path) -> None:
+def checkpoint_of(folder: Path, result: dict[str, Any], which: str) -> Path:
+    """Return ``checkpoint_best`` or ``checkpoint_last`` of a finished run in its folder, which may have been moved since."""
+    return folder / CHECKPOINTS / Path(result[which]).name
+
+
+def moved(before: Any, now: Any) -> bool:
+    """Return whether weights lie elsewhere now: the same run, checkpoint or file by name, and nothing at their old place."""
+    if not (isinstance(before, str) and before and isinstance(now, str) and now):
+        return False
+    old, new = Path(before), Path(now)
+    if old == new or {before, now} & set(NAMED_WEIGHTS) or is_there(old):
+        return False
+    own = 3 if old.parent.name == CHECKPOINTS else 1
+    return old.parts[-own:] == new.parts[-own:]
+
+
+def _refuse_other(there: dict[str, Any], wanted: dict[str, Any], experiment: Experiment, folder: Path) -> None:
     if not isinstance(there.get("identity"), dict):
         raise UserError(f"{folder} has damaged settings, their identity is no object: choose another run.name")
     kinds = [kind for kind in ("method", "data") if kind in there]
     before, now = ({kind: run[kind] for kind in kinds} | run["identity"] for run in (there, wanted))
     if before.get("data", ...) == now.get("data"):
-        before |= {leaf: now.get(leaf) for leaf in data_leaves}
+        before |= {leaf: now.get(leaf) for leaf in data_places(experiment)}
+    before |= {leaf: now[leaf] for leaf in weights_places(experiment) if moved(before.get(leaf), now.get(leaf))}
     changes = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())

@@ -9,7 +9,7 @@ from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.reporting.formatting import budget_text
-from sem3d.runs.run_folder import read_result, run_folder
+from sem3d.runs.run_folder import checkpoint_of, read_result, run_folder
 from sem3d.sweeps.records import PretrainingRecord, read_record
 
 
@@ -45,9 +45,10 @@ class Pretraining:
 
     def checkpoint(self) -> str:
         """Return its last checkpoint, the best one where it may end early, or "" as long as it is not finished."""
-        outcome = read_result(run_folder(self.method, override(self.experiment, {"run.name": self.key})))
+        folder = run_folder(self.method, override(self.experiment, {"run.name": self.key}))
+        outcome = read_result(folder)
         kept = "checkpoint_best" if self.experiment.schedule.patience else "checkpoint_last"
-        return outcome[kept] if outcome else ""
+        return str(checkpoint_of(folder, outcome, kept)) if outcome else ""
 
 
 @dataclass(frozen=True, kw_only=True)

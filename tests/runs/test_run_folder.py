@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,15 @@ from sem3d.config import flatten, override
 from sem3d.errors import UserError
 from sem3d.runs.checkpoint import CheckpointStore
 from sem3d.runs.checkpoint_files import write_checkpoint
-from sem3d.runs.run_folder import CONFIG_NAME, open_run_folder, read_config, read_result, run_name, write_result
+from sem3d.runs.run_folder import (
+    CONFIG_NAME,
+    checkpoint_of,
+    open_run_folder,
+    read_config,
+    read_result,
+    run_name,
+    write_result,
+)
 from tests.runs.test_checkpoint import trained
 from tests.training.toy_method import toy_experiment
 
@@ -52,6 +61,30 @@ def test_settings_that_are_lost_are_taken_from_the_newest_checkpoint_and_compare
             open_run_folder("other", experiment, "data")
     assert open_run_folder("toy", override(experiment, {"run.log_every": 3}), "data") == folder
     assert read_config(folder)["data"] == "data"
+
+
+@pytest.mark.parametrize("source", ["pri3d-1", "pri3d-1/checkpoints/step-00000100"])
+def test_a_run_is_found_where_it_was_moved_with_what_it_starts_from(tmp_path: Path, source: str):
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "runs" / source).mkdir(parents=True)
+    begun = toy_experiment(here / "runs", run={"name": "mine"})
+    begun = replace(begun, init=str(here / "runs" / source))
+    open_run_folder("toy", begun, "data")
+    shutil.copytree(here, there)
+    goes_on = override(begun, {"run.storage": str(there / "runs"), "init": str(there / "runs" / source)})
+    with pytest.raises(UserError, match=r"has other settings \(init "):
+        open_run_folder("toy", goes_on, "data")  # the weights of before are still there: these may be others
+    here.rename(tmp_path / "away")
+    other = str(there / "runs" / source.replace("-1", "-2"))
+    with pytest.raises(UserError, match=r"has other settings \(init "):
+        open_run_folder("toy", override(goes_on, {"init": other}), "data")
+    for word in ("scratch", ""):
+        with pytest.raises(UserError, match=r"has other settings \(init "):
+            open_run_folder("toy", override(goes_on, {"init": word}), "data")
+    folder = open_run_folder("toy", goes_on, "data")
+    assert folder == there / "runs" / "mine"
+    result = {"checkpoint_last": str(here / "runs/mine/checkpoints/step-00000004")}
+    assert checkpoint_of(folder, result, "checkpoint_last") == folder / "checkpoints" / "step-00000004"
 
 
 def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path):

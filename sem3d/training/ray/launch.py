@@ -15,7 +15,7 @@ from sem3d.methods import method_class, method_name
 from sem3d.methods.method import Method, Sources
 from sem3d.runs.progress import duration, lines_printed, records_said
 from sem3d.runs.requests import STOP
-from sem3d.runs.run_folder import content_name, open_run_folder, read_result, run_folder, write_result
+from sem3d.runs.run_folder import checkpoint_of, content_name, open_run_folder, read_result, run_folder, write_result
 from sem3d.runs.sources import content_digest, in_steps, open_sources
 from sem3d.tracking.run import close_run, open_run, write_what_waits
 from sem3d.tracking.trouble import StoreAway
@@ -197,8 +197,8 @@ def _print_line(line: str) -> None:
 def _result(folder: Path, outcome: dict[str, Any]) -> TrainingResult:
     return TrainingResult(
         run_folder=folder,
-        checkpoint_best=Path(outcome["checkpoint_best"]),
-        checkpoint_last=Path(outcome["checkpoint_last"]),
+        checkpoint_best=checkpoint_of(folder, outcome, "checkpoint_best"),
+        checkpoint_last=checkpoint_of(folder, outcome, "checkpoint_last"),
         metrics=outcome["metrics"],
         mlflow_run_id=outcome["mlflow_run_id"],
         steps=outcome["steps"],
