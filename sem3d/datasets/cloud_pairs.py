@@ -18,7 +18,8 @@ from sem3d.datasets.scans.index import Index
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import View, read_view
 from sem3d.errors import BadSample
-from sem3d.geometry.correspondence import nearest_within, sample_matches
+from sem3d.geometry.correspondence import sample_matches
+from sem3d.geometry.nearest import nearest_within
 from sem3d.geometry.projection import transform, unproject_valid
 from sem3d.geometry.voxels import first_per_voxel, voxel_indices
 

@@ -15,10 +15,11 @@ def concatenate_numbered(
     parts: Sequence[Int[np.ndarray, "_ 3"]], numbers: Sequence[int] | None = None
 ) -> Int[np.ndarray, "row 4"]:
     """Join the voxels of items, each row led by the number of its item (0, 1, ... unless told): (number, x, y, z)."""
-    numbers = range(len(parts)) if numbers is None else numbers
-    return np.concatenate(
-        [np.insert(part, 0, number, axis=1) for number, part in zip(numbers, parts, strict=True)]
-    ).astype(np.int32)
+    counts = [len(part) for part in parts]
+    joined = np.empty((sum(counts), 4), np.int32)
+    joined[:, 0] = np.repeat(range(len(parts)) if numbers is None else numbers, counts)
+    np.concatenate(parts, out=joined[:, 1:], casting="same_kind")
+    return joined
 
 
 def renumbered(parts: Sequence[Int[np.ndarray, "_ 4"]], each: int) -> Int[np.ndarray, "row 4"]:

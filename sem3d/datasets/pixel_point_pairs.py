@@ -18,7 +18,8 @@ from sem3d.datasets.single_frames import CollateFrames, PixelPoints, made_frame
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import read_view
 from sem3d.errors import BadSample
-from sem3d.geometry.correspondence import nearest_within, sample_matches
+from sem3d.geometry.correspondence import sample_matches
+from sem3d.geometry.nearest import nearest_within
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from sem3d.geometry.nearest import nearest_within
 from sem3d.geometry.projection import inside_image, nearest_pixel, project, transform, unproject_valid, valid_depth
-from sem3d.geometry.voxels import pack, voxel_indices
 
 Criterion = Literal["depth", "distance"]
 
@@ -43,8 +43,9 @@ def match_pixels(
         error = np.abs(predicted[:, 2] - z)
     else:
         focal, centre = positive_intrinsics[[0, 1], [0, 1]], positive_intrinsics[:2, 2]
-        observed = np.concatenate([(positive_pixels - centre) / focal * z[:, None], z[:, None]], axis=1)
-        error = np.linalg.norm(predicted - observed, axis=1)
+        beside = predicted[:, :2] - (positive_pixels - centre) / focal * z[:, None]
+        ahead = predicted[:, 2] - z
+        error = np.sqrt(beside[:, 0] ** 2 + beside[:, 1] ** 2 + ahead**2)
     # 3. matches below the threshold (close 2)
     close = error < threshold
     return anchor_pixels[match[close]], positive_pixels[close]
@@ -111,35 +112,3 @@ def _seen(
     pixels = nearest_pixel(positions[row])
     has_depth = valid_depth(depth)[pixels[:, 1], pixels[:, 0]]
     return row[has_depth], pixels[has_depth]
-
-
-def nearest_within(
-    queries: Float[np.ndarray, "query 3"], targets: Float[np.ndarray, "target 3"], radius: float
-) -> Int[np.ndarray, " query"]:
-    """Return the row of the nearest target less than ``radius`` away, -1 where there is none.
-
-    Targets are hashed to cells twice as wide as the radius, so that a ball touches two cells along each axis.
-    """
-    # 1. targets in ascending order of cell (target)
-    keys = pack(voxel_indices(targets, 2 * radius))
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    # 2. lowest cell that the ball of each query touches (query 3)
-    base = voxel_indices(queries - radius, 2 * radius)
-    best = np.full(len(queries), radius**2)
-    nearest = np.full(len(queries), -1, dtype=np.int64)
-    for shift in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)):
-        # 3. the targets of two cells that follow one another along z are one run, `slot` to `end` (query)
-        first = pack(base + np.array(shift, dtype=np.int32))
-        slot, end = np.searchsorted(keys, first), np.searchsorted(keys, first + 1, side="right")
-        query = np.flatnonzero(slot < end)
-        # 4. one target a query at a time, the closer one kept, until the runs are through (query)
-        while len(query):
-            target = order[slot[query]]
-            x, y, z = (queries[query] - targets[target]).T
-            distance = x * x + y * y + z * z
-            closer = distance < best[query]
-            best[query[closer]], nearest[query[closer]] = distance[closer], target[closer]
-            slot[query] += 1
-            query = query[slot[query] < end[query]]
-    return nearest

@@ -22,7 +22,10 @@ def unproject_valid(
     depth: Float[np.ndarray, "height width"], intrinsics: Float[np.ndarray, "3 3"]
 ) -> tuple[Float[np.ndarray, "point 3"], Int[np.ndarray, "point 2"]]:
     """Return points of the pixels that have depth (camera frame, metres) and those pixels (u, v), in row-major order."""
-    v, u = np.nonzero(valid_depth(depth))
+    height, width = depth.shape
+    valid = valid_depth(depth)
+    v = np.repeat(np.arange(height), np.count_nonzero(valid, axis=1))
+    u = np.flatnonzero(valid) - v * width
     points = np.empty((len(u), 3))  # filled in place: images may have millions of pixels
     z = points[:, 2]
     z[:] = depth[v, u]
@@ -51,5 +54,5 @@ def nearest_pixel(positions: Float[np.ndarray, "point 2"]) -> Int[np.ndarray, "p
 def inside_image(positions: Float[np.ndarray, "point 2"], size: tuple[int, int]) -> Bool[np.ndarray, " point"]:
     """Return whether the pixel of each position lies in an image of ``size`` (height, width); false for NaN and infinity."""
     height, width = size
-    shifted = positions + 0.5
-    return np.all((shifted >= 0) & (shifted < (width, height)), axis=1)
+    u, v = positions[:, 0] + 0.5, positions[:, 1] + 0.5
+    return (u >= 0) & (u < width) & (v >= 0) & (v < height)
