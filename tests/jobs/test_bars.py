@@ -19,7 +19,9 @@ WIDTH = 90
 
 
 def step(number: int) -> str:
-    return progress_line(number, 200, {"view": 3.0}, {"samples_per_second": 3.2, "stall": 0.1, "seconds_left": 40}, 0.1)
+    return progress_line(
+        number, 200, {"view": 3.0}, {"samples_per_second": 3.2, "stall": 0.1, "seconds_left": 40.0}, 0.1
+    )
 
 
 @contextmanager
@@ -38,10 +40,12 @@ def terminal(monkeypatch) -> Iterator[list[str]]:
     screen: list[str] = []
     with os.fdopen(slave, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", stream)
-        yield screen
-        stream.write("\x04")
-        stream.flush()
-        reader.join()
+        try:
+            yield screen
+        finally:
+            stream.write("\x04")
+            stream.flush()
+            reader.join()
     os.close(master)
     screen[:] = lines_on_screen(b"".join(received).decode().rstrip("\x04"))
 
@@ -62,6 +66,7 @@ def lines_on_screen(text: str) -> list[str]:
 
 
 def test_on_a_terminal_a_training_is_one_line_below_what_is_said_of_it(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     lines = ("network: 9 parameters", step(10), step(20), "checkpoint step-20", step(50))
     with terminal(monkeypatch) as screen:
         shown = progress_shown("auto")
@@ -93,10 +98,9 @@ def test_each_training_of_a_sweep_has_a_line_with_its_step_until_it_ends(monkeyp
     listener.show({})
 
 
-@pytest.mark.parametrize(("shown", "kind"), [("lines", None), ("auto", "dumb")])
+@pytest.mark.parametrize(("shown", "kind"), [("lines", "xterm"), ("auto", "dumb")])
 def test_lines_come_where_they_are_asked_for_or_the_terminal_has_no_other(shown, kind, monkeypatch):
-    if kind:
-        monkeypatch.setenv("TERM", kind)
+    monkeypatch.setenv("TERM", kind)
     with terminal(monkeypatch) as screen, progress_shown(shown) as listener:
         for line in (step(10), step(20)):
             listener.say(line)
