@@ -16,6 +16,8 @@ from sem3d.addresses import StoreUri, bare
 from sem3d.bounds import AtLeastOne, Bounds, Positive, Seed, Share, ShareBelowOne, check_bounds, field_names
 from sem3d.errors import UserError, near
 
+Compiler = Literal["never", "inductor", "cudagraphs", "aot_eager", "eager"]
+
 
 @dataclass(frozen=True)
 class Place:
@@ -55,6 +57,8 @@ class OptimizerConfig:
     """Adam's denominator has at least this."""
     weight_decay: float = 0.0
     """L2 penalty (SGD, Adam) or decoupled decay (AdamW)."""
+    fused: Literal["auto", "always", "never"] = "auto"
+    """Update all weights in one kernel, not an operation at a time; rounds otherwise. auto: on a GPU. sparse_adam never does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,9 @@ class RunConfig:
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     """bfloat16: autocast in forward, weights and optimiser state stay float32. float64: everything, to tell rounding from a
     difference that matters."""
+    compiler: Compiler = "never"
+    """Backend of torch.compile for parts of a method whose shapes stay, such as its 2D network: inductor needs a C compiler and
+    takes a minute or more at the start, cudagraphs replays recorded launches; aot_eager and eager only trace."""
     log_every: AtLeastOne = 10
     """Steps between two progress lines and two points in MLflow."""
     checkpoint_every: AtLeastOne = 500

@@ -148,6 +148,8 @@ class Method(nn.Module):
     """Beginnings of the leaves that a checkpoint of initial weights decides, so that its weights fit."""
     identified_by: ClassVar[tuple[str, ...]] = ()
     """Sources whose content identifies what a run learns from; empty: all."""
+    compiled: ClassVar[tuple[str, ...]] = ()
+    """Parts whose shapes do not change from batch to batch, which ``run.compiler`` may compile."""
     evaluations: ClassVar[dict[str, str]] = {}
     """Evaluations of a trained run beside ``scores``, by name, as ``module:function``; the first is the usual one."""
     prediction: ClassVar[str] = ""

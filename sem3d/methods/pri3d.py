@@ -163,6 +163,7 @@ class Pri3D(Method):
     score = ("match_rate_5px", "max")
     label_budget = "data.share"
     handed_on = ("method.unet.",)
+    compiled = ("unet",)
     evaluations: ClassVar = {
         "correspondence": "sem3d.pipelines.correspondence:correspondence",
         "probe": "sem3d.pipelines.probe:probe",

@@ -214,4 +214,7 @@ def restore_optimizer(folder: Path, name: str, optimizer: torch.optim.Optimizer)
         {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
         for group in saved["param_groups"]
     ]
+    for group, own in zip(groups, optimizer.param_groups, strict=True):
+        if "fused" in own:
+            group["fused"] = own["fused"]  # of this device: the counter of steps lies where the kernel wants it
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -14,6 +14,7 @@ from sem3d.runs.checkpoint import CHECKPOINTS, CheckpointStore, weights_source
 from sem3d.runs.checkpoint_files import bytes_of, read_model_state, read_state, restore_optimizer, write_checkpoint
 from sem3d.runs.load import build_method
 from sem3d.training import distributed
+from sem3d.training.compiler import compile_parts
 from sem3d.training.context import TrainingContext, seed_everything
 from sem3d.training.optim import bytes_of_moments, remember_peaks
 
@@ -62,6 +63,7 @@ class TrainingState:
         else:
             self.method.load_state_dict(read_model_state(start))
         self.method.to(context.device).train()
+        compile_parts(self.method, experiment.run.compiler)
         self.optimizers = self.method.optimizers()
         remember_peaks(self.optimizers)
         if start is not None:

@@ -1,11 +1,13 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from sem3d.config import OptimConfig, ScheduleConfig
-from sem3d.methods.optimizers import build_optimizer
+from sem3d.methods.optimizers import _fused, build_optimizer
+from sem3d.runs.checkpoint_files import restore_optimizer, write_checkpoint
 from sem3d.training.optim import (
     apply_schedule,
     batch_norm_momentum,
@@ -69,3 +71,47 @@ def test_optimizers_take_all_their_settings():
     sgd = build_optimizer([torch.zeros(1, requires_grad=True)], OptimConfig(dampening=0.1, momentum=0.7))
     assert (sgd.defaults["dampening"], sgd.defaults["momentum"]) == (0.1, 0.7)
     assert math.isclose(sgd.defaults["lr"], 0.1)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
+def test_fused_optimisers_update_as_others_do(kind):
+    found = {}
+    for fused in ("never", "always"):
+        values = [torch.linspace(-1, 1, 6, dtype=torch.float64, requires_grad=True), torch.ones(2, requires_grad=True)]
+        config = OptimConfig(kind=kind, lr=0.1, weight_decay=0.01, fused=fused)
+        optimizer = build_optimizer([{"params": values[:1], "lr": 0.2}, {"params": values[1:]}], config)
+        assert bool(optimizer.param_groups[0]["fused"]) == (fused == "always")
+        for _ in range(3):
+            optimizer.zero_grad()
+            sum((value**3).sum() for value in values).backward()
+            optimizer.step()
+        found[fused] = [value.detach() for value in values]
+    assert not torch.equal(found["never"][1], torch.ones(2))
+    torch.testing.assert_close(found["always"], found["never"])
+
+
+def test_optimisers_are_fused_on_a_gpu_unless_they_are_asked_not_to_be():
+    on_cpu, on_gpu = torch.zeros(2, requires_grad=True), SimpleNamespace(is_cuda=True)
+    for config, groups, fused in (
+        (OptimConfig(), [on_cpu], False),
+        (OptimConfig(), [{"params": [on_gpu]}], True),
+        (OptimConfig(), [{"params": [on_gpu]}, {"params": [on_cpu]}], False),
+        (OptimConfig(fused="never"), [{"params": [on_gpu]}], False),
+        (OptimConfig(fused="always"), [on_cpu], True),
+    ):
+        assert _fused(groups, config) == fused
+
+
+def test_a_restored_optimiser_is_fused_as_this_device_has_it(tmp_path):
+    def stepped(fused: str) -> torch.optim.Optimizer:
+        value = torch.ones(2, requires_grad=True)
+        optimizer = build_optimizer([value], OptimConfig(kind="adamw", fused=fused))
+        value.sum().backward()
+        optimizer.step()
+        return optimizer
+
+    write_checkpoint(tmp_path / "saved", {"w": torch.ones(1)}, {"main": stepped("always").state_dict()}, {"step": 1})
+    other = stepped("never")
+    restore_optimizer(tmp_path / "saved", "main", other)
+    assert not other.param_groups[0]["fused"]
+    other.step()

@@ -109,6 +109,7 @@ class SemanticSegmentation2D(Method):
     score = ("miou_scannet", "max")
     label_budget = "data.budget"
     handed_on = ("method.unet.",)
+    compiled = ("unet",)
     evaluations: ClassVar = {
         "segmentation": "sem3d.pipelines.scores:scores",
         "probe": "sem3d.pipelines.probe:probe",
