@@ -14,7 +14,8 @@ def rotate_images(
     One angle for all or one an image. Sampled bilinearly; beyond the image all channels are 0. Differentiable in the images.
     """
     height, width = images.shape[-2:]
-    angle = torch.as_tensor(degrees, device=images.device).expand(len(images)).double().deg2rad()[:, None, None]
+    turn = degrees if isinstance(degrees, Tensor) else torch.full((), degrees)
+    angle = turn.to(images.device, non_blocking=True).expand(len(images)).double().deg2rad()[:, None, None]
     down = (torch.arange(height, dtype=torch.float64, device=images.device) - (height - 1) / 2)[:, None]
     right = torch.arange(width, dtype=torch.float64, device=images.device) - (width - 1) / 2
     source_right = angle.cos() * right - angle.sin() * down

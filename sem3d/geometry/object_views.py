@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sem3d.geometry.constant import constant
 from sem3d.geometry.nmr_views import AZIMUTH_STEP_DEGREES, DISTANCE, ELEVATION_DEGREES, HALF_FIELD_OF_VIEW_DEGREES
 
 
@@ -38,7 +39,7 @@ def camera_axes(eye: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     The eye must not lie on the y axis, where no direction is right.
     """
     forward = F.normalize(-eye, dim=-1)
-    right = F.normalize(torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]).to(eye).expand_as(eye), forward), dim=-1)
+    right = F.normalize(torch.linalg.cross(constant([0.0, 1.0, 0.0], eye).expand_as(eye), forward), dim=-1)
     return torch.stack([right, torch.linalg.cross(forward, right), forward], dim=-2)
 
 
@@ -65,4 +66,4 @@ def mirrored(
 
     In the right-handed frame, y is up and view 0's camera stands over +z.
     """
-    return vertices * vertices.new_tensor([1.0, 1.0, -1.0]), faces[:, [0, 2, 1]]
+    return vertices * constant([1.0, 1.0, -1.0], vertices), faces[:, [0, 2, 1]]

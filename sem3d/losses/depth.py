@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from sem3d.geometry.constant import constant
+
 SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 
@@ -40,7 +42,7 @@ def sobel(
     depth: Float[Tensor, "batch height width"],
 ) -> tuple[Float[Tensor, "batch height width"], Float[Tensor, "batch height width"]]:
     """Return undivided Sobel sums along x and y; beyond the border depth is 0. A ramp of 1 a pixel gives -8."""
-    kernel_x = depth.new_tensor(SOBEL_X)
+    kernel_x = constant(SOBEL_X, depth)
     both = F.conv2d(depth[:, None], torch.stack([kernel_x, kernel_x.T])[:, None], padding=1)
     return both[:, 0], both[:, 1]
 

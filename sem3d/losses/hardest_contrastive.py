@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sem3d.losses.info_nce import usable_features
 from sem3d.losses.tiled_log_sum_exp import row_tiles
+from sem3d.losses.valid_rows import valid_rows
 
 LEAST_SQUARE = 1e-7
 """Added to a squared distance below its root, whose gradient is infinite at 0 (as released)."""
@@ -53,8 +54,8 @@ def hardest_contrastive_of_items(
     anchor, positive = (usable_features(features, valid) for features in (anchor, positive))
     with torch.autocast(anchor.device.type, enabled=False):
         costs = [
-            _of_item(one[kept], other[kept], numbers[kept].long(), settings)
-            for one, other, numbers, kept in zip(anchor, positive, point, valid, strict=True)
+            _of_item(one[rows], other[rows], numbers[rows].long(), settings)
+            for one, other, numbers, rows in zip(anchor, positive, point, valid_rows(valid), strict=True)
         ]
     return torch.stack(costs).mean() if costs else anchor.sum()
 
@@ -83,9 +84,9 @@ def _push(
     ``point`` has the queries' points first, then the keys'.
     """
     nearest, found = nearest_other(queries, keys[: settings.candidates or len(keys)], point)
-    squares = (queries[found] - keys[nearest[found]]).square().sum(1)
+    squares = (queries - keys[nearest]).square().sum(1)
     lack = torch.relu(settings.negative_margin - (squares + LEAST_SQUARE).sqrt()).square()
-    return lack.sum() / max(len(lack), 1)
+    return torch.where(found, lack, 0).sum() / found.sum().clamp(min=1)
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sem3d.losses.tiled_log_sum_exp import tiled_log_sum_exp
+from sem3d.losses.valid_rows import valid_rows
 
 InfoNCEForm = Literal["released", "one_sided", "paper"]
 WHOLE = 2048
@@ -57,8 +58,8 @@ def point_info_nce_of_items(
         else:
             of_item = torch.stack(
                 [
-                    _surprise_in_tiles(one[kept], other[kept], temperature, form).sum()
-                    for one, other, kept in zip(anchor, positive, valid, strict=True)
+                    _surprise_in_tiles(one[rows], other[rows], temperature, form).sum()
+                    for one, other, rows in zip(anchor, positive, valid_rows(valid), strict=True)
                 ]
             )
     if form != "paper":

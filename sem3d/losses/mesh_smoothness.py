@@ -51,7 +51,8 @@ def laplacian_loss(
     """
     start, end = edges.unbind(1)
     total = torch.zeros_like(vertices).index_add(1, start, vertices[:, end]).index_add(1, end, vertices[:, start])
-    degree = edges.flatten().bincount(minlength=vertices.shape[1])[:, None]
+    once = vertices.new_ones(edges.numel())
+    degree = vertices.new_zeros(vertices.shape[1]).index_add(0, edges.flatten(), once)[:, None]
     offset = torch.where(degree > 0, vertices - total / degree.clamp(min=1), 0)
     return _reduced(offset.square().sum(-1), over_vertices)
 

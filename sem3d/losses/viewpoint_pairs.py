@@ -29,12 +29,13 @@ def viewpoint_pair_loss(
     the graph. Computed in float32 or wider.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    positive, negative = _pairs(viewpoints, objects, choice)
+    pairs = [kind.nonzero().unbind(1) for kind in _pairs(viewpoints, objects, choice)]
     places = torch.rand(2, draws, dtype=torch.float64, generator=generator)
     loss = logits[:0].sum()
-    for costs, place in zip((F.softplus(-logits[positive]), F.softplus(logits[negative])), places, strict=True):
+    for sign, pair, place in zip((-1, 1), pairs, places, strict=True):
+        costs = F.softplus(sign * logits[pair])
         if len(costs):
-            drawn = (place * len(costs)).long().to(costs.device)
+            drawn = (place * len(costs)).long().to(costs.device, non_blocking=True)
             loss = loss + costs[drawn].mean() + costs.max() / draws
     return loss
 
@@ -58,8 +59,13 @@ def viewpoint_pair_counts(
 
 def balanced_accuracy(counts: Int[Tensor, "2 2"]) -> float:
     """Return the mean share of positives and of negatives that are told right; NaN, which passes no gate, without either."""
+    return float(mean_share(counts))
+
+
+def mean_share(counts: Int[Tensor, "2 2"]) -> Float[Tensor, ""]:
+    """Return what :func:`balanced_accuracy` does without a wait for a GPU."""
     right, pairs = counts.double().unbind(1)
-    return float((right / pairs).mean())
+    return (right / pairs).mean()
 
 
 def _pairs(

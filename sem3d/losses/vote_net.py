@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from sem3d.geometry.constant import constant
+
 NEAR, FAR = 0.3, 0.6
 """Metres from the nearest centre of an object, below which a proposal is one and above which it is none."""
 OBJECTNESS_WEIGHTS = (0.2, 0.8)
@@ -57,7 +59,7 @@ def matched(
 
 def objectness_loss(scores: Float[Tensor, "item proposal 2"], matches: Matches) -> Summed:
     """Return weighted cross entropy of being on an object, summed over the clear proposals, and their number."""
-    weight = scores.new_tensor(OBJECTNESS_WEIGHTS)
+    weight = constant(OBJECTNESS_WEIGHTS, scores)
     cost = F.cross_entropy(scores.flatten(0, 1), matches.positive.flatten().long(), weight, reduction="none")
     clear = matches.clear.flatten()
     return cost.masked_fill(~clear, 0).sum(), clear.sum().to(scores.dtype)
@@ -118,7 +120,7 @@ def size_targets(
     size: Float[Tensor, "item object 3"], named: Int[Tensor, "item object"], mean_size: Float[Tensor, "class 3"]
 ) -> Float[Tensor, "item object 3"]:
     """Return how much larger an object is than its class, as shares of the class's mean size."""
-    usual = mean_size.to(size)[named.clamp(min=0)]
+    usual = mean_size.to(size.dtype)[named.clamp(min=0)]
     return size / usual - 1
 
 

@@ -43,6 +43,7 @@ from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.pixel_heads import PixelHead
 from sem3d.networks.residual_unet import ResidualUNet, ResidualUNetConfig
+from sem3d.networks.sparse import SparseTensor
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
     SLIM,
@@ -199,19 +200,30 @@ class Pri3D(Method):
 
     def forward(self, batch: Pri3DBatch, step: int) -> dict[str, Tensor]:
         """Return losses ``view``, ``geo`` and ``depth``, those that are on (paper sections 3.1 to 3.3)."""
-        return self.losses(self.features(batch.image), batch)
+        voxels = self.voxels(batch)  # first: a GPU is waited for while it has nothing else to do
+        return self.losses(self.features(batch.image), voxels, batch)
+
+    def voxels(self, batch: Pri3DBatch) -> SparseTensor | None:
+        """Return the input of the 3D network, where the geometric loss is on."""
+        if not self.experiment.method.uses_geo:
+            return None
+        given, dtype = self.experiment.method.voxel_input, self.voxel_projection.weight.dtype
+        return voxel_tensor(present(batch.voxel), present(batch.voxel_color), given, dtype)
 
     def losses(
-        self, features: Float[Tensor, "batch view dim half_height half_width"], batch: Pri3DBatch
+        self,
+        features: Float[Tensor, "batch view dim half_height half_width"],
+        voxels: SparseTensor | None,
+        batch: Pri3DBatch,
     ) -> dict[str, Tensor]:
-        """Return what :meth:`forward` gives, from the features of the batch's images."""
+        """Return what :meth:`forward` gives, from the features of the batch's images and its :meth:`voxels`."""
         config = self.experiment.method
         losses = {}
         if config.uses_view:
             anchor, positive = (cell_features(features[:, view], batch.cell[:, :, view]) for view in range(2))
             losses["view"] = self.contrast(anchor, positive, batch.view_valid)
-        if config.uses_geo:
-            losses["geo"] = self.geometric_loss(features.flatten(0, 1), batch)
+        if voxels is not None:
+            losses["geo"] = self.geometric_loss(features.flatten(0, 1), voxels, batch)
         if config.depth_head:
             size = batch.image.shape[-2:]
             predicted = self.depth(features.flatten(0, 1), tuple(size))[:, 0]
@@ -243,11 +255,9 @@ class Pri3D(Method):
         return point_info_nce_of_items(anchor, positive, config.temperature, config.loss_form, rows)
 
     def geometric_loss(
-        self, features: Float[Tensor, "image dim half_height half_width"], batch: Pri3DBatch
+        self, features: Float[Tensor, "image dim half_height half_width"], tensor: SparseTensor, batch: Pri3DBatch
     ) -> Float[Tensor, ""]:
         """Return contrast of projected pixel features with projected voxel features, each view an item."""
-        given, dtype = self.experiment.method.voxel_input, self.voxel_projection.weight.dtype
-        tensor = voxel_tensor(present(batch.voxel), present(batch.voxel_color), given, dtype)
         voxels = self.voxel_projection(self.sparse_unet(tensor))
         rows = present(batch.geo_voxel).flatten(0, 1)
         if not len(voxels):
@@ -265,9 +275,10 @@ class Pri3D(Method):
 
     def evaluate(self, batch: Pri3DBatch) -> Found:
         """Return losses and nearest-neighbour matches of the held-out pairs that could be read, as sums."""
-        features = self.features(batch.image)
+        voxels, features = self.voxels(batch), self.features(batch.image)
         # The losses are means over all pairs of the batch, and those that could not be read have a loss of zero.
-        sums = {f"loss_{name}": loss.double() * len(features) for name, loss in self.losses(features, batch).items()}
+        losses = self.losses(features, voxels, batch)
+        sums = {f"loss_{name}": loss.double() * len(features) for name, loss in losses.items()}
         if self.experiment.method.uses_geo:
             sums["geo_matched"] = present(batch.geo_valid).double().sum() / 2
         sums["view_matched"] = batch.view_valid.double().sum()

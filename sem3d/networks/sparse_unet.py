@@ -19,6 +19,8 @@ from sem3d.networks.sparse import Backend, SparseConvolution, SparseTensor, Spar
 
 Blocks = Annotated[int, Bounds(1, 1000)]
 VoxelInput = Literal["occupancy", "color"]
+COARSEST = 16
+"""Stride of the network's last encoder stage."""
 INPUT_CHANNELS: dict[VoxelInput, int] = {"occupancy": 1, "color": 3}
 
 
@@ -133,9 +135,15 @@ class SparseUNet(nn.Module):
 def voxel_tensor(
     voxel: Int[Tensor, "voxel 4"], color: UInt8[Tensor, "voxel 3"], given: VoxelInput, dtype: torch.dtype
 ) -> SparseTensor:
-    """Return the input of a network: at each voxel that it is there, or its RGB in [0, 1]."""
+    """Return the input of a network: at each voxel that it is there, or its RGB in [0, 1].
+
+    The voxels of all strides are found here, for which a GPU is waited for: made before anything else is launched, the input of
+    a step costs no more than that.
+    """
     features = color.to(dtype) / 255
-    return SparseTensor(voxel.int(), torch.ones_like(features[:, :1]) if given == "occupancy" else features)
+    tensor = SparseTensor(voxel.int(), torch.ones_like(features[:, :1]) if given == "occupancy" else features)
+    tensor.pyramid.coordinates(COARSEST)
+    return tensor
 
 
 def down_name(stage: int) -> str:

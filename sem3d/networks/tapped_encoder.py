@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.errors import UserError
+from sem3d.geometry.constant import constant
 from sem3d.networks.cell_centres import CellGrid, cell_grids
 from sem3d.networks.encoders import EncoderName, make_encoder
 
@@ -52,9 +53,8 @@ def values_at_pixels(
     a 480 x 640 image need a 75th of its memory; beyond the outermost cells, theirs. ``none``: those of the nearest cell.
     """
     features = features.to(torch.promote_types(features.dtype, torch.float32))
-    first = torch.tensor(grid.first, dtype=features.dtype, device=features.device)
-    cells = (pixels.to(features.dtype) - first) / grid.stride
-    places = (2 * cells + 1) / torch.tensor(features.shape[:-3:-1], device=features.device) - 1
+    cells = (pixels.to(features.dtype) - constant(grid.first, features)) / grid.stride
+    places = (2 * cells + 1) / constant(features.shape[:-3:-1], features) - 1
     mode = "bilinear" if upsampling == "bilinear" else "nearest"
     found = F.grid_sample(features, places[:, None], mode=mode, padding_mode="border", align_corners=False)
     return found[:, :, 0].transpose(1, 2)

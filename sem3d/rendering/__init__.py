@@ -1,5 +1,6 @@
 """Images of meshes: one function, and the register of the ways to compute it."""
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -19,6 +20,7 @@ def soft_silhouettes(
     size: int = 64,
     sigma: float = 1e-4,
     backend: str = "fast",
+    trusted: bool = False,
 ) -> Float[Tensor, "batch {size} {size}"]:
     """Return the share of each pixel of a square image that the mesh covers; differentiable in x and y of the vertices.
 
@@ -30,13 +32,15 @@ def soft_silhouettes(
     or behind it (depth at most 1e-8), as in PyTorch3D. An image whose vertices are not finite is NaN everywhere.
 
     ``backend`` is ``"fast"`` (plain torch, any device; half precision is computed and returned in float32) or
-    ``"pytorch3d"``, the reference (float32). Raises :class:`UserError` for another name, a size below 1, a sigma that
-    is not positive, or a face that names no vertex.
+    ``"pytorch3d"``, the reference (float32). ``trusted`` faces are known to name vertices, as those of a template that each step
+    draws again are; to look at them, a GPU is waited for. Raises :class:`UserError` for another name, a size below 1, a sigma
+    that is not positive, or a face that names no vertex.
     """
     if backend not in BACKENDS:
         raise UserError(f"unknown silhouette backend '{backend}': choose from {', '.join(BACKENDS)}")
     if size < 1 or not sigma > 0:
         raise UserError(f"silhouettes of size {size} and sigma {sigma} cannot be drawn: both must be positive")
-    if faces.numel() and not (faces.min() >= 0 and faces.max() < vertices.shape[1]):
+    lowest, highest = torch.stack(torch.aminmax(faces)).tolist() if faces.numel() and not trusted else (0, -1)
+    if lowest < 0 or highest >= vertices.shape[1]:
         raise UserError(f"a face names a vertex outside 0 to {vertices.shape[1] - 1}: the mesh is damaged")
     return resolve(BACKENDS[backend])(vertices, faces, size=size, sigma=sigma)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sem3d.rendering.strips import STRIP, Faces, Strips, cut_strips, pixels_of, visible_faces
+from sem3d.rendering.strips import STRIP, Faces, Strips, chunks_of, cut_strips, pixels_of, visible_faces
 
 LOGIT_REACH = math.log(1e10 - 1)
 """A face is ignored where its coverage would be below 1e-10 (SoftRas ``dist_eps``): outside from d² = 23.03 sigma on."""
@@ -44,32 +44,32 @@ class _SoftSilhouettes(torch.autograd.Function):
     def forward(ctx, vertices: Tensor, faces: Tensor, size: int, sigma: float) -> Tensor:
         # 1. optical depth of every pixel (pixel): the softplus of each face's logit, added; coverage is 1 - exp(-depth)
         seen = visible_faces(vertices, faces, size, math.sqrt(LOGIT_REACH * sigma))
-        pixels = len(vertices) * size * size
+        chunks, pixels = chunks_of(seen), len(vertices) * size * size
         depth = vertices.new_zeros(pixels + STRIP)
-        for strips in cut_strips(seen, size):
+        for strips in cut_strips(seen, size, chunks):
             logits, near = _logits(_offsets(seen, strips, size), strips, sigma)
             depth.index_add_(0, pixels_of(strips), torch.where(near, F.softplus(logits, threshold=50), 0).flatten())
         # 2. coverage as images (batch size size)
-        ctx.save_for_backward(vertices, faces, depth)
-        ctx.size, ctx.sigma = size, sigma
+        ctx.save_for_backward(depth, *seen)
+        ctx.size, ctx.sigma, ctx.chunks, ctx.shape = size, sigma, chunks, vertices.shape
         return -torch.expm1(-depth[:pixels]).view(len(vertices), size, size)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        vertices, faces, depth = ctx.saved_tensors
-        # 1. faces as in forward; gradient by optical depth, times the constant -2 / sigma of the logit's own gradient (pixel)
-        seen = visible_faces(vertices, faces, ctx.size, math.sqrt(LOGIT_REACH * ctx.sigma))
+        depth, *faces = ctx.saved_tensors
+        # 1. faces of forward; gradient by optical depth, times the constant -2 / sigma of the logit's own gradient (pixel)
+        seen = Faces(*faces)
         pull = torch.exp(-depth) * F.pad(grad.flatten(), (0, STRIP)) * (-2 / ctx.sigma)
         # 2. chunk by chunk: the pull of each pixel on each face (step strip), added to vertices (vertex of all images)
-        grad_x, grad_y = pull.new_zeros(2, vertices[..., 0].numel())
-        for strips in cut_strips(seen, ctx.size):
+        grad_x, grad_y = pull.new_zeros(2, ctx.shape[0] * ctx.shape[1])
+        for strips in cut_strips(seen, ctx.size, ctx.chunks):
             offsets = _offsets(seen, strips, ctx.size)
             logits, near = _logits(offsets, strips, ctx.sigma)
             of_pixel = pull.index_select(0, pixels_of(strips)).view_as(logits)
             of_pixel = torch.where(near, of_pixel * torch.sigmoid(logits) * logits.sign(), 0)
             _pull_edges(seen, strips, offsets, of_pixel, grad_x, grad_y)
-        return torch.stack([grad_x, grad_y, torch.zeros_like(grad_x)], dim=-1).view_as(vertices), None, None, None
+        return torch.stack([grad_x, grad_y, torch.zeros_like(grad_x)], dim=-1).view(ctx.shape), None, None, None
 
 
 def _offsets(seen: Faces, strips: Strips, size: int) -> _Offsets:

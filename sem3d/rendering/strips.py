@@ -88,25 +88,48 @@ def _span(low: Tensor, high: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return first.nan_to_num(0).long(), last.nan_to_num(-1).long() + 1
 
 
-def cut_strips(seen: Faces, size: int) -> Iterator[Strips]:
-    """Yield all strips, in chunks of bounded size."""
-    # 1. strips a row of each face, and the number of strips until its end (face)
-    pieces = (seen.columns + STRIP - 1) // STRIP
-    end = (pieces * seen.rows).cumsum(0)
+class Chunk(NamedTuple):
+    """A run of faces, and of the strips of all faces those of the run, both from the first to before the last."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def chunks_of(seen: Faces) -> list[Chunk]:
+    """Return runs of faces whose strips are few enough for one go; a GPU is waited for once, twice where there are more."""
+    # 1. the number of strips until the end of each face (face)
+    end = (_pieces(seen) * seen.rows).cumsum(0)
     if not len(end):
-        return
-    begin = end - pieces * seen.rows
+        return []
+    total, limit = int(end[-1]), STRIPS_AT_A_TIME.get(end.device.type, MOST_STRIPS_AT_A_TIME)
+    if total <= limit:
+        return [Chunk(0, len(end), 0, total)]
     # 2. cuts between faces, about `limit` strips apart (cut), and the number of strips before each (cut)
-    limit = STRIPS_AT_A_TIME.get(end.device.type, MOST_STRIPS_AT_A_TIME)
-    cuts = torch.searchsorted(end, torch.arange(0, int(end[-1]), limit, device=end.device)[1:])
+    cuts = torch.searchsorted(end, torch.arange(0, total, limit, device=end.device)[1:])
     cuts = F.pad(F.pad(cuts, (1, 0)), (0, 1), value=len(end))
-    before = F.pad(end, (1, 0))[cuts].tolist()
-    for (first, last), (low, high) in zip(pairwise(cuts.tolist()), pairwise(before), strict=True):
-        # 3. each face once a strip (strip), and the number of the strip within its face (strip)
-        index = torch.arange(first, last, device=end.device)
-        face = index.repeat_interleave((pieces * seen.rows)[first:last], output_size=high - low)
-        rank = torch.arange(low, high, device=end.device) - begin.index_select(0, face)
-        # 4. that number as row and first column, and how much of the face's width is left (strip)
+    faces, strips = torch.stack([cuts, F.pad(end, (1, 0))[cuts]]).tolist()
+    return [Chunk(*run, *part) for run, part in zip(pairwise(faces), pairwise(strips), strict=True)]
+
+
+def _pieces(seen: Faces) -> Int[Tensor, " face"]:
+    """Return strips in a row of each face."""
+    return (seen.columns + STRIP - 1) // STRIP
+
+
+def cut_strips(seen: Faces, size: int, chunks: list[Chunk]) -> Iterator[Strips]:
+    """Yield all strips, chunk by chunk."""
+    # 1. strips a row of each face, all of it, and the number of strips before it (face)
+    pieces = _pieces(seen)
+    count = pieces * seen.rows
+    begin = count.cumsum(0) - count
+    for first, last, low, high in chunks:
+        # 2. each face once a strip (strip), and the number of the strip within its face (strip)
+        index = torch.arange(first, last, device=count.device)
+        face = index.repeat_interleave(count[first:last], output_size=high - low)
+        rank = torch.arange(low, high, device=count.device) - begin.index_select(0, face)
+        # 3. that number as row and first column, and how much of the face's width is left (strip)
         across = pieces.index_select(0, face)
         down = rank // across
         offset = (rank - down * across) * STRIP

@@ -5,18 +5,20 @@ was interrupted goes on exactly as if it had not been. Ray restarts the loop aft
 store, and needs nothing of Ray's bookkeeping.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sem3d.config import Experiment
 from sem3d.datasets.stream import Samples, StreamedBatch
 from sem3d.errors import UserError
 from sem3d.files import writes_in
 from sem3d.methods.method import TRAIN, Method, Sources
-from sem3d.runs.device import tensors
+from sem3d.runs.device import sent, tensors
 from sem3d.runs.progress import Progress, progress_line
 from sem3d.runs.quarantine import Quarantine, quarantine_report
 from sem3d.runs.sources import in_steps, open_sources
@@ -47,6 +49,10 @@ def fit(
         return TrainingLoop(method_class, experiment, opened, context).run()
 
 
+SentBatch = tuple[StreamedBatch, Callable[[], dict[str, Tensor]]]
+"""A micro-batch, and what gives its columns on the device."""
+
+
 class TrainingLoop:
     """One attempt at a run, on one process."""
 
@@ -58,6 +64,8 @@ class TrainingLoop:
         self.stages.ends("start")
         self.streamed: Samples | None = None
         self.batches: Iterator[StreamedBatch] = iter(())
+        self.looks_ahead = context.device.type == "cuda"
+        self.next_batches: list[SentBatch] = []
         self._tell_of_the_data()
         self.state = TrainingState(method_class, experiment, sources, context, asked)
         self._tell_of_the_network()
@@ -126,7 +134,7 @@ class TrainingLoop:
         samples = self.state.method.training_samples(self.state.step, self.sources)
         if samples is self.streamed:
             return
-        self.streamed = samples
+        self.streamed, self.next_batches = samples, []
         self.batches = self.context.stream_batches(
             samples,
             seed=self.experiment.run.seed,
@@ -137,8 +145,22 @@ class TrainingLoop:
             **self.context.share,
         )
 
+    def _pulled(self) -> list[SentBatch]:
+        """Return the micro-batches of one step, on their way to the device."""
+        with self.progress.waiting():
+            pulled = [next(self.batches) for _ in range(self.experiment.optim.accumulate)]
+        return [(one, sent(one.columns, self.context.device)) for one in pulled]
+
+    def _look_ahead(self) -> None:
+        """Pull the next step's micro-batches while the GPU is busy with this one's; a CPU has no time to spare."""
+        if self.looks_ahead and self.state.step + 1 < self.experiment.schedule.steps:
+            self.next_batches = self._pulled()
+
     def _to_batch(self, columns: dict[str, np.ndarray]) -> Any:
         return self.state.method.Batch(**tensors(columns, self.context.device))
+
+    def _received(self, columns: Callable[[], dict[str, Tensor]]) -> Any:
+        return self.state.method.Batch(**columns())
 
     def _step(self) -> StepOutcome:
         step, seed, method = self.state.step, self.experiment.run.seed, self.state.method
@@ -148,26 +170,24 @@ class TrainingLoop:
             method.between_steps(step, self.sources, self.passes)
         self._follow_samples()
         apply_schedule(self.experiment.schedule, self.state.optimizers, method, step)
-        with self.progress.waiting():
-            micro_batches = [next(self.batches) for _ in range(self.experiment.optim.accumulate)]
+        micro_batches, self.next_batches = self.next_batches or self._pulled(), []
         if "first_batch" not in self.stages.seconds:
             self.stages.ends("first_batch")
-        for micro_batch in micro_batches:
+        for micro_batch, _ in micro_batches:
             self.quarantine.add("training", step, micro_batch.failures)
             self.unusable += len(micro_batch.failures)
             for name, count in method.tally(micro_batch.columns).items():
                 self.tally[name] = self.tally.get(name, 0.0) + count
         seed_everything(seed, step, distributed.rank() + 1)
-        columns = [micro_batch.columns for micro_batch in micro_batches]
         outcome = training_step(
             self.model,
             method,
             self.state.optimizers,
-            columns,
-            self._to_batch,
+            [partial(self._received, columns) for _, columns in micro_batches],
             self.experiment,
             step,
             stop=bool(self._wish()),
+            meanwhile=self._look_ahead,
         )
         self.last_losses |= dict.fromkeys(outcome.active, outcome.losses)
         self._count(outcome)

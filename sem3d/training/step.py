@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -47,37 +46,38 @@ def training_step(
     model: nn.Module,
     method: Method,
     optimizers: dict[str, torch.optim.Optimizer],
-    columns: Sequence[dict[str, np.ndarray]],
-    to_batch: Callable[[dict[str, np.ndarray]], Any],
+    batches: Sequence[Callable[[], Any]],
     experiment: Experiment,
     step: int,
     stop: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> StepOutcome:
-    """Run one step over the micro-batches in ``columns``.
+    """Run one step over the micro-batches that ``batches`` give on the device, one after the other.
 
     Where any process meets a loss or gradient that is not finite, nothing changes on any: neither weights nor optimiser
-    state nor BatchNorm statistics. ``stop`` is this process's wish to end, told to the others along with the losses.
+    state nor BatchNorm statistics. ``stop`` is this process's wish to end, told to the others along with the losses. The
+    host does ``meanwhile`` when all work but the update is launched and before it waits for a GPU, which it does here once: what
+    the losses are decides on the update.
     """
     chosen = method.active_optimizers(step)
     active = tuple(optimizers) if chosen is None else chosen
     statistics = _batch_statistics(method)
     method.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
-    for index, micro_batch in enumerate(columns):
-        last = index == len(columns) - 1
+    for index, batch in enumerate(batches):
+        last = index == len(batches) - 1
         silent = nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
         with silent:
-            losses = _forward(model, to_batch(micro_batch), experiment, step)
-            (reduce(operator.add, losses.values()) / len(columns)).backward()
+            losses = _forward(model, batch(), experiment, step)
+            (reduce(operator.add, losses.values()) / len(batches)).backward()
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value.detach().double() / len(columns)
+            sums[name] = sums.get(name, 0.0) + value.detach().double() / len(batches)
     moving = [parameter for name in active for group in optimizers[name].param_groups for parameter in group["params"]]
     gradients = [parameter.grad for parameter in moving if parameter.grad is not None]
     norm = gradient_norm(gradients)
     names = sorted(sums)
-    local = torch.stack(
-        [*(sums[name] for name in names), norm.to(sums[names[0]]), sums[names[0]].new_tensor(float(stop))]
-    )
+    local = torch.stack([*(sums[name] for name in names), norm.double(), sums[names[0]].new_full((), float(stop))])
+    meanwhile()
     *means, mean_norm, stops = (all_sum(local) / world_size()).tolist()
     finite = all(math.isfinite(value) for value in [*means, mean_norm])
     if finite:
@@ -113,9 +113,16 @@ def _forward(model: nn.Module, batch: Any, experiment: Experiment, step: int) ->
 
 
 def _batch_statistics(method: Method) -> list[tuple[Tensor, Tensor]]:
-    """Return BatchNorm buffers of the method, each with a copy of its value."""
+    """Return BatchNorm buffers of the method, each with a copy of its value; copied together, which a GPU is launched for once a
+    type and not hundreds of times.
+    """
     buffers = [buffer for module in batch_norms(method) for buffer in module.buffers(recurse=False)]
-    return [(buffer, buffer.clone()) for buffer in buffers]
+    copies = [torch.empty_like(buffer) for buffer in buffers]
+    for kind in {buffer.dtype for buffer in buffers}:
+        of_kind = [pair for pair in zip(copies, buffers, strict=True) if pair[1].dtype == kind]
+        to, of = (list(part) for part in zip(*of_kind, strict=True))
+        torch._foreach_copy_(to, of)  # pyright: ignore[reportPrivateImportUsage]  # as torch's own optimisers do
+    return list(zip(buffers, copies, strict=True))
 
 
 def _restore(statistics: list[tuple[Tensor, Tensor]]) -> None:

@@ -8,11 +8,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sem3d.errors import UserError
+from sem3d.methods.method import HELD_OUT, TRAIN
 from sem3d.runs.checkpoint_files import read_state
 from sem3d.runs.progress import LOG_NAME
 from sem3d.tracking.null_tracker import NullTracker
+from sem3d.training import loop as loop_module
+from sem3d.training import step as step_module
 from sem3d.training.context import TrainingContext
-from sem3d.training.loop import fit
+from sem3d.training.loop import TrainingLoop, fit
 from tests.training.toy_method import ToyMethod, stream_in_process, stream_once_in_process, toy_experiment
 
 EXCITING = {"batch_norm": True, "noise": 0.1}
@@ -108,6 +111,45 @@ def test_micro_batches_add_up_to_one_big_batch(tmp_path: Path):
     learn(tmp_path / "parts", optim={"accumulate": 4})
     for name, value in weights(tmp_path / "whole", 4).items():
         torch.testing.assert_close(weights(tmp_path / "parts", 4)[name], value, atol=1e-6, rtol=0)
+
+
+class Ahead(TrainingLoop):
+    """A loop that pulls batches a step ahead, as one on a GPU does."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.looks_ahead = True
+
+
+class Elsewhere(ToyMethod):
+    """The toy method that learns from other rows from step 2 on."""
+
+    def training_samples(self, step, sources):
+        return sources[TRAIN if step < 2 else HELD_OUT]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("method", [ToyMethod, Elsewhere])
+def test_batches_that_are_pulled_a_step_ahead_are_the_same(tmp_path: Path, method, accumulate: int, monkeypatch):
+    settings = {"method": EXCITING, "optim": {"accumulate": accumulate}, "run": {"checkpoint_every": 2, "keep": 5}}
+    events: list[str] = []
+
+    def watched(*arguments, **options):
+        for batch in stream_in_process(*arguments, **options):
+            events.append(f"pull {batch.step}")
+            yield batch
+
+    whole = step_module.all_sum
+    monkeypatch.setattr(step_module, "all_sum", lambda values: (events.append("wait"), whole(values))[1])
+    for name, loop in (("plain", TrainingLoop), ("ahead", Ahead)):
+        monkeypatch.setattr(loop_module, "TrainingLoop", loop)
+        fit(method, toy_experiment(tmp_path / name, **settings), context(tmp_path / name, stream_batches=watched))
+    assert_same_files(tmp_path / "plain", tmp_path / "ahead", 4)
+    if method is ToyMethod:
+        pulls = [[f"pull {step}"] * accumulate for step in range(4)]
+        assert events[: 4 * accumulate + 4] == [word for pull in pulls for word in (*pull, "wait")]
+        early = [*pulls[0], *pulls[1], "wait", *pulls[2], "wait", *pulls[3], "wait", "wait"]
+        assert events[4 * accumulate + 4 :] == early
 
 
 def test_evaluations_hold_no_more_items_at_a_time_than_training_does(tmp_path: Path):

@@ -13,7 +13,7 @@ from sem3d.losses.global_rows import evenly, global_rows
 from sem3d.losses.mesh_smoothness import flattening_loss, laplacian_loss
 from sem3d.losses.segmentation import global_mean
 from sem3d.losses.silhouette_iou import silhouette_iou_loss
-from sem3d.losses.viewpoint_pairs import balanced_accuracy, viewpoint_pair_counts, viewpoint_pair_loss
+from sem3d.losses.viewpoint_pairs import mean_share, viewpoint_pair_counts, viewpoint_pair_loss
 from sem3d.methods.ssr.batch import SSRBatch
 from sem3d.methods.ssr.config import SSRConfig
 from sem3d.networks.siamese_viewpoint import SiameseViewpoint, ViewpointClassifier
@@ -41,10 +41,11 @@ def reconstruction_losses(
     step: int,
 ) -> dict[str, Tensor]:
     """Compare the mesh of each view with the masks of both (SoftRas, Eq. 11), Laplacian and flattening; means over objects."""
-    kept = vertices[usable]
-    masks = F.adaptive_avg_pool2d(images[usable][:, :, 3], config.silhouette_size)
+    rows = usable.nonzero()[:, 0]
+    kept = vertices[rows]
+    masks = F.adaptive_avg_pool2d(images[rows][:, :, 3], config.silhouette_size)
     views = kept.shape[1]
-    eyes = eyes_of_views(viewpoint[usable], dtype=kept.dtype)
+    eyes = eyes_of_views(viewpoint[rows], dtype=kept.dtype)
     shapes = kept[:, :, None].expand(-1, -1, views, -1, -1).flatten(0, 2)
     seen_from = eyes[:, None].expand(-1, views, -1, -1).flatten(0, 2)
     silhouettes = soft_silhouettes(
@@ -53,6 +54,7 @@ def reconstruction_losses(
         size=config.silhouette_size,
         sigma=config.sigma * config.sigma_factor ** (step // config.sigma_every),
         backend=config.silhouette_backend,
+        trusted=True,
     )
     wanted = masks[:, None].expand(-1, views, -1, -1, -1).flatten(0, 2)
     each = kept.flatten(0, 1)
@@ -74,7 +76,8 @@ class LabelledImages:
     """Of those among the rows of this worker that may hold a labelled image."""
     rows: int
     """Their number."""
-    labelled: Bool[Tensor, " global_batch"]
+    labelled: Int[Tensor, " labelled"]
+    """Rows of the global batch that hold a labelled image."""
     viewpoints: Int[Tensor, " labelled"]
     objects: Int[Tensor, " labelled"]
 
@@ -82,9 +85,7 @@ class LabelledImages:
 def labelled_images(images: Float[Tensor, "batch view 4 64 64"], batch: SSRBatch) -> LabelledImages:
     """Return the first view of every labelled object, with the labels of the global batch; ``images`` are the batch's."""
     mine = (batch.labelled & batch.usable).bool()
-    labelled = global_rows(mine.to(torch.uint8)).bool()
-    viewpoints, objects = (global_rows(values)[labelled] for values in (batch.viewpoint[:, 0], batch.object))
-    return LabelledImages(images[mine, 0], mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
+    return _of_rows(images[:, 0], mine, batch.viewpoint[:, 0], batch.object)
 
 
 def images_beside(
@@ -98,16 +99,26 @@ def images_beside(
     assert batch.beside_object is not None
     rows, beside = images.shape[:2]
     usable = batch.usable.bool()[:, None].expand(-1, beside).flatten()
-    mine = usable & evenly(wanted, batch_size * beside, rows * beside).to(usable.device)
-    labelled = global_rows(mine.to(torch.uint8)).bool()
-    columns = (batch.beside_viewpoint, batch.beside_object)
-    viewpoints, objects = (global_rows(values.flatten())[labelled] for values in columns)
-    return LabelledImages(images.flatten(0, 1)[mine], mine.nonzero()[:, 0], len(mine), labelled, viewpoints, objects)
+    mine = usable & evenly(wanted, batch_size * beside, rows * beside).to(usable.device, non_blocking=True)
+    return _of_rows(images.flatten(0, 1), mine, batch.beside_viewpoint.flatten(), batch.beside_object.flatten())
+
+
+def _of_rows(
+    images: Float[Tensor, "row 4 64 64"],
+    mine: Bool[Tensor, " row"],
+    viewpoints: Int[Tensor, " row"],
+    objects: Int[Tensor, " row"],
+) -> LabelledImages:
+    """Return the rows that hold a labelled image, with what every worker knows of those of the global batch."""
+    places = mine.nonzero()[:, 0]
+    labelled = global_rows(mine.to(torch.uint8)).nonzero()[:, 0]
+    seen_from, shown = (global_rows(values)[labelled] for values in (viewpoints, objects))
+    return LabelledImages(images[places], places, len(mine), labelled, seen_from, shown)
 
 
 def viewpoint_losses(
     network: SiameseViewpoint | ViewpointClassifier, batch: LabelledImages, config: SSRConfig, seed: int
-) -> tuple[dict[str, Tensor], float]:
+) -> tuple[dict[str, Tensor], Float[Tensor, ""]]:
     """Return losses of the labelling network on every labelled object of the global batch, plain and turned, and its accuracy.
 
     Alike on every worker; the accuracy is NaN where there is nothing to tell. Pairs and the angle are drawn from ``seed``.
@@ -129,7 +140,7 @@ def _viewpoint_loss(
     images: Float[Tensor, "image 4 64 64"],
     config: SSRConfig,
     draws: torch.Generator,
-) -> tuple[Float[Tensor, ""], float]:
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     own = network(images)
     spread = own.new_zeros(batch.rows, own.shape[1]).index_add(0, batch.places, own)
     features = global_rows(spread)[batch.labelled]
@@ -137,9 +148,9 @@ def _viewpoint_loss(
         logits = network.logits(features)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = F.cross_entropy(logits, batch.viewpoints, reduction="sum") / max(len(features), 1)
-        return loss, float((logits.argmax(1) == batch.viewpoints).double().mean())
+        return loss, (logits.argmax(1) == batch.viewpoints).double().mean()
     logits = network.similarity(features, features)
     loss = viewpoint_pair_loss(
         logits, batch.viewpoints, batch.objects, draws, choice=config.pairs, draws=config.pair_draws
     )
-    return loss, balanced_accuracy(viewpoint_pair_counts(logits, batch.viewpoints, batch.objects, config.pairs))
+    return loss, mean_share(viewpoint_pair_counts(logits, batch.viewpoints, batch.objects, config.pairs))

@@ -155,8 +155,7 @@ class SSR(Method):
             labelled = self.images_to_tell(images, batch)
             found, accuracy = viewpoint_losses(self.viewpoints, labelled, config, seed)
             losses |= found
-            if accuracy == accuracy:
-                self.accuracy.fill_(accuracy)
+            self.accuracy.copy_(torch.where(accuracy.isnan(), self.accuracy, accuracy))
         return losses
 
     def images_to_tell(self, images: Float[Tensor, "batch view 4 64 64"], batch: SSRBatch) -> LabelledImages:

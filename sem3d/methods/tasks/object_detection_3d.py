@@ -106,7 +106,7 @@ class ObjectDetection3DBatch:
 
     def usable(self) -> "ObjectDetection3DBatch":
         """Return the batch with the items that could be read alone, but for the voxels, which only these have."""
-        kept = self.scene >= 0
+        kept = (self.scene >= 0).nonzero()[:, 0]
         columns = vars(self)
         items = {name: value[kept] for name, value in columns.items() if not name.startswith("voxel")}
         return ObjectDetection3DBatch(**columns | items)
