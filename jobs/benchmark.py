@@ -27,7 +27,7 @@ CASES = (
     "memory",
     "presets",
 )
-GPU_CASES = ("sparse_convolution",)
+GPU_CASES = ("sparse_convolution", "silhouettes", "unets", "pri3d_step", "stream")
 
 
 def main() -> None:

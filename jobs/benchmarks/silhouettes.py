@@ -20,7 +20,6 @@ from torch import Tensor
 
 from sem3d.geometry.object_views import eyes_of_views, to_device_coordinates
 from sem3d.rendering.fast_silhouettes import fast_silhouettes
-from sem3d.rendering.pytorch3d_silhouettes import pytorch3d_silhouettes
 
 VIEWS, SUBDIVISIONS, SIZE, SIGMA, ROUNDS = (0, 5, 11, 17), 3, 64, 1e-4, 5
 FACES_PER_PIXEL = (50, 100, 150, 200)
@@ -52,6 +51,8 @@ def timed(draw: Callable[[Tensor], Tensor], vertices: Tensor) -> tuple[float, fl
 
 def run() -> list[tuple[str, float, float, str]]:
     """Return rows (what, sem3d, rival, unit)."""
+    from sem3d.rendering.pytorch3d_silhouettes import pytorch3d_silhouettes  # a GPU's part needs the mesh alone
+
     vertices, faces = bumped_sphere("cuda" if torch.cuda.is_available() else "cpu")
 
     def ours(leaf: Tensor) -> Tensor:

@@ -1,58 +1,50 @@
 """Sparse convolution on a GPU: Triton's backend against the PyTorch one, and against spconv-triton where it is installed.
 
-Each figure is the time of one call among many without a wait between them, so launches count where they take longer than
-the work itself. Compilation is not in it, but said.
+Compilation is not in the figures, but said.
 """
 
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from statistics import median
 
 import torch
 from torch import Tensor
 
+from jobs.benchmarks import on_gpu
+from jobs.benchmarks.on_gpu import milliseconds, name_of
 from jobs.benchmarks.sparse_convolution import surface_voxels
-from sem3d.errors import UserError
 from sem3d.networks.sparse import Backend, SparseConvolution, SparseTensor, triton_backend
 from sem3d.networks.sparse_unet import SparseUNet, SparseUNetConfig
 
-DEVICE, HALF = "cuda", torch.bfloat16
 SIZES = (50_000, 200_000)
 CHANNELS = (32, 96, 256)
 NETWORK = SparseUNetConfig()
 SIDES: tuple[Backend, Backend] = ("triton", "torch")
-CALLS, ROUNDS, NETWORK_CALLS = 20, 5, 3
-PRODUCT = 8192
+DTYPES = (torch.bfloat16, torch.float32)
+"""Of the network."""
+NETWORK_CALLS = 3
 RIVAL_CONFIGS = ((64, 64, 32), (128, 64, 32), (128, 128, 32), (128, 128, 64))
 """Those of spconv-triton's candidates (rows, columns, depth) that it may choose from: trying all 37 takes a minute a width."""
 
 
 def lines() -> Iterator[str]:
     """Yield a line for each measurement when it is made; raise a :class:`UserError` without a GPU."""
-    if DEVICE == "cuda" and not torch.cuda.is_available():
-        raise UserError("sparse_convolution --device gpu: PyTorch sees no CUDA device; leave --device out on a CPU")
+    on_gpu.require("sparse_convolution")
     torch.manual_seed(0)
-    yield _product()
+    yield on_gpu.product()
     for size in SIZES:
-        coordinates = surface_voxels(size).to(DEVICE)
+        coordinates = surface_voxels(size).to(on_gpu.DEVICE)
         yield from _maps(coordinates)
         for channels in CHANNELS:
             yield from _convolutions(coordinates, channels)
         yield from _networks(coordinates)
-    yield from _rival(surface_voxels(SIZES[0]).to(DEVICE))
-
-
-def _product() -> str:
-    left, right = (torch.randn(PRODUCT, PRODUCT, device=DEVICE, dtype=HALF) for _ in range(2))
-    milliseconds = _milliseconds(lambda: left @ right)
-    return f"product of {PRODUCT} x {PRODUCT} matrices, {_name(HALF)}: {2e-9 * PRODUCT**3 / milliseconds:.0f} TFLOP/s"
+    yield from _rival(surface_voxels(SIZES[0]).to(on_gpu.DEVICE))
 
 
 def _maps(coordinates: Tensor) -> Iterator[str]:
-    features = torch.zeros(len(coordinates), 1, device=DEVICE)
+    features = torch.zeros(len(coordinates), 1, device=on_gpu.DEVICE)
     ready = SparseTensor(coordinates, features).pyramid
 
     def by_triton() -> None:
@@ -63,8 +55,8 @@ def _maps(coordinates: Tensor) -> Iterator[str]:
         ready._maps.clear()
         ready.kernel_map(3, 1, 1)
 
-    yield _compared("kernel map 3 x 3 x 3", coordinates, _milliseconds(by_triton), _milliseconds(by_torch))
-    alone = _milliseconds(partial(_all_maps, coordinates, features))
+    yield _compared("kernel map 3 x 3 x 3", coordinates, milliseconds(by_triton), milliseconds(by_torch))
+    alone = milliseconds(partial(_all_maps, coordinates, features))
     yield f"all maps of MinkUNet34C with its coordinates, {len(coordinates)} voxels: triton {alone:.3f} ms"
 
 
@@ -78,18 +70,21 @@ def _all_maps(coordinates: Tensor, features: Tensor) -> None:
 
 
 def _convolutions(coordinates: Tensor, channels: int) -> Iterator[str]:
-    tensor = SparseTensor(coordinates, torch.randn(len(coordinates), channels, device=DEVICE, dtype=HALF))
+    tensor = SparseTensor(coordinates, torch.randn(len(coordinates), channels, device=on_gpu.DEVICE, dtype=on_gpu.HALF))
     times: dict[Backend, tuple[float, float]] = {}
     for backend in SIDES:
-        layer = SparseConvolution(channels, channels, 3, backend=backend).to(DEVICE, HALF)
+        layer = SparseConvolution(channels, channels, 3, backend=backend).to(on_gpu.DEVICE, on_gpu.HALF)
         learnt = tensor.with_features(tensor.features.clone().requires_grad_())
         times[backend] = (
-            _milliseconds(partial(_forward, layer, tensor)),
-            _milliseconds(partial(_both_ways, layer, learnt)),
+            milliseconds(partial(_forward, layer, tensor)),
+            milliseconds(partial(_both_ways, layer, learnt)),
         )
     for side, what in enumerate(("forward", "forward and backward")):
         yield _compared(
-            f"3 x 3 x 3, C {channels}, {_name(HALF)}, {what}", coordinates, times["triton"][side], times["torch"][side]
+            f"3 x 3 x 3, C {channels}, {name_of(on_gpu.HALF)}, {what}",
+            coordinates,
+            times["triton"][side],
+            times["torch"][side],
         )
 
 
@@ -104,25 +99,25 @@ def _both_ways(layer: SparseConvolution, tensor: SparseTensor) -> None:
 
 
 def _networks(coordinates: Tensor) -> Iterator[str]:
-    colors = torch.rand(len(coordinates), 3, device=DEVICE)
-    for dtype in (HALF, torch.float32):
+    colors = torch.rand(len(coordinates), 3, device=on_gpu.DEVICE)
+    for dtype in DTYPES:
         times = []
         for backend in SIDES:
-            network = SparseUNet(replace(NETWORK, backend=backend)).to(DEVICE)
+            network = SparseUNet(replace(NETWORK, backend=backend)).to(on_gpu.DEVICE)
             step = partial(_step, network, coordinates, colors, dtype)
             start = time.perf_counter()
             step()
-            _wait()
+            on_gpu.wait()
             first = time.perf_counter() - start
-            times.append(_milliseconds(step, NETWORK_CALLS))
+            times.append(milliseconds(step, NETWORK_CALLS))
             if backend == "triton":
                 yield f"first step of MinkUNet34C, compilation included: {first:.1f} s"
-        yield _compared(f"MinkUNet34C forward and backward with maps, {_name(dtype)}", coordinates, *times)
+        yield _compared(f"MinkUNet34C forward and backward with maps, {name_of(dtype)}", coordinates, *times)
 
 
 def _step(network: SparseUNet, coordinates: Tensor, colors: Tensor, dtype: torch.dtype) -> None:
     network.zero_grad()
-    with torch.autocast(DEVICE, dtype, enabled=dtype != torch.float32):
+    with torch.autocast(on_gpu.DEVICE, dtype, enabled=dtype != torch.float32):
         features = network(SparseTensor(coordinates, colors))
     features.backward(torch.ones_like(features))
 
@@ -141,44 +136,19 @@ def _rival(coordinates: Tensor) -> Iterator[str]:
     ]
     shape = (coordinates[:, 1:].max(0).values + 1).tolist()
     for channels in CHANNELS:
-        features = torch.randn(len(coordinates), channels, device=DEVICE, dtype=HALF)
-        layer = spconv.SubMConv3d(channels, channels, 3, bias=False, indice_key="k").to(DEVICE, HALF)
+        features = torch.randn(len(coordinates), channels, device=on_gpu.DEVICE, dtype=on_gpu.HALF)
+        layer = spconv.SubMConv3d(channels, channels, 3, bias=False, indice_key="k").to(on_gpu.DEVICE, on_gpu.HALF)
         start = time.perf_counter()
         with torch.no_grad():
             pairs = layer(spconv.SparseConvTensor(features, coordinates, shape, 1)).indice_dict
             tuned = time.perf_counter() - start
             tensor = spconv.SparseConvTensor(features, coordinates, shape, 1, indice_dict=pairs)
-            milliseconds = _milliseconds(partial(layer, tensor))
+            theirs = milliseconds(partial(layer, tensor))
         yield (
-            f"3 x 3 x 3, C {channels}, {_name(HALF)}, forward, {len(coordinates)} voxels: spconv-triton {milliseconds:.3f} ms"
+            f"3 x 3 x 3, C {channels}, {name_of(on_gpu.HALF)}, forward, {len(coordinates)} voxels: spconv-triton {theirs:.3f} ms"
             f" (chosen from {len(kernel.configs)} configurations in {tuned:.1f} s)"
         )
 
 
 def _compared(what: str, coordinates: Tensor, ours: float, other: float) -> str:
     return f"{what}, {len(coordinates)} voxels: triton {ours:.3f} ms, torch {other:.3f} ms, {other / ours:.1f}x"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _milliseconds(work: Callable[[], object], calls: int | None = None) -> float:
-    """Return the median over the rounds of one call's time; the first calls are not counted."""
-    calls = CALLS if calls is None else calls
-    seconds = []
-    for _ in range(2):
-        work()
-    for _ in range(ROUNDS):
-        _wait()
-        start = time.perf_counter()
-        for _ in range(calls):
-            work()
-        _wait()
-        seconds.append((time.perf_counter() - start) / calls)
-    return 1000 * median(seconds)
-
-
-def _wait() -> None:
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()

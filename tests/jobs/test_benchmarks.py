@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from jobs import benchmark
-from jobs.benchmark import CASES
+from jobs.benchmark import CASES, GPU_CASES
+from jobs.benchmarks import on_gpu
 from jobs.benchmarks.memory import PRETRAINED
 from jobs.benchmarks.presets import pairs
 from sem3d.errors import UserError
-from sem3d.networks.sparse import triton_backend
-from sem3d.networks.sparse_unet import SLIM, SparseUNetConfig
+from sem3d.networks.residual_unet import ResidualUNetConfig
+from sem3d.networks.sparse import SparseConvolution, triton_backend
+from sem3d.networks.sparse_unet import SLIM
 from sem3d.networks.srn.hyper_network import FieldConfig
 from sem3d.networks.srn.scene_network import SceneConfig
 from sem3d.worlds.rooms.config import RoomsConfig
@@ -67,30 +69,78 @@ def test_a_case_measures_both_sides(case, ray_cluster, monkeypatch):
     assert all(ours > 0 and (rival > 0 or "not installed" in what) for what, ours, rival, _ in rows)
 
 
+class TwoLayers(torch.nn.Module):
+    """A network in the place of MinkUNet34C, whose layers take Triton's interpreter a minute."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.layers = torch.nn.ModuleList(SparseConvolution(3, 3, 3, backend=config.backend) for _ in range(2))
+
+    def forward(self, tensor):
+        for layer in self.layers:
+            tensor = layer(tensor)
+        return tensor.features
+
+
+CALLS = {"DEVICE": "cpu", "PRODUCT": 8, "WARM": 0, "CALLS": 1, "ROUNDS": 1}
+SMALL_ON_GPU = {
+    "sparse_convolution": {
+        "on_gpu": {"HALF": torch.float16},  # the interpreter has no bfloat16
+        "sparse_convolution_gpu": {
+            **{"SIZES": (12,), "CHANNELS": (2,), "DTYPES": (torch.float16,), "SparseUNet": TwoLayers},
+        },
+    },
+    "silhouettes": {"silhouettes": {"SUBDIVISIONS": 1, "SIZE": 16}, "silhouettes_gpu": {"IMAGES": (2,)}},
+    "unets": {
+        "unets_gpu": {
+            "NETWORKS": {"resnet18": ResidualUNetConfig(encoder="resnet18", width=8, dim=8)},
+            **{"IMAGES": 1, "HEIGHT": 32, "WIDTH": 32, "COMPILERS": ("never",), "CALLS": 1},
+        },
+    },
+    "pri3d_step": {
+        "pri3d_step_gpu": {
+            "CHANGES": TINY["pri3d"] | {"init": "scratch", "method.unet.encoder": "resnet18"},
+            **{"SIZES": {"laptop": (1, 600)}, "COMPILERS": ("never",), "CALLS": 1},
+        },
+    },
+    "stream": {"stream": {"BATCH": 2, "BATCHES": 3}, "stream_gpu": {"ROOMS": ROOMS, "PRESET": "laptop"}},
+}
+SAID = {
+    "sparse_convolution": {"TFLOP/s": 1, "kernel map": 1, "C 2": 2, "MinkUNet34C forward": 1},
+    "silhouettes": {"images/s": 1, "PyTorch3D": 1},
+    "unets": {"product of": 1, "bfloat16, compiled never": 1, "float32, compiled never": 1},
+    "pri3d_step": {"pairs/s (asked 600)": 1, "GPU busy": 1},
+    "stream": {"first batch": 1, "pairs/s on": 1, "DataLoader": 1},
+}
+"""Parts of lines, and how many lines have them."""
+
+
 @pytest.mark.filterwarnings("default")
-def test_the_gpu_part_of_sparse_convolution_says_a_line_a_measurement(monkeypatch, capsys):
-    """On a CPU with Triton's interpreter and next to no voxels; float16, since the interpreter has no bfloat16."""
-    module = import_module("jobs.benchmarks.sparse_convolution_gpu")
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (case == "stream")) for case in GPU_CASES]
+)
+def test_the_gpu_part_of_a_case_says_a_line_a_measurement(case, request, monkeypatch, capsys):
+    """On a CPU, at next to no size, with Triton's interpreter."""
+    if case == "stream":
+        request.getfixturevalue("ray_cluster")
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.delitem(sys.modules, "sem3d.networks.sparse.triton_kernels", raising=False)
     triton_backend.engine.cache_clear()
-    small = {"DEVICE": "cpu", "HALF": torch.float16, "SIZES": (12,), "CHANNELS": (2,), "PRODUCT": 8}
-    network = SparseUNetConfig(stem_kernel=3, init_dim=2, planes=(2,) * 8, blocks=(1,) * 8)
-    for name, value in {**small, "NETWORK": network, "CALLS": 1, "ROUNDS": 1, "NETWORK_CALLS": 1}.items():
-        monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(sys, "argv", ["benchmark", "sparse_convolution", "--device", "gpu"])
+    for owner, values in [("on_gpu", CALLS), *SMALL_ON_GPU[case].items()]:
+        for name, value in values.items():
+            monkeypatch.setattr(import_module(f"jobs.benchmarks.{owner}"), name, value)
+    monkeypatch.setattr(sys, "argv", ["benchmark", case, "--device", "gpu"])
     benchmark.main()
     triton_backend.engine.cache_clear()
     sys.modules.pop("sem3d.networks.sparse.triton_kernels", None)
     lines = capsys.readouterr().out.splitlines()
-    assert [
-        sum(part in line for line in lines) for part in ("TFLOP/s", "kernel map", "C 2", "MinkUNet34C forward")
-    ] == [
-        1,
-        1,
-        2,
-        2,
-    ]
+    assert {part: sum(part in line for line in lines) for part in SAID[case]} == SAID[case]
+
+
+def test_the_time_that_kernels_cover_counts_once_where_they_overlap():
+    assert on_gpu.covered([(4.0, 6.0), (0.0, 2.0), (1.0, 3.0), (5.0, 5.5)]) == pytest.approx(5 / 6)
+    assert on_gpu.covered([(7.0, 8.0)]) == 1
+    assert on_gpu.covered([]) == 0
 
 
 def test_a_benchmark_without_a_part_for_gpus_is_refused(monkeypatch):
