@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from statistics import median
 
 import torch
-from torch.autograd import DeviceType
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from sem3d.errors import UserError

@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_used_brings_no_labelled_image(built):
     columns = samples.collate([loaded[0], None, *loaded[1:]])
     found = told(method, SSRBatch(**{name: torch.tensor(column) for name, column in columns.items()}))
     assert len(found.images) == 6
-    assert found.labelled.tolist() == [True, True, False, False, True, True, True, True]
+    assert found.labelled.tolist() == [0, 1, 4, 5, 6, 7]
 
 
 def test_shares_are_even_over_any_number_of_rows():
