@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import sem3d
@@ -45,7 +45,8 @@ def test_features_are_those_of_the_training_code(models):
     seen = resize_color(PIXELS, (33, 44)).transpose(2, 0, 1)
     with torch.no_grad():
         expected = network.features(torch.tensor(seen[None, None].repeat(2, 1)))[0, 0]
-    assert_array_equal(models["pri3d"].features(PIXELS), expected)
+    # of one picture, not of two: oneDNN rounds otherwise on some CPUs
+    assert_allclose(models["pri3d"].features(PIXELS), expected, rtol=0, atol=1e-6)
 
 
 def test_a_path_an_image_and_an_array_give_the_same(models, tmp_path):

@@ -1,6 +1,5 @@
 """Point clouds in the PCD format of PCL, as text, as KeypointNet has them: fields x y z and a packed colour."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +59,9 @@ def header_of(content: bytes, source: str) -> tuple[dict[bytes, list[bytes]], in
 
 def rows_of(content: bytes, columns: int, count: int, source: str) -> Float64[np.ndarray, "point column"]:
     """Return the numbers of the points; raises :class:`BadSample` for others than announced."""
+    lines = [line for line in map(str.strip, content.decode("latin1").split("\n")) if line]
     try:
-        rows = (
-            np.loadtxt(io.BytesIO(content), np.float64, comments=None, ndmin=2, max_rows=count + 1)
-            if content.strip()
-            else None
-        )
+        rows = np.loadtxt(lines, np.float64, comments=None, ndmin=2, max_rows=count + 1) if lines else None
     except ValueError as error:
         raise BadSample(source, f"a line that is no point: {error}") from error
     if rows is None or rows.shape != (count, columns):
