@@ -1,7 +1,10 @@
-"""The torch backend of sparse convolution against MinkowskiEngine on a CPU: 3 x 3 x 3, 32 to 32 channels, 50k surface voxels."""
+"""The torch backend of sparse convolution against MinkowskiEngine on a CPU: 3 x 3 x 3, 32 to 32 channels, 50k surface voxels, and
+MinkUNet34C as a whole.
+"""
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -11,14 +14,16 @@ from jaxtyping import Int32
 from torch import Tensor
 
 from sem3d.networks.sparse import SparseTensor, minkowski_backend, torch_backend
+from sem3d.networks.sparse_unet import SparseUNet, SparseUNetConfig
 
 CHANNELS = 32
 REPEATS = 9
+NETWORK, NETWORK_VOXELS, NETWORK_REPEATS = SparseUNetConfig(), 47_000, 3
 
 
 def run() -> list[tuple[str, float, float, str]]:
-    """Return rows (what, ours, MinkowskiEngine, unit) of forward and backward with the kernel map at hand, and of making
-    the map.
+    """Return rows (what, ours, MinkowskiEngine, unit) of forward and backward with the kernel map at hand, of making the map, and
+    of a step of the network with its maps.
 
     Making the map is timed with one channel sent through it, for both; ours includes the search for duplicates.
     Threads are those that the process has (``OMP_NUM_THREADS``).
@@ -44,7 +49,21 @@ def run() -> list[tuple[str, float, float, str]]:
         _timed(seconds["kernel map"][0], lambda: _by_torch(SparseTensor(coordinates, thin), thin_weight, 3, 1))
         fresh = SparseTensor(coordinates, thin)
         _timed(seconds["kernel map"][1], partial(minkowski_backend.convolve, fresh, thin_weight, 3, 1))
-    return [(f"{what}: {case}", 1 / median(ours), 1 / median(other), "1/s") for what, (ours, other) in seconds.items()]
+    rows = [(f"{what}: {case}", 1 / median(ours), 1 / median(other), "1/s") for what, (ours, other) in seconds.items()]
+    return [*rows, _network()]
+
+
+def _network() -> tuple[str, float, float, str]:
+    """Return the row of a network's forward and backward pass, kernel maps included."""
+    coordinates = surface_voxels(NETWORK_VOXELS)
+    features = torch.randn(len(coordinates), 3)
+    networks = [SparseUNet(replace(NETWORK, backend=backend)) for backend in ("torch", "minkowski")]
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(NETWORK_REPEATS):
+        for side, network in enumerate(networks):
+            _timed(seconds[side], lambda network=network: network(SparseTensor(coordinates, features)).sum().backward())
+    what = f"MinkUNet34C, forward and backward with maps: {len(coordinates)} voxels, {torch.get_num_threads()} threads"
+    return what, 1 / median(seconds[0]), 1 / median(seconds[1]), "1/s"
 
 
 def surface_voxels(count: int) -> Int32[Tensor, "voxel 4"]:

@@ -36,7 +36,7 @@ SMALL = {
     "sources": {"PAIRS": 300, "SCENES": 10, "FRAMES": 100, "ROUNDS": 1},
     "stream": {"BATCH": 2, "BATCHES": 3, "ROUNDS": 1, "HEIGHT": 33, "WIDTH": 44, "ROOMS": ROOMS},
     "ray_train": {"STEPS": 2, "ROUNDS": 1, "WORKERS": (1,), "ROOMS": ROOMS, "NETWORK": TINY["pri3d"]},
-    "sparse_convolution": {"REPEATS": 1},
+    "sparse_convolution": {"REPEATS": 1, "NETWORK": SLIM, "NETWORK_VOXELS": 2_000, "NETWORK_REPEATS": 1},
     "silhouettes": {"ROUNDS": 1, "SUBDIVISIONS": 2, "VIEWS": (0, 11), "SIZE": 32},
     "contrast": {"MATCHES": 3000, "ROUNDS": 1},
     "scene_rays": {"SIZES": {"small": (SceneConfig(field=FieldConfig(latent=8, width=8)), 2, 10)}, "ROUNDS": 1},
