@@ -103,7 +103,12 @@ def kind_of(method: str, experiment: Experiment) -> str:
 def _measure(method: str, experiment: Experiment, steps: int, name: str) -> Pace:
     """Return the pace of a short run where a trial would run: one without workers in a process that holds what a trial's does."""
     changes: dict[str, Any] = {"schedule.steps": steps, "schedule.warmup": 0, "init": "scratch", "run.name": name}
-    changes |= {"run.checkpoint_every": steps, "run.evaluate_every": 0, "run.evaluate_epochs": 0.0}
+    changes |= {
+        "run.checkpoint_every": steps,
+        "run.evaluate_every": 0,
+        "run.evaluate_epochs": 0.0,
+        "schedule.patience": 0,
+    }
     changes["run.tracking_uri"] = LockedStore(Path(experiment.run.storage).resolve(), experiment.run.tracking_uri).uri
     short = override(experiment, changes | {"run.experiment": MLFLOW_EXPERIMENT})
     if short.run.workers:

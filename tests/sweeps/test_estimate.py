@@ -15,7 +15,7 @@ from sem3d.sweeps.progress import Watch
 from sem3d.sweeps.search import steps_of
 from sem3d.sweeps.trainings import Trial
 from sem3d.training.ray.launch import TrainingResult
-from sem3d.training.ray.preflight import Resources
+from sem3d.training.ray.preflight import Resources, check_batches
 from tests.methods.tiny import tiny_experiment
 
 SEGMENTATION = "semantic_segmentation_2d"
@@ -89,10 +89,12 @@ def test_a_kind_is_probed_once(tmp_path, monkeypatch):
         return TrainingResult(tmp_path, tmp_path, tmp_path, {}, "", 4, {"training": 2.0, "evaluation": 1.0})
 
     monkeypatch.setattr(estimate, "train", train)
-    experiment = tiny_experiment(SEGMENTATION, Path("/rooms"), tmp_path, schedule__steps=500)
+    until_worse = {"schedule__steps": 500, "schedule__patience": 2, "run__evaluate_every": 50}
+    experiment = tiny_experiment(SEGMENTATION, Path("/rooms"), tmp_path, **until_worse)
     first = pace_of(SEGMENTATION, experiment, 4, [].append)
     assert pace_of(SEGMENTATION, override(experiment, {"run.seed": 5}), 4, [].append) == first
     assert [one.schedule.steps for one in probed] == [4]
+    check_batches(probed[0])
     assert probed[0].run.experiment != experiment.run.experiment
     assert (first.step, first.evaluation) == (0.5, 1.0)
 

@@ -48,9 +48,10 @@ def nearest_time(times: Float[np.ndarray, " time"], wanted: float, most: float) 
 def pose_of_quaternion(
     translation: Float[np.ndarray, "3"], quaternion: Float[np.ndarray, "4"]
 ) -> Float[np.ndarray, "4 4"]:
-    """Return the rigid transform of a translation and a rotation x, y, z, w of any length above zero; nan for length zero."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        x, y, z, w = quaternion / np.linalg.norm(quaternion)
+    """Return the rigid transform of a translation and a rotation x, y, z, w; nan where that has no length above zero."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        length = np.linalg.norm(quaternion)
+        x, y, z, w = quaternion / (length if 0 < length < np.inf else np.nan)
     pose = np.eye(4)
     pose[:3, :3] = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -62,7 +63,12 @@ def pose_of_quaternion(
 
 
 def pose_of_axis(translation: Float[np.ndarray, "3"], turned: Float[np.ndarray, "3"]) -> Float[np.ndarray, "4 4"]:
-    """Return the rigid transform of a translation and a rotation about the axis ``turned`` by its length, radians (Rodrigues)."""
-    angle = float(np.linalg.norm(turned))
-    half = np.sinc(angle / (2 * np.pi)) / 2  # sin(angle / 2) / angle, also at 0
-    return pose_of_quaternion(translation, np.append(half * turned, np.cos(angle / 2)))
+    """Return the rigid transform of a translation and a rotation about ``turned`` by its length, radians (Rodrigues).
+
+    The rotation is nan where that length is not finite.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        angle = np.linalg.norm(turned)
+        half = np.sinc(angle / (2 * np.pi)) / 2  # sin(angle / 2) / angle, also at 0
+        quaternion = np.append(half * turned, np.cos(angle / 2))
+    return pose_of_quaternion(translation, quaternion)

@@ -267,6 +267,9 @@ def test_rotations_equal_those_of_scipy():
         quaternion = rotation.as_quat() * 1.7
         np.testing.assert_allclose(pose_of_quaternion(np.ones(3), quaternion)[:3, :3], rotation.as_matrix(), atol=1e-12)
     assert np.isnan(pose_of_quaternion(np.ones(3), np.zeros(4))[:3, :3]).all()
+    for far in (np.inf, np.nan, 1e308):
+        assert np.isnan(pose_of_axis(np.ones(3), np.full(3, far))[:3, :3]).all()
+        assert np.isnan(pose_of_quaternion(np.ones(3), np.array([far, 0, 0, far]))[:3, :3]).all()
 
 
 @pytest.mark.parametrize("layout", ["tum_rgbd", "nerfstudio"])
