@@ -35,7 +35,6 @@ class PairChoice:
     """A choice of scans, and of the pairs of their overlapping frames."""
 
     generated: ClassVar = "rooms"
-    counted: ClassVar = "pair"
     root: DataFolder = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

@@ -36,7 +36,6 @@ class KeypointClouds:
     """A choice of models with keypoints, and the making of samples of them."""
 
     generated: ClassVar = "keypoint_shapes"
-    counted: ClassVar = "model"
     root: DataFolder = ""
     """Folder of KeypointNet: annotations, splits, pcds."""
     category: str = "chair"

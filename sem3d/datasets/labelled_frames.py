@@ -29,7 +29,6 @@ class LabelledFrames:
     """A choice of labelled frames, their size, and the label budget."""
 
     generated: ClassVar = "rooms"
-    counted: ClassVar = "frame"
     root: DataFolder = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

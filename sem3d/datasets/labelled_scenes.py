@@ -26,7 +26,6 @@ class LabelledScenes:
     """A choice of labelled scenes, the side of their voxels, and the share of them in use."""
 
     generated: ClassVar = "rooms"
-    counted: ClassVar = "scene"
     root: DataFolder = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

@@ -40,7 +40,7 @@ class ObjectRenders:
     """A choice of renders, a class, and its label budget."""
 
     generated: ClassVar = "shapes"
-    counted: ClassVar = "object"
+    counted: ClassVar = {"labelled": "labelled object"}
     root: DataFolder = ""
     """Folder of <synset>_{train,val,test}_{images,voxels}.npz, or of an index that jobs.prepare wrote."""
     category: str = "chair"

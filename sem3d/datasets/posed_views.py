@@ -28,7 +28,7 @@ class PosedViews:
     """A choice of instances with posed views, their size, and the budget of masks."""
 
     generated: ClassVar = "posed_shapes"
-    counted: ClassVar = "mask"
+    counted: ClassVar = {"masks": "labelled mask", "observed": "observed view"}
     root: DataFolder = ""
     """Folder in the SRN layout, <split>/<instance>/{rgb,pose,seg}/ or <Class>.<split>/<instance>/..."""
     category: str = ""

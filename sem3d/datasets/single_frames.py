@@ -55,7 +55,6 @@ class SingleFrames(PixelPoints):
     """A choice of scans, and the making of samples from frames."""
 
     generated: ClassVar = "rooms"
-    counted: ClassVar = "frame"
     root: DataFolder = ""
     """Folder of scans in a known layout, or of an index that jobs.prepare wrote."""
     prepare: PrepareConfig = field(default_factory=PrepareConfig)

@@ -57,7 +57,6 @@ class SketchedViews:
     """A choice of objects with sketches and shapes, their sizes, and the budget of training objects."""
 
     generated: ClassVar = "sketched_shapes"
-    counted: ClassVar = "object"
     root: DataFolder = ""
     """Folder of <split>/<instance>/{rgb,pose,depth,normal}/ with voxels.npy, as jobs.prepare sketched_shapes writes it."""
     category: str = ""

@@ -135,7 +135,7 @@ class Method(nn.Module):
     """Frozen dataclass of the method's own settings; its defaults are the paper's."""
     Data: ClassVar[type]
     """Frozen dataclass of the data and their preparation; its class variable ``generated`` names the world that stands in
-    where a user has none (:mod:`sem3d.worlds`) and ``counted`` the unit of a label budget."""
+    where a user has none (:mod:`sem3d.worlds`), and ``counted``, where budgets are no shares, what each such field counts."""
     Batch: ClassVar[type]
     """Frozen dataclass of tensors; ``Batch(**columns)`` takes what ``Samples.collate`` made."""
     presets: ClassVar[dict[str, Callable[[], Experiment]]]

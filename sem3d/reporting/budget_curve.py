@@ -174,7 +174,7 @@ def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:
     if budgets.logarithmic:
         axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(list(positions.values()), [budgets.short(value).removesuffix(" %") for value in budgets.values])
+    axes.set_xticks(list(positions.values()), [budgets.number(value) for value in budgets.values])
 
 
 def _reach(

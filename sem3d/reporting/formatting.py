@@ -104,16 +104,16 @@ def budget_text(budget: float) -> str:
 
 @dataclass(frozen=True)
 class Budgets:
-    """Label budgets of a sweep: shares of the labels (0.2), or numbers of labelled things (20, infinity for all)."""
+    """Label budgets of a sweep: shares of the labels (0.2), or numbers of things (20, infinity for all)."""
 
     values: tuple[float, ...]
-    unit: str = "item"
-    """The thing that a number counts, in the singular."""
+    unit: str = ""
+    """The thing that a number counts, in the singular, such as *labelled frame*; empty: they are shares of the labels."""
 
     @property
     def shares(self) -> bool:
         """True for shares of the labels."""
-        return all(0 <= value <= 1 for value in self.values)
+        return not self.unit
 
     @property
     def logarithmic(self) -> bool:
@@ -121,14 +121,20 @@ class Budgets:
         return len(self.values) > 1 and min(self.values) > 0
 
     def short(self, budget: float) -> str:
-        """Return ``20 %``, ``20`` or ``all``."""
-        return f"{100 * budget:.4g} %" if self.shares else budget_text(budget)
+        """Return ``20 %``, ``20`` or ``all``, and ``1 view`` where a number is not of labelled things."""
+        if self.shares or self.unit.startswith("labelled "):
+            return f"{self.number(budget)} %" if self.shares else self.number(budget)
+        return f"{self.number(budget)} {plural(self.unit.split()[-1], budget)}"
+
+    def number(self, budget: float) -> str:
+        """Return ``20`` or ``all``; shares are in percent."""
+        return f"{100 * budget:.4g}" if self.shares else budget_text(budget)
 
     def text(self, budget: float) -> str:
         """Return ``20 % of labels`` or ``20 labelled frames``."""
         if self.shares:
             return f"{self.short(budget)} of labels"
-        return f"{self.short(budget)} labelled {plural(self.unit, budget)}"
+        return f"{self.number(budget)} {plural(self.unit, budget)}"
 
     def positions(self) -> dict[float, float]:
         """Return the place of each budget on the axis; all labels stand one mean step beyond the largest number."""
@@ -141,7 +147,7 @@ class Budgets:
     @property
     def axis(self) -> str:
         """Caption of the axis."""
-        what = "share of labels used (%)" if self.shares else f"labelled {plural(self.unit, 2)}"
+        what = "share of labels used (%)" if self.shares else plural(self.unit, 2)
         return f"{what}, logarithmic" if self.logarithmic else what
 
 

@@ -10,6 +10,7 @@ from sem3d.config import Experiment, digest, flatten, override
 from sem3d.errors import UserError, near
 from sem3d.methods import COMPOSED, method_class
 from sem3d.methods.method import FROZEN_EFFECT
+from sem3d.reporting.formatting import plural
 from sem3d.runs.run_folder import CIRCUMSTANCES, LONGEST_NAME, check_name, content_name, identity, run_name
 from sem3d.runs.sources import data_digest
 from sem3d.sweeps.arms import TRIAL, Arm, PretrainedPart
@@ -210,19 +211,22 @@ def _asked_of(starts: dict[str, Pretraining]) -> dict[str, Any]:
 
 def _budget_leaf(space: Space, leaves: dict[str, Any], budget: float) -> dict[str, Any]:
     if space.budget:
-        return {space.budget: _as_budget(budget, leaves[space.budget], space.budget)}
+        return {space.budget: _as_budget(budget, leaves[space.budget], space)}
     if budget != 1:
         raise UserError(f"{space.name} has no label budget: leave --budgets out")
     return {}
 
 
-def _as_budget(budget: float, like: Any, leaf: str) -> float | int:
+def _as_budget(budget: float, like: Any, space: Space) -> float | int:
     if isinstance(like, int) and budget == math.inf:
         return ALL_ITEMS
     if isinstance(like, int) and not (budget >= 1 and budget == budget // 1):
-        raise UserError(f"{leaf} counts labelled items: {budget:g} must be a whole number from 1 on, or inf for all")
+        counted = f"{space.budget} counts {plural(space.budget_unit, 2)}"
+        raise UserError(f"{counted}: {budget:g} must be a whole number from 1 on, or inf for all")
     if isinstance(like, float) and not 0 < budget <= 1:
-        raise UserError(f"{leaf} is a share of the labels: {budget:g} must be above 0 and at most 1 (20 % is 0.2)")
+        raise UserError(
+            f"{space.budget} is a share of the labels: {budget:g} must be above 0 and at most 1 (20 % is 0.2)"
+        )
     return int(budget) if isinstance(like, int) else budget
 
 

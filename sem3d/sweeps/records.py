@@ -143,6 +143,8 @@ class SweepRecord:
     """Names of the arms; the first is the one that the others are compared with."""
     budgets: list[float]
     seeds: list[int]
+    budget_unit: str | None = None
+    """The thing that a budget counts, empty for shares of the labels; None in records of the time before it was kept."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Dotted leaves that all trials share."""
     tracking_uri: str = ""

@@ -2,13 +2,12 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sem3d.methods import COMPOSED, METHODS, method_class
 from sem3d.reporting.formatting import Budgets, counted, metric_of, plural
 from sem3d.reporting.page import SweepReview, TrialLine
 from sem3d.runs.run_folder import CIRCUMSTANCES
@@ -24,6 +23,7 @@ from sem3d.sweeps.records import (
     read_sweep,
     read_trials,
 )
+from sem3d.sweeps.space import ITEM
 
 Setting = str
 
@@ -36,10 +36,7 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
     """
     sweep, trials = read_sweep(folder), read_trials(folder)
     counting, notes = counting_trials(sweep, trials)
-    budgets = Budgets(
-        tuple(sorted({float(budget) for budget in (*sweep.budgets, *(trial.budget for trial in trials))})),
-        _unit(sweep, trials),
-    )
+    budgets = _budgets({*sweep.budgets, *(trial.budget for trial in trials)}, sweep.budget_unit)
     notes = [*_search_notes(sweep, read_searches(folder), budgets), *notes]
     keys = {trial.key for trial in counting}
     storage = folder.resolve().parents[1]
@@ -183,13 +180,11 @@ def _arms(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*sweep.arms, *sorted({trial.arm for trial in trials})]))
 
 
-def _unit(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> str:
-    """Return the unit that a budget counts, by the setting where there is a choice, else by what the method's data are."""
-    settings = [sweep.settings, *(trial.settings for trial in trials)]
-    fixed = next(
-        (method_class(trial.method).Data.counted for trial in trials if trial.method in METHODS | COMPOSED), "item"
-    )
-    return next((str(leaves["data.budget_unit"]) for leaves in settings if "data.budget_unit" in leaves), fixed)
+def _budgets(values: Collection[float], unit: str | None) -> Budgets:
+    """Return the budgets of a sweep; in a record without their unit numbers up to 1 are shares, others labelled items."""
+    if unit is None:
+        unit = "" if all(0 <= value <= 1 for value in values) else ITEM
+    return Budgets(tuple(sorted(map(float, values))), unit)
 
 
 def _line(trial: TrialRecord, sweep: SweepRecord, run_link: str, counts: bool) -> TrialLine:

@@ -5,7 +5,8 @@ Such a module is data only, by these names:
 ``METHOD``, ``PRESET``, ``SETTINGS``
     What each trial trains: a registered method, one of its presets, dotted leaves that differ from it.
 ``BUDGET``, ``BUDGETS``
-    Leaf of the label budget, and the budgets that are compared: shares, or numbers of labelled items.
+    Leaf of the label budget, and the budgets that are compared: shares where the leaf has a fraction, numbers of what
+    ``Data.counted`` of the method says where it has a whole number.
 ``SEEDS``, ``SEED_LEAVES``
     How many seeds, and the leaves that a seed sets. With the seed of the labelled subset among them, every arm at one budget and
     seed sees the same labelled samples.
@@ -47,6 +48,8 @@ from sem3d.sweeps.arms import Arm, Part, check_chain, read_arm
 PACKAGE = "tune_spaces"
 DATA_LEAVES = ("data.root", "data.prepare.")
 DEFAULT_SEEDS = 3
+ITEM = "labelled item"
+"""The thing that a budget counts where the data do not say it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,15 @@ class Space:
     mode: Literal["max", "min"]
     also: tuple[str, ...] = ()
     """Other metrics of trials that evidence tells, over the same seeds."""
+
+    @property
+    def budget_unit(self) -> str:
+        """Return the thing that a budget counts, in the singular; empty where budgets are shares of the labels."""
+        part = self.arms[0].trained
+        if not isinstance(flatten(part.experiment()).get(self.budget), int):
+            return ""
+        counted = getattr(method_class(part.method).Data, "counted", {})
+        return counted.get(self.budget.removeprefix("data."), ITEM)
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name; raise :class:`UserError` with the known names otherwise."""

@@ -38,7 +38,6 @@ class SixthData:
     """A folder with ``numbers.json``: pairs of numbers."""
 
     generated: ClassVar = "shapes"
-    counted: ClassVar = "pair"
     root: DataFolder = ""
     """Folder of the numbers."""
     share: float = 1.0

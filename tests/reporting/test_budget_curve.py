@@ -48,9 +48,9 @@ def test_odd_sweeps_are_drawn_without_a_warning(arms, budgets, seeds):
 
 
 def test_all_labels_stand_one_step_beyond_the_largest_number():
-    budgets = Budgets((2.0, 8.0, 32.0, float("inf")), "object")
+    budgets = Budgets((2.0, 8.0, 32.0, float("inf")), "labelled object")
     assert budgets.positions() == {2.0: 2.0, 8.0: 8.0, 32.0: 32.0, float("inf"): pytest.approx(128.0)}
-    assert Budgets((5.0, float("inf"))).positions()[float("inf")] == 20.0
+    assert Budgets((5.0, float("inf")), "labelled object").positions()[float("inf")] == 20.0
     assert [budgets.short(value) for value in budgets.values] == ["2", "8", "32", "all"]
     assert budgets.text(float("inf")) == "all labelled objects"
     scores = {"a": {value: {0: 0.1, 1: 0.2} for value in budgets.values}}
@@ -135,6 +135,13 @@ def test_words_for_metrics_budgets_and_times():
     assert [error.same(0.02, 12.34), error.same(0.06, 12.34), error.same(0.0, 0.0)] == [True, False, True]
     assert not metric_of("accuracy", "max", [71.0]).percent
     assert SHARES.text(0.05) == "5 % of labels"
-    assert Budgets((2.0, 20.0), "frame").text(20.0) == "20 labelled frames"
+    assert Budgets((2.0, 20.0), "labelled frame").text(20.0) == "20 labelled frames"
+    views = Budgets((1.0, 50.0), "observed view")
+    assert [(views.short(value), views.text(value)) for value in views.values] == [
+        ("1 view", "1 observed view"),
+        ("50 views", "50 observed views"),
+    ]
+    assert (views.axis, [views.number(value) for value in views.values]) == ("observed views, logarithmic", ["1", "50"])
+    assert [Budgets((1.0,), unit).short(1.0) for unit in ("", "labelled mask")] == ["100 %", "1"]
     assert [duration_text(value) for value in (4.21, 59, 754, 7500)] == ["4.2 s", "59 s", "12 min 34 s", "2 h 5 min"]
     assert [p_text(value) for value in (1e-9, 0.0312, 0.4)] == ["< 0.001", "0.031", "0.40"]

@@ -18,7 +18,7 @@ from sem3d.sweeps.evidence import (
     write_evidence,
 )
 from sem3d.sweeps.other_metrics import lines_beside
-from sem3d.sweeps.records import read_trials, write_record
+from sem3d.sweeps.records import MarksRecord, read_trials, write_record
 from sem3d.sweeps.results import read_review
 from sem3d.sweeps.space import read_space, written_spaces
 from tests.sweeps.fake_sweep import fake_sweep
@@ -105,6 +105,27 @@ def test_other_metrics_that_a_space_names_stand_beside(tmp_path):
     (line,) = lines_beside(folder, space, read_review(folder))
     half = 4.302652730 * 1 / math.sqrt(3)
     assert line == f"PCK far (%) at 100 %: a 31.0 ± {half:.1f}, b 51.0 ± {half:.1f} (+20.0)"
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown", "said"),
+    [
+        ("observed view", "1 view", "1 observed view: "),
+        ("labelled mask", "1", "1 labelled mask: "),
+        ("", "100 %", "100 % of labels: "),
+        (None, "100 %", "100 % of labels: "),
+    ],
+)
+def test_a_budget_of_one_is_shown_in_the_unit_that_the_sweep_recorded(tmp_path, unit, shown, said):
+    folder = fake_sweep(tmp_path, arms=("a", "b"), budgets=(1.0,), budget_unit=unit)
+    write_record(folder, MarksRecord(key="1-seed-0", method="pri3d", budget=1.0, seed=0, floor={"miou_scannet": 0.1}))
+    evidence = evidence_of(folder, read_space("pri3d"), "laptop", "command")
+    assert {row.budget for row in evidence.rows} == {shown}
+    assert evidence.marks[0].startswith(said)
+
+
+def test_numbers_above_one_of_an_older_record_are_labelled_items(tmp_path):
+    assert read_review(fake_sweep(tmp_path, budgets=(1.0, 20.0))).budgets.text(20.0) == "20 labelled items"
 
 
 def test_one_seed_has_no_interval(tmp_path):

@@ -71,6 +71,7 @@ def test_records_say_what_a_reviewer_asks(indexed_rooms, tmp_path):
     assert (record.arms, record.budgets, record.seeds) == (["scratch", "pri3d"], [0.5, 1.0], [0, 1])
     assert record.spent.keys() == record.estimate.keys() == {"trials", "seconds", "cpu_hours", "gpu_hours", "money"}
     assert record.settings["pretrain.schedule.steps"] == 4
+    assert record.budget_unit == ""
     trial = read_trials(folder)[0]
     assert (trial.status, trial.stage_seconds["training"], trial.steps) == ("finished", 1.5, 1)
     assert trial.settings["schedule.steps"] == 4

@@ -55,6 +55,25 @@ def test_an_arm_may_be_of_another_method():
     assert [arm.trained.method for arm in space.arms] == ["semantic_segmentation_2d", "pri3d"]
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("pri3d", ""),
+        ("ppkt", ""),
+        ("pixel_semantics", ""),
+        ("ssr", "labelled object"),
+        ("semantic_srn", "labelled mask"),
+        ("semantic_srn_masks", "observed view"),
+    ],
+)
+def test_a_space_says_what_its_budgets_count(name, unit):
+    assert read_space(name).budget_unit == unit
+
+
+def test_a_budget_of_a_whole_number_counts_items_where_the_data_do_not_say_what():
+    assert space_of(toy_module(BUDGET="run.max_nonfinite")).budget_unit == "labelled item"
+
+
 def test_a_registered_method_without_a_module_has_a_space_of_its_own(monkeypatch):
     register_distillation(monkeypatch)
     assert "distillation" in space_names()

@@ -8,7 +8,7 @@ is met.
 from collections.abc import Mapping, Sequence
 
 from sem3d.errors import UserError
-from sem3d.reporting.formatting import Budgets
+from sem3d.reporting.formatting import budget_text
 from sem3d.reporting.intervals import interval
 from sem3d.reporting.page import SweepReview
 from sem3d.reporting.papers.reviews import data_of, require_space
@@ -67,7 +67,7 @@ def table_of(ours: Mapping[tuple[str, float], Mapping[str, tuple[str, str]]]) ->
     places = {*((arm, MASKS) for arm in TABLE_1), *ours}
     rows: list[dict[str, Cell]] = []
     for arm, budget in sorted(places, key=lambda place: (place[1], order.index(place[0]))):
-        place: dict[str, Cell] = {"method": arm, "masks": Budgets((budget,)).short(budget)}
+        place: dict[str, Cell] = {"method": arm, "masks": budget_text(budget)}
         for name, (miou, shape) in TABLE_1.get(arm, {}).items() if budget == MASKS else ():
             numbers: dict[str, Cell] = {"mIoU": f"{miou:.1f}", "shape mIoU": f"{shape:.1f}"}
             rows.append(place | {"by": "paper", "data": PAPERS_DATA, "class": name} | numbers)

@@ -15,7 +15,7 @@ def review(category: str = "", space: str = "semantic_srn", metric: str = "miou"
         space=space,
         metric=metric_of(metric, "max", [0.3]),
         arms=("srn + linear", "random networks"),
-        budgets=Budgets((3.0, 30.0)),
+        budgets=Budgets((3.0, 30.0), "labelled mask"),
         seeds=(0, 1),
         scores={"srn + linear": {3.0: {0: 0.2}, 30.0: {0: 0.3, 1: 0.4}}, "random networks": {30.0: {0: 0.1}}},
         trials=(),
