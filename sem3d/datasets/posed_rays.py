@@ -13,8 +13,20 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from sem3d.datasets.objects.part_classes import UNKNOWN
-from sem3d.datasets.objects.srn_layout import WHITE, read_labels, read_picture, same_size, squared
+from sem3d.datasets.objects.sketch_files import DEPTH, DEPTH_UNITS, read_depth
+from sem3d.datasets.objects.srn_layout import (
+    WHITE,
+    nearest_squared,
+    read_labels,
+    read_picture,
+    same_size,
+    squared,
+)
+from sem3d.errors import BadSample
+from sem3d.folders import is_there
 
+FARTHEST_POINT = 1.0
+"""From the middle of the world, in sizes of the object: its diagonal, or its longest side, of which half a diagonal is 0.87."""
 NO_INSTANCE = -1
 """Instance of a row that could not be used."""
 Transparent = Literal["white", "released"]
@@ -68,6 +80,35 @@ class LoadRays:
         label = np.full(len(places), UNKNOWN, np.int64) if labels is None else labels.reshape(-1)[places]
         color, alpha = over_white(picture.reshape(-1, 4)[places], self.transparent)
         return {"pixels": pixel_centres(places, side), "color": color, "alpha": alpha, "label": label}
+
+
+def depth_of_view(
+    root: Path, row: Mapping[str, Any], view: int, side: int
+) -> Float32[np.ndarray, "{side} {side}"] | None:
+    """Return the true depth along the optical axis of one view of a row, the nearest of each pixel, 0 where there is nothing.
+
+    None where the data have none. Raises :class:`BadSample` for another size or kind of picture, and for depth that shows
+    something farther from the middle of the world than any object of unit size reaches.
+    """
+    picture = root / row["pictures"][view]
+    path = picture.parents[1] / DEPTH / f"{picture.stem}.png"
+    if not is_there(path):
+        return None
+    depth = read_depth(path)
+    same_size(path, depth.shape, (row["height"], row["width"]))
+    depth = nearest_squared(depth, side)
+    places, pose = np.flatnonzero(depth), np.array(row["poses"]).reshape(-1, 4, 4)[view]
+    centres = np.column_stack([pixel_centres(places, side), np.ones(len(places))])
+    rays = centres @ np.linalg.inv(squared_intrinsics(row, side)).T
+    points = rays * depth.reshape(-1)[places][:, None] @ pose[:3, :3].T + pose[:3, 3]
+    farthest = np.linalg.norm(points, axis=1).max(initial=0.0)
+    if farthest > FARTHEST_POINT:
+        raise BadSample(
+            str(path),
+            f"depth of another unit or pose: it shows points {farthest:.2f} from the middle, where objects of size 1 "
+            f"reach {FARTHEST_POINT:g} at most; 1 is {DEPTH_UNITS}",
+        )
+    return depth
 
 
 def over_white(

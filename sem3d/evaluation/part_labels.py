@@ -76,13 +76,15 @@ def agreeing_labels(
     intrinsics: Float[Tensor, "3 3"],
 ) -> tuple[int, int]:
     """Return in how many pixels the label of a view is that of the next view (of the last: the first) at the same point of the
-    surface, and in how many it could be looked up.
+    surface, and in how many it could be looked up; none where there is one view.
 
     A pixel with depth (along the optical axis; 0: none) is looked up where its point is inside the next picture and the depth
     there is its own, to :data:`SAME_DEPTH`. Pixel centres lie at whole numbers + 0.5. At borders of parts even true labels
     differ, by the size of pixels: their agreement is the most that can be had.
     """
     height, width = labels.shape[1:]
+    if len(labels) < 2:
+        return 0, 0
     v, u = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     centres = torch.stack([u + 0.5, v + 0.5, torch.ones_like(u)], -1).to(world_from_camera)
     rays = centres @ torch.linalg.inv(intrinsics.to(world_from_camera)).T

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int, UInt8
 
 from sem3d.config import override
+from sem3d.datasets.posed_views import class_names
 from sem3d.datasets.stream import Samples
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures.part_colours import part_palette
@@ -28,8 +29,8 @@ PICTURED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartSheetOptions(EvaluationOptions):
-    """Options of a sheet: the run, and those beside it."""
+class BesideOptions(EvaluationOptions):
+    """Options of a comparison of part labels: the run, and those beside it."""
 
     beside: tuple[str, ...] = ()
     """Other runs that label parts of views, such as the U-Net's and the auto-encoder's, learnt from the same data."""
@@ -44,7 +45,7 @@ class LabelledView(NamedTuple):
     miou: float
 
 
-def part_sheet(run: TrainedRun, options: PartSheetOptions) -> Outcome:
+def part_sheet(run: TrainedRun, options: BesideOptions) -> Outcome:
     """Return the mIoU of each run over the views that all of them are scored on, and two sheets with their labels beside the
     truth: of the first views, and of those where the run itself is worst.
     """
@@ -69,7 +70,9 @@ def part_sheet(run: TrainedRun, options: PartSheetOptions) -> Outcome:
         }
         for heading, views in labelled.items()
     ]
-    names = class_names_of(run)
+    samples = scored(run.sources)
+    assert samples is not None
+    names = class_names(samples)
     worst = sorted(shared, key=lambda key: first[key].miou)
     pictures = {
         name: sheet(labelled, keys[:PICTURED], names) for name, keys in (("parts", shared), ("worst_parts", worst))
@@ -94,11 +97,12 @@ def headed(runs: Sequence[TrainedRun]) -> dict[str, TrainedRun]:
     }
 
 
-def class_names_of(run: TrainedRun) -> tuple[str, ...]:
-    """Return the names of the classes of parts, background first."""
-    samples = scored(run.sources)
-    assert samples is not None
-    return samples.load.class_names  # pyright: ignore[reportFunctionMemberAccess]  # LoadRays
+def labelling(run: TrainedRun) -> tuple[LabelsViews, Samples]:
+    """Return the method of a run and the views that it is scored on; raises :class:`UserError` where it labels none of them."""
+    method, samples = run.build(), scored(run.sources)
+    if not isinstance(method, LabelsViews) or samples is None or not samples.table.num_rows:
+        raise UserError(f"{run.folder} labels no parts of views: name runs that learnt part labels")
+    return method, samples
 
 
 def labelled_views(run: TrainedRun, at_once: int) -> dict[str, LabelledView]:
@@ -106,9 +110,7 @@ def labelled_views(run: TrainedRun, at_once: int) -> dict[str, LabelledView]:
 
     Raises :class:`UserError` for a run that labels no parts.
     """
-    method, samples = run.build(), scored(run.sources)
-    if not isinstance(method, LabelsViews) or samples is None or not samples.table.num_rows:
-        raise UserError(f"{run.folder} labels no parts of views: name runs that learnt part labels")
+    method, samples = labelling(run)
     found: dict[str, LabelledView] = {}
     for pictures, batch in batches_of(samples, at_once):
         with torch.no_grad():

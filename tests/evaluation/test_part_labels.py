@@ -112,3 +112,34 @@ def test_labels_of_each_view_alone_do_not_agree():
     labels, depth, poses, intrinsics = ball(3, 24)
     own = torch.where(labels > 0, torch.arange(1, 4)[:, None, None], 0)
     assert agreeing_labels(own, depth, poses, intrinsics)[0] == 0
+
+
+def plane(shift: int, side: int = 10) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Labels and depth of the plane z = 2 from two cameras that look along z, one ``shift`` pixels right of the other."""
+    intrinsics = torch.tensor([[8.0, 0, side / 2], [0, 8.0, side / 2], [0, 0, 1]], dtype=torch.float64)
+    poses = torch.eye(4, dtype=torch.float64).repeat(2, 1, 1)
+    poses[1, 0, 3] = shift * 2.0 / 8.0
+    column = torch.arange(side) + torch.tensor([0, shift])[:, None]
+    labels = (1 + column % 3)[:, None].repeat(1, side, 1)
+    return labels, torch.full((2, side, side), 2.0, dtype=torch.float64), poses, intrinsics
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 5])
+def test_of_two_views_of_a_plane_all_true_labels_agree_and_each_wrong_one_is_missed_from_both(wrong: int):
+    labels, depth, poses, intrinsics = plane(shift=3)
+    labels[0].view(-1)[13 : 13 + wrong] = 9  # from column 3 on, which the other view sees too
+    assert agreeing_labels(labels, depth, poses, intrinsics) == (140 - 2 * wrong, 140)
+    arrays = (part.numpy() for part in (labels, depth, poses, intrinsics))
+    assert view_scores.agreeing_labels(*arrays, tolerance=SAME_DEPTH) == (140 - 2 * wrong, 140)
+
+
+def test_what_hides_the_plane_in_one_view_is_not_compared():
+    labels, depth, poses, intrinsics = plane(shift=3)
+    depth[0, :, 5:] = 1.5
+    agreeing, compared = agreeing_labels(labels, depth, poses, intrinsics)
+    assert agreeing == compared == 2 * 2 * 10
+
+
+def test_one_view_alone_is_compared_with_nothing():
+    labels, depth, poses, intrinsics = plane(shift=3)
+    assert agreeing_labels(labels[:1], depth[:1], poses[:1], intrinsics) == (0, 0)

@@ -11,9 +11,12 @@ import numpy as np
 from sem3d.datasets.objects.archives import unpacked
 from sem3d.datasets.objects.part_meshes import furniture_classes, read_parted
 from sem3d.datasets.objects.partnet import category_of, model_of, official_splits, read_annotated
+from sem3d.datasets.objects.sketch_files import write_depth
 from sem3d.datasets.objects.srn_index import CONTENT, ROWS, answers, index_posed_views, load_posed_index
+from sem3d.datasets.posed_rays import depth_of_view
 from sem3d.datasets.posed_views import PosedViews, posed_view_sources
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.geometry.sphere_cameras import square_intrinsics
 from sem3d.worlds.posed.write import DONE, SUMMARY, draw_row, found
 from tests.datasets.objects.partnet_folders import write_parted, write_partnet
 from tests.datasets.objects.srn_folders import write_srn
@@ -104,7 +107,21 @@ def opened_archive(folder: Path) -> None:
     unpacked(folder / "a.tar.xz", folder / "out")
 
 
+def depth_file(folder: Path) -> Path:
+    data = write_srn(folder / "data", {"train": 1}, views=2)
+    write_depth(data / "train" / "object0", 0, np.full((8, 8), 1.3, np.float32))
+    return data / "train" / "object0" / "depth" / "000000.png"
+
+
+def depth_read(folder: Path) -> None:
+    pose = np.loadtxt(folder / "data" / "train" / "object0" / "pose" / "000000.txt").ravel()
+    row = {"pictures": ["train/object0/rgb/000000.png"], "height": 8, "width": 8, "poses": pose}
+    depth_of_view(folder / "data", row | {"intrinsics": square_intrinsics(8).ravel()}, 0, 4)
+
+
 VIEWS = (
+    Parser("true depth of a view", depth_file, depth_read),
+    Parser("true depth of a view, pixels", depth_file, depth_read, take_png, put_png),
     Parser("intrinsics.txt", instance_file("train/object0/intrinsics.txt"), checked),
     Parser("pose of a view", instance_file("train/object0/pose/000001.txt"), checked),
     Parser("picture of a view", instance_file("train/object0/rgb/000001.png"), checked),

@@ -6,27 +6,8 @@ import numpy as np
 import pytest
 
 from sem3d.errors import UserError
-from sem3d.pipelines.part_sheet import PartSheetOptions, labelled_views, part_sheet
-from tests.pipelines.test_part_consistency import run_of
-
-NAMES = ("semantic_srn_parts", "semantic_srn_unet", "semantic_srn_autoencoder_parts")
-LAST = {
-    "semantic_srn_parts": "segmentation.0",
-    "semantic_srn_unet": "unet.last",
-    "semantic_srn_autoencoder_parts": "parts",
-}
-
-
-def always(name: str, number: int):
-    """Make a method say one class everywhere."""
-
-    def change(method) -> None:
-        last = method.get_submodule(LAST[name])
-        last.weight.zero_()
-        last.bias.zero_()
-        last.bias[number] = 1.0
-
-    return change
+from sem3d.pipelines.part_sheet import BesideOptions, labelled_views, part_sheet
+from tests.pipelines.test_part_consistency import NAMES, always, run_of
 
 
 @pytest.fixture
@@ -38,7 +19,7 @@ def runs(posed: Path, tmp_path: Path):
 
 
 def test_every_run_is_drawn_beside_the_truth_and_scored_on_the_same_views(runs):
-    options = PartSheetOptions(run="r", beside=tuple(str(run.folder) for run in runs[1:]))
+    options = BesideOptions(run="r", beside=tuple(str(run.folder) for run in runs[1:]))
     outcome = part_sheet(runs[0], options)
     rows = outcome.tables[0].rows
     assert [row["labels of"] for row in rows] == ["parts", "unet", "autoencoder_parts"]
@@ -63,7 +44,7 @@ def test_views_are_keyed_by_the_picture_that_is_labelled(runs):
 def test_runs_that_label_nothing_or_other_views_are_refused(runs, posed, tmp_path):
     colours = run_of("semantic_srn", posed, tmp_path / "colours", method__segmentation_layers=0, data__size=8)
     with pytest.raises(UserError, match="labels no parts"):
-        part_sheet(runs[0], PartSheetOptions(run="r", beside=(str(colours.folder),)))
+        part_sheet(runs[0], BesideOptions(run="r", beside=(str(colours.folder),)))
     other = run_of("semantic_srn_unet", posed, tmp_path / "other", data__size=4)
     with pytest.raises(UserError, match="different sizes"):
-        part_sheet(runs[0], PartSheetOptions(run="r", beside=(str(other.folder),)))
+        part_sheet(runs[0], BesideOptions(run="r", beside=(str(other.folder),)))

@@ -69,6 +69,8 @@ def agreeing_labels(
     views, height, width = labels.shape
     for here in range(views):
         there = (here + 1) % views
+        if there == here:
+            continue
         for row in range(height):
             for column in range(width):
                 z = depth[here, row, column]

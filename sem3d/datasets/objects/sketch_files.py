@@ -26,6 +26,8 @@ from sem3d.errors import BadSample
 from sem3d.texts import read_sample_text
 
 DEPTH_UNITS = 10_000
+DEEPEST = 65535 / DEPTH_UNITS
+"""Largest depth that 16 bits hold."""
 VOXELS, KEYPOINTS = "voxels.npy", "keypoints.json"
 DEPTH, NORMAL, PHOTO = "depth", "normal", "photo"
 MOST_KEYPOINTS = 1000
@@ -51,19 +53,25 @@ def write_sketch(
     normals: Float32[np.ndarray, "side side 3"],
 ) -> None:
     """Write depth and normals of view ``number`` of the instance in ``folder``."""
-    pictures = {
-        DEPTH: Image.fromarray(np.rint(depth * DEPTH_UNITS).clip(0, 65535).astype(np.uint16)),
-        NORMAL: Image.fromarray(np.rint((normals + 1) * 127.5).astype(np.uint8), "RGB"),
-    }
-    for kind, picture in pictures.items():
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-        picture.save(folder / kind / f"{number:06d}.png", compress_level=4)
+    write_depth(folder, number, depth)
+    save_view(folder / NORMAL, number, Image.fromarray(np.rint((normals + 1) * 127.5).astype(np.uint8), "RGB"))
+
+
+def write_depth(folder: Path, number: int, depth: Float32[np.ndarray, "height width"]) -> None:
+    """Write depth of view ``number`` alone."""
+    values = np.rint(depth * DEPTH_UNITS).clip(0, 65535).astype(np.uint16)
+    save_view(folder / DEPTH, number, Image.fromarray(values))
 
 
 def write_photo(folder: Path, number: int, picture: UInt8[np.ndarray, "side side 3"]) -> None:
     """Write view ``number`` before its background."""
-    (folder / PHOTO).mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture, "RGB").save(folder / PHOTO / f"{number:06d}.png", compress_level=4)
+    save_view(folder / PHOTO, number, Image.fromarray(picture, "RGB"))
+
+
+def save_view(folder: Path, number: int, picture: Image.Image) -> None:
+    """Write a picture of view ``number``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / f"{number:06d}.png", compress_level=4)
 
 
 def write_shape(folder: Path, voxels: Bool[np.ndarray, "x y z"], keypoints: list[ShapeKeypoint]) -> None:

@@ -5,6 +5,7 @@
     <split>/<instance>/rgb/000000.png     RGBA, or RGB on white
                        pose/000000.txt    world from camera, 16 numbers
                        seg/000000.npy     class of each pixel, 0: nothing, -1: unknown; optional; .png of 8 bits too
+                       depth/000000.png   true depth; optional (:mod:`sem3d.datasets.objects.sketch_files`)
                        intrinsics.txt     (:mod:`sem3d.datasets.objects.srn_cameras`); for all of a split, beside the instances
 
 A split's folder is ``train``, ``val`` or ``test``, after the class's name where there are several, as in ``Chair.train`` of the
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Shaped, UInt8
 from PIL import Image
 
 from sem3d.datasets.objects.npz_stream import DAMAGE
@@ -180,15 +181,23 @@ def squared(
     picture: UInt8[np.ndarray, "height width 4"], labels: Int[np.ndarray, "height width"] | None, side: int
 ) -> tuple[UInt8[np.ndarray, "{side} {side} 4"], Int[np.ndarray, "{side} {side}"] | None]:
     """Return the middle square of a picture and its labels at another size: means of colours, the nearest labels."""
-    height, width = picture.shape[:2]
-    short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    inner = slice(top, top + short), slice(left, left + short)
-    picture, labels = picture[inner], None if labels is None else labels[inner]
-    if short != side:
+    picture = middle(picture)
+    if len(picture) != side:
         multiplied = Image.fromarray(picture, "RGBA").convert("RGBa")
         picture = np.array(multiplied.resize((side, side), Image.Resampling.BOX).convert("RGBA"))
-        if labels is not None:
-            places = ((np.arange(side) + 0.5) * short / side).astype(np.int64)
-            labels = labels[places[:, None], places]
-    return picture, labels
+    return picture, None if labels is None else nearest_squared(labels, side)
+
+
+def nearest_squared(values: Shaped[np.ndarray, "height width"], side: int) -> Shaped[np.ndarray, "{side} {side}"]:
+    """Return the nearest values of the middle square of an image at another size."""
+    inner = middle(values)
+    places = ((np.arange(side) + 0.5) * len(inner) / side).astype(np.int64)
+    return inner[places[:, None], places]
+
+
+def middle(image: Shaped[np.ndarray, "height width *channel"]) -> Shaped[np.ndarray, "short short *channel"]:
+    """Return the middle square of an image."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    return image[top : top + short, left : left + short]

@@ -25,7 +25,7 @@ from sem3d.methods.semantic_srn.autoencoder_presets import (
 )
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
-from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, label_sums
+from sem3d.methods.semantic_srn.view_scores import PART_EVALUATIONS, as_pictures, class_ious, label_sums
 from sem3d.networks.view_autoencoder import last_layer
 
 
@@ -35,6 +35,7 @@ class SemanticSRNAutoencoderParts(AutoencoderTask):
     presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
     score = ("miou", "max")
     label_budget = "data.masks"
+    evaluations: ClassVar = PART_EVALUATIONS
     published = "sem3d.reporting.papers.semantic_srn:published_table"
 
     def __init__(

@@ -20,6 +20,7 @@ from sem3d.methods.semantic_srn.losses import label_loss
 from sem3d.methods.semantic_srn.presets import parts_laptop, parts_paper, parts_released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import KNOWN, known_and_new, numbered_from
+from sem3d.methods.semantic_srn.view_scores import PART_EVALUATIONS
 
 
 class SemanticSRNParts(SceneTask):
@@ -29,11 +30,7 @@ class SemanticSRNParts(SceneTask):
     presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
     score = ("miou", "max")
     label_budget = "data.masks"
-    evaluations: ClassVar = {
-        "scores": "sem3d.pipelines.scores:scores",
-        "consistency": "sem3d.pipelines.part_consistency:part_consistency",
-        "sheet": "sem3d.pipelines.part_sheet:part_sheet",
-    }
+    evaluations: ClassVar = PART_EVALUATIONS
     marks = "sem3d.methods.semantic_srn.frequent_parts:marks"
     published = "sem3d.reporting.papers.semantic_srn:published_table"
     needed: ClassVar = ("scene", "latents", "new_latents")

@@ -25,7 +25,7 @@ from sem3d.methods.semantic_srn.labelled_pictures import LabelledPictures
 from sem3d.methods.semantic_srn.presets import RELEASED, SLIM
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import KNOWN, known_and_new, numbered_from
-from sem3d.methods.semantic_srn.view_scores import as_pictures
+from sem3d.methods.semantic_srn.view_scores import PART_EVALUATIONS, as_pictures
 from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
 
 
@@ -65,6 +65,7 @@ class SemanticSRNRenderedUNet(LabelledPictures, SceneTask):
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("miou", "max")
     label_budget = "data.masks"
+    evaluations: ClassVar = PART_EVALUATIONS
     marks = "sem3d.methods.semantic_srn.frequent_parts:marks"
     prediction = ""
     needed: ClassVar = ("scene", "latents", "new_latents")

@@ -25,7 +25,7 @@ from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.labelled_pictures import LabelledPictures
-from sem3d.methods.semantic_srn.view_scores import as_pictures, class_ious, view_metrics
+from sem3d.methods.semantic_srn.view_scores import PART_EVALUATIONS, as_pictures, class_ious, view_metrics
 from sem3d.networks.view_unet import ViewUNet, ViewUNetConfig
 
 
@@ -76,6 +76,7 @@ class SemanticSRNUNet(LabelledPictures, Method):
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
     score = ("miou", "max")
     label_budget = "data.masks"
+    evaluations: ClassVar = PART_EVALUATIONS
     published = "sem3d.reporting.papers.semantic_srn:published_table"
 
     def __init__(self, experiment: Experiment[SemanticSRNUNetConfig, PosedViews], sources: Sources | None = None):

@@ -19,6 +19,12 @@ from sem3d.evaluation.part_labels import (
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.views import Views
 
+PART_EVALUATIONS = {
+    "scores": "sem3d.pipelines.scores:scores",
+    "consistency": "sem3d.pipelines.part_consistency:part_consistency",
+    "sheet": "sem3d.pipelines.part_sheet:part_sheet",
+}
+"""Evaluations of methods that label the parts in views."""
 OPAQUE = 0.5
 """Opacity from which on a pixel shows the object."""
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 
 from sem3d.bounds import AtLeastOne, Bounds, Seed, Side
+from sem3d.datasets.objects.sketch_files import DEEPEST
 from sem3d.datasets.objects.srn_write import View
 from sem3d.errors import UserError
 from sem3d.geometry.sphere_cameras import looking_at_origin, random_eyes, spiral_eyes, square_intrinsics
 from sem3d.rendering.posed_views import Albedo, Picturing, TracedMesh, draw_labels, draw_view
+from sem3d.rendering.sketches import draw_sketch
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,19 @@ def views_of(subject: Subject, config: ViewsConfig, poses: Float[np.ndarray, "vi
     for pose in poses:
         picture = draw_view(colored, subject.albedo, pose, intrinsics, picturing)
         yield picture, draw_labels(parted, subject.labels, pose, intrinsics, config.side), pose
+
+
+def depths_of(
+    subject: Subject, config: ViewsConfig, poses: Float[np.ndarray, "view 4 4"]
+) -> Iterator[Float32[np.ndarray, "side side"]]:
+    """Yield the depth of each view along the optical axis at the centres of pixels, of the mesh that has the parts; none from so
+    far away that their files could not hold it.
+    """
+    if config.distance + 1 > DEEPEST:
+        return
+    mesh = TracedMesh(subject.corners if subject.part_corners is None else subject.part_corners)
+    for pose in poses:
+        yield draw_sketch(mesh, pose, square_intrinsics(config.side), config.side)[0]
 
 
 def placed(corners: Float[np.ndarray, "face 3 3"]) -> tuple[Float[np.ndarray, "3"], float]:

@@ -2,7 +2,8 @@
 
 ::
 
-    {train,val,test}/<name>/   (:mod:`sem3d.datasets.objects.srn_layout`)
+    {train,val,test}/<name>/   (:mod:`sem3d.datasets.objects.srn_layout`); test/<name>/depth/ too, which no format counts:
+                               what networks learn from is the same without it
     classes.txt                names of the classes, background first
     posed_shapes.json          digest of the settings, counts
     quarantine.json            objects that could not be drawn, and notes
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from sem3d.config import digest
+from sem3d.datasets.objects.sketch_files import write_depth
 from sem3d.datasets.objects.srn_write import write_classes, write_instance
 from sem3d.datasets.quarantine import Quarantined, QuarantineReport, check_limit, faults_of
 from sem3d.datasets.tasks import in_tasks
 from sem3d.errors import BadSample, UserError
 from sem3d.files import read_json, whole_folder, write_json
 from sem3d.geometry.sphere_cameras import square_intrinsics
-from sem3d.worlds.posed.subject import Subject, ViewsConfig, poses_of, views_of
+from sem3d.worlds.posed.subject import Subject, ViewsConfig, depths_of, poses_of, views_of
 
 FORMAT = 1
 SUMMARY = "posed_shapes.json"
@@ -58,11 +60,19 @@ def write_posed(
 
     def draw(folder: Path, row: dict[str, Any]) -> list[str]:
         subject, notes = build(row)
-        views = views_of(subject, config, poses_of(config, row["split"], row["name"]))
-        write_instance(folder, square_intrinsics(config.side), views)
+        write_views(folder, subject, config, row["split"], row["name"])
         return notes
 
     return write_drawn(out, rows, draw, classes, digest([FORMAT, settings, vars(config), list(classes)]))
+
+
+def write_views(folder: Path, subject: Subject, config: ViewsConfig, split: str, name: str) -> None:
+    """Write the views of an object, with their depth where it is scored on."""
+    poses = poses_of(config, split, name)
+    write_instance(folder, square_intrinsics(config.side), views_of(subject, config, poses))
+    if split == "test":
+        for number, depth in enumerate(depths_of(subject, config, poses)):
+            write_depth(folder, number, depth)
 
 
 def write_drawn(

@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sem3d.datasets.objects.sketch_files import read_depth
 from sem3d.datasets.objects.srn_index import index_posed_views
 from sem3d.errors import UserError
 from sem3d.geometry.cameras import invert_rigid
 from sem3d.geometry.projection import project, transform
 from sem3d.geometry.sphere_cameras import square_intrinsics
 from sem3d.worlds.posed.shapes import PosedShapesConfig, generated_subject, write_posed_shapes
-from sem3d.worlds.posed.subject import ViewsConfig, poses_of, views_of
+from sem3d.worlds.posed.subject import Subject, ViewsConfig, poses_of, views_of
+from sem3d.worlds.posed.write import write_views
 
 VIEWS = ViewsConfig(side=48, training_views=4, test_views=5)
 
@@ -56,6 +58,33 @@ def test_views_of_an_object_do_not_depend_on_others_but_on_seed_and_sphere():
     np.testing.assert_array_equal(poses_of(VIEWS, "test", "a"), poses_of(VIEWS, "test", "b"))
     with pytest.raises(UserError, match="odd"):
         ViewsConfig(samples=2)
+
+
+def test_depth_lies_along_the_axis_of_the_camera_and_is_written_of_test_views_alone(tmp_path):
+    def height(x, y):
+        return 0.3 * x - 0.2 * y + 0.1
+
+    corners = np.array([[[x, y, height(x, y)] for x, y in ((-0.4, -0.3), (0.5, -0.3), (0.0, 0.6))]])
+    subject = Subject(corners, lambda hits: np.full((len(hits.ray), 3), 0.5), np.array([1]))
+    poses, intrinsics = poses_of(VIEWS, "test", "a"), square_intrinsics(48)
+    for split in ("train", "test"):
+        write_views(tmp_path / split, subject, VIEWS, split, "a")
+    assert not (tmp_path / "train" / "depth").exists()
+    assert len(list((tmp_path / "test" / "depth").iterdir())) == len(poses)
+    for number, pose in enumerate(poses):
+        depth = read_depth(tmp_path / "test" / "depth" / f"{number:06d}.png")
+        v, u = np.nonzero(depth)
+        assert len(u) > 20
+        rays = np.column_stack([u + 0.5, v + 0.5, np.ones(len(u))]) @ np.linalg.inv(intrinsics).T
+        x, y, z = (rays * depth[v, u, None] @ pose[:3, :3].T + pose[:3, 3]).T
+        np.testing.assert_allclose(z, height(x, y), atol=2e-4)
+        np.testing.assert_array_equal(np.load(tmp_path / "test" / "seg" / f"{number:06d}.npy") > 0, depth > 0)
+
+
+def test_from_too_far_away_no_depth_is_written(tmp_path):
+    subject, _ = generated_subject(row("chair"))
+    write_views(tmp_path, subject, replace(VIEWS, side=8, test_views=2, distance=6.0), "test", "a")
+    assert not (tmp_path / "depth").exists()
 
 
 def test_an_unknown_family_is_named(tmp_path):
