@@ -46,6 +46,7 @@ DOORWAYS = {
     "ray.train.v2": {"sem3d/ray_internals"},
     "ray.data._internal": {"sem3d/ray_internals"},
     "fcntl": {"sem3d/files.py"},
+    "av": {"sem3d/evaluation/figures/video.py"},
 }
 
 

@@ -83,7 +83,8 @@ class ViewPredictionOptions(MadeByOptions):
     image: FilePath
     """Picture of one object, RGBA or on white."""
     out: FilePath
-    """Where the cloud of points goes, ending in .ply; a strip of new views goes beside it (.png), and a turn around it (.gif)."""
+    """Where the cloud of points goes, ending in .ply; a strip of new views goes beside it (.png), and a turn around it (.gif,
+    and .mp4 with the extra video).""" ""
     pose: FilePath = ""
     """Text of 16 numbers, world from camera, in the world of the training data; empty: pose/<name>.txt beside the picture's
     folder, as SRN's layout has it."""

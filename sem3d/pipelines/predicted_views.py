@@ -22,8 +22,8 @@ from sem3d.methods.semantic_srn.novel_views import (
     VIEWS_OF_A_STRIP,
     around,
     strip,
-    write_animation,
     write_products,
+    write_turn,
 )
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.networks.srn.latent_table import LatentTable
@@ -63,15 +63,16 @@ def predict_views(run: TrainedRun, options: ViewPredictionOptions) -> Outcome:
         latents = torch.lerp(latent, other, torch.linspace(0, 1, FRAMES)[:, None].to(latent))
     views = around(method, latent, options.side, VIEWS_OF_A_STRIP)
     picture, cloud = write_products(views, made.with_suffix(""), ())
-    turn = made.with_suffix(".gif")
-    write_animation(around(method, latents, options.side, FRAMES), turn)
+    turns, missing = write_turn(around(method, latents, options.side, FRAMES), made.with_suffix(""))
+    files = {cloud: "cloud"} | dict.fromkeys(turns, "turn")
     made_by = {"model": options.run, "weights": str(run.weights)}
     return Outcome(
         lines=[
             f"cloud      {cloud} ({int(views.seen.sum())} points)",
             f"strip      {picture}",
-            f"turn       {turn}",
-            record_prediction(store, made_by, given, {cloud: "cloud", turn: "turn"}, ("strip.png", strip(views, ()))),
+            *(f"turn       {turn}" for turn in turns),
+            *([missing] if missing else []),
+            record_prediction(store, made_by, given, files, ("strip.png", strip(views, ()))),
         ]
     )
 

@@ -1,8 +1,10 @@
 """An object inferred from one picture: its cloud, its strip and its turn, and what is refused."""
 
 import json
+import sys
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from PIL import Image
@@ -64,6 +66,25 @@ def test_an_object_is_written_as_a_cloud_a_strip_and_a_turn(trained, objects, mo
     with Image.open(tmp_path / "found.gif") as turn:
         assert turn.size == (SIDE * (1 + (trained[1].segmentation is not None)), SIDE)
         assert turn.n_frames <= FRAMES
+    with av.open(tmp_path / "found.mp4") as video:
+        (stream,) = video.streams.video
+        assert (stream.codec_context.name, stream.pix_fmt, stream.frames) == ("h264", "yuv420p", FRAMES)
+        assert (stream.width, stream.height) == (256 * (1 + (trained[1].segmentation is not None)), 256)
+    assert f"turn       {tmp_path / 'found.mp4'}\n" in said
+
+
+def test_without_av_the_turn_is_an_animated_picture_and_a_line_says_why(
+    trained, objects, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setitem(sys.modules, "av", None)
+    image = objects / "object0" / "rgb" / "000000.png"
+    code, said, error = predicted(trained[0], monkeypatch, capsys, tmp_path, image)
+    assert code == 0, error
+    assert (tmp_path / "found.gif").is_file()
+    assert not (tmp_path / "found.mp4").exists()
+    (line,) = [line for line in said.splitlines() if "MP4" in line]
+    assert line.startswith("no MP4, av is not installed")
+    assert "pip install 'sem3d[video]'" in line
 
 
 def test_what_is_missing_or_makes_no_sense_is_one_line(trained, objects, monkeypatch, capsys, tmp_path):

@@ -14,6 +14,7 @@ from torch import Tensor
 from sem3d.datasets.scans.labelled_ply import labelled_rows, write_ply
 from sem3d.evaluation.figures.part_colours import part_palette
 from sem3d.evaluation.figures.picture_grid import picture_grid
+from sem3d.evaluation.figures.video import no_video, write_video
 from sem3d.files import whole_file
 from sem3d.geometry.rays import Rays, rays_of_pixels
 from sem3d.geometry.sphere_cameras import looking_at_origin, square_intrinsics
@@ -142,12 +143,20 @@ def labelled_points(
     return points, part_palette(found.classes)[label], label
 
 
-def write_animation(found: NovelViews, path: Path) -> None:
-    """Write the views one after the other as an animated GIF without end: colours, and labels beside them where there are any."""
-    frames = list(found.color)
+def write_turn(found: NovelViews, stem: Path) -> tuple[list[Path], str]:
+    """Write the views one after the other, colours and beside them labels where there are any: ``<stem>.gif``, without end, and
+    ``<stem>.mp4``.
+
+    Returns these, and a line that says why there is no MP4, empty where there is one.
+    """
+    frames, animation, video = found.color, stem.with_suffix(".gif"), stem.with_suffix(".mp4")
     if found.label is not None:
-        painted = part_palette(found.classes)[found.label]
-        frames = [np.concatenate(pair, 1) for pair in zip(found.color, painted, strict=True)]
-    first, *others = [Image.fromarray(frame) for frame in frames]
-    with whole_file(path) as pending:
+        frames = np.concatenate([frames, part_palette(found.classes)[found.label]], 2)
+    first, *others = map(Image.fromarray, frames)
+    with whole_file(animation) as pending:
         first.save(pending, format="GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+    missing = no_video()
+    if missing:
+        return [animation], missing
+    write_video(frames, video, FRAME_MILLISECONDS)
+    return [animation, video], ""

@@ -12,7 +12,7 @@ from sem3d.geometry.rays import Rays
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.config import LossWeights
 from sem3d.methods.semantic_srn.losses import scene_losses
-from sem3d.methods.semantic_srn.novel_views import NovelViews, labelled_points, write_animation, write_products
+from sem3d.methods.semantic_srn.novel_views import NovelViews, labelled_points, write_products, write_turn
 from sem3d.methods.semantic_srn.view_scores import view_metrics, view_sums
 from sem3d.methods.semantic_srn.views import Views
 from sem3d.networks.srn.scene_network import Rendered
@@ -88,6 +88,6 @@ def test_products_hold_the_points_that_are_seen(tmp_path):
     assert b"element vertex 6\n" in cloud.read_bytes()
     with Image.open(picture) as drawn:
         assert min(drawn.size) > 320
-    write_animation(found, tmp_path / "turn.gif")
+    write_turn(found, tmp_path / "turn")
     with Image.open(tmp_path / "turn.gif") as turn:
         assert (turn.n_frames, turn.size) == (2, (4, 2))
