@@ -191,7 +191,7 @@ class MlflowTracker:
         try:
             self._send(records)
         except store_errors() as error:
-            if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE":
+            if getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE" or self._is_barred(error):
                 if len(records) > 1:
                     return all(self._try([record]) for record in records)
                 log_line(self.run_folder, f"MLflow refuses a record, which is left out: {first_line(error)}")
@@ -202,6 +202,14 @@ class MlflowTracker:
             )
             return False
         return True
+
+    def _is_barred(self, error: Exception) -> bool:
+        """Return whether a file stands among the run's artifacts where a record wants a folder: no later try would differ."""
+        from mlflow.utils.file_utils import local_file_uri_to_path
+
+        if not isinstance(error, NotADirectoryError | FileExistsError):
+            return False
+        return Path(local_file_uri_to_path(self.client.result().get_run(self.run_id).info.artifact_uri)).is_dir()
 
     def _send(self, records: list[dict[str, Any]]) -> None:
         client, record = self.client.result(), records[0]

@@ -22,3 +22,10 @@ FAMILIES: dict[str, tuple[Parser, ...]] = {
     "answers": records.ANSWERS,
 }
 PARSERS = tuple(parser for family in FAMILIES.values() for parser in family)
+DEAR = {
+    *(parser.name for parser in scans.PREPARATIONS),
+    *("index.json", "surface in training", "labels of a scene", "segments of a scene", "parts of clouds"),
+    *("picture of a view, pixels", "mask of a view", "tar of meshes", "depth of a view", "normals of a view, pixels"),
+    *("photograph of a view", "voxels of a shape", "champion.json"),
+}
+"""Those that take 20 ms a case and more."""

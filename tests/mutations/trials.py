@@ -59,16 +59,15 @@ def case_of(parser: Parser, number: int, content: bytes) -> bytes:
     return mutated(content, np.random.default_rng([zlib.crc32(parser.name.encode()), number]))
 
 
-def try_cases(parser: Parser, folder: Path, first: int, seconds: float, fewest: int = 1) -> Found:
-    """Feed the parser cases from number ``first`` on for some seconds, and the valid file before them."""
+def try_cases(parser: Parser, folder: Path, first: int, cases: int) -> Found:
+    """Feed the parser so many cases from number ``first`` on, and the valid file before them."""
     folder.mkdir()
     path = parser.make(folder)
     content = parser.take(path)
     parser.put(path, content)
     parser.read(folder)
-    found, deadline = Found(), time.monotonic() + seconds
-    while found.cases < fewest or time.monotonic() < deadline:
-        number = first + found.cases
+    found = Found()
+    for number in range(first, first + cases):
         parser.put(path, case_of(parser, number, content))
         found.cases += 1
         kind, words = try_case(parser, folder)

@@ -140,6 +140,30 @@ def let_write(writer: WarmProcess, steps: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_workers")
+def test_a_file_for_which_another_bars_the_way_does_not_hold_up_the_rest(tmp_path: Path):
+    uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
+    (tmp_path / "note.txt").write_text("read me")
+    tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
+    tracking.file(tmp_path / "note.txt")
+    tracking.file(tmp_path / "note.txt", "note.txt")
+    tracking.file(tmp_path / "note.txt", "note.txt/below")
+    tracking.tags({"device": "cpu"})
+    tracking.flush()
+    assert waiting(tmp_path / "mine") == []
+    assert (tmp_path / "mine" / "progress.log").read_text().count("which is left out") == 2
+    assert tracking.client.result().get_run(run_id).data.tags["device"] == "cpu"
+
+
+def test_artifacts_that_have_no_folder_wait(tmp_path: Path):
+    uri, run_id = open_run(toy_experiment(tmp_path), tmp_path / "mine", {})
+    (tmp_path / "note.txt").write_text("read me")
+    (tmp_path / "artifacts").write_text("in the way")
+    tracking = MlflowTracker(uri, run_id, tmp_path / "mine")
+    tracking.file(tmp_path / "note.txt", "below")
+    tracking.flush()
+    assert [entry["kind"] for entry in waiting(tmp_path / "mine")] == ["file"]
+
+
 def test_a_server_that_is_killed_in_mid_run_gets_everything_once_when_it_is_back(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     server = Server(tmp_path)

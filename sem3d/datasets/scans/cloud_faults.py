@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from sem3d.datasets.scans.labelled_scene import Labels
 from sem3d.datasets.scans.prepare_scene import FARTHEST_CAMERA
@@ -18,7 +18,7 @@ FLOOR, LEAST_FLOOR = "floor", 100
 """Name of its class, and how many points of the floor and of other classes tell where it is."""
 
 
-def check_places(source: str, points: Float32[np.ndarray, "point 3"]) -> None:
+def check_places(source: str, points: Float[np.ndarray, "point 3"]) -> None:
     """Raise :class:`BadSample` where points lie where no scan reaches."""
     outside = int((np.abs(points) > FARTHEST_CAMERA).any(axis=1).sum())
     if outside:

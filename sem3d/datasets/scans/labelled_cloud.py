@@ -78,9 +78,9 @@ def along_walls(
     alignment = read_alignment(root, locator)
     if alignment is None:
         return points, [Quarantined(locator, files.scene, f"{UNALIGNED}: its file has no line {FIELD}")]
-    points = transform(alignment, points.astype(np.float64)).astype(np.float32)
-    check_places(locator, points)
-    return points, []
+    turned = transform(alignment, points.astype(np.float64))
+    check_places(locator, turned)
+    return turned.astype(np.float32), []
 
 
 def cloud_of_frame(root: Path, files: LabelledScene) -> LabelledCloud:
