@@ -28,9 +28,9 @@ MOST_VIEWS = 16
 """Views of an object, evenly along those that are scored; neighbours are compared."""
 WORST = 6
 """Pictures of the sheet."""
-TRUE_SURFACE, OWN_SURFACE, TRUE_LABELS = "labels", "labels on own surface", "true labels"
-"""Names of what is compared: a run's labels where the true depth is the same, or the depth that a scene network renders; and
-the labels that are learnt from, which no run need surpass.
+TRUE_SURFACE, PARTS, OWN_SURFACE, TRUE_LABELS = "labels", "parts", "labels on own surface", "true labels"
+"""Names of what is compared: a run's labels where the true depth is the same, the same where both views show a part, not the
+background; its labels where the depth is the same that a scene network renders; and the true labels, the most that can be had.
 """
 Row = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ class SeenFromManySides:
     def row(self, heading: str, run: TrainedRun) -> dict[str, Any]:
         """Return what was found for a table; without a pixel to compare there is no number."""
         cells: dict[str, Any] = {"labels of": heading, "run": str(run.folder)}
-        for name in (TRUE_SURFACE, OWN_SURFACE, TRUE_LABELS):
+        for name in (TRUE_SURFACE, PARTS, OWN_SURFACE, TRUE_LABELS):
             agreeing, compared = self.compared.get(name, (0, 0))
             if compared:
                 cells |= {
@@ -82,7 +82,7 @@ def part_consistency(run: TrainedRun, options: BesideOptions) -> Outcome:
     point of its surface, beside the mIoU; and a sheet of the pictures whose mIoU is worst (the paper's Figure 7).
 
     The same point: by true depth, where the data have ``depth/`` of these views; of a scene network by the depth that it renders,
-    too. Background agrees with background, so that labels of nothing agree everywhere: read it beside the mIoU.
+    too. Background agrees with background, so that labels of nothing agree everywhere: parts are compared by themselves, too.
     """
     runs = headed([run, *(beside(run, name) for name in options.beside)])
     found = {heading: seen_from_many_sides(one) for heading, one in runs.items()}
@@ -116,6 +116,7 @@ def add_object(
     depth = true_depth(found, samples, rows, labels.shape[-1])
     if depth is not None:
         found.add(TRUE_SURFACE, labels, depth, batch)
+        found.add(PARTS, labels, depth.where(labels > 0, 0.0), batch)
         found.add(TRUE_LABELS, truth, depth.where(truth >= 0, 0.0), batch)
     if own is not None:
         found.add(OWN_SURFACE, labels, own, batch)

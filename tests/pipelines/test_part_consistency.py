@@ -132,7 +132,7 @@ def test_labels_are_compared_where_the_true_depth_is_the_same(networks, chairs):
         return torch.from_numpy(picked)
 
     method.labelled = noise
-    found, expected = SeenFromManySides(), np.zeros(2, np.int64)
+    found, expected, parts = SeenFromManySides(), np.zeros(2, np.int64), np.zeros(2, np.int64)
     for number, (rows, batch) in enumerate(objects_of(samples)):
         add_object(found, method, samples, rows, batch)
         labels = np.random.default_rng(number).integers(0, 3, (len(rows), 16, 16))
@@ -143,7 +143,12 @@ def test_labels_are_compared_where_the_true_depth_is_the_same(networks, chairs):
             poses.append(np.loadtxt(path.parents[1] / "pose" / f"{path.stem}.txt").reshape(4, 4))
         loop = view_scores.agreeing_labels(labels, np.array(depth), np.array(poses), square_intrinsics(16), SAME_DEPTH)
         expected += loop
+        loop = view_scores.agreeing_labels(
+            labels, np.array(depth) * (labels > 0), np.array(poses), square_intrinsics(16), SAME_DEPTH
+        )
+        parts += loop
     np.testing.assert_array_equal(found.compared["labels"], expected)
+    np.testing.assert_array_equal(found.compared["parts"], parts)
     assert 0 < expected[0] < 0.6 * expected[1]
 
 

@@ -13,6 +13,8 @@ from sem3d.datasets.objects.raw_keypoints import RawKeypoints
 from sem3d.geometry.geodesics import geodesic_distances
 
 Distance = Literal["bounded", "squared"]
+Saliency = Float64[np.ndarray, "_mark _point"]
+"""Of each mark of one person on one model, the probability of each point."""
 
 
 def saliency(
@@ -24,13 +26,14 @@ def saliency(
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def spread_of_marks(embeddings: Float[np.ndarray, "model point dim"], raw: RawKeypoints, deviation: float) -> float:
+def spread_of_marks(
+    embeddings: Float[np.ndarray, "model point dim"], raw: RawKeypoints, meant: list[list[Saliency]]
+) -> float:
     """Return the median over all marks of the expected squared embedding distance of the points that a mark may mean from it."""
     found = []
     for model in range(raw.models):
         values = embeddings[model].astype(np.float64)
-        for marks in raw.marks_of(model):
-            weights = saliency(raw.clouds[model], marks, deviation)
+        for marks, weights in zip(raw.marks_of(model), meant[model], strict=True):
             found.append((weights * squared_distances(values[marks], values)).sum(axis=1))
     together = np.concatenate(found) if found else np.zeros(0)
     return float(np.median(together)) if len(together) else 0.0
@@ -46,28 +49,28 @@ def squared_distances(
 
 def expected_distances(
     embedding: Float[np.ndarray, "point dim"],
-    cloud: Float[np.ndarray, "point 3"],
     people: list[Int[np.ndarray, " mark"]],
-    deviation: float,
+    meant: list[Saliency],
     spread: float | None,
 ) -> Float64[np.ndarray, " point"]:
     """Return for each point the expected embedding distance from each person's mark that is nearest to it, summed over people:
     the inner part of Eq. 4.
 
-    The paper's distance is the squared one, d (``spread`` None); a bounded one is 1 - exp(-d / (2 spread)).
+    ``meant`` holds the saliency of each person's marks. The paper's distance is the squared one, d (``spread`` None); a bounded
+    one is 1 - exp(-d / (2 spread)).
     """
     values = embedding.astype(np.float64)
     apart = squared_distances(values, values)
     distance = apart if spread is None else 1 - np.exp(-apart / max(2 * spread, 1e-12))
-    total = np.zeros(len(cloud))
-    for marks in people:
+    total = np.zeros(len(values))
+    for marks, weights in zip(people, meant, strict=True):
         if not len(marks):
             continue
         # 1. which mark of this person is meant by each point: the nearest in the embedding (point)
         nearest = apart[:, marks].argmin(axis=1)
         # 2. the expectation over the points x that the mark may mean (point mark)
-        expected = distance @ saliency(cloud, marks, deviation).T
-        total += expected[np.arange(len(cloud)), nearest]
+        expected = distance @ weights.T
+        total += expected[np.arange(len(values)), nearest]
     return total
 
 
@@ -77,10 +80,12 @@ def fidelity_errors(
     """Return the fidelity error of each point: it is carried to its nearest point in the embedding on every other model, and the
     distances of those from people's marks are averaged.
     """
-    spread = spread_of_marks(embeddings, raw, deviation) if distance == "bounded" else None
+    meant = [
+        [saliency(cloud, marks, deviation) for marks in raw.marks_of(model)] for model, cloud in enumerate(raw.clouds)
+    ]
+    spread = spread_of_marks(embeddings, raw, meant) if distance == "bounded" else None
     inner = [
-        expected_distances(embeddings[model], raw.clouds[model], raw.marks_of(model), deviation, spread)
-        for model in range(raw.models)
+        expected_distances(embeddings[model], raw.marks_of(model), meant[model], spread) for model in range(raw.models)
     ]
     values = embeddings.astype(np.float32)
     squares = np.square(values).sum(axis=2)

@@ -42,6 +42,20 @@ def test_the_saliency_of_a_mark_is_a_distribution_about_it():
     assert found.argmax(axis=1).tolist() == [2, 5]
 
 
+@pytest.mark.parametrize("distance", ["squared", "bounded"])
+def test_the_saliency_of_marks_is_computed_once(distance: Distance, monkeypatch):
+    raw, embeddings = drawn()
+    asked = []
+
+    def counted(cloud, marks, deviation):
+        asked.append((cloud.tobytes(), marks.tobytes()))
+        return saliency(cloud, marks, deviation)
+
+    monkeypatch.setattr("sem3d.pipelines.aggregation.fidelity.saliency", counted)
+    fidelity_errors(embeddings, raw, DEVIATION, distance)
+    assert len(asked) == len(set(asked)) == 3 * 3
+
+
 def test_filter_and_minima_are_those_of_loops():
     rng = np.random.default_rng(1)
     cloud = rng.random((40, 3))
