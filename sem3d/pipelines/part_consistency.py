@@ -70,11 +70,14 @@ class SeenFromManySides:
         return cells | {"mIoU (%)": 100 * self.miou}
 
     def notes(self, heading: str) -> list[str]:
-        """Return a line on views without true depth, where there are any."""
-        if not self.without_depth:
-            return []
-        lacking = f"{len(self.without_depth)} of {self.views}"
-        return [f"{heading}: {lacking} views are not compared by true depth: {self.without_depth[0]}"]
+        """Return lines on views without true depth, and on nothing that could be compared."""
+        said = []
+        if self.without_depth:
+            lacking = f"{len(self.without_depth)} of {self.views}"
+            said.append(f"{heading}: {lacking} views are not compared by true depth: {self.without_depth[0]}")
+        if not any(compared for _, compared in self.compared.values()):
+            said.append(f"{heading}: nothing is compared: no two of the views that are scored show the same point")
+        return said
 
 
 def part_consistency(run: TrainedRun, options: BesideOptions) -> Outcome:

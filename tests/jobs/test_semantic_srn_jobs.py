@@ -50,4 +50,6 @@ def test_a_sweep_learns_networks_objects_and_parts_in_turn(ray_cluster, tmp_path
     ]
     scored = printed(evaluate.main, trials["srn + linear"].run_folder)
     assert "silhouette_iou (%)" in scored
-    assert "labels that agree (%)" in printed(evaluate.main, "consistency", trials["srn + linear"].run_folder)
+    compared = printed(evaluate.main, "consistency", trials["srn + linear"].run_folder)
+    assert "parts: nothing is compared: no two of the views" in compared  # one view of each object is scored
+    assert "not compared by true depth" not in compared

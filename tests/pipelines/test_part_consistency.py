@@ -166,6 +166,13 @@ def test_a_view_whose_depth_cannot_be_used_is_named_and_left_out(networks, chair
     assert line.startswith("unet: 5 of 8 views are not compared by true depth: there is no depth/ beside")
 
 
+def test_one_view_of_each_object_has_no_number_and_a_line_says_why(networks):
+    one = replace(networks[1], experiment=override(networks[1].experiment, {"data.evaluation_views": 1}))
+    outcome = part_consistency(one, BesideOptions(run="r"))
+    assert outcome.tables[0].columns == ["labels of", "run", "mIoU (%)"]
+    assert outcome.lines == ["unet: nothing is compared: no two of the views that are scored show the same point"]
+
+
 def test_depth_is_the_nearest_of_the_middle_square_and_checked(chairs, tmp_path):
     folder = tmp_path / "test" / "one"
     source = chairs / "test" / "chair-test-00000"
