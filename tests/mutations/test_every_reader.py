@@ -57,6 +57,7 @@ EXCEPTIONS = {
     "sem3d/doctor/authentication.py:_write_token": "writes",
     "sem3d/datasets/tasks.py:Told.__call__": "what a task of this run has sent",
     "sem3d/datasets/tasks.py:in_tasks": "what a task of this run has sent",
+    "sem3d/evaluation/figures/video.py:write_video": "writes",
     "jobs/ending.py:open_standard_streams": "the null device in the place of a closed stream",
     "jobs/output.py:LastingStream._give_up": "the null device in the place of a closed stream",
     "sem3d/doctor/storage.py:_try_out": "a file that it has just written",
