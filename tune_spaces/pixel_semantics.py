@@ -69,8 +69,9 @@ SIZES = {
         "budgets": (1.0,),
         "seeds": 3,
         "world": {"train": 200, "val": 10, "test": 60},
-        "settings": {"data.evaluation_views": 1, "run.gpus_per_worker": 0.1},
-        "pretraining": {"schedule.steps": 400, "data.backdrops": 0.8},
+        "settings": {"run.gpus_per_worker": 0.1},
+        "pretraining": {"data.backdrops": 0.8},
+        "preset": "gpu",
     },
     "paper": {
         "arms": WAYS,

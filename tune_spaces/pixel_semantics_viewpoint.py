@@ -39,6 +39,8 @@ SIZES = {
         "budgets": (0.2, 1.0),
         "seeds": 6,
         "world": {"train": 1000, "val": 50, "test": 100},
+        "settings": {"run.gpus_per_worker": 0.2},
+        "preset": "gpu",
     },
     "paper": {
         "arms": ("sketches of the picture", "picture"),

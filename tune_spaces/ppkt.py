@@ -74,8 +74,8 @@ SIZES = {
         "budgets": (0.15, 1),
         "seeds": 3,
         "world": ROOMS | {"rooms_train": 120, "rooms_val": 30},
-        "settings": {"schedule.steps": 240, "run.gpus_per_worker": 0.1, "method.sparse_unet.backend": "auto"},
-        "pretraining": {"schedule.steps": 500, "run.batch_size": 16},
+        "settings": {"run.gpus_per_worker": 0.1},
+        "preset": "gpu",
     },
     "paper": {
         "arms": ("scratch", "ppkt", "pointcontrast"),

@@ -38,8 +38,8 @@ SIZES = {
         "budgets": (0.15, 1),
         "seeds": 3,
         "world": ROOMS,
-        "settings": {"schedule.steps": 600, "run.gpus_per_worker": 0.2, "method.sparse_unet.backend": "auto"},
-        "pretraining": SEGMENTATION["gpu"]["pretraining"],
+        "settings": {"run.gpus_per_worker": 0.2},
+        "preset": "gpu",
     },
     "paper": {
         "arms": COMPARED,

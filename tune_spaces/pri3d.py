@@ -40,8 +40,8 @@ SIZES = {
         "budgets": (0.2, 1),
         "seeds": 3,
         "world": ROOMS,
-        "settings": LONGER | {"run.gpus_per_worker": 0.2},
-        "pretraining": {"schedule.steps": 1000, "run.batch_size": 32, "method.sparse_unet.backend": "auto"},
+        "settings": {"run.gpus_per_worker": 0.2},
+        "preset": "gpu",
     },
     "paper": {
         "arms": ("imagenet", "imagenet+pri3d", "scratch"),

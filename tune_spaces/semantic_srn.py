@@ -59,6 +59,7 @@ SIZES = {
         "seeds": 3,
         "world": {"train": 400, "val": 20, "test": 40, "views.side": 64},
         "settings": OBSERVED | {"data.evaluation_views": 8, "run.gpus_per_worker": 0.1},
+        "preset": "gpu",
     },
     "paper": {
         "arms": (

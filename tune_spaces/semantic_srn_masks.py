@@ -46,7 +46,8 @@ SIZES = {
         "budgets": (1, 5),
         "seeds": 6,
         "world": {"train": 400, "val": 20, "test": 50},
-        "settings": OBSERVED,
+        "settings": OBSERVED | {"run.gpus_per_worker": 0.1},
+        "preset": "gpu",
     },
     "paper": {
         "arms": tuple(ARMS),

@@ -42,6 +42,7 @@ SIZES = {
         "seeds": 3,
         "world": {"objects": 500},
         "settings": {"data.category": "chair", "run.gpus_per_worker": 0.1},
+        "preset": "gpu",
     },
     "paper": {
         "arms": ("softras", "ssr"),

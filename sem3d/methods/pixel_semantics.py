@@ -84,12 +84,17 @@ def laptop() -> Experiment:
     return override(paper(), {"data.size": 64, "data.voxels": 32, "data.evaluation_views": 2})
 
 
+def gpu() -> Experiment:
+    """Return the pipeline on what the other presets ``gpu`` learn."""
+    return override(laptop(), {"data.evaluation_views": 4})
+
+
 class PixelSemantics(Method):
     """Three trained networks and a fit of the viewpoint."""
 
     Config = PixelSemanticsConfig
     Data = SketchedViews
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("pck_of_pairs", "max")
     label_budget = "data.budget"
     frozen_scores = "sem3d.pipelines.pixel_semantics.comparison:frozen_scores"

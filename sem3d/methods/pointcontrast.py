@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.bounds import Bounds, Width
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.cloud_pairs import CloudPairs, cloud_pair_samples
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import feature_sheet, seen_from_above
@@ -119,13 +119,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 32 pairs."""
+    changes = {
+        "method.sparse_unet.backend": "auto",
+        "schedule.steps": 1000,
+        "run.batch_size": 32,
+        "run.checkpoint_every": 200,
+    }
+    return override(laptop(), changes)
+
+
 class PointContrast(Method):
     """The 3D network and the linear layer whose outputs are compared."""
 
     Config = PointContrastConfig
     Data = CloudPairs
     Batch = PointContrastBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("match_rate", "max")
     label_budget = "data.share"
     handed_on = ("method.sparse_unet.", "method.voxel_input")

@@ -29,7 +29,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from sem3d.bounds import Bounds, Width
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import FEATURE_STRIDE
@@ -154,13 +154,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the networks of ``laptop``, 1000 steps of 32 pairs."""
+    changes = {
+        "method.sparse_unet.backend": "auto",
+        "schedule.steps": 1000,
+        "run.batch_size": 32,
+        "run.checkpoint_every": 200,
+    }
+    return override(laptop(), changes)
+
+
 class Pri3D(Method):
     """The 2D network with its projection heads and, for the geometric loss, the 3D network."""
 
     Config = Pri3DConfig
     Data = FramePairs
     Batch = Pri3DBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("match_rate_5px", "max")
     label_budget = "data.share"
     handed_on = ("method.unet.",)

@@ -121,7 +121,7 @@ def test_help_names_methods_presets_and_every_setting(monkeypatch, capsys):
     code, text, _ = outcome(train.main, monkeypatch, capsys, "--help")
     assert code == 0
     assert "pri3d" in text
-    assert "paper, released, laptop" in text
+    assert "paper, released, laptop, gpu" in text
     code, text, _ = outcome(train.main, monkeypatch, capsys, "pri3d", "--preset", "released", "--help")
     assert code == 0
     assert "--data.view-threshold" in text
@@ -155,7 +155,7 @@ def test_the_help_of_every_setting_says_what_it_is_and_cites_nothing_that_is_not
 
 def test_the_preset_is_named_at_the_start_and_most_of_all_where_nobody_chose_it():
     said = train.preset_line("pri3d", ["--data.root", "SCANS"], 60000)
-    assert said == "preset     paper (60000 steps), since no --preset was given; others: released, laptop"
+    assert said == "preset     paper (60000 steps), since no --preset was given; others: released, laptop, gpu"
     assert train.preset_line("pri3d", ["--preset", "laptop"], 100) == "preset     laptop (100 steps)"
 
 

@@ -88,6 +88,16 @@ def built(name, data, tmp_path, **changes):
     return experiment, method, batch_of(method, sources[TRAIN])
 
 
+def test_presets_are_there_for_two_cores_for_one_gpu_and_for_the_paper(name):
+    presets = method_class(name).presets
+    laptop, gpu = (flatten(presets[kind]()) for kind in ("laptop", "gpu"))
+    assert "paper" in presets
+    assert gpu != laptop
+    assert gpu["run.batch_size"] >= laptop["run.batch_size"]
+    assert gpu["schedule.epochs"] or gpu["schedule.steps"] >= laptop["schedule.steps"]
+    assert gpu.get("method.sparse_unet.backend", "auto") == "auto"
+
+
 def test_leaves_of_a_preset_rebuild_it(name):
     for preset in method_class(name).presets.values():
         assert override(preset(), flatten(preset())) == preset()

@@ -46,6 +46,7 @@ def test_every_size_asks_for_arms_budgets_and_settings_that_its_space_has(space)
     from jobs.tune import settings_of
 
     assert {"laptop", "gpu", "paper"} <= sizes_of(space).keys()
+    assert [sizes_of(space)[name].preset for name in ("gpu", "paper")] == ["gpu", "paper"]
     for name, size in sizes_of(space).items():
         known = read_space(space, size.preset)
         assert [known.arm(arm).name for arm in size.arms] == list(size.arms)

@@ -55,6 +55,11 @@ def laptop() -> Experiment:
     return on_pairs(presets.laptop())
 
 
+def gpu() -> Experiment:
+    """Return PPKT's setting for one GPU on 16 pairs a step, which have its 32 frames."""
+    return on_pairs(presets.gpu())
+
+
 def on_pairs(single: Experiment) -> Experiment:
     """Return an experiment of PPKT as one of pairs of frames, with as many frames a step."""
     data, method = single.data, single.method
@@ -74,7 +79,7 @@ class PPKTPointContrast(PPKT):
     Config = PPKTPointContrastConfig
     Data = PixelPointPairs
     Batch = PPKTPointContrastBatch
-    presets: ClassVar = {"paper": paper, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "laptop": laptop, "gpu": gpu}
 
     def __init__(
         self, experiment: Experiment[PPKTPointContrastConfig, PixelPointPairs], sources: Sources | None = None

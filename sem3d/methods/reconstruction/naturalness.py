@@ -83,13 +83,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the networks of ``laptop``, 2000 steps of 32 shapes."""
+    changes = {
+        "schedule.steps": 2000,
+        "run.batch_size": 32,
+        "run.checkpoint_every": 500,
+        "run.evaluate_every": 500,
+    }
+    return override(laptop(), changes)
+
+
 class ReconstructionNaturalness(Method):
     """A generator of shapes and their critic, which take turns."""
 
     Config = NaturalnessConfig
     Data = SketchedViews
     Batch = ShapeBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("critic_gap", "min")
     label_budget = "data.budget"
 

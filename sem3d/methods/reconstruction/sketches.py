@@ -78,13 +78,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 2000 steps of 32 pictures."""
+    changes = {
+        "schedule.steps": 2000,
+        "run.batch_size": 32,
+        "run.checkpoint_every": 500,
+        "run.evaluate_every": 500,
+    }
+    return override(laptop(), changes)
+
+
 class ReconstructionSketches(Method):
     """A picture's 2.5D sketches."""
 
     Config = SketchesConfig
     Data = SketchedViews
     Batch = SketchBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("silhouette_iou", "max")
     label_budget = "data.budget"
     handed_on = ("method.sketcher.",)

@@ -25,7 +25,7 @@ from sem3d.evaluation.novel_views import psnr
 from sem3d.losses.segmentation import global_mean
 from sem3d.methods.initial_parts import load_parts, own_weights
 from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Found, Method, Sources
-from sem3d.methods.semantic_srn.autoencoder_presets import SemanticSRNAutoencoderConfig, laptop, paper, released
+from sem3d.methods.semantic_srn.autoencoder_presets import SemanticSRNAutoencoderConfig, gpu, laptop, paper, released
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.novel_views import as_bytes
 from sem3d.methods.semantic_srn.view_scores import as_pictures, view_metrics, with_count
@@ -107,7 +107,7 @@ class AutoencoderTask(Method):
 class SemanticSRNAutoencoder(AutoencoderTask):
     """Pretraining on pairs of views."""
 
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("psnr", "max")
 
     @classmethod

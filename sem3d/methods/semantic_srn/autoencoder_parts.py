@@ -19,6 +19,7 @@ from sem3d.methods.method import Found, Sources
 from sem3d.methods.semantic_srn.autoencoder import PICTURED, AutoencoderTask
 from sem3d.methods.semantic_srn.autoencoder_presets import (
     SemanticSRNAutoencoderConfig,
+    parts_gpu,
     parts_laptop,
     parts_paper,
     parts_released,
@@ -32,7 +33,7 @@ from sem3d.networks.view_autoencoder import last_layer
 class SemanticSRNAutoencoderParts(AutoencoderTask):
     """A linear layer to part labels on an auto-encoder that stays as it is."""
 
-    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
+    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop, "gpu": parts_gpu}
     score = ("miou", "max")
     label_budget = "data.masks"
     evaluations: ClassVar = PART_EVALUATIONS

@@ -44,6 +44,11 @@ def laptop() -> Experiment:
     return override(paper(), changes)
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 10,000 steps of 32 pairs."""
+    return override(laptop(), {"schedule.steps": 10000, "run.batch_size": 32, "run.checkpoint_every": 2000})
+
+
 def parts_paper() -> Experiment:
     """Return the paper's linear layer on 30 masks, with the settings of the classifier on a scene network."""
     changes = {"schedule.steps": 5000, "schedule.patience": 0, "run.batch_size": 4, "optim.lr": 4e-4}
@@ -56,6 +61,11 @@ def parts_laptop() -> Experiment:
     """Return a setting for two CPU cores: 300 steps of 8 masks."""
     changes = {"schedule.steps": 300, "schedule.decay": "cosine", "run.batch_size": 8, "optim.lr": 1e-2}
     return override(laptop(), changes | {"data.evaluation_views": 4, "run.checkpoint_every": 100})
+
+
+def parts_gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: 1000 steps of 8 masks."""
+    return override(parts_laptop(), {"schedule.steps": 1000, "run.checkpoint_every": 500})
 
 
 def released() -> Experiment:

@@ -22,7 +22,7 @@ from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.config import SemanticSRNInstancesConfig
 from sem3d.methods.semantic_srn.losses import scene_losses
-from sem3d.methods.semantic_srn.presets import inferred_laptop, inferred_paper, inferred_released
+from sem3d.methods.semantic_srn.presets import inferred_gpu, inferred_laptop, inferred_paper, inferred_released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import KNOWN, joined, known_and_new, numbered_from, opened_views
 
@@ -33,7 +33,12 @@ class SemanticSRNInstances(SceneTask):
     """Latents of new objects, with networks that stay as they are."""
 
     Config = SemanticSRNInstancesConfig
-    presets: ClassVar = {"paper": inferred_paper, "released": inferred_released, "laptop": inferred_laptop}
+    presets: ClassVar = {
+        "paper": inferred_paper,
+        "released": inferred_released,
+        "laptop": inferred_laptop,
+        "gpu": inferred_gpu,
+    }
     score = ("psnr", "max")
     handed_on = ("method.scene.", "method.segmentation_layers")
     marks = "sem3d.methods.semantic_srn.frequent_silhouette:marks"

@@ -33,7 +33,7 @@ from sem3d.methods.optimizers import build_optimizer
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.config import SemanticSRNConfig
 from sem3d.methods.semantic_srn.losses import scene_losses
-from sem3d.methods.semantic_srn.presets import laptop, paper, released
+from sem3d.methods.semantic_srn.presets import gpu, laptop, paper, released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import NOBODY, opened_views
 
@@ -42,7 +42,7 @@ class SemanticSRN(SceneTask):
     """Networks and latents of training objects; a segmentation renderer where masks are learnt from too."""
 
     Config = SemanticSRNConfig
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("psnr", "max")
     label_budget = "data.masks"
 

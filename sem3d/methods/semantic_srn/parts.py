@@ -17,7 +17,7 @@ from sem3d.methods.method import HELD_OUT, TESTED, TRAIN, Sources
 from sem3d.methods.semantic_srn.batch import SemanticSRNBatch
 from sem3d.methods.semantic_srn.config import SemanticSRNPartsConfig
 from sem3d.methods.semantic_srn.losses import label_loss
-from sem3d.methods.semantic_srn.presets import parts_laptop, parts_paper, parts_released
+from sem3d.methods.semantic_srn.presets import parts_gpu, parts_laptop, parts_paper, parts_released
 from sem3d.methods.semantic_srn.scene_task import SceneTask
 from sem3d.methods.semantic_srn.sources import KNOWN, known_and_new, numbered_from
 from sem3d.methods.semantic_srn.view_scores import PART_EVALUATIONS
@@ -27,7 +27,7 @@ class SemanticSRNParts(SceneTask):
     """A classifier of the features of a scene network that stays as it is."""
 
     Config = SemanticSRNPartsConfig
-    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop}
+    presets: ClassVar = {"paper": parts_paper, "released": parts_released, "laptop": parts_laptop, "gpu": parts_gpu}
     score = ("miou", "max")
     label_budget = "data.masks"
     evaluations: ClassVar = PART_EVALUATIONS

@@ -62,6 +62,11 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 8000 steps of 256 rays of a view of 16 objects."""
+    return override(laptop(), {"data.rays": 256, "schedule.steps": 8000, "run.checkpoint_every": 2000})
+
+
 def inferred_paper() -> Experiment:
     """Return the paper's inference at 128 px from one view. It does not say for how long: at most 80,000 steps of 4 objects."""
     return Experiment(
@@ -95,6 +100,11 @@ def inferred_laptop() -> Experiment:
     )
 
 
+def inferred_gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: at most 1000 steps of 16 objects, from 512 rays of the observed view each."""
+    return override(inferred_laptop(), {"data.rays": 512, "schedule.steps": 1000})
+
+
 def parts_paper() -> Experiment:
     """Return the paper's classifier on 30 masks at 128 px. It does not say for how long: as released, 5,000 steps of 4 masks."""
     return Experiment(
@@ -120,3 +130,8 @@ def parts_laptop() -> Experiment:
         schedule=ScheduleConfig(steps=300, decay="cosine"),
         run=RunConfig(batch_size=8, checkpoint_every=100, evaluation_batch_size=8),
     )
+
+
+def parts_gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: 1000 steps of 8 masks, 1024 rays each."""
+    return override(parts_laptop(), {"data.rays": 1024, "schedule.steps": 1000, "run.checkpoint_every": 500})

@@ -53,7 +53,15 @@ def released() -> Experiment:
 
 def laptop() -> Experiment:
     """Return a setting for two CPU cores, that of the U-Net on true views."""
-    true = unet.laptop()
+    return _as_of_true_views(unet.laptop())
+
+
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU, that of the U-Net on true views."""
+    return _as_of_true_views(unet.gpu())
+
+
+def _as_of_true_views(true: Experiment[unet.SemanticSRNUNetConfig, PosedViews]) -> Experiment:
     config = SemanticSRNRenderedUNetConfig(scene=SLIM, unet=true.method.unet)
     return Experiment(**{**vars(true), "method": config})
 
@@ -62,7 +70,7 @@ class SemanticSRNRenderedUNet(LabelledPictures, SceneTask):
     """A U-Net on the pictures of a scene network that stays as it is."""
 
     Config = SemanticSRNRenderedUNetConfig
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("miou", "max")
     label_budget = "data.masks"
     evaluations: ClassVar = PART_EVALUATIONS

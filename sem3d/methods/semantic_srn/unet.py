@@ -67,13 +67,18 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 10 views."""
+    return override(laptop(), {"schedule.steps": 1000, "run.checkpoint_every": 500})
+
+
 class SemanticSRNUNet(LabelledPictures, Method):
     """A U-Net that gives each pixel of a view the class of a part."""
 
     Config = SemanticSRNUNetConfig
     Data = PosedViews
     Batch = SemanticSRNBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("miou", "max")
     label_budget = "data.masks"
     evaluations: ClassVar = PART_EVALUATIONS

@@ -50,7 +50,7 @@ from sem3d.methods.ssr.losses import (
     viewpoint_losses,
 )
 from sem3d.methods.ssr.pictures import PICTURED, picture_meshes
-from sem3d.methods.ssr.presets import laptop, paper, released
+from sem3d.methods.ssr.presets import gpu, laptop, paper, released
 from sem3d.methods.ssr.pseudo_labels import PseudoLabels
 from sem3d.methods.ssr.viewpoint_labels import ViewpointLabels
 from sem3d.methods.ssr.voxel_statistics import iou_and_count, iou_by_view, mean_iou, sums_by_view
@@ -64,7 +64,7 @@ class SSR(Method):
     Config = SSRConfig
     Data = ObjectRenders
     Batch = SSRBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("voxel_iou", "max")
     label_budget = "data.labelled"
     identified_by = ("train", "held_out", "tested")  # their digests are of all the files of the renders

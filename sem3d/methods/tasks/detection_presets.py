@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.box_motion import BoxAugmentation
 from sem3d.datasets.scene_boxes import SceneBoxes
 from sem3d.evaluation.box_choice import BoxChoice
@@ -55,3 +55,14 @@ def laptop() -> Experiment:
         schedule=ScheduleConfig(steps=200, warmup=10, decay="polynomial"),
         run=RunConfig(batch_size=4, checkpoint_every=20),
     )
+
+
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 8 scenes."""
+    changes = {
+        "method.sparse_unet.backend": "auto",
+        "schedule.steps": 1000,
+        "run.batch_size": 8,
+        "run.checkpoint_every": 200,
+    }
+    return override(laptop(), changes)

@@ -53,7 +53,7 @@ from sem3d.losses.vote_net import (
     vote_loss,
 )
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Record, Sources
-from sem3d.methods.tasks.detection_presets import ObjectDetection3DConfig, laptop, paper, sun_rgbd
+from sem3d.methods.tasks.detection_presets import ObjectDetection3DConfig, gpu, laptop, paper, sun_rgbd
 from sem3d.methods.tasks.partly_trained import PointTask
 from sem3d.networks.point_groups import take_rows
 from sem3d.networks.sparse_unet import (
@@ -118,7 +118,7 @@ class ObjectDetection3D(PointTask):
     Config = ObjectDetection3DConfig
     Data = SceneBoxes
     Batch = ObjectDetection3DBatch
-    presets: ClassVar = {"paper": paper, "sun_rgbd": sun_rgbd, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "sun_rgbd": sun_rgbd, "laptop": laptop, "gpu": gpu}
     score = ("map_25", "max")
     label_budget = "data.budget"
     evaluations: ClassVar = {"detection": "sem3d.pipelines.scores:scores"}

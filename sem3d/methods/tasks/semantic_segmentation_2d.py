@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.labelled_frames import LabelledFrames, labelled_samples
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.stream import Samples
@@ -99,13 +99,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 16 visits to each frame whatever the label budget."""
+    changes = {
+        "schedule.steps": 0,
+        "schedule.epochs": 16.0,
+        "run.batch_size": 16,
+        "run.checkpoint_every": 200,
+    }
+    return override(laptop(), changes)
+
+
 class SemanticSegmentation2D(Method):
     """The 2D network with a linear classifier of every second pixel, answer interpolated to full size."""
 
     Config = SemanticSegmentation2DConfig
     Data = LabelledFrames
     Batch = SemanticSegmentation2DBatch
-    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("miou_scannet", "max")
     label_budget = "data.budget"
     handed_on = ("method.unet.",)

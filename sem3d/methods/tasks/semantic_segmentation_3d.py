@@ -22,7 +22,7 @@ from jaxtyping import Float, Int, Num, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples
@@ -95,13 +95,24 @@ def laptop() -> Experiment:
     )
 
 
+def gpu() -> Experiment:
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 8 scenes."""
+    changes = {
+        "method.sparse_unet.backend": "auto",
+        "schedule.steps": 1000,
+        "run.batch_size": 8,
+        "run.checkpoint_every": 200,
+    }
+    return override(laptop(), changes)
+
+
 class SemanticSegmentation3D(PointTask):
     """The sparse 3D network with a linear classifier of voxels."""
 
     Config = SemanticSegmentation3DConfig
     Data = SceneClouds
     Batch = SemanticSegmentation3DBatch
-    presets: ClassVar = {"paper": paper, "laptop": laptop}
+    presets: ClassVar = {"paper": paper, "laptop": laptop, "gpu": gpu}
     score = ("miou_scannet", "max")
     label_budget = "data.budget"
     evaluations: ClassVar = {
