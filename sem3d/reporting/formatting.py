@@ -124,7 +124,8 @@ class Budgets:
         """Return ``20 %``, ``20`` or ``all``, and ``1 view`` where a number is not of labelled things."""
         if self.shares or self.unit.startswith("labelled "):
             return f"{self.number(budget)} %" if self.shares else self.number(budget)
-        return f"{self.number(budget)} {plural(self.unit.split()[-1], budget)}"
+        counted = self.unit.rpartition(" ")[2]
+        return f"{self.number(budget)} {plural(counted, budget)}"
 
     def number(self, budget: float) -> str:
         """Return ``20`` or ``all``; shares are in percent."""

@@ -112,6 +112,7 @@ def test_other_metrics_that_a_space_names_stand_beside(tmp_path):
     ("unit", "shown", "said"),
     [
         ("observed view", "1 view", "1 observed view: "),
+        (" ", "1 ", "1  : "),  # what a damaged record may hold
         ("labelled mask", "1", "1 labelled mask: "),
         ("", "100 %", "100 % of labels: "),
         (None, "100 %", "100 % of labels: "),
