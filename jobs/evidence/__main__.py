@@ -54,6 +54,8 @@ class Asked:
     """Trials at a time; 0: as many as the cluster holds."""
     show: bool = False
     """Print what is found already, as Markdown, and end."""
+    dry_run: bool = False
+    """Try some steps of each kind of training here, say what would be run and what that would take, and end."""
 
 
 def block(evidence: Evidence) -> str:
@@ -76,9 +78,11 @@ def main() -> None:
         root = ["--data.root", asked.root] if asked.root else []
         command = shlex.join([*PROG.split(), asked.space, "--size", asked.size, *root])
         generated = tune.data_class(space).generated
-        words = tune_arguments(asked.space, asked.size, size, asked.root, str(storage), generated)
+        words = tune_arguments(asked.space, asked.size, size, asked.root, str(storage), generated, asked.dry_run)
         print(f"runs python -m jobs.tune {shlex.join(words)}", flush=True)
         tune.tune([*words, "--max-concurrent", str(asked.max_concurrent)])
+        if asked.dry_run:
+            return
         folder = sweep_folder(storage, f"evidence-{asked.space}-{asked.size}")
         write_evidence(path, evidence_of(folder, space, asked.size, command))
     evidence = read_evidence(path)

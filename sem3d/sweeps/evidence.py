@@ -66,14 +66,18 @@ def sizes_of(space: str) -> dict[str, Size]:
     }
 
 
-def tune_arguments(space: str, name: str, size: Size, root: str, storage: str, generated: str) -> list[str]:
-    """Return the arguments of ``jobs.tune`` that run a size: the same sweep each time, so that it resumes.
+def tune_arguments(
+    space: str, name: str, size: Size, root: str, storage: str, generated: str, dry_run: bool = False
+) -> list[str]:
+    """Return the arguments of ``jobs.tune`` that run a size: the same sweep each time, so that it resumes. With ``dry_run`` they
+    say what that takes.
 
     Raises :class:`UserError` where the size is for the paper's data and none are named.
     """
     if not root and not size.world:
         raise UserError(f"size {name} of {space} is for the paper's data: name their folder in --data.root")
-    words = [space, "--storage", storage, "--name", f"evidence-{space}-{name}", "--probe-steps", "0"]
+    words = [space, "--storage", storage, "--name", f"evidence-{space}-{name}"]
+    words += ["--dry-run"] if dry_run else ["--probe-steps", "0"]
     words += [
         "--arms",
         *size.arms,

@@ -61,6 +61,13 @@ def test_a_size_of_the_papers_data_wants_their_folder():
         tune_arguments("pri3d", "paper", Size(arms=("a",), budgets=(1.0,), seeds=1), "", "runs", "rooms")
 
 
+def test_a_dry_run_is_of_the_same_sweep_and_tries_steps():
+    size = sizes_of("ssr")["gpu"]
+    run, said = (tune_arguments("ssr", "gpu", size, "", "runs", "shapes", dry_run) for dry_run in (False, True))
+    assert [word for word in said if word != "--dry-run"] == " ".join(run).replace(" --probe-steps 0", "").split(" ")
+    assert "--probe-steps" not in said
+
+
 def test_a_space_without_sizes_is_refused_with_those_that_have_some():
     assert set(WITH_SIZES) < set(written_spaces())
     with pytest.raises(
