@@ -11,7 +11,7 @@ import ray
 
 from jobs.exits import run
 from jobs.explanation import begin_in_earnest
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.reporting.tables import format_table
 
 CASES = (
@@ -38,7 +38,11 @@ def main() -> None:
     named, on_gpu = _arguments(sys.argv[1:])
     known = GPU_CASES if on_gpu else CASES
     if unknown := sorted(set(named) - set(known)):
-        raise UserError(f"unknown benchmark '{unknown[0]}': choose from {', '.join(known)}")
+        if not on_gpu and unknown[0] in GPU_CASES:
+            raise UserError(f"benchmark {unknown[0]} is one of GPUs: add --device gpu")
+        device = " of GPUs" if on_gpu else ""
+        choice = f"choose from {', '.join(known)}{near(unknown[0], known)}"
+        raise UserError(f"unknown benchmark '{unknown[0]}'{device}: {choice}")
     begin_in_earnest()
     for case in named or known:
         print(f"measuring {case} ...", file=sys.stderr, flush=True)

@@ -4,15 +4,21 @@ import contextlib
 import functools
 import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import tyro
 
 from jobs.explanation import begin_in_earnest
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 
 MOST_MEANT = 3
+NO_NUMBERS = (
+    (r"invalid literal for int\(\) with base 10: ('.*')", r"\1 is no whole number"),
+    (r"could not convert string to float: ('.*')", r"\1 is no number"),
+)
+"""Python's words, and plain ones."""
 RULE = re.compile(r"^[\s╭╮╰╯│├┤─-]*$")
 
 
@@ -42,7 +48,10 @@ def gathered(arguments: list[str], option: str) -> list[str]:
 
 def run_verb(verbs: dict[str, Callable[..., None]], *, prog: str) -> None:
     """Call the function that the first argument names with its parameters read from the other arguments."""
-    with errors_in_one_line(prog):
+    begun = [argument for argument in sys.argv[1:2] if not argument.startswith("-")]
+    if begun and begun[0] not in verbs:
+        raise UserError(f"unknown verb '{begun[0]}': choose one of {', '.join(verbs)}{near(begun[0], verbs)}")
+    with errors_in_one_line(" ".join([prog, *begun])):
         call = tyro.extras.subcommand_cli_from_dict({name: deferred(verb) for name, verb in verbs.items()}, prog=prog)
     begin_in_earnest()
     call()
@@ -79,11 +88,14 @@ def first_message(box: str) -> str:
     lines = [line.strip(" │") for line in box.splitlines()]
     start = 2 if len(lines) > 1 and RULE.match(lines[1]) else 1
     end = next((number for number in range(start, len(lines)) if RULE.match(lines[number])), len(lines))
-    return " ".join(" ".join(lines[start:end]).split()).rstrip(".") or "wrong arguments"
+    message = " ".join(" ".join(lines[start:end]).split()).rstrip(".") or "wrong arguments"
+    for pattern, words in NO_NUMBERS:
+        message = re.sub(pattern, words, message)
+    return message
 
 
 def meant(box: str) -> str:
     """Return the question whether one of the options was meant that tyro finds near, empty where it finds none."""
-    _, _, near = box.partition("Perhaps you meant:")
-    options = re.findall(r"^[\s│|]*(--\w[\w.-]*)", near, re.MULTILINE)
+    _, _, alike = box.partition("Perhaps you meant:")
+    options = re.findall(r"^[\s│|]*(--\w[\w.-]*)", alike, re.MULTILINE)
     return f": did you mean {' or '.join(list(dict.fromkeys(options))[:MOST_MEANT])}?" if options else ""

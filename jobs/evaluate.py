@@ -92,6 +92,10 @@ def chosen(arguments: list[str]) -> tuple[str, Any]:
         kind = options_of(resolve(known[arguments[0]]))
         return arguments[0], command_line.parse(kind, args=arguments[1:], prog=f"{PROG} {arguments[0]}")
     if not is_model_uri(arguments[0]) and not Path(arguments[0]).is_dir():
+        if len(Path(arguments[0]).parts) > 1:
+            raise UserError(
+                f"no run at {place(arguments[0])}: name a run folder or one of its checkpoints/step-... folders"
+            )
         raise UserError(
             f"'{arguments[0]}' is neither a run nor an evaluation: choose one of {', '.join(known)}, then name a run; or "
             f"{', '.join(WITHOUT_RUN)}, which takes none{near(arguments[0], [*known, *WITHOUT_RUN])}"

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
 from typing import Any, BinaryIO
 
 from sem3d.config import as_kind
@@ -157,6 +157,17 @@ def _remove_unless_held(leftover: Path) -> None:
 
 
 @contextmanager
+def usual_mode(path: Path) -> Iterator[None]:
+    """Leave ``path``, which the block writes, with the mode that new files have here: safetensors makes its own for their owner
+    alone, whatever the umask says.
+    """
+    path.touch()
+    mode = S_IMODE(path.stat().st_mode)
+    yield
+    path.chmod(mode)
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a place to write to and put it at ``path`` by one rename once the block ends well; nothing is left otherwise.
 
@@ -169,7 +180,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         try:
             with pending.open("ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                yield pending
+                with usual_mode(pending):
+                    yield pending
                 sync(pending)
                 os.replace(pending, path)
         finally:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 
@@ -19,6 +20,7 @@ from sem3d.files import (
     replaced_folder,
     stored_json,
     unfinished,
+    whole_file,
     whole_folder,
     write_json,
     writes_in,
@@ -65,6 +67,17 @@ def test_json_that_the_user_names_must_be_there(tmp_path: Path):
     assert read_json(tmp_path / "index.json") == {"a": 2**64 - 1}
     (tmp_path / "index.json").write_text('{"a": 1}', encoding="utf-8-sig")
     assert read_json(tmp_path / "index.json") == {"a": 1}
+
+
+def test_a_file_is_readable_as_the_umask_says_whatever_wrote_it(tmp_path: Path):
+    before = os.umask(0o027)
+    try:
+        with whole_file(tmp_path / "a") as pending:
+            pending.unlink()
+            pending.touch(0o600)
+    finally:
+        os.umask(before)
+    assert S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
 
 
 def test_what_is_not_whole_has_a_name_that_no_reader_takes(tmp_path: Path):

@@ -17,7 +17,7 @@ from jobs import command_line, tune
 from jobs.exits import run
 from jobs.explanation import begin_in_earnest
 from jobs.places import storage_place
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.reporting.tables import format_table, markdown_table
 from sem3d.sweeps.evidence import (
     Evidence,
@@ -69,7 +69,8 @@ def main() -> None:
     asked = command_line.parse(Asked, prog=PROG, description=__doc__)
     sizes, space = sizes_of(asked.space), read_space(asked.space)
     if asked.size not in sizes:
-        raise UserError(f"{asked.space} has no size '{asked.size}': choose one of {', '.join(sizes)}")
+        names = ", ".join(sizes)
+        raise UserError(f"{asked.space} has no size '{asked.size}': choose one of {names}{near(asked.size, sizes)}")
     begin_in_earnest()
     size = sizes[asked.size]
     storage = storage_place(asked.storage, "storage")

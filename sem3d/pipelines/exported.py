@@ -43,6 +43,12 @@ ENDINGS: dict[Form, str] = {
     "torchscript": ".pt",
     "onnx": ".onnx",
 }
+MAKES = {
+    "torchvision": 'torchvision.models.get_model("{name}")',
+    "timm": 'timm.create_model("{name}", features_only=True)',
+}
+OPENS = 'network = {made}; network.load_state_dict(load_file("{path}"), strict=False)'
+"""Python that opens an encoder: neither library's own loading takes a file without the layers behind the maps."""
 BATCH = 2
 OutSide = Annotated[int, Bounds(0, 4096)]
 
@@ -125,7 +131,11 @@ def export(model: Model, options: ExportOptions) -> list[str]:
             case "torchvision" | "timm":
                 assert isinstance(module, Encoder)
                 name, difference = write_encoder(module, options.to, pending)
-                return [f"encoder    {path}: {name} of {options.to}, differs by {difference:.1e}"]
+                opens = OPENS.format(made=MAKES[options.to].format(name=name), path=path.name)
+                return [
+                    f"encoder    {path}: {name} of {options.to}, differs by {difference:.1e}",
+                    f"opened by  from safetensors.torch import load_file; {opens}",
+                ]
             case "safetensors":
                 state = weights_of(module)
                 save_file(state, pending)

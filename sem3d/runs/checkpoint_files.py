@@ -25,7 +25,7 @@ from torch import Tensor
 
 from sem3d.addresses import settings_without_secrets
 from sem3d.errors import UserError
-from sem3d.files import read_json, stored_json, sync, writes_in
+from sem3d.files import read_json, stored_json, sync, usual_mode, writes_in
 from sem3d.methods.initial_parts import read_safetensors
 
 FORMAT_VERSION = 1
@@ -68,7 +68,8 @@ def _write_json(path: Path, value: Any) -> None:
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write a safetensors file; raises :class:`OSError` where the system refuses, which the library says in words only."""
     try:
-        save_file(_owned(tensors), path)
+        with usual_mode(path):
+            save_file(_owned(tensors), path)
     except SafetensorError as error:
         if number := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error

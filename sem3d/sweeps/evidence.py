@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sem3d.config import of_fields
-from sem3d.errors import UserError
+from sem3d.errors import UserError, near
 from sem3d.files import read_json, write_json
 from sem3d.methods import method_class
 from sem3d.registers import resolve
@@ -26,7 +26,7 @@ from sem3d.reporting.page import SweepReview, mark_lines
 from sem3d.reporting.tables import Cell, Table
 from sem3d.sweeps.other_metrics import lines_beside
 from sem3d.sweeps.results import read_review
-from sem3d.sweeps.space import PACKAGE, Space, written_spaces
+from sem3d.sweeps.space import PACKAGE, Space, space_names, written_spaces
 
 ON_THE_PAPERS_DATA = "paper"
 ROOT = Path(__file__).parents[2]
@@ -57,9 +57,10 @@ def sizes_of(space: str) -> dict[str, Size]:
     found = getattr(import_module(f"{PACKAGE}.{space}"), "SIZES", {}) if space in written_spaces() else {}
     if not found:
         able = [name for name in written_spaces() if hasattr(import_module(f"{PACKAGE}.{name}"), "SIZES")]
-        raise UserError(
-            f"space {space} has no sizes: choose one of {', '.join(able)}, or run python -m jobs.tune {space}"
-        )
+        choice = f"choose one of {', '.join(able)}"
+        if space not in space_names():
+            raise UserError(f"unknown space '{space}': {choice}{near(space, able)}")
+        raise UserError(f"space {space} has no sizes: {choice}, or run python -m jobs.tune {space}")
     return {
         name: Size(**content | {"budgets": tuple(float(budget) for budget in content["budgets"])})
         for name, content in found.items()

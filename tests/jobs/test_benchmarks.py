@@ -145,7 +145,7 @@ def test_the_time_that_kernels_cover_counts_once_where_they_overlap():
 
 def test_a_benchmark_without_a_part_for_gpus_is_refused(monkeypatch):
     for words, message in (
-        (["sens", "--device", "gpu"], "unknown benchmark 'sens'"),
+        (["sens", "--device", "gpu"], "unknown benchmark 'sens' of GPUs"),
         (["--device"], "choose cpu or gpu"),
     ):
         monkeypatch.setattr(sys, "argv", ["benchmark", *words])

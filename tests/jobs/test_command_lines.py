@@ -10,7 +10,8 @@ import textwrap
 import pytest
 import torch
 
-from jobs import command_line, doctor, evaluate, prepare, train, tune
+from jobs import benchmark, command_line, doctor, evaluate, prepare, train, tune
+from jobs.evidence import __main__ as evidence
 from sem3d.config import Experiment, override
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
@@ -41,7 +42,8 @@ def test_an_option_of_several_values_may_be_given_several_times(given, read):
         (["pri3d", "--no-such-flag", "3"], "--no-such-flag"),
         (["pri3d", "--data.rot", "x"], "did you mean --data.root? (see "),
         (["pri3d", "--seed", "3"], "did you mean --data.prepare.seed or --run.seed?"),
-        (["pri3d", "--optim.lr", "fast"], "--optim.lr"),
+        (["pri3d", "--optim.lr", "fast"], "--optim.lr: 'fast' is no number (see "),
+        (["pri3d", "--schedule.steps", "2.5"], "--schedule.steps: '2.5' is no whole number (see "),
         (["pri3d", "--optim.kind", "magic"], "magic"),
         (["pri3d", "--preset", "biggest"], "choose one of paper, released"),
         (["pri3d", "--preset", "papr"], "; did you mean paper?"),
@@ -56,6 +58,34 @@ def test_an_option_of_several_values_may_be_given_several_times(given, read):
 )
 def test_a_wrong_command_is_one_line_that_names_it(arguments, words, monkeypatch, capsys):
     code, _, error = outcome(train.main, monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+
+
+@pytest.mark.parametrize(
+    ("job", "arguments", "words"),
+    [
+        (prepare, ["romms", "--out", "x"], "unknown verb 'romms': choose one of scans, "),
+        (prepare, ["romms", "--out", "x"], "; did you mean rooms?"),
+        (
+            prepare,
+            ["rooms", "--out", "x", "--rooms-trian", "3"],
+            "did you mean --rooms-train? (see python -m jobs.prepare rooms ",
+        ),
+        (prepare, ["--out", "x"], "(see python -m jobs.prepare --help)"),
+        (evaluate, ["runs/none"], "none: name a run folder or one of its checkpoints/step-... folders"),
+        (evaluate, ["corespondence"], "; did you mean correspondence?"),
+        (evidence, ["pri3"], "unknown space 'pri3': choose one of "),
+        (evidence, ["pri3"], "; did you mean pri3d?"),
+        (evidence, ["pri3d", "--size", "labtop"], "; did you mean laptop?"),
+        (benchmark, ["presests"], "; did you mean presets?"),
+        (benchmark, ["unets"], "benchmark unets is one of GPUs: add --device gpu"),
+    ],
+)
+def test_a_wrong_word_of_a_job_is_one_line_that_names_it(job, arguments, words, monkeypatch, capsys):
+    code, _, error = outcome(job.main, monkeypatch, capsys, *arguments)
     assert code == 2
     assert error.startswith("error: ")
     assert error.count("\n") == 1

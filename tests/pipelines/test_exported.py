@@ -1,5 +1,6 @@
 """Networks as files for other libraries: each is opened with the other library, and gives the same numbers."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def options(model: Model, form: str, out: Path, **more: object) -> ExportOptions
 
 
 def test_timm_opens_the_encoder(pri3d, tmp_path):
-    export(pri3d, options(pri3d, "timm", tmp_path / "a.safetensors"))
+    said = export(pri3d, options(pri3d, "timm", tmp_path / "a.safetensors"))
     name = {"efficientnet_lite0": "tf_efficientnet_lite0"}.get(pri3d.network.unet.encoder.name, "resnet18")
     network = timm.create_model(name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)).eval()
     given = load_file(tmp_path / "a.safetensors")
@@ -51,6 +52,21 @@ def test_timm_opens_the_encoder(pri3d, tmp_path):
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(tuple(network(image)), pri3d.network.unet.encoder(image), rtol=1e-5, atol=1e-5)
+    assert_printed_python_opens(said[-1], name, tmp_path, network)
+
+
+def assert_printed_python_opens(line: str, name: str, folder: Path, network: torch.nn.Module) -> None:
+    """Run the Python that an export prints, where the file lies, and compare the weights."""
+    label, _, program = line.partition("  ")
+    assert label == "opened by"
+    assert f'"{name}"' in program
+    found: dict = {"timm": timm, "torchvision": torchvision}
+    with contextlib.chdir(folder):
+        exec(program.strip(), found)
+    state = found["network"].state_dict()
+    assert all(
+        torch.equal(state[key], value) for key, value in network.state_dict().items() if not key.startswith("fc.")
+    )
 
 
 def test_torchvision_opens_a_resnet_and_has_no_other(pri3d, tmp_path):
@@ -60,13 +76,14 @@ def test_torchvision_opens_a_resnet_and_has_no_other(pri3d, tmp_path):
             export(pri3d, asked)
         assert not (tmp_path / "a.safetensors").exists()
         return
-    export(pri3d, asked)
+    said = export(pri3d, asked)
     network = torchvision.models.resnet18(weights=None).eval()
     network.load_state_dict(load_file(tmp_path / "a.safetensors"), strict=False)
     image = torch.randn(1, 3, 64, 64)
     whole = torch.nn.Sequential(*list(network.children())[:-2])
     with torch.no_grad():
         torch.testing.assert_close(whole(image), pri3d.network.unet.encoder(image)[3])
+    assert_printed_python_opens(said[-1], "resnet18", tmp_path, network)
 
 
 def test_weights_are_those_of_the_network(pri3d, tmp_path):

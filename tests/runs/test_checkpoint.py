@@ -53,6 +53,8 @@ def test_weights_optimizer_and_extra_state_come_back_bit_for_bit(tmp_path: Path,
     model, optimizer = trained(kind)
     model.labels = ["chair", "table"]
     write_checkpoint(tmp_path / "step-1", model.state_dict(), {"main": optimizer.state_dict()}, {"step": 1})
+    modes = {path.stat().st_mode for path in (tmp_path / "step-1").iterdir()}
+    assert len(modes) == 1, "weights are as readable as the rest"
     fresh = Stateful()
     fresh.load_state_dict(read_model_state(tmp_path / "step-1"))
     other = type(optimizer)(fresh.parameters(), lr=5.0)
