@@ -191,7 +191,11 @@ def opened_pairs(
         index, pairs=index.pairs.schema.empty_table()
     )  # the samples' own table has what is drawn from
     if not train.num_rows:
-        raise UserError(f"no overlapping training pairs in {config.root}: lower --data.prepare.overlap.minimum")
+        frames, scenes = index.frames.num_rows, index.scenes.num_rows
+        raise UserError(
+            f"no overlapping training pairs in {config.root} ({frames} frames of {scenes} scenes were taken): lower "
+            "--data.prepare.stride, which is 1 for generated rooms, or --data.prepare.overlap.minimum"
+        )
     rows_of_both = (train[role].cast(pa.string()) for role in ("anchor", "positive"))
     names = pc.binary_join_element_wise(*rows_of_both, "-").to_pylist()
     train = train.filter(pa.array(label_budget(names, config.share, seed)))

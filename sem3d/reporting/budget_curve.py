@@ -173,6 +173,9 @@ def _beside(position: float, shift: float, budgets: Budgets) -> float:
 def _scale(axes: Axes, budgets: Budgets, positions: dict[float, float]) -> None:
     if budgets.logarithmic:
         axes.set_xscale("log")
+    elif len(positions) == 1:  # arms stand side by side at it, not along the whole axis as if they were budgets
+        (only,) = positions.values()
+        axes.set_xlim(only - 0.5, only + 0.5)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(list(positions.values()), [budgets.number(value) for value in budgets.values])
 

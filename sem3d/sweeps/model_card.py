@@ -114,9 +114,10 @@ def model_card(
     short = (
         f"# {name}\n\n{markdown_table(rows, ['', 'this model'])}\n\n## How to load\n\n"
         f"```bash\npython -m jobs.evaluate {uri} --data.root SCANS\n```\n\n"
-        "```python\nfrom pathlib import Path\n\nfrom sem3d.tracking.registry import resolve\n\n"
-        f'folder = resolve("{uri}", Path("runs"))\n```\n\n'
-        "The folder holds `weights.safetensors` and `state.json` with their checksums; nothing in it is pickled.\n"
+        f'```python\nimport sem3d\n\nmodel = sem3d.load("{uri}")\nmodel.gives  # what it has an answer to\n```\n\n'
+        "It is no model of MLflow's own flavours (`mlflow.pytorch.load_model` does not open it), but a folder of\n"
+        "`weights.safetensors` and `state.json` with their checksums; nothing in it is pickled. For other libraries:\n"
+        f"`python -m jobs.export {uri} --to onnx --out model.onnx`.\n"
     )
     listed = json.dumps(state["experiment"], indent=1, sort_keys=True)
     return f"{short}\n## Settings\n\n```json\n{listed}\n```\n", short

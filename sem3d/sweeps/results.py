@@ -14,6 +14,7 @@ from sem3d.runs.run_folder import CIRCUMSTANCES
 from sem3d.sweeps.findings import as_floats, last_pictures, read_evaluations, trainings
 from sem3d.sweeps.limits import effects_of, limits_of, notes_on_marks
 from sem3d.sweeps.records import (
+    PretrainingRecord,
     SweepRecord,
     TrialRecord,
     read_effects,
@@ -68,12 +69,23 @@ def read_review(folder: Path, *, run_link: str = "", champion: Mapping[str, str]
         shared_settings=sweep.settings,
         estimate=as_floats(sweep.estimate),
         spent=as_floats(spent),
+        pretraining_seconds=_seconds_by_line(pretrainings),
         champion=champion or {},
         made={label: text for label, text in sweep.made.items() if text},
         notes=tuple(notes),
         limits=limits_of(marks, sweep.metric),
         effects=effects_of(folder, effects, pretrainings, trials),
     )
+
+
+def _seconds_by_line(pretrainings: Sequence[PretrainingRecord]) -> dict[str, float]:
+    """Return the time of each pretraining, by its arm, its name in a chain and its seed."""
+    seconds: dict[str, float] = {}
+    for item in pretrainings:
+        part = f" ({item.name})" if item.name else ""
+        line = f"pretraining for {item.arm}{part}, seed {item.seed}"
+        seconds[line] = seconds.get(line, 0.0) + item.seconds
+    return seconds
 
 
 def counting_trials(sweep: SweepRecord, trials: Sequence[TrialRecord]) -> tuple[list[TrialRecord], list[str]]:

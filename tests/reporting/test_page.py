@@ -303,6 +303,9 @@ def test_curves_of_training_end_where_the_trials_do(tmp_path: Path):
     drawing, third = curves.drawings[0], f"{curves.width / 3:.1f}"
     assert (drawing.top, drawing.bottom, drawing.steps, len(drawing.lines)) == ("4", "0", "30", 6)
     assert drawing.lines[0].points == f"{third},0.0 200.0,75.0 300.0,112.5"
+    short = training_curves(replace(made_up(), trainings=(Training("scratch", 1.0, 0, (6,), (2.0,)),)))
+    assert short is not None
+    assert short.drawings[0].lines[0].point == ("300.0", "0.0"), "a line of one point would show nothing"
     long = Training("scratch", 1.0, 0, tuple(range(1, 2002)), tuple(-1.0 / step for step in range(1, 2002)))
     drawn = training_curves(replace(made_up(), trainings=(long,)))
     assert drawn is not None
@@ -324,6 +327,9 @@ def test_what_was_not_estimated_and_cost_nothing_is_not_in_the_account(tmp_path:
     review = replace(full(tmp_path), estimate={**dict.fromkeys(spent, 0.0), "trials": 12.0}, spent=spent)
     rows = [(cost.name, cost.estimate, cost.spent) for cost in costs(review)]
     assert rows == [("trials", "12", "12"), ("time", MISSING, "12 min 34 s"), ("cpu hours", MISSING, "0.42")]
+    with_pretraining = replace(review, pretraining_seconds={"pretraining for pri3d, seed 0": 70.0, "found": 0.0})
+    last = costs(with_pretraining)[-1]
+    assert (last.name, last.spent) == ("time of pretraining for pri3d, seed 0", "1 min 10 s")
 
 
 def test_settings_that_all_trials_have_are_said_once(tmp_path: Path):

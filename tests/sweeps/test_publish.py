@@ -77,7 +77,7 @@ def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_p
     assert (again.data.metrics, again.data.tags, tree(client, run_id)) == (first.data.metrics, first.data.tags, files)
     assert len(client.get_metric_history(run_id, "best/pri3d")) == 1
     card = client.get_model_version_by_alias("sem3d-semantic_segmentation_2d", "champion").description
-    assert "from pathlib import Path" in card
+    assert 'sem3d.load("models:/sem3d-semantic_segmentation_2d@champion")' in card
     assert [item.version for item in client.search_model_versions("name = 'sem3d-semantic_segmentation_2d'")] == [1]
 
 

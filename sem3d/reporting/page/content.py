@@ -140,6 +140,8 @@ class SweepReview:
     shared_settings: Mapping[str, Any] = field(default_factory=dict)
     estimate: Mapping[str, float] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
+    pretraining_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time of each pretraining, by the name of its line."""
     champion: Mapping[str, str] = field(default_factory=dict)
     """Facts about the registered checkpoint, by label."""
     made: Mapping[str, str] = field(default_factory=dict)

@@ -16,6 +16,8 @@ class Line:
 
     colour: str
     points: str
+    point: tuple[str, ...]
+    """The only point there is, which no line shows; empty of several."""
     words: str
 
 
@@ -70,7 +72,8 @@ def _drawing(title: str, trainings: list[Training], colours: dict[str, str]) -> 
     for item in trainings:
         kept = range(0, len(item.steps), -(-len(item.steps) // MOST_POINTS))
         numbers = sorted({*kept, len(item.steps) - 1})
-        points = " ".join(place(item.steps[number], item.losses[number]) for number in numbers)
+        points = [place(item.steps[number], item.losses[number]) for number in numbers]
+        point = tuple(points[0].split(",")) if len(points) == 1 else ()
         words = f"{item.arm}, seed {item.seed}: {item.losses[-1]:.3g} at step {item.steps[-1]}"
-        lines.append(Line(colour=colours[item.arm], points=points, words=words))
+        lines.append(Line(colour=colours[item.arm], points=" ".join(points), point=point, words=words))
     return Drawing(title=title, top=f"{top:.3g}", bottom=f"{bottom:.3g}", steps=str(last), lines=tuple(lines))

@@ -99,6 +99,10 @@ def costs(review: SweepReview) -> list[Cost]:
         )
         for name in dict.fromkeys([*estimate, *review.spent])
         if estimate.get(name) or review.spent.get(name)
+    ] + [
+        Cost(name=f"time of {name}", estimate=MISSING, spent=duration_text(seconds))
+        for name, seconds in review.pretraining_seconds.items()
+        if seconds
     ]
 
 
