@@ -26,7 +26,7 @@ from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.options import EvaluationOptions
 from sem3d.pipelines.trained_run import Outcome, Program, TrainedRun
 from sem3d.registers import resolve
-from sem3d.reporting.tables import format_table, markdown_table
+from sem3d.reporting.tables import format_table, markdown_table, table_numbers
 from sem3d.runs.checkpoint import CHECKPOINTS
 from sem3d.runs.stored_run import stored_experiment
 from sem3d.tracking.prediction import record_evaluation
@@ -149,7 +149,10 @@ def record(
     if database is not None and not database.is_file():
         return
     tables = [markdown_table(table.rows, table.columns, digits=table.digits) for table in outcome.tables]
-    print(record_evaluation(store, name, parameters, [*tables, *outcome.lines], files))
+    numbers = {
+        key: value for table in outcome.tables for key, value in table_numbers(table.rows, table.columns).items()
+    }
+    print(record_evaluation(store, name, parameters, [*tables, *outcome.lines], files, numbers))
 
 
 def main() -> None:

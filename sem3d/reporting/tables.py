@@ -1,12 +1,14 @@
 """Plain-text and Markdown tables of results: words to the left, numbers to the right, ``mean ± half`` for intervals."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from sem3d.reporting.formatting import MISSING, metric_of
 from sem3d.reporting.intervals import Interval
 
 Cell = str | int | float | Interval | None
+LONGEST_NAME = 250
 Table = tuple[list[dict[str, Cell]], list[str]]
 """Rows by column, and the order of the columns."""
 
@@ -43,6 +45,29 @@ def markdown_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *
     rules = ["---:" if _is_numeric(rows, column) else "---" for column in columns]
     body = [[_text(row.get(column), digits).replace("|", "\\|") for column in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [list(columns), rules, *body])
+
+
+def table_numbers(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> dict[str, float]:
+    """Return the finite numbers of a table by column and row, in names that MLflow takes; what is in percent as a share of 1.
+
+    The first column names the row, and alone the number where the only other column is ``value``.
+    """
+    first, *others = columns
+    numbers = {}
+    for row in rows:
+        for column in others:
+            cell = row.get(column)
+            value = cell.mean if isinstance(cell, Interval) else cell
+            if isinstance(value, int | float) and math.isfinite(value):
+                name = str(row.get(first)) if others == ["value"] else f"{column}/{row.get(first)}"
+                numbers[_plain(name)] = value / 100 if "%" in name else float(value)
+    return {name: value for name, value in numbers.items() if name}
+
+
+def _plain(name: str) -> str:
+    """Return a name without its unit of percent, of the letters and of the length that MLflow allows."""
+    letters = re.sub(r"[^\w\-. :/]", "_", re.sub(r",?\s*\(?%\)?", "", name))
+    return "/".join(part.strip() for part in letters.split("/") if part.strip(" ."))[:LONGEST_NAME]
 
 
 def _text(cell: Cell, digits: int) -> str:

@@ -1,5 +1,6 @@
 """Predictions from one file, and evaluations of a run, as MLflow runs of their own: what was given, and what came of it."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from sem3d.tracking.trouble import trouble
 
 PREDICTIONS, EVALUATIONS = "sem3d-predictions", "sem3d-evaluations"
 LONGEST_NOTE = 7900
+METRICS_A_REQUEST = 1000
 
 
 def record_prediction(
@@ -34,17 +36,24 @@ def record_prediction(
         for path, folder in made.items():
             client.log_artifact(run_id, str(path), folder)
 
-    return _recorded(store, PREDICTIONS, given.stem, origin("jobs.predict"), made_by, write)
+    name = f"{next(iter(made.values()), 'picture')} of {given.stem}"
+    return _recorded(store, PREDICTIONS, name, origin("jobs.predict"), made_by, write)
 
 
 def record_evaluation(
-    store: LockedStore, name: str, made_by: dict[str, str], tables: Sequence[str], files: Sequence[Path]
+    store: LockedStore,
+    name: str,
+    made_by: dict[str, str],
+    tables: Sequence[str],
+    files: Sequence[Path],
+    numbers: Mapping[str, float],
 ) -> str:
-    """Store tables in Markdown and files of an evaluation, with the parameters ``made_by``; returns as :func:`record_prediction`
-    does.
+    """Store tables in Markdown, files and numbers of an evaluation, with the parameters ``made_by``; returns as
+    :func:`record_prediction` does.
     """
 
     def write(client: Any, run_id: str) -> None:
+        log_numbers(client, run_id, numbers)
         note = "\n\n".join(tables)
         client.set_tag(run_id, "mlflow.note.content", note[:LONGEST_NOTE])
         client.log_text(run_id, note, "tables.md")
@@ -52,6 +61,16 @@ def record_evaluation(
             client.log_artifact(run_id, str(path), "figures")
 
     return _recorded(store, EVALUATIONS, name, origin("jobs.evaluate"), made_by, write)
+
+
+def log_numbers(client: Any, run_id: str, numbers: Mapping[str, float]) -> None:
+    """Log numbers as metrics, without steps, in as many requests as the store wants."""
+    from mlflow.entities import Metric
+
+    now = int(1000 * time.time())
+    metrics = [Metric(key, value, now, 0) for key, value in numbers.items()]
+    for first in range(0, len(metrics), METRICS_A_REQUEST):
+        client.log_batch(run_id, metrics=metrics[first : first + METRICS_A_REQUEST])
 
 
 def _recorded(

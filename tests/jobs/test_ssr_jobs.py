@@ -72,7 +72,7 @@ def test_a_sweep_on_generated_shapes_can_be_evaluated_predicted_from_and_reporte
     store = ["--storage", tmp_path, "--image", tmp_path / "chair.png", "--out", tmp_path / "chair.glb"]
     text = printed(predict.main, "ssr", *store)
     assert "42 vertices, 80 faces" in text
-    assert "experiment sem3d-predictions, run chair" in text
+    assert "experiment sem3d-predictions, run mesh of chair" in text
     client = store_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (record,) = client.search_runs([client.get_experiment_by_name("sem3d-predictions").experiment_id])
     assert record.data.params["model"] == "models:/sem3d-ssr@champion"

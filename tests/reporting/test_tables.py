@@ -1,5 +1,7 @@
+import math
+
 from sem3d.reporting.intervals import interval
-from sem3d.reporting.tables import format_table, markdown_table
+from sem3d.reporting.tables import format_table, markdown_table, metric_table, table_numbers
 
 ROWS = [
     {"setting": "scratch", "mIoU": interval([39.0, 40.0, 41.0]), "seeds": 3, "loss": 0.5},
@@ -32,3 +34,15 @@ def test_a_table_without_rows_is_its_heading():
 
 def test_a_number_that_is_not_one_is_a_dash():
     assert format_table([{"x": float("nan")}], ["x"]).splitlines()[-1] == "–"
+
+
+def test_numbers_of_a_table_have_names_that_mlflow_takes_and_shares_of_one():
+    rows, columns = metric_table({"miou_scannet": 0.25, "loss_cross_entropy": 2.5, "quarantined": math.nan})
+    assert table_numbers(rows, columns) == {"miou_scannet": 0.25, "loss_cross_entropy": 2.5}
+    rows = [{"network": "after pretraining", "within 5 px, %": 61.0, "median error, px": interval([3.0, 5.0])}]
+    assert table_numbers(rows, ["network", "within 5 px, %", "median error, px"]) == {
+        "within 5 px/after pretraining": 0.61,
+        "median error_ px/after pretraining": 4.0,
+    }
+    (odd,) = table_numbers([{"of": "/../a//b?", "IoU (%)": 5}], ["of", "IoU (%)"])
+    assert odd == "IoU/a/b_"
