@@ -14,7 +14,7 @@ from jobs.exits import run
 from jobs.explanation import begin_in_earnest
 from jobs.places import absolute
 from sem3d.errors import UserError, near
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import METHODS, first_preset, method_class
 from sem3d.pipelines.options import MadeByOptions
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.registers import resolve
@@ -75,7 +75,7 @@ def main() -> None:
     except UserError as error:
         if named:
             raise
-        preset = list(method_class(name).presets)[-1]
+        preset = first_preset(method_class(name))
         train = f"python -m jobs.train {name} --preset {preset} --data.root DATA"
         raise UserError(
             f"no --run is named, and the champion of {name} is not there: train one ({train}); {error}"

@@ -15,7 +15,7 @@ from jobs.places import absolute
 from jobs.short_help import short_help
 from sem3d.config import NAMED_WEIGHTS, Experiment, flatten, override
 from sem3d.errors import UserError, near
-from sem3d.methods import COMPOSED, METHODS, method_class
+from sem3d.methods import COMPOSED, METHODS, first_preset, method_class
 from sem3d.methods.method import Method
 from sem3d.reporting.tables import format_table, metric_table
 from sem3d.runs.checkpoint import weights_file
@@ -50,7 +50,7 @@ def describe_methods() -> str:
 def examples() -> str:
     """Return a command line for each method, and the one that explains all settings."""
     lines = [
-        f"  python -m jobs.train {name} --preset {list(method_class(name).presets)[-1]} --data.root DATA --run.storage runs"
+        f"  python -m jobs.train {name} --preset {first_preset(method_class(name))} --data.root DATA --run.storage runs"
         for name in METHODS
     ]
     for asked, found in {"-h": "the settings used most", "--help": "every setting, its meaning and default"}.items():

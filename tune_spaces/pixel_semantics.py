@@ -72,6 +72,7 @@ SIZES = {
         "settings": {"run.gpus_per_worker": 0.1},
         "pretraining": {"data.backdrops": 0.8},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": WAYS,

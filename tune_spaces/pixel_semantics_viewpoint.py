@@ -41,6 +41,7 @@ SIZES = {
         "world": {"train": 1000, "val": 50, "test": 100},
         "settings": {"run.gpus_per_worker": 0.2},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": ("sketches of the picture", "picture"),

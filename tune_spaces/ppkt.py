@@ -76,6 +76,7 @@ SIZES = {
         "world": ROOMS | {"rooms_train": 120, "rooms_val": 30},
         "settings": {"run.gpus_per_worker": 0.1},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": ("scratch", "ppkt", "pointcontrast"),

@@ -40,6 +40,7 @@ SIZES = {
         "world": ROOMS,
         "settings": {"run.gpus_per_worker": 0.2},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": COMPARED,

@@ -36,12 +36,13 @@ SIZES = {
         "pretraining": PRETRAINED,
     },
     "gpu": {
-        "arms": ("imagenet", "imagenet+pri3d"),
+        "arms": ("imagenet", "imagenet+pri3d", "scratch", "pri3d"),
         "budgets": (0.2, 1),
-        "seeds": 3,
+        "seeds": 2,
         "world": ROOMS,
         "settings": {"run.gpus_per_worker": 0.2},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": ("imagenet", "imagenet+pri3d", "scratch"),

@@ -34,6 +34,7 @@ ARMS = {
 }
 SEARCH = {"optim.lr": tune.loguniform(1e-4, 1e-1), "schedule.steps": tune.choice([300, 1000, 5000])}
 METRIC = "miou"
+ALSO = ("shape_miou", "miou_where_shape_is_right", "silhouette_iou", "psnr", "ssim")
 MODE = "max"
 
 OBSERVED = {"data.observation": 9}
@@ -60,6 +61,7 @@ SIZES = {
         "world": {"train": 400, "val": 20, "test": 40, "views.side": 64},
         "settings": OBSERVED | {"data.evaluation_views": 8, "run.gpus_per_worker": 0.1},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": (

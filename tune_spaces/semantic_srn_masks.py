@@ -48,6 +48,7 @@ SIZES = {
         "world": {"train": 400, "val": 20, "test": 50},
         "settings": OBSERVED | {"run.gpus_per_worker": 0.1},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": tuple(ARMS),

@@ -43,6 +43,7 @@ SIZES = {
         "world": {"objects": 500},
         "settings": {"data.category": "chair", "run.gpus_per_worker": 0.1},
         "preset": "gpu",
+        "max_concurrent": 5,
     },
     "paper": {
         "arms": ("softras", "ssr"),

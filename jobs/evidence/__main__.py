@@ -51,7 +51,7 @@ class Asked:
     storage: str = "runs"
     """Folder for the world, runs, sweeps and evidence."""
     max_concurrent: int = 0
-    """Trials at a time; 0: as many as the cluster holds."""
+    """Trials at a time; 0: as the size says, at most as many as the cluster holds."""
     show: bool = False
     """Print what is found already, as Markdown, and end."""
     dry_run: bool = False
@@ -81,7 +81,7 @@ def main() -> None:
         generated = tune.data_class(space).generated
         words = tune_arguments(asked.space, asked.size, size, asked.root, str(storage), generated, asked.dry_run)
         print(f"runs python -m jobs.tune {shlex.join(words)}", flush=True)
-        tune.tune([*words, "--max-concurrent", str(asked.max_concurrent)])
+        tune.tune([*words, "--max-concurrent", str(asked.max_concurrent or size.max_concurrent)])
         if asked.dry_run:
             return
         folder = sweep_folder(storage, f"evidence-{asked.space}-{asked.size}")

@@ -38,6 +38,11 @@ def method_class(name: str) -> type:
     return resolve(found)
 
 
+def first_preset(method: type) -> str:
+    """Return the preset to begin with: laptop where there is one, else paper."""
+    return "laptop" if "laptop" in method.presets else "paper"
+
+
 def method_name(method: type) -> str:
     """Return the name a method's class is registered under, else its qualified class name."""
     path = f"{method.__module__}:{method.__qualname__}"

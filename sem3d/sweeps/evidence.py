@@ -50,6 +50,8 @@ class Size:
     pretraining: Mapping[str, Any] = field(default_factory=dict)
     """Leaves of every pretraining that has them."""
     preset: str = ""
+    max_concurrent: int = 0
+    """Trials at a time on a cluster that could hold more; 0: as many as it holds."""
 
 
 def sizes_of(space: str) -> dict[str, Size]:

@@ -42,7 +42,7 @@ from typing import Any, Literal
 
 from sem3d.config import flatten
 from sem3d.errors import UserError, near
-from sem3d.methods import METHODS, method_class
+from sem3d.methods import METHODS, first_preset, method_class
 from sem3d.sweeps.arms import Arm, Part, check_chain, read_arm
 
 PACKAGE = "tune_spaces"
@@ -112,7 +112,7 @@ def default_space(method: str, preset: str = "") -> Space:
     chosen = method_class(method)
     part = Part(
         method=method,
-        preset=preset or ("laptop" if "laptop" in chosen.presets else "paper"),
+        preset=preset or first_preset(chosen),
         seed_leaves=("run.seed",),
     )
     budget = chosen.label_budget

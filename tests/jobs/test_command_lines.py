@@ -113,6 +113,11 @@ def test_initial_weights_that_have_a_name_are_no_folder_of_that_name(monkeypatch
         assert weights_source(word) == word
 
 
+def test_every_method_is_shown_with_the_preset_to_begin_with():
+    shown = train.examples().splitlines()
+    assert all(f"{name} --preset laptop " in line for name, line in zip(METHODS, shown, strict=False))
+
+
 def test_an_evaluation_on_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert chosen_device("auto") == chosen_device("cpu") == torch.device("cpu")

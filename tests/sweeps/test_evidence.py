@@ -47,6 +47,7 @@ def test_every_size_asks_for_arms_budgets_and_settings_that_its_space_has(space)
 
     assert {"laptop", "gpu", "paper"} <= sizes_of(space).keys()
     assert [sizes_of(space)[name].preset for name in ("gpu", "paper")] == ["gpu", "paper"]
+    assert 0 < sizes_of(space)["gpu"].settings["run.gpus_per_worker"] * sizes_of(space)["gpu"].max_concurrent <= 1
     for name, size in sizes_of(space).items():
         known = read_space(space, size.preset)
         assert [known.arm(arm).name for arm in size.arms] == list(size.arms)

@@ -63,8 +63,8 @@ def laptop() -> Experiment:
 
 
 def gpu() -> Experiment:
-    """Return a setting for minutes on one GPU: the network of ``laptop``, 8000 steps of 256 rays of a view of 16 objects."""
-    return override(laptop(), {"data.rays": 256, "schedule.steps": 8000, "run.checkpoint_every": 2000})
+    """Return a setting for minutes on one GPU: the network of ``laptop``, 20,000 steps of 256 rays of a view of 16 objects."""
+    return override(laptop(), {"data.rays": 256, "schedule.steps": 20_000, "run.checkpoint_every": 2000})
 
 
 def inferred_paper() -> Experiment:
