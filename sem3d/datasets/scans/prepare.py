@@ -59,6 +59,11 @@ def prepare(
     refused = out.with_name(f"{out.name}.quarantine.json")
     check_limit(report, len(records) + len(report), config.quarantine_limit, refused)
     say(f"preparing {len(records)} frames of {root} in {out}")
+    stride = config.stride or load_layout(layout).stride
+    if stride > 1 and len(records) == len({record.scene for record in records}):
+        say(
+            f"no scene has a second frame at a stride of {stride}: --data.prepare.stride 1 (jobs.prepare --stride 1) takes all"
+        )
     with replaced_folder(out, lambda: answers(out, inputs, check)) as folder:
         (folder / "surface").mkdir()
         content = write_index(folder, root, records, report, config, check, say, refused)

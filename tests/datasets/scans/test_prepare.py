@@ -52,6 +52,18 @@ def test_index_holds_frames_pairs_scenes_and_surface(tmp_path: Path):
     assert index.surface_path("elsewhere") is None
 
 
+def test_a_stride_that_leaves_a_frame_a_scene_is_said_with_what_takes_more(tmp_path: Path):
+    write_sens_scene(tmp_path / "data", "scene0000_00", wall_frames(10))
+    said: list[str] = []
+    prepare(tmp_path / "data", tmp_path / "few", PrepareConfig(), say=said.append)
+    assert any(
+        "at a stride of 25: --data.prepare.stride 1 (jobs.prepare --stride 1) takes all" in line for line in said
+    )
+    said.clear()
+    prepare(tmp_path / "data", tmp_path / "index", ALL_FRAMES, say=said.append)
+    assert not any("--data.prepare.stride" in line for line in said)
+
+
 def test_second_scene_pairs_its_own_rows(tmp_path: Path):
     for scene in ("scene0000_00", "scene0001_00", "scene0002_00"):
         write_export(tmp_path / "data", scene, 3)
