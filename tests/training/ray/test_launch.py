@@ -49,6 +49,23 @@ def test_two_workers_learn_what_one_learns(two_workers, tmp_path: Path):
     assert two.metrics["evaluated"] == 10
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+def test_two_workers_that_share_a_gpu_learn_what_one_learns_on_it(tmp_path: Path):
+    one, two = (
+        train(
+            ToyMethod,
+            toy_experiment(
+                tmp_path, run={"workers": count, "device": "gpu", "gpus_per_worker": 0.5, "name": f"{count}"}
+            ),
+        )
+        for count in (1, 2)
+    )
+    assert one.steps == two.steps == 4
+    for name, value in weights(one).items():
+        torch.testing.assert_close(weights(two)[name], value, atol=1e-6, rtol=0)
+
+
 def test_training_in_the_calling_process_learns_the_same(two_workers, tmp_path: Path):
     here = train(ToyMethod, toy_experiment(tmp_path, run={"workers": 0}), say=[].append)
     two, _ = two_workers
