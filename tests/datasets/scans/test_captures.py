@@ -16,8 +16,10 @@ from sem3d.datasets.scans.prepare import prepare
 from sem3d.datasets.scans.seven_scenes import SevenScenes
 from sem3d.datasets.scans.trajectories import pose_of_axis, pose_of_quaternion
 from sem3d.errors import UserError
+from sem3d.training.ray.launch import train
 from tests.datasets.scans.captures import copied, write_arkit, write_nerfstudio, write_replica, write_tum
 from tests.datasets.scans.official_files import DEPTH_SIZE, write_image, write_seven_scenes
+from tests.methods.tiny import tiny_experiment
 
 WRITERS = {
     "tum_rgbd": write_tum,
@@ -287,6 +289,29 @@ def test_the_real_kitchen_in_another_layout_has_the_same_pairs(tmp_path: Path, l
         (one["anchor"], one["positive"]) for one in pairs[1]
     ]
     np.testing.assert_allclose(*([one["overlap"] for one in some] for some in pairs), atol=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("layout", ["tum_rgbd", "nerfstudio"])
+def test_a_capture_in_another_layout_is_learnt_from_as_the_original(tmp_path: Path, layout: str):
+    write_seven_scenes(tmp_path / "seven" / "room", 6)
+    records = [record for record in SevenScenes().scan(tmp_path / "seven", 1) if isinstance(record, FrameRecord)]
+    WRITERS[layout](tmp_path / "seven", records, tmp_path / layout / "room")
+    lines: dict[str, list[str]] = {}
+    for root in ("seven", layout):
+        experiment = tiny_experiment(
+            "pri3d",
+            tmp_path / root,
+            tmp_path / f"runs-{root}",
+            schedule__steps=2,
+            data__prepare__stride=1,
+            run__workers=0,
+        )
+        train("pri3d", experiment, say=lines.setdefault(root, []).append)
+    losses = {root: [line.split()[3] for line in said if line.startswith("step ")] for root, said in lines.items()}
+    assert len(losses["seven"]) == 2
+    np.testing.assert_allclose(*(np.array(of_root, float) for of_root in losses.values()), rtol=1e-3)
 
 
 def test_the_layout_of_the_documentation_prepares_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
