@@ -26,6 +26,7 @@ from sem3d.sweeps.report import (
 )
 from sem3d.sweeps.results import counting_trials, read_review
 from sem3d.sweeps.standing import Standing
+from sem3d.tracking.parent_run import name_data
 from sem3d.tracking.registry import CHAMPION, champion_version, crown, register
 from sem3d.tracking.store import LockedStore, is_server, store_client, store_errors
 from sem3d.tracking.trouble import first_line
@@ -136,6 +137,7 @@ def _log(client: Any, sweep: SweepRecord, review: SweepReview, folder: Path) -> 
     for key, value in parent_metrics(review).items():
         if run.data.metrics.get(key) != value:
             client.log_metric(run_id, key, value, timestamp=int(time.time() * 1000), step=len(review.trials))
+    name_data(client, run)
     tags = {
         "space": sweep.space,
         "metric": sweep.metric,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sem3d.tracking.run import RUN_TAG
 from sem3d.tracking.store import LockedStore, find_run, origin, revision, store_client, store_errors, tag_value
@@ -31,6 +32,18 @@ def open_parent(
     except store_errors() as error:
         raise trouble(store.uri, error) from error
     return store.uri, run.info.run_id
+
+
+def name_data(client: Any, run: Any) -> None:
+    """Name as the data of a sweep's run, if it has none, those of the first of its runs that has some."""
+    from mlflow.entities import DatasetInput
+
+    if run.inputs.dataset_inputs:
+        return
+    below = client.search_runs([run.info.experiment_id], f"tags.`{PARENT_TAG}` = '{run.info.run_id}'")
+    named = [item.inputs.dataset_inputs for item in below if item.inputs.dataset_inputs]
+    if named:
+        client.log_inputs(run.info.run_id, datasets=[DatasetInput(item.dataset) for item in named[0]])
 
 
 def close_parent(uri: str, run_id: str, status: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Dataset, DatasetInput
 
 from jobs import report
 from sem3d.errors import UserError
@@ -14,6 +15,7 @@ from sem3d.sweeps.publish import publish
 from sem3d.sweeps.records import TrialRecord, read_sweep, read_trials, write_record, write_sweep
 from sem3d.sweeps.report import write_report
 from sem3d.sweeps.results import counting_trials, read_review
+from sem3d.tracking.parent_run import PARENT_TAG
 from sem3d.tracking.run import SPOOL_NAME
 from sem3d.tracking.spool import Spool
 from sem3d.tracking.store import LockedStore, store_client
@@ -60,10 +62,14 @@ def tree(client, run_id: str, folder: str | None = None) -> list[str]:
 def test_publishing_puts_the_review_on_the_parent_run_and_twice_is_as_once(tmp_path: Path, empty_store: Path):
     folder = fake_sweep(tmp_path, budgets=(0.2, 1.0))
     client, run_id = with_mlflow(folder, empty_store)
+    trial = client.create_run(client.get_run(run_id).info.experiment_id, tags={PARENT_TAG: run_id})
+    data = DatasetInput(Dataset("rooms", "0123", "local", "{}"))
+    client.log_inputs(trial.info.run_id, datasets=[data])
     lines = publish(folder)
     assert lines[0].startswith("pri3d against scratch, mIoU scannet in % (95 % interval, 3 seeds): better: +6.0 (")
     assert any(line == "champion   models:/sem3d-semantic_segmentation_2d@champion (version 1)" for line in lines)
     first = client.get_run(run_id)
+    assert [item.dataset.name for item in first.inputs.dataset_inputs] == ["rooms"]
     files = tree(client, run_id)
     assert {"report.html", "budget_curve.png", "budget_curve.csv", "trials.csv"} <= set(files)
     assert first.data.metrics["best/pri3d"] > first.data.metrics["best/scratch"]
