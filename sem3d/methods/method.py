@@ -94,8 +94,21 @@ class GivesFeatures(Protocol):
 class GivesLabels(Protocol):
     """A method whose network gives scores of classes for every pixel of a picture."""
 
-    def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
+    def pixel_scores(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
         """Return class scores of every pixel; class 0 is none of the classes."""
+        ...
+
+
+@runtime_checkable
+class GivesParts(Protocol):
+    """A method whose network gives scores of parts for every pixel of a square picture of one object."""
+
+    def part_scores(self, image: UInt8[Tensor, "batch 4 side side"]) -> Float[Tensor, "batch class side side"]:
+        """Return class scores of every pixel of RGBA whose colours are not multiplied; class 0 is the background."""
+        ...
+
+    def part_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, background first, as far as they are known."""
         ...
 
 

@@ -10,7 +10,7 @@ torchscript    encoder or network       ``torch.jit.load``; pictures of the one 
 onnx           encoder or network       ``onnxruntime.InferenceSession``; pictures of the one size it was made at
 =============  =======================  ==========================================================================
 
-torchscript and onnx take ``image``, RGB of 8 bits, (batch, 3, height, width), or RGBA for meshes, and normalise it themselves.
+torchscript and onnx take ``image``, (batch, channel, height, width), RGB of 8 bits, RGBA for meshes and parts; they normalise it.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from sem3d.config import FilePath, StorageFolder, StoreAddress
 from sem3d.datasets.objects.nmr import IMAGE_SHAPE
 from sem3d.errors import UserError
 from sem3d.files import whole_file
-from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes
+from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes, GivesParts
 from sem3d.networks.encoders import Encoder
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.export_forms import weights_of, write_encoder, write_onnx, write_torchscript
@@ -103,7 +103,9 @@ class NetworkOfPictures(nn.Module):
 def answer_of(model: Model) -> tuple[Callable[[Tensor], Tensor | tuple[Tensor, ...]], tuple[str, ...]]:
     """Return the network's function of pictures and the names of what it returns; raises :class:`UserError` without one."""
     if isinstance(model.network, GivesLabels):
-        return model.network.logits, ("scores",)
+        return model.network.pixel_scores, ("scores",)
+    if isinstance(model.network, GivesParts):
+        return model.network.part_scores, ("scores",)
     if isinstance(model.network, GivesMeshes):
         return model.network.surfaces, ("vertices", "faces")
     if isinstance(model.network, GivesFeatures):
@@ -170,15 +172,20 @@ def encoder_of(model: Model) -> Encoder:
     return found[0]
 
 
+def fixed(model: Model, options: ExportOptions, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the shape of the only pictures that a network takes; raises :class:`UserError` where another size is asked for."""
+    if options.height not in (0, shape[1]) or options.width not in (0, shape[2]):
+        raise UserError(f"{model.method} takes pictures of {shape[1]} x {shape[2]} pixels: leave height and width out")
+    return shape
+
+
 def example(model: Model, options: ExportOptions) -> Tensor:
     """Return random pictures of the size that is asked for."""
     data = model.experiment.data
     if isinstance(model.network, GivesMeshes):
-        shape = IMAGE_SHAPE[1:]
-        if options.height not in (0, shape[1]) or options.width not in (0, shape[2]):
-            raise UserError(
-                f"{model.method} takes pictures of {shape[1]} x {shape[2]} pixels: leave height and width out"
-            )
+        shape = fixed(model, options, IMAGE_SHAPE[1:])
+    elif isinstance(model.network, GivesParts):
+        shape = fixed(model, options, (4, data.size, data.size))
     else:
         shape = (3, options.height or data.height, options.width or data.width)
     generator = torch.Generator().manual_seed(0)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from sem3d.datasets.objects.srn_layout import read_picture
 from sem3d.datasets.pictures import MOST_PIXELS, alpha_range, colors_fault, read_user_picture
 from sem3d.errors import BadSample, UserError
 
@@ -67,6 +68,18 @@ def scene_picture(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
     if fault := colors_fault(colors):
         raise UserError(f"{where}: {fault}")
     return colors
+
+
+def object_picture(picture: Picture) -> UInt8[np.ndarray, "height width 4"]:
+    """Return a picture of one object as RGBA, upright, not multiplied; without transparent pixels, what is white is background.
+
+    Raises :class:`UserError` for what is no picture, or shows nothing.
+    """
+    source, where = given(picture)
+    try:
+        return read_picture(source, where)
+    except BadSample as error:
+        raise UserError(f"{where} cannot be used as a picture of an object: {error.reason}") from error
 
 
 def decoded(source: Path | bytes, where: str) -> UInt8[np.ndarray, "height width 3"]:

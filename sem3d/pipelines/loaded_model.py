@@ -13,17 +13,24 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment
+from sem3d.datasets.objects.srn_layout import middle, squared
 from sem3d.datasets.scans.frames import nearest, resize_color
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.errors import UserError
-from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes, GivesPointLabels, Method
+from sem3d.methods import method_class
+from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes, GivesParts, GivesPointLabels, Method
 from sem3d.pipelines.given_cloud import check_cloud
-from sem3d.pipelines.given_picture import Picture, given, scene_picture, seen_size
+from sem3d.pipelines.given_picture import Picture, given, object_picture, scene_picture, seen_size
 from sem3d.pipelines.trained_run import TrainedRun
 from sem3d.runs.device import chosen_device
 from sem3d.runs.stored_run import stored_experiment
 
-GIVES = {"features": GivesFeatures, "segment": GivesLabels, "mesh": GivesMeshes, "segment_points": GivesPointLabels}
+GIVES = {
+    "features": GivesFeatures,
+    "segment": GivesLabels | GivesParts,
+    "mesh": GivesMeshes,
+    "segment_points": GivesPointLabels,
+}
 """What a model may give: the function of :class:`Model`, and the protocol of the methods that can."""
 
 
@@ -61,7 +68,13 @@ class Model:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes by number, 0 being none of them; empty where the model knows no classes."""
+        """Return the names of the classes by number, 0 being none of them; empty where the model knows no classes.
+
+        Of parts, class 0 is the background, and the names are those in the data's folder, where that is still there, else
+        PartNet's of the run's ``data.category``, else numbers.
+        """
+        if isinstance(self.network, GivesParts):
+            return self.network.part_names()
         if not isinstance(self.network, GivesLabels | GivesPointLabels):
             return ()
         return label_set_of(self.experiment.data).names
@@ -78,16 +91,19 @@ class Model:
             return network.image_features(self._seen(scene_picture(picture), size))[0].float().cpu().numpy()
 
     def segment(self, picture: Picture, size: tuple[int, int] | None = None) -> UInt8[np.ndarray, "height width"]:
-        """Return the class of each pixel of a picture of a scene, a number of ``classes``.
+        """Return the class of each pixel of a picture, a number of ``classes``: of a scene, or of the parts of one object.
 
-        The picture is seen at ``size`` as in :meth:`features`; each of its pixels takes the class found there. Raises
-        :class:`UserError` for what is no such picture, and where the model gives none.
+        A scene is seen at ``size`` as in :meth:`features`; each of its pixels takes the class found there. Of a picture of an
+        object the middle square is seen, at the size of training alone; around it all is background. Without transparent pixels,
+        what is white is background. Raises :class:`UserError` for what is no such picture, and where the model gives none.
         """
         network = self._able("segment")
+        if isinstance(network, GivesParts):
+            return self._parts(network, picture, size)
         assert isinstance(network, GivesLabels)
         colors = scene_picture(picture)
         with torch.inference_mode():
-            found = network.logits(self._seen(colors, size))[0].argmax(0).to(torch.uint8).cpu().numpy()
+            found = network.pixel_scores(self._seen(colors, size))[0].argmax(0).to(torch.uint8).cpu().numpy()
         return nearest(found, colors.shape[:2])
 
     def mesh(self, picture: Picture) -> Mesh:
@@ -116,12 +132,33 @@ class Model:
         check_cloud("the points", points, colors)
         return classes_of_points(self._able("segment_points"), "the points", points, colors)
 
+    def _parts(
+        self, network: GivesParts, picture: Picture, size: tuple[int, int] | None
+    ) -> UInt8[np.ndarray, "height width"]:
+        image, side = object_picture(picture), self.experiment.data.size
+        if size not in (None, (side, side)):
+            raise UserError(f"{self.folder} sees pictures of objects at {side} x {side} pixels: leave size out")
+        seen = torch.tensor(squared(image, None, side)[0].transpose(2, 0, 1)[None], device=self.device)
+        with torch.inference_mode():
+            found = network.part_scores(seen)[0].argmax(0).to(torch.uint8).cpu().numpy()
+        labels = np.zeros(image.shape[:2], np.uint8)
+        inner = middle(labels)
+        inner[:] = nearest(found, inner.shape)
+        return labels
+
     def _able(self, name: str) -> Method:
         """Return the network; raises :class:`UserError` where it has no answer to the function ``name``."""
         if name not in self.gives:
-            what = f"it gives {', '.join(self.gives)}" if self.gives else "it gives nothing from Python yet"
+            what = (
+                f"it gives {', '.join(self.gives)}" if self.gives else f"it gives nothing from Python; {self._instead}"
+            )
             raise UserError(f"{self.folder} is a run of {self.method}, which has no {name}: {what}")
         return self.network
+
+    @property
+    def _instead(self) -> str:
+        predicts = f"predict {self.method} --run {self.folder}" if method_class(self.method).prediction else ""
+        return f"call python -m jobs.{predicts or f'evaluate {self.folder}'}"
 
     def _seen(
         self, colors: UInt8[np.ndarray, "height width 3"], size: tuple[int, int] | None

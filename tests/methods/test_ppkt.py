@@ -127,7 +127,7 @@ def test_pseudo_labels_are_the_classes_that_a_run_of_2d_segmentation_gives_the_p
     changes = {"method__loss": "pseudo_labels", "method__teacher__weights": str(tmp_path / "weights.safetensors")}
     method = built(tmp_path, **changes)
     with torch.no_grad():
-        named = segmentation.logits(batch.image).argmax(1)
+        named = segmentation.pixel_scores(batch.image).argmax(1)
         points = method.points(batch)
         loss = method(batch, 0)["pseudo_labels"]
     costs = [

@@ -221,10 +221,10 @@ def build_tiny(name: str, experiment: Experiment, sources: Sources | None = None
     return build_method(method_class(name), experiment, sources)[0]
 
 
-def tiny_checkpoint(name: str, folder: Path, **changes: object) -> tuple[Path, Method]:
-    """A checkpoint of an untrained tiny method, in ``folder``, and its network in eval."""
+def tiny_checkpoint(name: str, folder: Path, *, with_data: bool = False, **changes: object) -> tuple[Path, Method]:
+    """A checkpoint of an untrained tiny method, in ``folder``, where its data may lie, and its network in eval."""
     experiment = tiny_experiment(name, folder, folder, **changes)
-    method = build_tiny(name, experiment).eval()
+    method = build_tiny(name, experiment, method_class(name).sources(experiment) if with_data else None).eval()
     settings = json.loads(json.dumps(flatten(experiment), default=str))
     state = {"step": 1, "method": name, "counters": {}, "experiment": settings, "metrics": {}}
     write_checkpoint(folder / "step-00000001", method.state_dict(), {}, state)

@@ -21,6 +21,7 @@ from sem3d.datasets.objects.object_image import read_object_image
 from sem3d.datasets.objects.render import STAMP, check_meshes, found, render_row, stored
 from sem3d.datasets.objects.sweet_home import PROPERTIES, read_catalogue
 from sem3d.datasets.quarantine import QuarantineReport
+from sem3d.pipelines.given_picture import object_picture
 from sem3d.worlds.rooms.config import RoomsConfig
 from sem3d.worlds.rooms.models import load_piece
 from sem3d.worlds.rooms.scan import write_room
@@ -269,6 +270,7 @@ OWN_PICTURES = (
         put_png,
     ),
     Parser("own picture, WebP", own_picture("own", format="WEBP"), lambda f: read_object_image(f / "own")),
+    Parser("own picture of parts", own_picture("own", format="PNG"), lambda f: object_picture(f / "own")),
     Parser("own picture, palette", palette, lambda f: read_object_image(f / "own")),
 )
 WORLDS = (

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +14,87 @@ from PIL import Image
 import sem3d
 from sem3d.datasets.scans.frames import resize_color
 from sem3d.errors import UserError
+from sem3d.methods import METHODS, method_class
 from sem3d.pipelines.given_picture import given, seen_size
-from sem3d.pipelines.loaded_model import Model
+from sem3d.pipelines.loaded_model import GIVES, Model
+from tests.datasets.objects.srn_folders import write_srn
 from tests.methods.tiny import tiny_checkpoint
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (66, 88, 3), dtype=np.uint8)
 
 
+CLASSES = {"semantic_segmentation_2d": 21, "semantic_srn_unet": 1, "semantic_segmentation_3d": 21}
+"""How many classes the networks know that know any; without data a U-Net of parts has but the background."""
+GIVEN = dict.fromkeys(METHODS, ()) | {
+    "pri3d": ("features",),
+    "semantic_segmentation_2d": ("features", "segment"),
+    "semantic_srn_unet": ("segment",),
+    "semantic_segmentation_3d": ("segment_points",),
+    "ssr": ("mesh",),
+}
+
+
+def object_in_the_middle() -> np.ndarray:
+    """RGBA of one object before nothing."""
+    cut = np.zeros((64, 64, 4), np.uint8)
+    cut[16:48, 20:44] = (200, 120, 40, 255)
+    return cut
+
+
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """Points and colours of a room of points."""
+    generator = np.random.default_rng(1)
+    points = generator.uniform((0, 0, 0), (4, 3, 2), (2000, 3)).astype(np.float32)
+    return points, generator.integers(0, 256, (2000, 3), dtype=np.uint8)
+
+
+ASKED = {
+    "features": lambda model: model.features(PIXELS),
+    "segment": lambda model: model.segment(PIXELS),
+    "mesh": lambda model: model.mesh(object_in_the_middle()),
+    "segment_points": lambda model: model.segment_points(*scene()),
+}
+"""Each function of a model, called."""
+
+
+class Loaded(dict[str, Model]):
+    """Tiny networks, each as users load it, made when first asked for."""
+
+    def __init__(self, folder_of: Callable[[str], Path]):
+        super().__init__()
+        self.folder_of = folder_of
+
+    def __missing__(self, name: str) -> Model:
+        folder = self.folder_of(name)
+        self[name] = sem3d.load(tiny_checkpoint(name, folder)[0])
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def models(tmp_path_factory) -> dict[str, Model]:
-    """A tiny network of each kind, as users load it."""
-    names = ("pri3d", "semantic_segmentation_2d", "semantic_segmentation_3d", "ssr", "ppkt")
-    return {name: sem3d.load(tiny_checkpoint(name, tmp_path_factory.mktemp(name))[0]) for name in names}
+def models(tmp_path_factory) -> Loaded:
+    """Tiny networks by the name of their method."""
+    return Loaded(tmp_path_factory.mktemp)
 
 
-def test_a_model_says_what_it_gives(models):
-    given = {name: model.gives for name, model in models.items()}
-    assert given == {
-        "pri3d": ("features",),
-        "semantic_segmentation_2d": ("features", "segment"),
-        "semantic_segmentation_3d": ("segment_points",),
-        "ssr": ("mesh",),
-        "ppkt": (),
-    }
-    assert len(models["semantic_segmentation_2d"].classes) == 21
-    assert models["pri3d"].classes == ()
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_gives_what_it_says_and_nothing_else(models, name):
+    model = models[name]
+    assert model.gives == GIVEN[name]
+    assert ASKED.keys() == GIVES.keys()
+    for function, ask in ASKED.items():
+        if function in model.gives:
+            ask(model)
+            continue
+        with pytest.raises(UserError, match=f"is a run of {name}, which has no {function}: it gives ") as refused:
+            ask(model)
+        assert model.gives or f"call python -m jobs.{hint_of(model)}" in str(refused.value)
+    assert len(model.classes) == CLASSES.get(name, 0)
+
+
+def hint_of(model: Model) -> str:
+    """The command that does what a model has no function for."""
+    predicts = method_class(model.method).prediction
+    return f"predict {model.method} --run {model.folder}" if predicts else f"evaluate {model.folder}"
 
 
 def test_features_are_those_of_the_training_code(models):
@@ -73,13 +130,38 @@ def test_a_label_is_the_class_of_highest_score(models):
     model = models["semantic_segmentation_2d"]
     small = PIXELS[:33, :44]
     with torch.no_grad():
-        scores = model.network.logits(torch.tensor(small.transpose(2, 0, 1)[None]))
+        scores = model.network.pixel_scores(torch.tensor(small.transpose(2, 0, 1)[None]))
     assert_array_equal(model.segment(small), scores[0].argmax(0))
 
 
+@pytest.mark.parametrize(("transparent", "opacity"), [("white", False), ("released", True)])
+def test_parts_of_an_object_are_those_of_the_evaluation(tmp_path, transparent, opacity):
+    write_srn(tmp_path, {"train": 4, "val": 1, "test": 2}, views=2, side=24)
+    changes = {"data__transparent": transparent, "method__opacity": opacity}
+    folder, method = tiny_checkpoint("semantic_srn_unet", tmp_path, with_data=True, **changes)
+    model, samples = sem3d.load(folder), method.sources(method.experiment)["tested"]
+    assert model.classes == ("background", "back", "seat")
+    pictured = set()
+    for row in samples.table.to_pylist():
+        loaded = samples.collate([samples.load(row, np.random.default_rng(0))])
+        with torch.no_grad():
+            expected = method.labelled(method.Batch(**{name: torch.tensor(value) for name, value in loaded.items()}))
+        labels = model.segment(tmp_path / row["pictures"][0])
+        assert_array_equal(labels, expected[0].repeat_interleave(2, 0).repeat_interleave(2, 1))
+        pictured |= set(np.unique(labels))
+    assert len(pictured) > 1
+    wide = np.full((24, 40, 4), 255, np.uint8)
+    with Image.open(tmp_path / row["pictures"][0]) as opened:
+        wide[:, 8:32] = np.asarray(opened.convert("RGBA"))
+    assert_array_equal(model.segment(wide), np.pad(labels, ((0, 0), (8, 8))))
+    with pytest.raises(UserError, match="sees pictures of objects at 12 x 12 pixels: leave size out"):
+        model.segment(wide, size=(24, 24))
+    (tmp_path / "classes.txt").unlink()
+    assert model.classes == ("background", "part 1", "part 2")
+
+
 def test_the_mesh_lies_in_a_right_handed_frame(models, tmp_path):
-    cut = np.zeros((64, 64, 4), np.uint8)
-    cut[16:48, 20:44] = (200, 120, 40, 255)
+    cut = object_in_the_middle()
     network = models["ssr"].network
     mesh = models["ssr"].mesh(cut)
     with torch.no_grad():
@@ -90,11 +172,7 @@ def test_the_mesh_lies_in_a_right_handed_frame(models, tmp_path):
 
 
 def test_points_are_given_classes(models):
-    generator = np.random.default_rng(1)
-    points = generator.uniform((0, 0, 0), (4, 3, 2), (2000, 3)).astype(np.float32)
-    found = models["semantic_segmentation_3d"].segment_points(
-        points, generator.integers(0, 256, (2000, 3), dtype=np.uint8)
-    )
+    found = models["semantic_segmentation_3d"].segment_points(*scene())
     assert found.shape == (2000,)
     assert found.max() <= 20
 

@@ -17,7 +17,7 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with the runs and pictures that the README names."""
-    for name in ("pri3d", "semantic_segmentation_2d", "ssr"):
+    for name in ("pri3d", "semantic_segmentation_2d", "semantic_srn_unet", "ssr"):
         checkpoints = tmp_path / "runs" / f"{name}-..." / "checkpoints"
         checkpoints.mkdir(parents=True)
         tiny_checkpoint(name, checkpoints)
@@ -36,7 +36,7 @@ def test_the_program_in_the_readme_runs_as_it_stands_there(place):
     made: dict = {}
     exec(program, made)
     assert made["features"].shape == (8, 17, 22)
-    assert made["labels"].shape == (66, 88)
+    assert made["labels"].shape == made["parts"].shape == (66, 88)
     assert (place / "chair.glb").stat().st_size > 0
 
 

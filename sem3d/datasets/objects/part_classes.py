@@ -53,3 +53,11 @@ def class_names(root: Path, category: str) -> tuple[str, ...]:
             raise UserError(f"{path} must name 2 to {MOST_CLASSES} different classes, one a line, background first")
         return names
     return PARTNET.get(category.lower().removesuffix("s"), ())
+
+
+def known_or_numbered(root: str, category: str, count: int) -> tuple[str, ...]:
+    """Return ``count`` names of classes, background first: :func:`class_names` of a folder that may be gone, where it names as
+    many, else numbers.
+    """
+    names = class_names(Path(root), category) if root else PARTNET.get(category.lower().removesuffix("s"), ())
+    return names if len(names) == count else ("background", *(f"part {number}" for number in range(1, count)))

@@ -120,13 +120,17 @@ def numbered_files(folder: Path, endings: tuple[str, ...]) -> dict[int, Path]:
     return found
 
 
-def read_picture(path: Path) -> UInt8[np.ndarray, "height width 4"]:
-    """Return RGBA, not multiplied; without transparent pixels, what is white is background. Raises :class:`BadSample`."""
-    picture = np.array(read_user_picture(path, str(path)).convert("RGBA"))
+def read_picture(source: Path | bytes, where: str = "") -> UInt8[np.ndarray, "height width 4"]:
+    """Return RGBA, not multiplied; without transparent pixels, what is white is background.
+
+    Raises :class:`BadSample`, which names ``where`` or else the file.
+    """
+    where = where or str(source)
+    picture = np.array(read_user_picture(source, where).convert("RGBA"))
     if picture[..., 3].min() == WHITE:
         picture[(picture[..., :3] == WHITE).all(axis=2), 3] = 0
     if not picture[..., 3].any():
-        raise BadSample(str(path), "shows nothing: it is transparent or white everywhere")
+        raise BadSample(where, "shows nothing: it is transparent or white everywhere")
     return picture
 
 

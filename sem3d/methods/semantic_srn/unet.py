@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.datasets.objects.part_classes import known_or_numbered
+from sem3d.datasets.objects.srn_layout import WHITE
 from sem3d.datasets.posed_views import PosedViews, class_names, posed_view_sources
 from sem3d.datasets.stream import Samples
 from sem3d.errors import UserError
@@ -120,6 +122,19 @@ class SemanticSRNUNet(LabelledPictures, Method):
         seen = torch.cat([batch.color, batch.alpha[..., None]], -1) if self.experiment.method.opacity else batch.color
         pictures = as_pictures(seen.flatten(1, 2), batch).flatten(0, 1)
         return self.unet(pictures.permute(0, 3, 1, 2).to(next(self.parameters()).dtype))
+
+    def part_scores(self, image: UInt8[Tensor, "batch 4 side side"]) -> Float[Tensor, "batch class side side"]:
+        """Return class scores of every pixel of RGBA whose colours are not multiplied."""
+        seen = image.to(next(self.parameters()).dtype) / WHITE
+        alpha = seen[:, 3:]
+        share = alpha if self.experiment.data.transparent == "white" else (alpha > 0).to(alpha.dtype)
+        color = 2 * (seen[:, :3] * share + 1 - share) - 1
+        return self.unet(torch.cat([color, alpha], 1) if self.experiment.method.opacity else color)
+
+    def part_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, background first: of the data, else of its folder, else numbers."""
+        data = self.experiment.data
+        return self.class_names or known_or_numbered(data.root, data.category, self.unet.outputs)
 
     def summarise(self, found: Found) -> dict[str, float]:
         """Return what :func:`sem3d.methods.semantic_srn.view_scores.view_metrics` does."""

@@ -149,7 +149,7 @@ class SemanticSegmentation2D(Method):
         """Load the encoder (imagenet, a file), or encoder and decoder (a sem3d checkpoint)."""
         return start_image_network(self, source, without)
 
-    def logits(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
+    def pixel_scores(self, image: UInt8[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch class height width"]:
         """Return class scores of every pixel; class 0 means none of the others."""
         return self.classifier(self.image_features(image), tuple(image.shape[-2:]))
 
@@ -161,12 +161,12 @@ class SemanticSegmentation2D(Method):
 
     def forward(self, batch: SemanticSegmentation2DBatch, step: int) -> dict[str, Tensor]:
         """Return cross entropy of the labelled pixels of the global batch."""
-        total, count = segmentation_cross_entropy(self.logits(batch.image), batch.label.long())
+        total, count = segmentation_cross_entropy(self.pixel_scores(batch.image), batch.label.long())
         return {"cross_entropy": global_mean(total, count)}
 
     def evaluate(self, batch: SemanticSegmentation2DBatch) -> Found:
         """Return the confusion matrix, and cross entropy with its number of pixels; of each image its scene and classes."""
-        logits = self.logits(batch.image)
+        logits = self.pixel_scores(batch.image)
         total, count = segmentation_cross_entropy(logits, batch.label.long())
         return Found(
             {
@@ -191,7 +191,7 @@ class SemanticSegmentation2D(Method):
     def figures(self, batch: SemanticSegmentation2DBatch) -> dict[str, np.ndarray]:
         """Return predictions beside labels for the first images of the batch."""
         with torch.no_grad():
-            predictions = self.logits(batch.image[:6]).argmax(1).to(torch.uint8)
+            predictions = self.pixel_scores(batch.image[:6]).argmax(1).to(torch.uint8)
         images = batch.image[:6].permute(0, 2, 3, 1)
         shown, labels, found = (list(tensor.cpu().numpy()) for tensor in (images, batch.label[:6], predictions))
         return {"predictions": prediction_sheet(shown, labels, found, self.classes.palette, self.classes.names)}
