@@ -13,6 +13,7 @@ from jobs.evaluate import folder_of, options_of
 from jobs.exits import run
 from jobs.explanation import begin_in_earnest
 from jobs.places import absolute
+from sem3d.config import override
 from sem3d.errors import UserError, near
 from sem3d.methods import METHODS, first_preset, method_class
 from sem3d.pipelines.options import MadeByOptions
@@ -83,7 +84,8 @@ def main() -> None:
     made_by, experiment = stored_experiment(folder)
     if made_by != name:
         raise UserError(f"{options.run} is a run of {made_by}; name one of {name}")
-    for line in predict(TrainedRun(folder, name, experiment), options).lines:
+    changes = {"run.device": options.device, "run.storage": options.storage}
+    for line in predict(TrainedRun(folder, name, override(experiment, changes)), options).lines:
         print(line)
 
 

@@ -123,6 +123,7 @@ class Viewpoint(Method):
     label_budget = "data.budget"
     handed_on = ("method.sketcher.",)
     marks = "sem3d.methods.frequent_viewpoint:marks"
+    prediction = "sem3d.pipelines.predicted_object:predict_viewpoint"
 
     def __init__(self, experiment: Experiment[ViewpointConfig, SketchedViews], sources: Sources | None = None):
         super().__init__(experiment, sources)

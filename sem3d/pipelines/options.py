@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from sem3d.bounds import AtLeastOne, Positive, Side
+from sem3d.bounds import AtLeastOne, Positive, Share, Side
 from sem3d.config import FilePath, StorageFolder, StoreAddress, Weights
 
 
@@ -44,6 +44,8 @@ class MadeByOptions:
     """Folder of the default MLflow store; registered models are kept there once fetched."""
     tracking_uri: StoreAddress = ""
     """MLflow server or store of registered models and predictions; empty: MLFLOW_TRACKING_URI, else a SQLite file in storage."""
+    device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
+    """auto takes the GPU where this machine has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,30 @@ class ScenePredictionOptions(MadeByOptions):
     """Picture of a room or street, PNG, JPEG or WebP."""
     out: FilePath
     """Where the result goes; its ending says how it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectPredictionOptions(MadeByOptions):
+    """Options of a prediction for a picture of an object that is cut as large as the training data show theirs."""
+
+    image: FilePath
+    """Picture of one object: with an alpha channel it is cut to what is opaque, otherwise the object should be in its middle and
+    about two thirds as long as the picture's longer side."""
+    mask: FilePath = ""
+    """Picture of the same size that is white on the object and black elsewhere, in the place of an alpha channel."""
+    distance: float = 0.0
+    """Of the camera, in lengths of the object's longest side, which says how large it is cut; 0: the mean of the data that the
+    run learnt from, which must be where they were."""
+    out: FilePath
+    """Where the result goes; its ending says how it is written. A picture of it goes beside it, ending in .png."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapePredictionOptions(ObjectPredictionOptions):
+    """Options of a prediction of the shape of an object in a picture."""
+
+    level: Share = 0.0
+    """Occupancy at which the surface lies; 0: the threshold of the run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from sem3d.pipelines.given_cloud import given_cloud, places_of, title_of
 from sem3d.pipelines.options import CloudPredictionOptions
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.reporting.page.cloud import cloud_page
+from sem3d.runs.device import tensors
 from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
@@ -42,7 +43,7 @@ def predict_boxes(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     points, colors, _ = given_cloud(given)
     print(f"finding the boxes of {len(points)} points", flush=True)
     store = LockedStore(Path(options.storage), options.tracking_uri)
-    method = run.build(with_data=False)
+    method = run.predictor()
     assert isinstance(method, ObjectDetection3D)
     boxes, scores = boxes_of_points(method, given, points, colors)
     named, objectness = scores.argmax(axis=1), scores.sum(axis=1)
@@ -82,9 +83,8 @@ def boxes_of_points(
         raise UserError(f"{given}: {error}") from error
     unknown = CollateBoxes(data.seeds, MOST_HOLDERS).empty()
     loaded = unknown | columns | {"scene": np.array(0)}
-    batch = method.Batch(
-        **{name: torch.from_numpy(value) for name, value in CollateBoxes(data.seeds, MOST_HOLDERS)([loaded]).items()}
-    )
+    columns = CollateBoxes(data.seeds, MOST_HOLDERS)([loaded])
+    batch = method.Batch(**tensors(columns, next(method.parameters()).device))
     with torch.no_grad():
         _, found = method.found(batch)
         ((_, _, record),) = method.answers(batch, found)

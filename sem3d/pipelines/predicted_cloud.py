@@ -33,7 +33,7 @@ def predict_cloud(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     names, ids, palette = known.names, np.array(known.ids, np.uint8), known.palette
     print(f"finding the classes of {len(points)} points, turned {data.evaluation_turns} times", flush=True)
     store = LockedStore(Path(options.storage), options.tracking_uri)
-    classes = classes_of_points(run.build(with_data=False), str(given), points, colors)
+    classes = classes_of_points(run.predictor(), str(given), points, colors)
     with whole_file(made) as pending:
         write_ply(pending, labelled_rows(points, palette[classes], ids[classes]), faces)
     write_text(page, cloud_page(title_of(given), points, colors, classes.astype(np.int64), palette, names))

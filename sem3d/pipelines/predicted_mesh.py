@@ -27,16 +27,18 @@ def predict_mesh(run: TrainedRun, options: PredictionOptions) -> Outcome:
     sem3d-predictions.
     """
     given, made = Path(options.image), Path(options.out)
-    image = torch.tensor(read_object_image(given))
+    image = read_object_image(given)
     store = LockedStore(Path(options.storage), options.tracking_uri)
-    method = run.build(with_data=False)
+    method = run.predictor()
     assert isinstance(method, SSR)
     with torch.no_grad():
-        shape = method.meshes(image[None]).float()
-    vertices, faces = mirrored(shape, method.decoder.faces)
+        seen = torch.tensor(image[None], device=method.decoder.faces.device)
+        shape = method.meshes(seen).float().cpu()
+    triangles = method.decoder.faces.cpu()
+    vertices, faces = mirrored(shape, triangles)
     write_mesh(made, vertices[0].numpy(), faces.numpy())
-    around = clay_views(shape[0].numpy(), method.decoder.faces.numpy(), list(TURNTABLE.values()))
-    turntable = reconstruction_sheet([image.numpy()], [around], ["input", *TURNTABLE])
+    around = clay_views(shape[0].numpy(), triangles.numpy(), list(TURNTABLE.values()))
+    turntable = reconstruction_sheet([image], [around], ["input", *TURNTABLE])
     shown = made.with_suffix(".turntable.png")
     write_picture(shown, turntable)
     made_by = {"model": options.run, "weights": str(run.weights)}

@@ -12,7 +12,7 @@ from sem3d.evaluation.figures import feature_sheet, overlay_sheet
 from sem3d.files import whole_file
 from sem3d.pipelines.given_picture import scene_picture
 from sem3d.pipelines.loaded_model import Model
-from sem3d.pipelines.options import ScenePredictionOptions
+from sem3d.pipelines.options import ObjectPredictionOptions, ScenePredictionOptions
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.runs.device import chosen_device
 from sem3d.tracking.prediction import record_prediction
@@ -57,11 +57,11 @@ def predict_labels(run: TrainedRun, options: ScenePredictionOptions) -> Outcome:
 
 
 def model_of(run: TrainedRun) -> Model:
-    """Return the run as a model on the CPU."""
-    return Model(run.method, run.folder, chosen_device("cpu"), run.build(with_data=False), run.experiment)
+    """Return the run as a model on the device that ``run.device`` chooses."""
+    return Model(run.method, run.folder, chosen_device(run.experiment.run.device), run.predictor(), run.experiment)
 
 
-def out_file(options: ScenePredictionOptions, *endings: str) -> Path:
+def out_file(options: ScenePredictionOptions | ObjectPredictionOptions, *endings: str) -> Path:
     """Return where the result goes; raises :class:`UserError` for another ending, and for the picture itself."""
     made = Path(options.out)
     if made.suffix.lower() not in endings:
@@ -79,7 +79,7 @@ def write_picture(path: Path, pixels: UInt8[np.ndarray, "height width *channel"]
 
 def outcome(
     run: TrainedRun,
-    options: ScenePredictionOptions,
+    options: ScenePredictionOptions | ObjectPredictionOptions,
     said: str,
     files: dict[Path, str],
     shown: Path,

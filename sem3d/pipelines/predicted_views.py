@@ -47,7 +47,7 @@ def predict_views(run: TrainedRun, options: ViewPredictionOptions) -> Outcome:
     given, made = Path(options.image), Path(options.out)
     if made.suffix.lower() != ".ply":
         raise UserError(f"{made} must end in .ply")
-    method = run.build(with_data=False)
+    method = run.predictor()
     assert isinstance(method, SceneTask)
     if options.mask and method.segmentation is None:
         raise UserError(f"--mask: {options.run} knows no parts; name a run that learnt from masks, or leave it out")
@@ -131,9 +131,9 @@ def batch_of(method: SceneTask, data: PosedViews, options: ViewPredictionOptions
         "alpha": alpha[None],
     }
     found = {name: torch.tensor(values, dtype=torch.float32)[None] for name, values in columns.items()}
-    return SemanticSRNBatch(
-        instance=torch.zeros(1, dtype=torch.int64), label=torch.tensor(label.astype(np.int64))[None, None], **found
-    )
+    device = method.latents.weight.device
+    found |= {"label": torch.tensor(label.astype(np.int64))[None, None], "instance": torch.zeros(1, dtype=torch.int64)}
+    return SemanticSRNBatch(**{name: values.to(device) for name, values in found.items()})
 
 
 def intrinsics_of(picture: Path) -> Path:

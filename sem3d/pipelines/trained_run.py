@@ -14,6 +14,7 @@ from sem3d.errors import UserError
 from sem3d.methods import method_class
 from sem3d.methods.method import Method, Sources
 from sem3d.runs.checkpoint import weights_file, weights_source
+from sem3d.runs.device import chosen_device
 from sem3d.runs.load import build_method
 from sem3d.runs.sources import open_sources
 from sem3d.training.context import seed_everything
@@ -55,6 +56,10 @@ class TrainedRun:
             raise UserError(f"the settings of {self.folder} make no {self.method}: {reason[:200]}") from error
         method.initialise(weights_source(source) if source else str(self.weights))
         return method.eval()
+
+    def predictor(self) -> Method:
+        """Build the method without data, on the device that ``run.device`` chooses."""
+        return self.build(with_data=False).to(chosen_device(self.experiment.run.device))
 
     def started_from(self, named: str) -> str:
         """Return initial weights to compare with: those ``named`` by the command, else those of the run if they have a name.

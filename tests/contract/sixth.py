@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 import torch
+import tyro
 from torch import Tensor, nn
 
 from sem3d.config import (
@@ -88,6 +89,8 @@ class SixthPrediction:
     """Folder of the default MLflow store."""
     tracking_uri: StoreAddress = ""
     """MLflow store."""
+    device: Annotated[Literal["auto", "cpu", "gpu"], tyro.conf.arg(name="run.device")] = "auto"
+    """Device to predict on."""
 
 
 def predict(run: Any, options: SixthPrediction) -> Any:

@@ -139,6 +139,7 @@ class Reconstruction(Method):
     label_budget = "data.budget"
     handed_on = ("method.sketcher.",)
     marks = "sem3d.methods.reconstruction.mean_shape:marks"
+    prediction = "sem3d.pipelines.predicted_object:predict_shape"
 
     def __init__(self, experiment: Experiment[ReconstructionConfig, SketchedViews], sources: Sources | None = None):
         super().__init__(experiment, sources)

@@ -99,6 +99,7 @@ class ReconstructionSketches(Method):
     score = ("silhouette_iou", "max")
     label_budget = "data.budget"
     handed_on = ("method.sketcher.",)
+    prediction = "sem3d.pipelines.predicted_object:predict_sketches"
 
     def __init__(self, experiment: Experiment[SketchesConfig, SketchedViews], sources: Sources | None = None):
         super().__init__(experiment, sources)

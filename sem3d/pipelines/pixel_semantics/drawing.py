@@ -13,6 +13,8 @@ from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.evaluation.figures.principal import pca_features
 from sem3d.geometry.object_camera import centred_intrinsics
 from sem3d.pipelines.pixel_semantics.understanding import SILHOUETTE, Understood
+from sem3d.rendering.fitted_viewpoint import ObjectCamera
+from sem3d.rendering.posed_views import TracedMesh
 from sem3d.rendering.sketches import draw_sketch
 
 SIDE = 240
@@ -60,15 +62,16 @@ def enlarged(image: UInt8[Tensor, "3 _ _"]) -> UInt8[np.ndarray, "side side 3"]:
 
 
 def surface(one: Understood) -> UInt8[np.ndarray, "side side 3"]:
-    """Draw the shape from the fitted camera, lighter where it faces it; white where there is none."""
-    picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    if one.traced is None:
-        return picture
-    pose = np.linalg.inv(one.camera.transform())
-    depth, normals = draw_sketch(one.traced, pose, centred_intrinsics(SIDE), SIDE)
+    """Draw the shape from the fitted camera; white where there is none."""
+    return np.full((SIDE, SIDE, 3), 255, np.uint8) if one.traced is None else shaded(one.traced, one.camera)
+
+
+def shaded(traced: TracedMesh, camera: ObjectCamera) -> UInt8[np.ndarray, "side side 3"]:
+    """Draw a shape from a camera on white, lighter where it faces it."""
+    depth, normals = draw_sketch(traced, np.linalg.inv(camera.transform()), centred_intrinsics(SIDE), SIDE)
     facing = (-normals[..., 2:]).clip(0, 1)
     shade = GREY[0] + (GREY[1] - GREY[0]) * facing
-    return np.where(depth[..., None] > 0, shade, picture).astype(np.uint8)
+    return np.where(depth[..., None] > 0, shade, np.full(3, 255)).astype(np.uint8)
 
 
 def marked(picture: UInt8[np.ndarray, "side side 3"], one: Understood) -> UInt8[np.ndarray, "side side 3"]:

@@ -15,6 +15,7 @@ from sem3d.pipelines.pixel_semantics.drawing import understanding_sheet
 from sem3d.pipelines.pixel_semantics.networks import PipelineOptions, load_networks
 from sem3d.pipelines.pixel_semantics.squares import Square, as_image, cut_square
 from sem3d.pipelines.pixel_semantics.understanding import Understood, understand
+from sem3d.pipelines.predicted_object import check_found, check_surface
 from sem3d.pipelines.trained_run import Outcome
 from sem3d.runs.device import chosen_device
 from sem3d.tracking.prediction import record_prediction
@@ -51,15 +52,8 @@ def predict_pixel_semantics(options: UnderstandingOptions) -> Outcome:
     side = networks.reconstruction.experiment.data.size
     cut, square = cut_square(Path(options.image), networks.distance, options.mask)
     one = understand(networks, as_image(cut, side).to(chosen_device(options.device)), options)
-    if not one.object_found:
-        raise UserError(
-            f"{options.image}: no pixel is taken for the object, so there is nothing to reconstruct; cut the "
-            "picture to its object with --mask, or train reconstruction_sketches longer"
-        )
-    if not len(one.faces):
-        raise UserError(
-            f"{options.image}: no voxel reaches the level of a surface, so nothing is seen there; lower --level"
-        )
+    check_found(options.image, object_found=one.object_found)
+    check_surface(options.image, one.faces)
     sheet = understanding_sheet([(torch.tensor(np.asarray(cut).transpose(2, 0, 1).copy()), one)], networks.told)
     files = {path: path.suffix[1:] for path in written(made, one, side, square)}
     shown = made.with_suffix(".png")
