@@ -58,6 +58,8 @@ def main() -> None:
     name = sys.argv[1]
     if name not in predicting():
         known = predicting()
+        if name in METHODS:
+            raise UserError(f"{name} predicts nothing from a file: {method_class(name).unpredicted}")
         raise UserError(f"'{name}' is no method that predicts: choose one of {', '.join(known)}{near(name, known)}")
     if name in OF_SEVERAL_RUNS:
         return predict_by_several(name, sys.argv[2:])

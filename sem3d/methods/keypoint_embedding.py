@@ -109,6 +109,7 @@ class KeypointEmbedding(Method):
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("meaning_accuracy", "max")
     label_budget = "data.budget"
+    prediction = "sem3d.pipelines.predicted_features:predict_meanings"
 
     def __init__(self, experiment: Experiment, sources: Sources | None = None):
         super().__init__(experiment, sources)

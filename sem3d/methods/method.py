@@ -167,6 +167,8 @@ class Method(nn.Module):
     """Evaluations of a trained run beside ``scores``, by name, as ``module:function``; the first is the usual one."""
     prediction: ClassVar[str] = ""
     """Prediction from one file of the user's, as ``module:function``."""
+    unpredicted: ClassVar[str] = ""
+    """Why there is no prediction from one file, and what there is instead, where that is so."""
     published: ClassVar[str] = ""
     """Published table of the method's paper, as ``module:function``."""
     marks: ClassVar[str] = ""

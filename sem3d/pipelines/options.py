@@ -69,6 +69,16 @@ class ScenePredictionOptions(MadeByOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartsPredictionOptions(MadeByOptions):
+    """Options of a prediction of the parts in a picture of an object: the file and the run."""
+
+    image: FilePath
+    """Picture of one object that fills its middle square, as the training views do: RGBA, or on white."""
+    out: FilePath
+    """Where the numbers of the classes go, ending in .png; a picture of them over the image goes beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectPredictionOptions(MadeByOptions):
     """Options of a prediction for a picture of an object that is cut as large as the training data show theirs."""
 
@@ -99,7 +109,18 @@ class CloudPredictionOptions(MadeByOptions):
     cloud: FilePath
     """Coloured points or mesh, binary little-endian PLY as ScanNet's: metres, z up."""
     out: FilePath
-    """Where the result goes: the labelled PLY, or the boxes in a .json; a page with the cloud goes beside it, ending in .html."""
+    """Where the result goes: the labelled PLY, the boxes in a .json, or features in an .npz; a page with the cloud goes beside
+    it, ending in .html."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectCloudPredictionOptions(MadeByOptions):
+    """Options of a prediction for the points of one object: the file and the run."""
+
+    cloud: FilePath
+    """Points of one object, y up, its front at -z, of any size: a .pcd of text as KeypointNet's, or a coloured, binary PLY."""
+    out: FilePath
+    """Where the numbers go, ending in .npz; points in their colours (.ply) and a page with them (.html) go beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)

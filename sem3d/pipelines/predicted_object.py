@@ -35,7 +35,7 @@ SILHOUETTE = 4
 """Channel of sketches."""
 SHOWN_FROM = {"from its front": 150, "its right": 60, "its back": -30, "its left": -120}
 """Azimuths, degrees, that a shape is pictured from."""
-SHOWN_POLAR, SHOWN_DISTANCE = 70, 2.4
+SHOWN_POLAR, SHOWN_DISTANCE = 70, 2.8
 
 
 def predict_viewpoint(run: TrainedRun, options: ObjectPredictionOptions) -> Outcome:

@@ -9,14 +9,17 @@ from PIL import Image
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.errors import UserError
 from sem3d.evaluation.figures import feature_sheet, overlay_sheet
+from sem3d.evaluation.figures.part_colours import part_palette
 from sem3d.files import whole_file
-from sem3d.pipelines.given_picture import scene_picture
+from sem3d.pipelines.given_picture import object_picture, scene_picture
 from sem3d.pipelines.loaded_model import Model
-from sem3d.pipelines.options import ObjectPredictionOptions, ScenePredictionOptions
+from sem3d.pipelines.options import ObjectPredictionOptions, PartsPredictionOptions, ScenePredictionOptions
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.runs.device import chosen_device
 from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
+
+PictureOptions = ScenePredictionOptions | PartsPredictionOptions | ObjectPredictionOptions
 
 
 def predict_features(run: TrainedRun, options: ScenePredictionOptions) -> Outcome:
@@ -47,11 +50,36 @@ def predict_labels(run: TrainedRun, options: ScenePredictionOptions) -> Outcome:
     """
     made = out_file(options, ".png")
     colors = scene_picture(options.image)
-    model = model_of(run)
-    labels = model.segment(colors)
+    labels = model_of(run).segment(colors)
     classes = label_set_of(run.experiment.data)
     write_picture(made, np.array(classes.ids, np.uint8)[labels])
-    sheet = overlay_sheet(colors, labels, classes.palette, classes.names)
+    return labelled(run, options, made, labels, overlay_sheet(colors, labels, classes.palette, classes.names))
+
+
+def predict_parts(run: TrainedRun, options: PartsPredictionOptions) -> Outcome:
+    """Find the part that each pixel of a picture of one object shows; write them as a .png of class numbers, 0 the background.
+
+    A picture of them over the image, with a legend, lies beside it, ending in .overlay.png; the names of the parts are those of
+    the run's data, where these are still there. Both go to the MLflow experiment sem3d-predictions.
+    """
+    made = out_file(options, ".png")
+    image, model = object_picture(options.image), model_of(run)
+    labels = model.segment(options.image)
+    write_picture(made, labels)
+    opacity = image[..., 3:] / 255
+    colors = np.rint(image[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    sheet = overlay_sheet(colors, labels, part_palette(len(model.classes)), model.classes)
+    return labelled(run, options, made, labels, sheet)
+
+
+def labelled(
+    run: TrainedRun,
+    options: ScenePredictionOptions | PartsPredictionOptions,
+    made: Path,
+    labels: UInt8[np.ndarray, "height width"],
+    sheet: UInt8[np.ndarray, "_ _ 3"],
+) -> Outcome:
+    """Write the picture of labels that are written, record both, and return what is said."""
     said = f"labels     {made} ({len(np.unique(labels))} classes)"
     return outcome(run, options, said, {made: "labels"}, made.with_suffix(".overlay.png"), sheet)
 
@@ -61,7 +89,7 @@ def model_of(run: TrainedRun) -> Model:
     return Model(run.method, run.folder, chosen_device(run.experiment.run.device), run.predictor(), run.experiment)
 
 
-def out_file(options: ScenePredictionOptions | ObjectPredictionOptions, *endings: str) -> Path:
+def out_file(options: PictureOptions, *endings: str) -> Path:
     """Return where the result goes; raises :class:`UserError` for another ending, and for the picture itself."""
     made = Path(options.out)
     if made.suffix.lower() not in endings:
@@ -79,7 +107,7 @@ def write_picture(path: Path, pixels: UInt8[np.ndarray, "height width *channel"]
 
 def outcome(
     run: TrainedRun,
-    options: ScenePredictionOptions | ObjectPredictionOptions,
+    options: PictureOptions,
     said: str,
     files: dict[Path, str],
     shown: Path,

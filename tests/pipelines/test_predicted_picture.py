@@ -8,6 +8,7 @@ from PIL import Image
 import sem3d
 from jobs import predict
 from sem3d.datasets.scans.labels import NYU40_IDS
+from tests.datasets.objects.srn_folders import write_srn
 from tests.jobs.outcome import outcome
 from tests.methods.tiny import tiny_checkpoint
 
@@ -50,3 +51,18 @@ def test_a_file_that_cannot_be_written_is_refused(out, reason, tmp_path, monkeyp
     code, _, told, _ = predicted("pri3d", out, tmp_path, monkeypatch, capsys)
     assert code == 2
     assert reason in told
+
+
+def test_parts_are_written_as_class_numbers_with_an_overlay(tmp_path, monkeypatch, capsys):
+    write_srn(tmp_path, {"train": 4, "val": 1, "test": 2}, views=2, side=24)
+    checkpoint, _ = tiny_checkpoint("semantic_srn_unet", tmp_path, with_data=True)
+    given = next((tmp_path / "test").glob("*/rgb/000000.png"))
+    words = ["--run", checkpoint, "--image", given, "--out", tmp_path / "found.png", "--storage", tmp_path]
+    code, said, error = outcome(predict.main, monkeypatch, capsys, "semantic_srn_unet", *words, *NO_STORE)
+    assert code == 0, error
+    with Image.open(tmp_path / "found.png") as written:
+        labels = np.asarray(written)
+    assert_array_equal(labels, sem3d.load(checkpoint).segment(given))
+    assert f"({len(np.unique(labels))} classes)" in said
+    with Image.open(tmp_path / "found.overlay.png") as sheet:
+        assert np.asarray(sheet).std() > 5

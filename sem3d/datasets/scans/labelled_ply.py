@@ -1,5 +1,6 @@
 """Labelled points as binary PLY, as ScanNet's ``.labels.ply``: position, colour, NYU40 id, and triangles where there are any."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,27 @@ PLAIN = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"
 """Fields of a point without its label."""
 
 
+def painted_rows(
+    points: Float[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"], more: Sequence[tuple[str, str]] = ()
+) -> Shaped[np.ndarray, " point"]:
+    """Return points as rows of a PLY, with the fields of :data:`PLAIN`, and ``more``, which are 0."""
+    rows = np.zeros(len(points), [*PLAIN, *more])
+    for axis, name in enumerate("xyz"):
+        rows[name] = points[:, axis]
+    for channel, name in enumerate(("red", "green", "blue")):
+        rows[name] = colors[:, channel]
+    rows["alpha"] = 255
+    return rows
+
+
 def labelled_rows(
     points: Float[np.ndarray, "point 3"],
     colors: UInt8[np.ndarray, "point 3"],
     labels: UInt8[np.ndarray, " point"] | UInt16[np.ndarray, " point"],
 ) -> Shaped[np.ndarray, " point"]:
     """Return points as rows of a PLY, with the fields of :data:`PLAIN` and ``label``."""
-    rows = np.zeros(len(points), [*PLAIN, ("label", "<u2")])
-    for axis, name in enumerate("xyz"):
-        rows[name] = points[:, axis]
-    for channel, name in enumerate(("red", "green", "blue")):
-        rows[name] = colors[:, channel]
-    rows["alpha"], rows["label"] = 255, labels
+    rows = painted_rows(points, colors, [("label", "<u2")])
+    rows["label"] = labels
     return rows
 
 

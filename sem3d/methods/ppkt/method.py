@@ -98,6 +98,7 @@ class PPKT(Method):
         "probe": "sem3d.pipelines.point_probe:probe",
         "tsne": "sem3d.pipelines.feature_plane:tsne",
     }
+    prediction = "sem3d.pipelines.predicted_features:predict_point_features"
     effects: ClassVar = {
         "match rate": "sem3d.pipelines.correspondence:matched",
         FROZEN_EFFECT: "sem3d.pipelines.point_probe:probed",

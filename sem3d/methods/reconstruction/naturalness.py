@@ -102,6 +102,10 @@ class ReconstructionNaturalness(Method):
     Batch = ShapeBatch
     presets: ClassVar = {"paper": paper, "released": released, "laptop": laptop, "gpu": gpu}
     score = ("critic_gap", "min")
+    unpredicted = (
+        "its critic of shapes sees no picture; fine-tune a run of reconstruction with it (--method.naturalness.critic RUN) and "
+        "predict with that"
+    )
     label_budget = "data.budget"
 
     def __init__(self, experiment: Experiment[NaturalnessConfig, SketchedViews], sources: Sources | None = None):

@@ -40,6 +40,10 @@ class AutoencoderTask(Method):
     """The auto-encoder, and pairs of views of held-out objects: the observed one, and one of those that are scored."""
 
     Config = SemanticSRNAutoencoderConfig
+    unpredicted = (
+        "it predicts views for cameras that its data name, which jobs.evaluate RUN scores; for a picture of yours predict new "
+        "views with a run of semantic_srn_instances, labels with one of semantic_srn_unet"
+    )
     Data = PosedViews
     Batch = SemanticSRNBatch
     handed_on: ClassVar = ("method.network.",)

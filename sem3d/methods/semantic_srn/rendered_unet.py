@@ -76,6 +76,10 @@ class SemanticSRNRenderedUNet(LabelledPictures, SceneTask):
     evaluations: ClassVar = PART_EVALUATIONS
     marks = "sem3d.methods.semantic_srn.frequent_parts:marks"
     prediction = ""
+    unpredicted = (
+        "it labels views that its scene network renders of its own objects, which jobs.evaluate sheet RUN pictures; for a "
+        "picture of yours predict with a run of semantic_srn_parts or semantic_srn_unet"
+    )
     needed: ClassVar = ("scene", "latents", "new_latents")
 
     def __init__(

@@ -84,6 +84,7 @@ class SemanticSRNUNet(LabelledPictures, Method):
     score = ("miou", "max")
     label_budget = "data.masks"
     evaluations: ClassVar = PART_EVALUATIONS
+    prediction = "sem3d.pipelines.predicted_picture:predict_parts"
     published = "sem3d.reporting.papers.semantic_srn:published_table"
 
     def __init__(self, experiment: Experiment[SemanticSRNUNetConfig, PosedViews], sources: Sources | None = None):
