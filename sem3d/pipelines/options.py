@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from sem3d.bounds import AtLeastOne, Positive, Share, Side
+from sem3d.bounds import AtLeastOne, Bounds, Positive, Share, Side
 from sem3d.config import FilePath, StorageFolder, StoreAddress, Weights
 
 
@@ -87,7 +87,7 @@ class ObjectPredictionOptions(MadeByOptions):
     about two thirds as long as the picture's longer side."""
     mask: FilePath = ""
     """Picture of the same size that is white on the object and black elsewhere, in the place of an alpha channel."""
-    distance: float = 0.0
+    distance: Annotated[float, Bounds(0, 100)] = 0.0
     """Of the camera, in lengths of the object's longest side, which says how large it is cut; 0: the mean of the data that the
     run learnt from, which must be where they were."""
     out: FilePath

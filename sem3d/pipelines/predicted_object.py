@@ -98,7 +98,6 @@ def predict_shape(run: TrainedRun, options: ShapePredictionOptions) -> Outcome:
     picture has what is seen, the predicted sketches, and the shape from four sides. Results go to the MLflow experiment
     sem3d-predictions.
     """
-    check_bounds(options)
     made = out_file(options, *MESH_FORMATS)
     method = run.predictor()
     assert isinstance(method, Reconstruction)
@@ -116,7 +115,11 @@ def predict_shape(run: TrainedRun, options: ShapePredictionOptions) -> Outcome:
 
 
 def seen_object(run: TrainedRun, options: ObjectPredictionOptions) -> UInt8[Tensor, "3 side side"]:
-    """Return the picture as the run's networks see it, on their device: cut so that its object is as large as in training."""
+    """Return the picture as the run's networks see it, on their device: cut so that its object is as large as in training.
+
+    Raises :class:`UserError` for options out of bounds, and where neither they nor the data say how far the camera is.
+    """
+    check_bounds(options)
     distance = options.distance
     if not distance:
         try:

@@ -112,6 +112,8 @@ def test_without_the_data_the_distance_of_the_camera_has_to_be_named(trained, pi
     code, _, error = predicted(gone, picture, out, monkeypatch, capsys, "--distance", 2.4, *level)
     assert code == 0, error
     assert picture.with_name(out).is_file()
+    code, _, error = predicted(gone, picture, out, monkeypatch, capsys, "--distance", -1)
+    assert (code, "distance" in error, len(error.splitlines())) == (2, True, 1)
     code, _, error = predicted(gone, picture, "found.jpg", monkeypatch, capsys)
     assert (code, "must end in" in error) == (2, True)
 
