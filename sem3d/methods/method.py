@@ -132,6 +132,15 @@ class GivesPointLabels(Protocol):
         ...
 
 
+@runtime_checkable
+class GivesBoxes(Protocol):
+    """A method whose network gives boxes around the objects of a scene."""
+
+    def answers(self, batch: Any, found: Any) -> Iterator[tuple[np.ndarray, np.ndarray, Record]]:
+        """Yield of each item the voxels and their colours, and a record of its boxes and their scores."""
+        ...
+
+
 def scored(sources: Sources) -> Samples | None:
     """Return what a trained run is scored on."""
     return sources.get(TESTED) or sources.get(HELD_OUT)

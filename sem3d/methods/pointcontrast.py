@@ -35,6 +35,7 @@ from sem3d.losses.pixel_point import Negatives, pixel_point_nce
 from sem3d.methods.initial_parts import start_point_network
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
+from sem3d.methods.voxel_features import VoxelFeatures
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
     RES16UNET34C,
@@ -42,7 +43,6 @@ from sem3d.networks.sparse_unet import (
     SparseUNet,
     SparseUNetConfig,
     VoxelInput,
-    voxel_tensor,
 )
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def gpu() -> Experiment:
     return override(laptop(), changes)
 
 
-class PointContrast(Method):
+class PointContrast(VoxelFeatures, Method):
     """The 3D network and the linear layer whose outputs are compared."""
 
     Config = PointContrastConfig
@@ -174,8 +174,7 @@ class PointContrast(Method):
 
     def features(self, batch: PointContrastBatch) -> Float[Tensor, "row dim"]:
         """Return features of all voxels, not normalised; one row of zeros where there is none."""
-        given, dtype = self.experiment.method.voxel_input, self.embedding.weight.dtype
-        features = self.embedding(self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype)))
+        features = self.embedding(self.features_of_voxels(batch.voxel, batch.voxel_color))
         return features if len(features) else torch.cat([features, features.new_zeros(1, features.shape[1])])
 
     def loss(

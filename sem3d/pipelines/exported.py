@@ -111,7 +111,8 @@ def answer_of(model: Model) -> tuple[Callable[[Tensor], Tensor | tuple[Tensor, .
     if isinstance(model.network, GivesFeatures):
         return model.network.image_features, ("features",)
     raise UserError(
-        f"{model.folder} is a run of {model.method}, whose network does not take pictures: export its weights, --to safetensors"
+        f"{model.folder} is a run of {model.method}: whole networks are exported that give features, classes or a mesh of a "
+        "picture alone, and its does not; export its weights, --to safetensors"
     )
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int32, UInt8
 from sem3d.datasets.pictures import colors_fault
 from sem3d.datasets.scans.cloud_faults import check_places, spacing_fault
 from sem3d.datasets.scans.surface import read_scene_mesh
+from sem3d.datasets.scene_clouds import voxels_of_turns
 from sem3d.errors import BadSample, UserError
 
 
@@ -31,6 +32,23 @@ def check_cloud(where: str, points: Float32[np.ndarray, "point 3"], colors: UInt
         raise UserError(f"{where} has no point")
     if fault := colors_fault(colors) or spacing_fault(points):
         raise UserError(f"{where}: {fault}")
+
+
+def voxels_of_cloud(
+    where: str,
+    points: Float32[np.ndarray, "point 3"],
+    colors: UInt8[np.ndarray, "point 3"],
+    voxel_size: float,
+    turns: int = 1,
+) -> dict[str, np.ndarray]:
+    """Return what :func:`sem3d.datasets.scene_clouds.voxels_of_turns` does of points about their middle.
+
+    Raises :class:`UserError`, which names ``where`` they are from, for points that lie too far apart.
+    """
+    try:
+        return voxels_of_turns(points - points.mean(axis=0, dtype=np.float64), colors, voxel_size, turns)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 def places_of(given: Path, made: Path, ending: str) -> Path:

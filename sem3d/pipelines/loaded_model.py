@@ -18,7 +18,16 @@ from sem3d.datasets.scans.frames import nearest, resize_color
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.errors import UserError
 from sem3d.methods import method_class
-from sem3d.methods.method import GivesFeatures, GivesLabels, GivesMeshes, GivesParts, GivesPointLabels, Method
+from sem3d.methods.method import (
+    GivesBoxes,
+    GivesFeatures,
+    GivesLabels,
+    GivesMeshes,
+    GivesParts,
+    GivesPointLabels,
+    Method,
+)
+from sem3d.methods.voxel_features import VoxelFeatures
 from sem3d.pipelines.given_cloud import check_cloud
 from sem3d.pipelines.given_picture import Picture, given, object_picture, scene_picture, seen_size
 from sem3d.pipelines.trained_run import TrainedRun
@@ -30,8 +39,10 @@ GIVES = {
     "segment": GivesLabels | GivesParts,
     "mesh": GivesMeshes,
     "segment_points": GivesPointLabels,
+    "point_features": VoxelFeatures,
+    "boxes": GivesBoxes,
 }
-"""What a model may give: the function of :class:`Model`, and the protocol of the methods that can."""
+"""What a model may give: the function of :class:`Model`, and the protocol or mix-in of the methods that can."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,37 @@ class Model:
         check_cloud("the points", points, colors)
         return classes_of_points(self._able("segment_points"), "the points", points, colors)
 
+    def point_features(
+        self, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
+    ) -> Float32[np.ndarray, "point dim"]:
+        """Return features of the 3D network at each point of a scene, not normalised; points in metres, z up, colours RGB.
+
+        They are those that fine-tuning starts from, before the layer whose outputs a pretraining compares; points in one voxel
+        have the same. Raises :class:`UserError` for points that are no scene in metres, and where the model gives none.
+        """
+        from sem3d.pipelines.point_classes import features_of_points
+
+        check_cloud("the points", points, colors)
+        _, rows, features = features_of_points(self._able("point_features"), "the points", points, colors)
+        return features[rows]
+
+    def boxes(
+        self, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
+    ) -> list[dict[str, object]]:
+        """Return the boxes around the objects of a scene, by falling objectness; points in metres, z up, colours RGB.
+
+        Each has ``class``, ``score``, ``objectness``, ``center`` and ``size`` (full lengths along its own axes), metres, and
+        ``heading``, its turn about the vertical, radians. Raises :class:`UserError` for points that are no scene in metres, and
+        where the model gives none.
+        """
+        from sem3d.methods.tasks.object_detection_3d import ObjectDetection3D
+        from sem3d.pipelines.point_boxes import boxes_of_points, described_boxes
+
+        check_cloud("the points", points, colors)
+        network = self._able("boxes")
+        assert isinstance(network, ObjectDetection3D)
+        return described_boxes(boxes_of_points(network, "the points", points, colors), network.classes.names)
+
     def _parts(
         self, network: GivesParts, picture: Picture, size: tuple[int, int] | None
     ) -> UInt8[np.ndarray, "height width"]:
@@ -157,8 +199,9 @@ class Model:
 
     @property
     def _instead(self) -> str:
-        predicts = f"predict {self.method} --run {self.folder}" if method_class(self.method).prediction else ""
-        return f"call python -m jobs.{predicts or f'evaluate {self.folder}'}"
+        method = method_class(self.method)
+        predicts = f"predict {self.method} --run {self.folder}" if method.prediction else f"evaluate {self.folder}"
+        return method.unpredicted or f"call python -m jobs.{predicts}"
 
     def _seen(
         self, colors: UInt8[np.ndarray, "height width 3"], size: tuple[int, int] | None

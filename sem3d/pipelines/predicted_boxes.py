@@ -3,30 +3,25 @@
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Float, Float32, Int
 
 from sem3d.datasets.scans.instances import FIRST_OBJECT
 from sem3d.datasets.scans.labels import class_palette
-from sem3d.datasets.scene_boxes import MOST_HOLDERS, CollateBoxes, voxels_and_seeds
-from sem3d.errors import UserError
-from sem3d.evaluation.detection import recorded_scene
 from sem3d.evaluation.figures import DrawnBoxes, DrawnScene, box_sheet
 from sem3d.files import write_json, write_text
-from sem3d.geometry.boxes import BOX, inside
+from sem3d.geometry.boxes import inside
 from sem3d.methods.tasks.object_detection_3d import SHOWN_ABOVE, SHOWN_BELOW, ObjectDetection3D
 from sem3d.pipelines.given_cloud import given_cloud, places_of, title_of
 from sem3d.pipelines.options import CloudPredictionOptions
+from sem3d.pipelines.point_boxes import boxes_of_points, described_boxes
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.reporting.page.cloud import cloud_page
-from sem3d.runs.device import tensors
 from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
 NOTHING = "in no box"
 PLAIN = np.array([[110, 110, 110]], np.uint8)
 """Colour of points in no box."""
-Found = tuple[Float[np.ndarray, "box 7"], Float[np.ndarray, "box class"]]
 
 
 def predict_boxes(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
@@ -45,9 +40,9 @@ def predict_boxes(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
     store = LockedStore(Path(options.storage), options.tracking_uri)
     method = run.predictor()
     assert isinstance(method, ObjectDetection3D)
-    boxes, scores = boxes_of_points(method, given, points, colors)
+    boxes, scores = boxes_of_points(method, str(given), points, colors)
     named, objectness = scores.argmax(axis=1), scores.sum(axis=1)
-    listed = [described(*one, method.classes.names) for one in zip(boxes, named, scores, strict=True)]
+    listed = described_boxes((boxes, scores), method.classes.names)
     write_json(made, {"cloud": title_of(given), "classes": list(method.classes.names), "boxes": listed})
     likely = np.flatnonzero(objectness >= SHOWN_ABOVE)
     shown = (boxes[likely], named[likely].astype(np.int64))
@@ -66,45 +61,6 @@ def predict_boxes(run: TrainedRun, options: CloudPredictionOptions) -> Outcome:
             record_prediction(store, made_by, given, {made: "boxes", page: "cloud"}, ("from_above.png", picture)),
         ]
     )
-
-
-def boxes_of_points(
-    method: ObjectDetection3D, given: Path, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
-) -> Found:
-    """Return the boxes that a method keeps and their scores as each class, in the frame of the points.
-
-    They see as many points as an evaluation's, drawn the same each time. Raises :class:`UserError` for points too far apart.
-    """
-    data, middle = method.experiment.data, points.mean(axis=0, dtype=np.float64)
-    drawn = np.random.default_rng(0).permutation(len(points))[: data.most_points or None]
-    try:
-        columns, _ = voxels_and_seeds(points[drawn] - middle, colors[drawn], data)
-    except ValueError as error:
-        raise UserError(f"{given}: {error}") from error
-    unknown = CollateBoxes(data.seeds, MOST_HOLDERS).empty()
-    loaded = unknown | columns | {"scene": np.array(0)}
-    columns = CollateBoxes(data.seeds, MOST_HOLDERS)([loaded])
-    batch = method.Batch(**tensors(columns, next(method.parameters()).device))
-    with torch.no_grad():
-        _, found = method.found(batch)
-        ((_, _, record),) = method.answers(batch, found)
-    scene = recorded_scene(record)
-    return scene.boxes + np.pad(middle, (0, BOX - len(middle))), scene.scores
-
-
-def described(
-    box: Float[np.ndarray, "7"], named: np.integer, scores: Float[np.ndarray, " class"], names: tuple[str, ...]
-) -> dict[str, object]:
-    """Return a box as JSON has it."""
-    numbers = [round(float(value), 4) for value in box]
-    return {
-        "class": names[int(named)],
-        "score": round(float(scores[named]), 4),
-        "objectness": round(float(scores.sum()), 4),
-        "center": numbers[:3],
-        "size": numbers[3:6],
-        "heading": numbers[6],
-    }
 
 
 def held_by(

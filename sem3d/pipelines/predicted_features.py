@@ -6,12 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, UInt8
 
-from sem3d.datasets.collate_ragged import concatenate_numbered
 from sem3d.datasets.keypoint_clouds import in_unit_box
 from sem3d.datasets.objects.pcd import read_pcd
 from sem3d.datasets.scans.labelled_ply import painted_rows, write_ply
 from sem3d.datasets.scans.surface import read_scene_mesh
-from sem3d.datasets.scene_clouds import voxels_of_turns
 from sem3d.errors import BadSample, UserError
 from sem3d.evaluation.figures import pca_features, seen_from_above
 from sem3d.evaluation.figures.cloud_views import draw_cloud
@@ -19,14 +17,12 @@ from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.files import whole_file, write_text
 from sem3d.geometry.object_camera import Z_UP_FROM_Y_UP
 from sem3d.methods.keypoint_embedding import KeypointEmbedding
-from sem3d.methods.method import Method
 from sem3d.methods.pointcontrast import SHOWN_BELOW
-from sem3d.networks.sparse_unet import SparseUNet, voxel_tensor
 from sem3d.pipelines.given_cloud import given_cloud, places_of, title_of
 from sem3d.pipelines.options import CloudPredictionOptions, ObjectCloudPredictionOptions
+from sem3d.pipelines.point_classes import features_of_points
 from sem3d.pipelines.trained_run import Outcome, TrainedRun
 from sem3d.reporting.page.cloud import painted_page
-from sem3d.runs.device import tensors
 from sem3d.tracking.prediction import record_prediction
 from sem3d.tracking.store import LockedStore
 
@@ -46,7 +42,7 @@ def predict_point_features(run: TrainedRun, options: CloudPredictionOptions) -> 
     painted = painted_place(given, made)
     points, colors, faces = given_cloud(given)
     print(f"computing features of {len(points)} points", flush=True)
-    voxel, rows, features = features_of_voxels(run.predictor(), str(given), points, colors)
+    voxel, rows, features = features_of_points(run.predictor(), str(given), points, colors)
     paint = pca_features([features.T[:, None]])[0][0][rows]
     _, first = np.unique(rows, return_index=True)
     cut = SHOWN_BELOW / run.experiment.data.voxel_size
@@ -107,27 +103,6 @@ def given_object(
     except BadSample as error:
         raise UserError(f"{given}: {error.reason}") from error
     return points, np.full((len(points), 3), GREY, np.uint8) if colors is None else colors, faces
-
-
-def features_of_voxels(
-    method: Method, where: str, points: Float32[np.ndarray, "point 3"], colors: UInt8[np.ndarray, "point 3"]
-) -> tuple[Int[np.ndarray, "voxel 3"], Int[np.ndarray, " point"], Float32[np.ndarray, "voxel dim"]]:
-    """Return the voxels of the points, the row of the one that holds each point, and what the 3D network gives each voxel.
-
-    Raises :class:`UserError`, which names ``where`` they are from, for points that lie too far apart.
-    """
-    network, experiment = method.get_submodule("sparse_unet"), method.experiment
-    assert isinstance(network, SparseUNet)
-    try:
-        found = voxels_of_turns(points - points.mean(axis=0, dtype=np.float64), colors, experiment.data.voxel_size, 1)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from error
-    device = next(network.parameters()).device
-    columns = tensors({"voxel": concatenate_numbered([found["voxel"]]), "color": found["voxel_color"]}, device)
-    with torch.no_grad():
-        given = voxel_tensor(columns["voxel"], columns["color"], experiment.method.voxel_input, torch.float32)
-        features = network(given).float().cpu().numpy()
-    return found["voxel"], found["point_voxel"][:, 0], features
 
 
 def write_painted(

@@ -142,7 +142,7 @@ def test_a_form_that_has_no_such_network_is_refused(tmp_path):
 
 def test_a_network_of_points_has_weights_only(tmp_path):
     model = sem3d.load(tiny_checkpoint("semantic_segmentation_3d", tmp_path)[0])
-    with pytest.raises(UserError, match="does not take pictures: export its weights, --to safetensors"):
+    with pytest.raises(UserError, match="its does not; export its weights, --to safetensors"):
         export(model, options(model, "onnx", tmp_path / "a.onnx"))
     export(model, options(model, "safetensors", tmp_path / "a.safetensors"))
     assert set(load_file(tmp_path / "a.safetensors")) == set(model.network.state_dict())

@@ -12,9 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import sem3d
+from sem3d.datasets.scans.box_classes import BOX_CLASSES
 from sem3d.datasets.scans.frames import resize_color
 from sem3d.errors import UserError
 from sem3d.methods import METHODS, method_class
+from sem3d.networks.sparse_unet import voxel_tensor
 from sem3d.pipelines.given_picture import given, seen_size
 from sem3d.pipelines.loaded_model import GIVES, Model
 from tests.datasets.objects.srn_folders import write_srn
@@ -29,7 +31,11 @@ GIVEN = dict.fromkeys(METHODS, ()) | {
     "pri3d": ("features",),
     "semantic_segmentation_2d": ("features", "segment"),
     "semantic_srn_unet": ("segment",),
-    "semantic_segmentation_3d": ("segment_points",),
+    "semantic_segmentation_3d": ("segment_points", "point_features"),
+    "ppkt": ("point_features",),
+    "ppkt_pointcontrast": ("point_features",),
+    "pointcontrast": ("point_features",),
+    "object_detection_3d": ("point_features", "boxes"),
     "ssr": ("mesh",),
 }
 
@@ -53,6 +59,8 @@ ASKED = {
     "segment": lambda model: model.segment(PIXELS),
     "mesh": lambda model: model.mesh(object_in_the_middle()),
     "segment_points": lambda model: model.segment_points(*scene()),
+    "point_features": lambda model: model.point_features(*scene()),
+    "boxes": lambda model: model.boxes(*scene()),
 }
 """Each function of a model, called."""
 
@@ -87,14 +95,15 @@ def test_a_model_gives_what_it_says_and_nothing_else(models, name):
             continue
         with pytest.raises(UserError, match=f"is a run of {name}, which has no {function}: it gives ") as refused:
             ask(model)
-        assert model.gives or f"call python -m jobs.{hint_of(model)}" in str(refused.value)
+        assert model.gives or hint_of(model) in str(refused.value)
     assert len(model.classes) == CLASSES.get(name, 0)
 
 
 def hint_of(model: Model) -> str:
     """The command that does what a model has no function for."""
-    predicts = method_class(model.method).prediction
-    return f"predict {model.method} --run {model.folder}" if predicts else f"evaluate {model.folder}"
+    method = method_class(model.method)
+    predicts = f"python -m jobs.predict {model.method} --run {model.folder}"
+    return predicts if method.prediction else method.unpredicted or f"python -m jobs.evaluate {model.folder}"
 
 
 def test_features_are_those_of_the_training_code(models):
@@ -175,6 +184,29 @@ def test_points_are_given_classes(models):
     found = models["semantic_segmentation_3d"].segment_points(*scene())
     assert found.shape == (2000,)
     assert found.max() <= 20
+
+
+def test_features_of_points_are_those_of_their_voxels(models):
+    points, colors = scene()
+    model = models["ppkt"]
+    found = model.point_features(points, colors)
+    cells = np.floor((points - points.mean(axis=0, dtype=np.float64)) / 0.2).astype(np.int32)
+    places, first, own = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    voxel = torch.tensor(np.pad(places, ((0, 0), (1, 0))))
+    expected = model.network.sparse_unet(
+        voxel_tensor(voxel, torch.tensor(colors[first]), model.experiment.method.voxel_input, torch.float32)
+    )
+    assert found.shape == (2000, model.network.sparse_unet.out_channels)
+    assert_allclose(found, expected.detach()[own.reshape(-1)], rtol=1e-4, atol=1e-5)
+
+
+def test_boxes_are_named_and_lie_in_the_frame_of_the_points(models):
+    points, colors = scene()
+    here, there = (models["object_detection_3d"].boxes(points + shift, colors) for shift in np.float32([0, 64]))
+    assert here
+    assert all(one["class"] in BOX_CLASSES["scannet"].names for one in here)
+    assert [one["objectness"] for one in here] == sorted((one["objectness"] for one in here), reverse=True)
+    assert_allclose([one["center"] for one in there], np.array([one["center"] for one in here]) + 64, atol=1e-2)
 
 
 @pytest.mark.parametrize(

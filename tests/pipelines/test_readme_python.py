@@ -17,7 +17,7 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with the runs and pictures that the README names."""
-    for name in ("pri3d", "semantic_segmentation_2d", "semantic_srn_unet", "ssr"):
+    for name in ("pri3d", "semantic_segmentation_2d", "semantic_srn_unet", "ppkt", "ssr"):
         checkpoints = tmp_path / "runs" / f"{name}-..." / "checkpoints"
         checkpoints.mkdir(parents=True)
         tiny_checkpoint(name, checkpoints)
@@ -33,10 +33,13 @@ def place(tmp_path, monkeypatch):
 def test_the_program_in_the_readme_runs_as_it_stands_there(place):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     (program,) = [block for block in blocks if "sem3d.load" in block]
-    made: dict = {}
+    generator = np.random.default_rng(0)
+    made: dict = {"points": generator.uniform(0, 3, (2000, 3)).astype(np.float32)}
+    made["colors"] = generator.integers(0, 256, (2000, 3), dtype=np.uint8)
     exec(program, made)
     assert made["features"].shape == (8, 17, 22)
     assert made["labels"].shape == made["parts"].shape == (66, 88)
+    assert len(made["of_points"]) == 2000
     assert (place / "chair.glb").stat().st_size > 0
 
 

@@ -55,9 +55,10 @@ from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, 
 from sem3d.methods.ppkt.config import PPKTConfig
 from sem3d.methods.ppkt.presets import PRESETS
 from sem3d.methods.ppkt.teacher import Labeller, load_teacher, teacher_network
+from sem3d.methods.voxel_features import VoxelFeatures
 from sem3d.networks.cell_centres import CellGrid
 from sem3d.networks.image_normalisation import normalise_images
-from sem3d.networks.sparse_unet import INPUT_CHANNELS, SparseUNet, voxel_tensor
+from sem3d.networks.sparse_unet import INPUT_CHANNELS, SparseUNet
 from sem3d.networks.tapped_encoder import TappedEncoder, UpsamplingProjection, values_at_pixels
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class PPKTBatch:
     """0 where the frame could not be read and is black."""
 
 
-class PPKT(Method):
+class PPKT(VoxelFeatures, Method):
     """The 3D network with its projection, the projection of pixels, and the frozen 2D network."""
 
     Config = PPKTConfig
@@ -156,8 +157,7 @@ class PPKT(Method):
 
     def voxel_features(self, batch: PPKTBatch) -> Float[Tensor, "row dim"]:
         """Return features of the 3D network, one row a voxel."""
-        given, dtype = self.experiment.method.voxel_input, self.point_projection.weight.dtype
-        return self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype))
+        return self.features_of_voxels(batch.voxel, batch.voxel_color)
 
     def points(self, batch: PPKTBatch) -> Float[Tensor, "batch pair dim"]:
         """Return projected features of the voxel of each pair."""

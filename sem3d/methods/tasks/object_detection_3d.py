@@ -59,7 +59,6 @@ from sem3d.networks.point_groups import take_rows
 from sem3d.networks.sparse_unet import (
     INPUT_CHANNELS,
     SparseUNet,
-    voxel_tensor,
 )
 from sem3d.networks.vote_net import Proposals, Proposing, Voting, of_each, proposed_boxes
 
@@ -151,8 +150,7 @@ class ObjectDetection3D(PointTask):
 
     def found(self, batch: ObjectDetection3DBatch) -> tuple[Float[Tensor, "batch seed 3"], Proposals]:
         """Return the votes of seeds, and the proposals, of a batch of usable items."""
-        given, dtype = self.experiment.method.voxel_input, self.seeds.weight.dtype
-        voxels = self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype))
+        voxels, dtype = self.features_of_voxels(batch.voxel, batch.voxel_color), self.seeds.weight.dtype
         features = of_each(self.seeds, voxels[batch.seed_voxel.long()])
         points = batch.seed_point.to(torch.promote_types(dtype, torch.float32))
         votes, features = self.voting(points, features)

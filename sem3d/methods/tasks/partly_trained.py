@@ -6,14 +6,13 @@ from torch import nn
 
 from sem3d.methods.initial_parts import start_point_network
 from sem3d.methods.method import Method
-from sem3d.networks.sparse_unet import SparseUNet
+from sem3d.methods.voxel_features import VoxelFeatures
 
 
-class PointTask(Method):
+class PointTask(VoxelFeatures, Method):
     """A task whose ``sparse_unet`` may come from pretraining; ``method.trained`` says what of it is trained."""
 
     handed_on: ClassVar = ("method.sparse_unet.", "method.voxel_input")
-    sparse_unet: SparseUNet
 
     def initialise(self, source: str, without: tuple[str, ...] = ()) -> str:
         """Start the 3D network from nothing, or from every part that a sem3d checkpoint and this method share."""

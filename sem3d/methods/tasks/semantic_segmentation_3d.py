@@ -38,7 +38,6 @@ from sem3d.networks.sparse_unet import (
     SparseUNet,
     SparseUNetConfig,
     VoxelInput,
-    voxel_tensor,
 )
 
 SCENES_SHOWN = 3
@@ -142,8 +141,7 @@ class SemanticSegmentation3D(PointTask):
 
     def voxel_logits(self, batch: SemanticSegmentation3DBatch) -> Float[Tensor, "voxel class"]:
         """Return class scores of every voxel; class 0 means none of the others."""
-        given, dtype = self.experiment.method.voxel_input, self.classifier.weight.dtype
-        return self.classifier(self.sparse_unet(voxel_tensor(batch.voxel, batch.voxel_color, given, dtype)))
+        return self.classifier(self.features_of_voxels(batch.voxel, batch.voxel_color))
 
     def point_scores(self, batch: SemanticSegmentation3DBatch) -> Float[Tensor, "point class"]:
         """Return the logarithm of the mean, over turns, of each point's class probabilities."""
