@@ -34,6 +34,7 @@ from sem3d.networks.encoders import Encoder
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.pipelines.export_forms import weights_of, write_encoder, write_onnx, write_torchscript
 from sem3d.pipelines.loaded_model import Model
+from sem3d.runs.checkpoint import CHECKPOINTS
 
 Form = Literal["torchvision", "timm", "safetensors", "torchscript", "onnx"]
 ENDINGS: dict[Form, str] = {
@@ -61,8 +62,8 @@ class ExportOptions:
     """Run folder, one of its checkpoint folders, or models:/NAME@ALIAS or models:/NAME/VERSION."""
     to: Form
     """Form of the file: what opens it."""
-    out: FilePath
-    """The file: .safetensors, .pt (torchscript) or .onnx."""
+    out: FilePath = ""
+    """The file: .safetensors, .pt (torchscript) or .onnx; empty: a new one here, named for run, part and form."""
     part: Literal["", "encoder", "network"] = ""
     """encoder of images alone, or the whole network; empty: the encoder for torchvision and timm, else the network."""
     height: OutSide = 0
@@ -122,10 +123,10 @@ def export(model: Model, options: ExportOptions) -> list[str]:
     Raises :class:`UserError` for a part that the form cannot hold, a package that is missing, and outputs that differ by more
     than 1e-5 of their largest value, in which case there is no file.
     """
-    path, ending = Path(options.out), ENDINGS[options.to]
+    part = options.part or ("encoder" if options.to in ("torchvision", "timm") else "network")
+    path, ending = Path(options.out) if options.out else usual_path(model, part, options.to), ENDINGS[options.to]
     if path.suffix.lower() != ending:
         raise UserError(f"{path} must end in {ending}, which {options.to} is")
-    part = options.part or ("encoder" if options.to in ("torchvision", "timm") else "network")
     if options.to in ("torchvision", "timm") and part == "network":
         raise UserError(f"{options.to} has no such network, only encoders: leave --part at encoder")
     module = encoder_of(model) if part == "encoder" else model.network
@@ -161,6 +162,16 @@ def export(model: Model, options: ExportOptions) -> list[str]:
                 return [
                     f"{part:<10} {path}: image batch x {given} to {', '.join(outputs)}, differs by {difference:.1e}"
                 ]
+
+
+def usual_path(model: Model, part: str, form: Form) -> Path:
+    """Return the place of a file that is not named; raises :class:`UserError` where something is there already."""
+    folder = model.folder.resolve()
+    run = f"{folder.parents[1].name}-{folder.name}" if folder.parent.name == CHECKPOINTS else folder.name
+    path = Path.cwd() / f"{run}-{part}-{form}{ENDINGS[form]}"
+    if path.exists():
+        raise UserError(f"{path} is there already: name the file in --out")
+    return path
 
 
 def encoder_of(model: Model) -> Encoder:

@@ -92,16 +92,20 @@ def test_weights_are_those_of_the_network(pri3d, tmp_path):
     assert all(torch.equal(found[key], value) for key, value in pri3d.network.unet.encoder.state_dict().items())
 
 
+SCORING = ("semantic_segmentation_2d", "semantic_srn_unet")
+"""Methods whose networks score the classes of pixels."""
+
+
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory) -> Path:
     """Networks of both kinds as TorchScript and ONNX, made without the hook that checks types, which tracing does not bear."""
     folder = tmp_path_factory.mktemp("traced")
-    for name in ("pri3d", "ssr"):
+    for name in ("pri3d", "ssr", *SCORING):
         (folder / name).mkdir()
         tiny_checkpoint(name, folder / name)
     program = (
         "import sem3d; from sem3d.pipelines.exported import ExportOptions, export\n"
-        "for name in ('pri3d', 'ssr'):\n"
+        f"for name in ('pri3d', 'ssr', *{SCORING}):\n"
         "    model = sem3d.load(f'{name}/step-00000001')\n"
         "    for form, ending in (('torchscript', 'pt'), ('onnx', 'onnx')):\n"
         "        print(export(model, ExportOptions(run='', to=form, out=f'{name}.{ending}')))\n"
@@ -120,6 +124,19 @@ def test_onnxruntime_and_torchscript_give_the_same_features(traced):
     with pytest.warns(DeprecationWarning, match="torch.jit.load"):
         network = torch.jit.load(traced / "pri3d.pt")
     np.testing.assert_allclose(network(torch.tensor(image))[0].detach(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "channels", "size"), [(SCORING[0], 3, (33, 44)), (SCORING[1], 4, (12, 12))])
+def test_onnxruntime_and_torchscript_give_the_same_scores(traced, name, channels, size):
+    image = np.random.default_rng(0).integers(0, 256, (1, channels, *size), dtype=np.uint8)
+    network = sem3d.load(traced / name / "step-00000001").network
+    with torch.no_grad():
+        expected = (network.pixel_scores if channels == 3 else network.part_scores)(torch.tensor(image))
+    session = onnxruntime.InferenceSession(traced / f"{name}.onnx")
+    np.testing.assert_allclose(session.run(["scores"], {"image": image})[0], expected, rtol=1e-5, atol=1e-5)
+    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+        opened = torch.jit.load(traced / f"{name}.pt")
+    np.testing.assert_allclose(opened(torch.tensor(image)).detach(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_onnxruntime_gives_the_mesh_of_any_number_of_pictures(traced):
@@ -170,6 +187,14 @@ def test_the_command_says_what_it_wrote(tmp_path, monkeypatch, capsys):
     code, said, _ = outcome(job.main, monkeypatch, capsys, *words)
     assert code == 0
     assert f"network    {tmp_path / 'a.safetensors'}" in said
+    monkeypatch.chdir(tmp_path)
+    words = [checkpoint, "--to", "safetensors"]
+    code, said, _ = outcome(job.main, monkeypatch, capsys, *words)
+    assert code == 0
+    assert f"network    {tmp_path / 'step-00000001-network-safetensors.safetensors'}" in said
+    code, _, told = outcome(job.main, monkeypatch, capsys, *words)
+    assert code == 2
+    assert "is there already: name the file in --out" in told
     code, _, told = outcome(job.main, monkeypatch, capsys, checkpoint, "--to", "onnx", "--out", tmp_path / "a.pt")
     assert code == 2
     assert "must end in .onnx" in told
