@@ -28,7 +28,7 @@ def outcome(monkeypatch, capsys, *arguments):
         (["pri3d", "--set", "optim.rate=3"], "unknown setting 'optim.rate'"),
         (["pri3d", "--set", "schedule.step=3"], "; did you mean schedule.steps"),
         (["ppk"], "; did you mean ppkt"),
-        (["pri3d", "--set", "optim.lr=fast"], "--set optim.lr=fast: Error parsing --optim.lr: could not convert"),
+        (["pri3d", "--set", "optim.lr=fast"], "--set optim.lr=fast: Error parsing --optim.lr: 'fast' is no number"),
         (["pri3d", "--set", "schedule.steps=abc"], "(see python -m jobs.train semantic_segmentation_2d --help)"),
         (["pri3d", "--budgets", 20, 100], "20 must be above 0 and at most 1 (20 % is 0.2)"),
         (["pri3d", "--seeds", -1], "at least one arm, budget and seed"),

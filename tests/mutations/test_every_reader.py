@@ -58,6 +58,8 @@ EXCEPTIONS = {
     "sem3d/datasets/tasks.py:Told.__call__": "what a task of this run has sent",
     "sem3d/datasets/tasks.py:in_tasks": "what a task of this run has sent",
     "sem3d/evaluation/figures/video.py:write_video": "writes",
+    "sem3d/pipelines/predicted_features.py:written": "writes",
+    "sem3d/pipelines/predicted_object.py:predict_sketches": "writes",
     "jobs/ending.py:open_standard_streams": "the null device in the place of a closed stream",
     "jobs/output.py:LastingStream._give_up": "the null device in the place of a closed stream",
     "sem3d/doctor/storage.py:_try_out": "a file that it has just written",
