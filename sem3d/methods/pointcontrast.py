@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sem3d.bounds import Bounds, Width
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.cloud_pairs import CloudPairs, cloud_pair_samples
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import feature_sheet, seen_from_above
@@ -33,6 +33,7 @@ from sem3d.evaluation.voxel_matches import match_sums, voxel_match_metrics
 from sem3d.losses.hardest_contrastive import HardestContrast, hardest_contrastive_of_items
 from sem3d.losses.pixel_point import Negatives, pixel_point_nce
 from sem3d.methods.initial_parts import start_point_network
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.methods.voxel_features import VoxelFeatures
@@ -121,13 +122,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 32 pairs."""
-    changes = {
-        "method.sparse_unet.backend": "auto",
-        "schedule.steps": 1000,
-        "run.batch_size": 32,
-        "run.checkpoint_every": 200,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=1000, batch_size=32, checkpoint_every=200)
 
 
 class PointContrast(VoxelFeatures, Method):

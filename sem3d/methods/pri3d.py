@@ -29,7 +29,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from sem3d.bounds import Bounds, Width
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.frame_pairs import FramePairs, pair_samples
 from sem3d.datasets.stream import Samples
 from sem3d.datasets.view import FEATURE_STRIDE
@@ -38,6 +38,7 @@ from sem3d.evaluation.figures import draw_matches, feature_sheet
 from sem3d.losses.depth import depth_loss
 from sem3d.losses.info_nce import InfoNCEForm, point_info_nce_of_items
 from sem3d.methods.initial_parts import start_image_network
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import FROZEN_EFFECT, HELD_OUT, TRAIN, Found, Method, Sources
 from sem3d.methods.unmatched import UNMATCHED, count_unmatched, weigh_unmatched
 from sem3d.networks.image_normalisation import normalise_images
@@ -156,13 +157,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the networks of ``laptop``, 1000 steps of 32 pairs."""
-    changes = {
-        "method.sparse_unet.backend": "auto",
-        "schedule.steps": 1000,
-        "run.batch_size": 32,
-        "run.checkpoint_every": 200,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=1000, batch_size=32, checkpoint_every=200)
 
 
 class Pri3D(Method):

@@ -28,6 +28,7 @@ from sem3d.geometry.viewpoint_bins import AZIMUTH, POLAR, AngleBins, Decoding, L
 from sem3d.losses.bin_divergence import bin_divergence
 from sem3d.losses.segmentation import global_mean
 from sem3d.methods.initial_parts import load_parts, part_of, read_safetensors, refuse_without
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import Found, Method, Record, Sources
 from sem3d.networks.image_normalisation import normalise_images
 from sem3d.networks.initial_weights import load_encoder
@@ -103,13 +104,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the networks of ``laptop``, 2000 steps of 64 pictures."""
-    changes = {
-        "schedule.steps": 2000,
-        "run.batch_size": 64,
-        "run.checkpoint_every": 500,
-        "run.evaluate_every": 500,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=2000, batch_size=64, checkpoint_every=500)
 
 
 class Viewpoint(Method):

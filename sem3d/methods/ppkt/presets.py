@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.single_frames import SingleFrames
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.ppkt.config import PPKTConfig, TeacherConfig
 from sem3d.networks.sparse_unet import RES16UNET18A, SLIM
 
@@ -51,13 +52,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the networks of ``laptop``, 1000 steps of 32 frames."""
-    changes = {
-        "method.sparse_unet.backend": "auto",
-        "schedule.steps": 1000,
-        "run.batch_size": 32,
-        "run.checkpoint_every": 200,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=1000, batch_size=32, checkpoint_every=200)
 
 
 PRESETS = {"paper": paper, "paper18": paper18, "slidr": slidr, "laptop": laptop, "gpu": gpu}

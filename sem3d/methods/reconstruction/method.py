@@ -31,6 +31,7 @@ from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.losses.segmentation import global_mean
 from sem3d.methods.frozen import FrozenPart
 from sem3d.methods.initial_parts import difference, load_parts, own_weights, read_safetensors
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import Found, Method, Sources
 from sem3d.methods.reconstruction.pictures import voxel_picture
 from sem3d.networks.image_normalisation import normalise_images
@@ -119,13 +120,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the networks of ``laptop``, 2000 steps of 32 pictures."""
-    changes = {
-        "schedule.steps": 2000,
-        "run.batch_size": 32,
-        "run.checkpoint_every": 500,
-        "run.evaluate_every": 500,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=2000, batch_size=32, checkpoint_every=500)
 
 
 class Reconstruction(Method):

@@ -21,6 +21,7 @@ from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures.picture_grid import picture_grid
 from sem3d.losses.segmentation import global_mean
 from sem3d.methods.initial_parts import load_parts, part_of, read_safetensors, refuse_without
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import Found, Method, Sources
 from sem3d.methods.reconstruction.pictures import sketch_pictures
 from sem3d.networks.image_normalisation import normalise_images
@@ -80,13 +81,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the network of ``laptop``, 2000 steps of 32 pictures."""
-    changes = {
-        "schedule.steps": 2000,
-        "run.batch_size": 32,
-        "run.checkpoint_every": 500,
-        "run.evaluate_every": 500,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=2000, batch_size=32, checkpoint_every=500)
 
 
 class ReconstructionSketches(Method):

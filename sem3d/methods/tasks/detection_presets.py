@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.box_motion import BoxAugmentation
 from sem3d.datasets.scene_boxes import SceneBoxes
 from sem3d.evaluation.box_choice import BoxChoice
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.networks.sparse_unet import RES16UNET34C, SLIM, SparseUNetConfig, VoxelInput
 from sem3d.networks.vote_net import VoteNetConfig
 
@@ -59,10 +60,4 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 8 scenes."""
-    changes = {
-        "method.sparse_unet.backend": "auto",
-        "schedule.steps": 1000,
-        "run.batch_size": 8,
-        "run.checkpoint_every": 200,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=1000, batch_size=8, checkpoint_every=200)

@@ -22,13 +22,14 @@ from jaxtyping import Float, Int, Num, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig, override
+from sem3d.config import Experiment, OptimConfig, RunConfig, ScheduleConfig
 from sem3d.datasets.scans.own_classes import label_set_of
 from sem3d.datasets.scene_clouds import SceneClouds, cloud_samples
 from sem3d.datasets.stream import Samples
 from sem3d.evaluation.figures import prediction_sheet, seen_from_above
 from sem3d.evaluation.segmentation import common_classes, confusion, segmentation_metrics, segmentation_tables
 from sem3d.losses.segmentation import global_mean, segmentation_cross_entropy
+from sem3d.methods.longer_on_gpu import longer_on_gpu
 from sem3d.methods.method import HELD_OUT, TRAIN, Found, Record, Sources
 from sem3d.methods.tasks.partly_trained import PointTask
 from sem3d.networks.sparse_unet import (
@@ -96,13 +97,7 @@ def laptop() -> Experiment:
 
 def gpu() -> Experiment:
     """Return a setting for minutes on one GPU: the network of ``laptop``, 1000 steps of 8 scenes."""
-    changes = {
-        "method.sparse_unet.backend": "auto",
-        "schedule.steps": 1000,
-        "run.batch_size": 8,
-        "run.checkpoint_every": 200,
-    }
-    return override(laptop(), changes)
+    return longer_on_gpu(laptop(), steps=1000, batch_size=8, checkpoint_every=200)
 
 
 class SemanticSegmentation3D(PointTask):
